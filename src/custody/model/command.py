@@ -1,0 +1,118 @@
+"""What a command is, and what is decided about it.
+
+Law: a ``Command`` is what a policy judges and what the evidence shows. It says where secrets may
+stand in it (marks, columns) but never whether they do: that is masking's to decide.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from custody.model.words import Decision, Effect
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A column of a relation. An empty ``schema`` or ``relation`` means that it is not known."""
+
+    schema: str
+    relation: str
+    name: str
+
+
+class Relation(msgspec.Struct, frozen=True):
+    """A relation that a command touches. ``columns`` is ``None`` where it could not be resolved
+    to a plain table: absent from the catalogue, a view, a function.
+    """
+
+    schema: str
+    name: str
+    columns: tuple[str, ...] | None
+
+
+class TextMark(msgspec.Struct, frozen=True):
+    """A literal in a command's text: ``text[start:end]``, in characters, its quotes included.
+
+    ``columns`` are the columns that it is compared with or assigned to. ``proven`` is true when
+    these are certainly all it can meet; a literal that is not proven might meet any column that
+    the command touches. ``secret`` marks a value that is always redacted (a password).
+    """
+
+    start: int
+    end: int
+    columns: tuple[Column, ...] = ()
+    proven: bool = False
+    secret: bool = False
+
+
+class Argument(msgspec.Struct, frozen=True):
+    """One bind value, decoded to text where its type is understood.
+
+    ``value`` is ``None`` for SQL NULL. ``readable`` is false where a binary value could not be
+    decoded; ``value`` is then hexadecimal. ``length`` is the value's full length in bytes on the
+    wire; ``value`` may be only its beginning, which ``truncated`` then says.
+    """
+
+    value: str | None
+    type: str
+    length: int
+    readable: bool = True
+    truncated: bool = False
+    columns: tuple[Column, ...] = ()
+    proven: bool = False
+    secret: bool = False
+
+
+class Command(msgspec.Struct, frozen=True):
+    """One act that a policy can judge.
+
+    ``effects`` and ``objects`` follow the protocol's table of meaning. ``objects`` are
+    ``schema.name``; an ambiguous name contributes every candidate. ``relations`` is what masking
+    needs to know of what the command touches; ``resolved`` is false if that list may be short.
+    ``fingerprint`` is empty where none can be taken without fingerprinting a secret.
+    ``problem`` says why the command could not be read, when its effects hold ``unknown``.
+    """
+
+    action: str
+    effects: frozenset[Effect]
+    objects: tuple[str, ...]
+    bounded: bool
+    text: str
+    arguments: tuple[Argument, ...] = ()
+    fingerprint: str = ""
+    form: str = "simple"
+    """How it came: for PostgreSQL ``simple``, ``extended`` or ``function``."""
+    problem: str = ""
+    marks: tuple[TextMark, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    resolved: bool = True
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What policy decided, why, and under which policy."""
+
+    decision: Decision
+    rule: str
+    """The rule's name, or ``grant`` where no rule matched."""
+    reason: str
+    policy: bytes
+    """The digest of the policy that decided."""
+    approvers: tuple[str, ...] = ()
+    timeout_ms: int = 0
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """What a client is told, in its own protocol: PostgreSQL's SQLSTATE, for example, in ``code``.
+
+    The texts name the fault and the cure; they never hold a secret or a command's text.
+    """
+
+    code: str
+    message: str
+    detail: str = ""
+    hint: str = ""
+    fatal: bool = False
+    """The session cannot live on."""
+
+
+Wire = Sequence[bytes | memoryview]
+"""Bytes as they were received: slices of the buffer, in order, never re-encoded."""

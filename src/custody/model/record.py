@@ -1,0 +1,293 @@
+"""What the evidence log stores.
+
+Law: a record's body is complete in memory and masked before it reaches the log. The fields that
+only steer masking (``marks``, ``columns``, ``relations``, ``proven``, ``readable`` …) are emptied by
+masking; a body that still has marks has not been masked, and the log refuses it.
+"""
+
+from typing import NewType
+
+import msgspec
+
+from custody.model.command import Argument, Column, Command, Relation
+from custody.model.identity import Loop
+from custody.model.words import Decision, LoopId, Outcome, SessionId
+
+Milliseconds = NewType("Milliseconds", int)
+"""Since the Unix epoch, gateway clock."""
+
+
+class LogOpen(msgspec.Struct, frozen=True, tag="log.open"):
+    """The first leaf of a log, and of every later start of a gateway on it."""
+
+    version: str
+    durability: str
+    responses: str
+    previous: str = ""
+    """The final checkpoint of the year before, where there is one."""
+
+
+class LogClose(msgspec.Struct, frozen=True, tag="log.close"):
+    reason: str
+
+
+class LoopStart(msgspec.Struct, frozen=True, tag="loop.start"):
+    loop: Loop
+    ticket: str
+
+
+class LoopEnd(msgspec.Struct, frozen=True, tag="loop.end"):
+    reason: str
+
+
+class SessionStart(msgspec.Struct, frozen=True, tag="session.start"):
+    target: str
+    protocol: str
+    subject: str
+    issuer: str
+    groups: tuple[str, ...]
+    client: str
+    user: str
+    database: str
+    application: str
+    tls: str
+    """Version and cipher towards the client, or empty for clear text."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Start-up parameters that are not named above."""
+
+
+class SessionEnd(msgspec.Struct, frozen=True, tag="session.end"):
+    reason: str
+    commands: int
+    refused: int
+    bytes_up: int
+    bytes_down: int
+
+
+class SessionCarry(msgspec.Struct, frozen=True, tag="session.carry"):
+    """An open session at a year's end: its counter and last leaf hash in the old log."""
+
+    n: int
+    leaf: str
+
+
+class LoginRefused(msgspec.Struct, frozen=True, tag="login.refused"):
+    reason: str
+    """One of a closed set, such as ``ticket.unknown``, ``ticket.expired``, ``grant.missing``."""
+    target: str
+    protocol: str
+    client: str
+    user: str = ""
+    application: str = ""
+    subject: str = ""
+
+
+class CommandSeen(msgspec.Struct, frozen=True, tag="command"):
+    """A command and its verdict, durable before the command moves."""
+
+    command: Command
+    decision: Decision
+    rule: str
+    reason: str
+    policy: str
+    """Hexadecimal digest of the policy that decided."""
+    target: str
+    stage: str = "execute"
+    """``execute``; ``parse`` where it was refused before any values were bound; ``bind`` where long
+    bind values were announced and are about to be streamed."""
+
+
+class Injected(msgspec.Struct, frozen=True, tag="injected"):
+    """The one fixed failing message that makes a server abort a transaction."""
+
+    command: int
+    """The refused command's ``n``."""
+    message: str
+
+
+class ErrorReport(msgspec.Struct, frozen=True):
+    """A server's error or notice, by field."""
+
+    severity: str
+    code: str
+    message: str
+    detail: str = ""
+    hint: str = ""
+    context: str = ""
+    schema: str = ""
+    relation: str = ""
+    column: str = ""
+    constraint: str = ""
+    extra: tuple[tuple[str, str], ...] = ()
+    """Other fields, by their protocol letter or name."""
+
+
+class OutputColumn(msgspec.Struct, frozen=True):
+    """A result column. ``origin`` is set only where it is proven to be that column, unchanged."""
+
+    name: str
+    type: str
+    origin: Column | None = None
+
+
+class Response(msgspec.Struct, frozen=True, tag="response"):
+    """What came back for a command.
+
+    ``rows`` counts all rows, ``captured`` holds the first of them as text (``None``: SQL NULL)
+    within the capture bound; ``bytes`` counts all result bytes on the wire. ``truncated`` says
+    that rows, or parts of values, were left out of ``captured``.
+    """
+
+    command: int | None
+    """The command's ``n``; ``None`` where no command was open (an error in a Parse, for example)."""
+    outcome: Outcome
+    tag: str
+    """The server's completion tag, such as ``UPDATE 3``."""
+    rows: int
+    bytes: int
+    duration_us: int
+    """From the command's forwarding to its final frame, microseconds; 0 where refused."""
+    columns: tuple[OutputColumn, ...] = ()
+    captured: tuple[tuple[str | None, ...], ...] = ()
+    truncated: bool = False
+    error: ErrorReport | None = None
+    notices: tuple[ErrorReport, ...] = ()
+    notices_dropped: int = 0
+    digest: str = ""
+    """Of the whole unmasked content, where it was streamed (COPY data). In memory: SHA-256, hex. The
+    log replaces it by HMAC-SHA256 under the day's content key before anything is stored."""
+    relations: tuple[Relation, ...] = ()
+    resolved: bool = True
+    arguments: tuple[Argument, ...] = ()
+    """For output parameters of a function call; empty otherwise."""
+
+
+class ResponseUnknown(msgspec.Struct, frozen=True, tag="response.unknown"):
+    """Written on recovery for a command that has no response: it is never sent again."""
+
+    command: int
+
+
+class Stream(msgspec.Struct, frozen=True, tag="stream"):
+    """Data that moved outside rows: COPY data towards the server, long bind values.
+
+    ``digest`` as in ``Response``. ``captured`` is text within the capture bound.
+    """
+
+    command: int | None
+    direction: str
+    """``up`` (towards the target) or ``down``."""
+    kind: str
+    """``copy``, ``bind``, ``replication``."""
+    bytes: int
+    announced: int | None = None
+    columns: tuple[OutputColumn, ...] = ()
+    captured: tuple[tuple[str | None, ...], ...] = ()
+    truncated: bool = False
+    digest: str = ""
+    relations: tuple[Relation, ...] = ()
+    resolved: bool = True
+
+
+class Opaque(msgspec.Struct, frozen=True, tag="opaque"):
+    """Something that moved or was seen and is not understood."""
+
+    what: str
+    bytes: int
+
+
+class Gap(msgspec.Struct, frozen=True, tag="gap"):
+    """Evidence that is known to be missing, and why."""
+
+    what: str
+    count: int
+
+
+class ConfigLoaded(msgspec.Struct, frozen=True, tag="config"):
+    policy: str
+    mask: str
+    summary: str
+    """What an investigator should know of it: names of targets, grants, rules; never a secret."""
+
+
+class AdminAct(msgspec.Struct, frozen=True, tag="admin"):
+    act: str
+    """Such as ``ticket.create``, ``ticket.revoke``, ``anchor.accept``."""
+    actor: str
+    subject: str
+    detail: str = ""
+
+
+class ClockJump(msgspec.Struct, frozen=True, tag="clock"):
+    offset_ms: int
+
+
+class Recovery(msgspec.Struct, frozen=True, tag="recovery"):
+    """A start after a crash: what was set aside, and which sessions it closes."""
+
+    torn_bytes: int
+    torn_hash: str
+    size: int
+    """Records found intact."""
+    sessions: tuple[tuple[str, int], ...]
+    """Sessions that were open, each with its last n."""
+
+
+class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
+    open: int
+    digest: str
+    """SHA-256, hex, of the sorted list of (session, n, last leaf hash)."""
+
+
+Body = (
+    LogOpen
+    | LogClose
+    | LoopStart
+    | LoopEnd
+    | SessionStart
+    | SessionEnd
+    | SessionCarry
+    | LoginRefused
+    | CommandSeen
+    | Injected
+    | Response
+    | ResponseUnknown
+    | Stream
+    | Opaque
+    | Gap
+    | ConfigLoaded
+    | AdminAct
+    | ClockJump
+    | Recovery
+    | Heartbeat
+)
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One event on its way to the log. The log gives it its index, ``n`` and links."""
+
+    time: Milliseconds
+    body: Body
+    loop: LoopId | None = None
+    session: SessionId | None = None
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """Where a record stands. ``index`` counts in this year's log, ``n`` in its session."""
+
+    index: int
+    n: int
+    """0 and up within the session; -1 for a record that belongs to none."""
+
+
+class StoredRecord(msgspec.Struct, frozen=True):
+    """A record as it is read back."""
+
+    log: str
+    """The log's origin, ``NAME/YEAR``."""
+    index: int
+    n: int
+    time: Milliseconds
+    loop: LoopId | None
+    session: SessionId | None
+    body: Body

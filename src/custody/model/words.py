@@ -1,0 +1,61 @@
+"""The closed vocabularies and the identifiers.
+
+Law: an identifier is minted by the gateway, never taken from a client. An enumeration here is
+written into leaves of the evidence log, so a member may be added but never renamed or removed.
+"""
+
+from enum import Enum, StrEnum
+from typing import NewType
+
+LoopId = NewType("LoopId", str)
+"""``loop_`` and 20 lower-case base32 characters."""
+SessionId = NewType("SessionId", str)
+"""``ses_`` and 20 lower-case base32 characters."""
+TicketId = NewType("TicketId", str)
+"""``tkt_`` and 12 lower-case base32 characters: names a ticket, opens nothing."""
+TargetName = NewType("TargetName", str)
+"""As the operator wrote it in ``[[target]] name``."""
+
+
+class Effect(StrEnum):
+    """What a command does, not how it is spelled. The empty set is allowed by any grant."""
+
+    READ = "read"
+    WRITE = "write"
+    DEFINE = "define"
+    GRANT = "grant"
+    EXECUTE = "execute"
+    UNKNOWN = "unknown"
+
+
+class Decision(StrEnum):
+    ALLOW = "allow"
+    DENY = "deny"
+    ASK = "ask"
+
+
+class Outcome(StrEnum):
+    """How a command ended."""
+
+    OK = "ok"
+    ERROR = "error"
+    """The target answered with an error."""
+    REFUSED = "refused"
+    """The gateway answered; the target never saw it."""
+    SKIPPED = "skipped"
+    """Forwarded, but the target ignored it: an earlier command of its pipeline had failed."""
+    UNKNOWN = "unknown"
+    """Forwarded, and no answer was seen before the connection or the gateway ended."""
+
+
+class IdentityKind(StrEnum):
+    HUMAN = "human"
+    SERVICE = "service"
+    AGENT = "agent"
+
+
+class Side(Enum):
+    """The two ends of a session, seen from the gateway."""
+
+    CLIENT = "client"
+    SERVER = "server"
