@@ -1,0 +1,259 @@
+"""Questions to a target's catalogue, the SQL that asks them, and the readers of the rows.
+
+Law: a question is a value; its SQL is one read-only SELECT whose inputs are quoted here and whose
+result is bounded; a reader is pure and total for rows of that SELECT. All names in the SQL carry
+their schema, so that no search_path can turn a look-up into something else.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, assert_never
+
+import msgspec
+
+Row = Sequence[str | None]
+"""One result row in text format."""
+
+ROWS_AT_MOST: Final = 500
+"""Relations or functions of one name that are looked at; more make the answer incomplete."""
+
+
+class RelationsNamed(msgspec.Struct, frozen=True):
+    """Every relation of that name, whatever its schema."""
+
+    name: str
+
+
+class FunctionsNamed(msgspec.Struct, frozen=True):
+    """Every function of that name, built-in ones included."""
+
+    name: str
+
+
+class Surprises(msgspec.Struct, frozen=True):
+    """Operators, casts and types that run a volatile function of a user's."""
+
+
+class SessionDefaults(msgspec.Struct, frozen=True):
+    """What a session starts with for this role and database, before its own options."""
+
+
+class ColumnsOf(msgspec.Struct, frozen=True):
+    """The relation behind a RowDescription's table OID."""
+
+    oid: int
+
+
+Question = RelationsNamed | FunctionsNamed | Surprises | SessionDefaults | ColumnsOf
+
+
+class RelationFact(msgspec.Struct, frozen=True):
+    schema: str
+    name: str
+    kind: str
+    """``pg_class.relkind``: ``r`` table, ``p`` partitioned, ``v`` view, ``f`` foreign, …"""
+    columns: tuple[str, ...]
+    """In their order, dropped ones left out."""
+
+
+class RelationFacts(msgspec.Struct, frozen=True):
+    found: tuple[RelationFact, ...]
+    complete: bool = True
+
+
+class FunctionFact(msgspec.Struct, frozen=True):
+    schema: str
+    kind: str
+    """``pg_proc.prokind``: ``f`` function, ``p`` procedure, ``a`` aggregate, ``w`` window."""
+    volatile: bool
+    """It, or the function behind an aggregate, is VOLATILE."""
+    native: bool
+    """Written in C or internal: it runs no SQL of its own, as far as that can be told."""
+
+
+class FunctionFacts(msgspec.Struct, frozen=True):
+    found: tuple[FunctionFact, ...]
+    complete: bool = True
+
+
+class SurpriseFacts(msgspec.Struct, frozen=True):
+    operators: frozenset[str]
+    """Names of operators, ``types`` names of types that a volatile function stands behind."""
+    types: frozenset[str]
+    complete: bool = True
+
+
+class SessionFacts(msgspec.Struct, frozen=True):
+    search_path: str
+    """As SHOW prints it."""
+    role: str
+    conforming: bool
+    """``standard_conforming_strings`` is on."""
+
+
+class TableFact(msgspec.Struct, frozen=True):
+    """``kind`` is empty where no such relation is (or is no more)."""
+
+    schema: str
+    name: str
+    kind: str
+    columns: tuple[tuple[int, str], ...]
+    """Attribute number and name; system columns are not here."""
+
+
+Answer = RelationFacts | FunctionFacts | SurpriseFacts | SessionFacts | TableFact
+
+Known = Callable[[Question], Answer | None]
+"""What is known already; ``None`` where nobody has asked yet."""
+
+
+def quote(value: str) -> str:
+    """A string literal that reads the same whatever ``standard_conforming_strings`` says."""
+    if "\0" in value:
+        value = value.split("\0", 1)[0]
+    if "\\" in value:
+        doubled = value.replace("\\", "\\\\").replace("'", "''")
+        return f" E'{doubled}'"
+    return "'" + value.replace("'", "''") + "'"
+
+
+_RELATIONS = """\
+SELECT n.nspname, c.relname, c.relkind::pg_catalog.text,
+       a.attname
+FROM (SELECT oid, relname, relkind, relnamespace FROM pg_catalog.pg_class
+      WHERE relname OPERATOR(pg_catalog.=) {name}::pg_catalog.name
+        AND relkind::pg_catalog.text OPERATOR(pg_catalog.=)
+            ANY (ARRAY['r','p','v','m','f','S','c']::pg_catalog.text[])
+      ORDER BY oid LIMIT {limit}) c
+JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
+  AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
+ORDER BY c.oid, a.attnum"""
+
+_FUNCTIONS = """\
+SELECT n.nspname, p.prokind::pg_catalog.text,
+       (p.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v' OR EXISTS (
+          SELECT 1 FROM pg_catalog.pg_aggregate g JOIN pg_catalog.pg_proc s
+            ON s.oid OPERATOR(pg_catalog.=) ANY (ARRAY[g.aggtransfn::pg_catalog.oid,
+               g.aggfinalfn::pg_catalog.oid, g.aggcombinefn::pg_catalog.oid,
+               g.aggmtransfn::pg_catalog.oid, g.aggminvtransfn::pg_catalog.oid,
+               g.aggmfinalfn::pg_catalog.oid])
+          WHERE g.aggfnoid::pg_catalog.oid OPERATOR(pg_catalog.=) p.oid
+            AND s.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v'))::pg_catalog.text,
+       (l.lanname::pg_catalog.text OPERATOR(pg_catalog.=)
+            ANY (ARRAY['c','internal']::pg_catalog.text[]))::pg_catalog.text
+FROM pg_catalog.pg_proc p
+JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang
+WHERE p.proname OPERATOR(pg_catalog.=) {name}::pg_catalog.name
+ORDER BY p.oid LIMIT {limit}"""
+
+# A type surprises when a domain's check, a cast from or to it, or its own input or output
+# functions are volatile and not PostgreSQL's own. 16384 is FirstNormalObjectId.
+_SURPRISES = """\
+SELECT 'operator', o.oprname::pg_catalog.text
+FROM pg_catalog.pg_operator o
+JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) o.oprcode::pg_catalog.oid
+WHERE p.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
+  AND p.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v'
+UNION
+SELECT 'type', t.typname::pg_catalog.text
+FROM pg_catalog.pg_proc p
+JOIN pg_catalog.pg_cast k ON k.castfunc OPERATOR(pg_catalog.=) p.oid
+JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) k.castsource
+  OR t.oid OPERATOR(pg_catalog.=) k.casttarget
+WHERE p.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
+  AND p.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v'
+UNION
+SELECT 'type', t.typname::pg_catalog.text
+FROM pg_catalog.pg_proc p
+JOIN pg_catalog.pg_type t ON p.oid OPERATOR(pg_catalog.=) ANY (ARRAY[
+     t.typinput::pg_catalog.oid, t.typoutput::pg_catalog.oid,
+     t.typreceive::pg_catalog.oid, t.typsend::pg_catalog.oid])
+WHERE p.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
+  AND p.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v'
+UNION
+SELECT 'type', t.typname::pg_catalog.text
+FROM pg_catalog.pg_constraint c
+JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) c.contypid
+JOIN pg_catalog.pg_depend d ON d.objid OPERATOR(pg_catalog.=) c.oid
+  AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass
+  AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) d.refobjid
+WHERE c.contypid OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
+  AND p.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v'
+LIMIT {limit}"""
+
+_DEFAULTS = """\
+SELECT pg_catalog.current_setting('search_path'), CURRENT_USER::pg_catalog.text,
+       pg_catalog.current_setting('standard_conforming_strings')"""
+
+_COLUMNS = """\
+SELECT n.nspname, c.relname, c.relkind::pg_catalog.text, a.attnum::pg_catalog.text, a.attname
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
+  AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
+WHERE c.oid OPERATOR(pg_catalog.=) {oid}::pg_catalog.oid
+ORDER BY a.attnum"""
+
+
+def sql(question: Question) -> str:
+    """The SELECT that asks it, for the gateway's own read-only connection."""
+    match question:
+        case RelationsNamed(name=name):
+            return _RELATIONS.format(name=quote(name), limit=ROWS_AT_MOST + 1)
+        case FunctionsNamed(name=name):
+            return _FUNCTIONS.format(name=quote(name), limit=ROWS_AT_MOST + 1)
+        case Surprises():
+            return _SURPRISES.format(limit=ROWS_AT_MOST + 1)
+        case SessionDefaults():
+            return _DEFAULTS
+        case ColumnsOf(oid=oid):
+            return _COLUMNS.format(oid=int(oid))
+        case _:
+            assert_never(question)
+
+
+def read(question: Question, rows: Sequence[Row]) -> Answer:
+    """The answer in the rows of ``sql(question)``, each value as the server's text."""
+    match question:
+        case RelationsNamed():
+            return _relations(rows)
+        case FunctionsNamed():
+            found = tuple(
+                FunctionFact(row[0] or "", row[1] or "", row[2] != "false", row[3] == "true")
+                for row in rows[:ROWS_AT_MOST]
+            )
+            return FunctionFacts(found, complete=len(rows) <= ROWS_AT_MOST)
+        case Surprises():
+            return SurpriseFacts(
+                frozenset(row[1] or "" for row in rows if row[0] == "operator"),
+                frozenset(row[1] or "" for row in rows if row[0] == "type"),
+                complete=len(rows) <= ROWS_AT_MOST,
+            )
+        case SessionDefaults():
+            if not rows:
+                return SessionFacts("", "", conforming=False)
+            path, role, conforming = rows[0]
+            return SessionFacts(path or "", role or "", conforming=conforming == "on")
+        case ColumnsOf():
+            if not rows:
+                return TableFact("", "", "", ())
+            columns = tuple((int(row[3]), row[4] or "") for row in rows if row[3] is not None)
+            return TableFact(rows[0][0] or "", rows[0][1] or "", rows[0][2] or "", columns)
+        case _:
+            assert_never(question)
+
+
+def _relations(rows: Sequence[Row]) -> RelationFacts:
+    columns: dict[tuple[str, str, str], list[str]] = {}
+    for row in rows:
+        key = (row[0] or "", row[1] or "", row[2] or "")
+        names = columns.setdefault(key, [])
+        if row[3] is not None:
+            names.append(row[3])
+    found = tuple(
+        RelationFact(schema, name, kind, tuple(names))
+        for (schema, name, kind), names in columns.items()
+    )
+    return RelationFacts(found[:ROWS_AT_MOST], complete=len(found) <= ROWS_AT_MOST)

@@ -1,0 +1,278 @@
+"""The words for what a statement's text says.
+
+Law: values here follow from one text and nothing else, so they may be cached by that text. A name
+is as it was written (after PostgreSQL's own case folding): an empty ``schema`` means unqualified.
+They cross a process border: positional msgspec structs, of which field order is the format.
+"""
+
+import msgspec
+
+from custody.model.words import Effect
+
+
+class RelationUse(msgspec.Struct, frozen=True, array_like=True):
+    """A relation that the statement names, and what is done to it. Names of CTEs are not here."""
+
+    schema: str
+    name: str
+    use: Effect
+
+
+class FunctionUse(msgspec.Struct, frozen=True, array_like=True):
+    """A function that the statement calls by name."""
+
+    schema: str
+    name: str
+    count: int
+    """How many arguments are written."""
+    procedure: bool = False
+    """It is the object of a CALL."""
+
+
+class OperatorUse(msgspec.Struct, frozen=True, array_like=True):
+    schema: str
+    name: str
+
+
+class TypeUse(msgspec.Struct, frozen=True, array_like=True):
+    """A type that a cast, a function in the guise of a cast, or a definition names."""
+
+    schema: str
+    name: str
+
+
+class ColumnUse(msgspec.Struct, frozen=True, array_like=True):
+    """A column of one of the statement's relations, as far as the text tells.
+
+    ``relations`` are indices into ``Statement.relations``: it belongs to one of these. Where the
+    name is not written (INSERT without a column list) ``name`` is empty and ``position`` counts
+    the table's columns from 0.
+    """
+
+    relations: tuple[int, ...]
+    name: str
+    position: int = -1
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """A literal, ``[start, end)`` in characters of the statement's own text, quotes included.
+
+    ``proven``: it is directly compared with or assigned to ``columns`` and meets nothing else,
+    provided that each of these can be resolved. ``argument`` numbers (from 1) an EXECUTE's
+    arguments, which meet what the prepared statement's parameter meets.
+    """
+
+    start: int
+    end: int
+    columns: tuple[ColumnUse, ...] = ()
+    proven: bool = False
+    secret: bool = False
+    argument: int = 0
+
+
+class ParameterUse(msgspec.Struct, frozen=True, array_like=True):
+    """``$number``, with all the columns that its uses meet. ``proven`` holds for every use."""
+
+    number: int
+    columns: tuple[ColumnUse, ...] = ()
+    proven: bool = False
+    secret: bool = False
+
+
+class Copy(msgspec.Struct, frozen=True, array_like=True):
+    """A COPY. ``columns`` is empty where none are listed; ``relation`` indexes
+    ``Statement.relations`` and is -1 for the COPY of a query.
+    """
+
+    incoming: bool
+    """COPY … FROM."""
+    relation: int
+    columns: tuple[str, ...]
+    format: str
+    """``text``, ``csv``, ``binary``, or what else was written."""
+    delimiter: str
+    place: str
+    """``client`` (STDIN, STDOUT), ``file`` or ``program``."""
+    null: str = "\\N"
+    quote: str = '"'
+    escape: str = '"'
+    header: bool = False
+
+
+class SetParameter(msgspec.Struct, frozen=True, array_like=True, tag="set"):
+    """``search_path``, ``role``, ``session_authorization`` or ``standard_conforming_strings`` gets
+    a value; ``values`` is ``None`` where the text does not show it, and ``reset`` says that the
+    session's default comes back. An empty ``name`` may be any of them.
+    """
+
+    name: str
+    values: tuple[str, ...] | None
+    local: bool = False
+    reset: bool = False
+
+
+class DiscardAll(msgspec.Struct, frozen=True, array_like=True, tag="discard"):
+    """DISCARD ALL: settings, prepared statements, cursors and temporary tables end."""
+
+
+class DiscardTemporary(msgspec.Struct, frozen=True, array_like=True, tag="discard_temporary"):
+    """DISCARD TEMP."""
+
+
+class Begin(msgspec.Struct, frozen=True, array_like=True, tag="begin"):
+    pass
+
+
+class Commit(msgspec.Struct, frozen=True, array_like=True, tag="commit"):
+    chain: bool = False
+
+
+class Rollback(msgspec.Struct, frozen=True, array_like=True, tag="rollback"):
+    chain: bool = False
+
+
+class Savepoint(msgspec.Struct, frozen=True, array_like=True, tag="savepoint"):
+    name: str
+
+
+class Release(msgspec.Struct, frozen=True, array_like=True, tag="release"):
+    name: str
+
+
+class RollbackTo(msgspec.Struct, frozen=True, array_like=True, tag="rollback_to"):
+    name: str
+
+
+class Execute(msgspec.Struct, frozen=True, array_like=True, tag="execute"):
+    """EXECUTE (also inside EXPLAIN and CREATE TABLE AS): ``runs`` is false for a plain EXPLAIN."""
+
+    name: str
+    runs: bool = True
+
+
+class Deallocate(msgspec.Struct, frozen=True, array_like=True, tag="deallocate"):
+    """``name`` is empty for DEALLOCATE ALL."""
+
+    name: str
+
+
+class Declare(msgspec.Struct, frozen=True, array_like=True, tag="declare"):
+    """DECLARE CURSOR; the query's effects are the statement's own."""
+
+    name: str
+    hold: bool = False
+
+
+class Fetch(msgspec.Struct, frozen=True, array_like=True, tag="fetch"):
+    """FETCH or MOVE from a cursor."""
+
+    name: str
+
+
+class Close(msgspec.Struct, frozen=True, array_like=True, tag="close"):
+    """``name`` is empty for CLOSE ALL."""
+
+    name: str
+
+
+class TemporaryRelation(msgspec.Struct, frozen=True, array_like=True, tag="temporary"):
+    """A temporary relation of that name is made."""
+
+    name: str
+
+
+class MadeFunction(msgspec.Struct, frozen=True, array_like=True, tag="function"):
+    """A function, operator or type of that name may come into being; empty: of any name."""
+
+    name: str
+
+
+class MadeRelation(msgspec.Struct, frozen=True, array_like=True, tag="relation"):
+    """A relation is made or renamed, or moves; an empty schema is where the search_path leads.
+
+    An empty ``name`` means any.
+    """
+
+    schema: str
+    name: str
+
+
+Simple = (
+    SetParameter
+    | DiscardAll
+    | DiscardTemporary
+    | Begin
+    | Commit
+    | Rollback
+    | Savepoint
+    | Release
+    | RollbackTo
+    | Execute
+    | Deallocate
+    | Declare
+    | Fetch
+    | Close
+    | TemporaryRelation
+    | MadeFunction
+    | MadeRelation
+)
+
+
+class Prepare(msgspec.Struct, frozen=True, array_like=True, tag="prepare"):
+    """PREPARE: ``statement`` is what EXECUTE runs; its marks lie in the PREPARE's own text."""
+
+    name: str
+    statement: "Statement"
+
+
+Change = Simple | Prepare
+"""What a statement does to its session when it succeeds."""
+
+
+class Statement(msgspec.Struct, frozen=True, array_like=True):
+    """One statement of a message; ``[start, end)`` in characters of the message.
+
+    The spans of a message's statements lie end to end and cover it, comments included. ``effects``
+    are those that the text shows by itself: its form, and built-in functions by their table.
+    """
+
+    start: int
+    end: int
+    action: str
+    effects: frozenset[Effect]
+    relations: tuple[RelationUse, ...] = ()
+    functions: tuple[FunctionUse, ...] = ()
+    operators: tuple[OperatorUse, ...] = ()
+    """Only those that are not certainly PostgreSQL's own."""
+    types: tuple[TypeUse, ...] = ()
+    """Only those that are not certainly PostgreSQL's own."""
+    bounded: bool = True
+    fingerprint: str = ""
+    marks: tuple[Mark, ...] = ()
+    parameters: tuple[ParameterUse, ...] = ()
+    parameter_count: int = 0
+    changes: tuple[Change, ...] = ()
+    copy: Copy | None = None
+    opaque: bool = False
+    """``relations`` may be short: dynamic SQL, a body in a language that is not read."""
+    blind: bool = False
+    """The meaning is the same for any other values of the integers that the text holds."""
+    problem: str = ""
+    """Why ``effects`` hold ``unknown``."""
+
+
+class Statements(msgspec.Struct, frozen=True, array_like=True, tag="statements"):
+    """A message that could be read; none for an empty one."""
+
+    statements: tuple[Statement, ...]
+
+
+class Unreadable(msgspec.Struct, frozen=True, array_like=True, tag="unreadable"):
+    """The message could not be read. ``reason`` is from a closed set and holds none of the text:
+    ``syntax``, ``too-deep``, ``time-out``, ``crash``, ``too-long``, ``encoding``, ``overload``.
+    """
+
+    reason: str
+
+
+Analysis = Statements | Unreadable
