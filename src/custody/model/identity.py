@@ -33,6 +33,22 @@ class Admission(msgspec.Struct, frozen=True):
     loop: Loop
 
 
+class Ticket(msgspec.Struct, frozen=True):
+    """A ticket as it is kept: what it opens, never the secret that opens it.
+
+    ``digest`` is the SHA-256 of the secret's 32 random bytes. ``revoked`` is when the ticket was
+    withdrawn, ``ended`` when its loop was; ``None`` while they hold.
+    """
+
+    id: TicketId
+    loop: Loop
+    digest: bytes
+    created: int
+    expires: int
+    revoked: int | None = None
+    ended: int | None = None
+
+
 class Session(msgspec.Struct, frozen=True):
     """One client connection to one target inside a loop, as a policy sees it."""
 

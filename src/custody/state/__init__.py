@@ -1,0 +1,9 @@
+"""What the gateway must remember between starts and may not lose: loops and tickets.
+
+Law: no secret is kept here, only digests of secrets; and nothing here is evidence: what an
+investigator must believe stands in the evidence log.
+"""
+
+from custody.state.store import State
+
+__all__ = ["State"]
