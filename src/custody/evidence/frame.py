@@ -1,0 +1,100 @@
+"""Frames: how one record stands in a segment file.
+
+Law: a frame is a fixed little-endian header, the leaf, the sealed payload, nothing between; its
+CRC-32 covers all of it but the CRC itself. A CRC finds accidents, never an attacker: what is true
+is said by the tree. Reading is total: any bytes give a ``Frame`` or a ``Fault``, no exception.
+"""
+
+import struct
+import zlib
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+MAGIC: Final = b"\x9dCu1"
+FORMAT: Final = 1
+LEAF_MAX: Final = 4096
+PAYLOAD_MAX: Final = 8 * 1024 * 1024
+"""Of one uncompressed payload, bytes."""
+SEALED_MAX: Final = PAYLOAD_MAX + 1 + 16
+"""A payload that did not compress: its form byte before, AES-GCM's tag behind."""
+
+_COVERED: Final = struct.Struct("<4sIIIQQ32s")
+_CHECKSUM: Final = struct.Struct("<I")
+HEADER_SIZE: Final = _COVERED.size + _CHECKSUM.size
+FRAME_MAX: Final = HEADER_SIZE + LEAF_MAX + SEALED_MAX
+RANDOM_SIZE: Final = 32
+_UNUSED: Final = bytes(HEADER_SIZE)
+
+
+class Frame(NamedTuple):
+    """One readable frame. ``durable`` is the log size known to be synced when it was made."""
+
+    index: int  # type: ignore[assignment]  # the log's word; nobody calls tuple.index here
+    durable: int
+    random: bytes
+    leaf: bytes
+    sealed: bytes
+    end: int
+    """Where the next frame would begin, in the same buffer."""
+
+
+class Fault(StrEnum):
+    """Why no frame can be read at a place."""
+
+    UNUSED = "unused"
+    """Zeros where a header would stand: preallocated space, the end of what was written."""
+    SHORT = "short"
+    """The buffer ends before the frame does."""
+    MAGIC = "magic"
+    FORMAT = "format"
+    LENGTH = "length"
+    CHECKSUM = "checksum"
+
+
+def pack(index: int, durable: int, random: bytes, leaf: bytes, sealed: bytes) -> bytes:
+    """The frame's bytes. The caller keeps to ``LEAF_MAX`` and ``SEALED_MAX``."""
+    head = _COVERED.pack(MAGIC, FORMAT, len(leaf), len(sealed), index, durable, random)
+    check = zlib.crc32(sealed, zlib.crc32(leaf, zlib.crc32(head)))
+    return b"".join((head, _CHECKSUM.pack(check), leaf, sealed))
+
+
+def read(buffer: bytes | memoryview, offset: int = 0) -> Frame | Fault:
+    """The frame that begins at ``offset``."""
+    leaf_at = offset + HEADER_SIZE
+    if leaf_at > len(buffer):
+        rest = bytes(buffer[offset:])
+        return Fault.UNUSED if rest == _UNUSED[: len(rest)] else Fault.SHORT
+    magic, version, leaf_size, sealed_size, index, durable, random = _COVERED.unpack_from(
+        buffer, offset
+    )
+    sealed_at = leaf_at + leaf_size
+    end = sealed_at + sealed_size
+    fault: Fault | None = None
+    if magic != MAGIC:
+        fault = Fault.UNUSED if bytes(buffer[offset:leaf_at]) == _UNUSED else Fault.MAGIC
+    elif version != FORMAT:
+        fault = Fault.FORMAT
+    elif leaf_size > LEAF_MAX or sealed_size > SEALED_MAX:
+        fault = Fault.LENGTH
+    elif end > len(buffer):
+        fault = Fault.SHORT
+    if fault is not None:
+        return fault
+    leaf = bytes(buffer[leaf_at:sealed_at])
+    sealed = bytes(buffer[sealed_at:end])
+    covered = buffer[offset : offset + _COVERED.size]
+    check = zlib.crc32(sealed, zlib.crc32(leaf, zlib.crc32(covered)))
+    if check != _CHECKSUM.unpack_from(buffer, leaf_at - _CHECKSUM.size)[0]:
+        return Fault.CHECKSUM
+    return Frame(index, durable, random, leaf, sealed, end)
+
+
+def find(buffer: bytes, offset: int) -> tuple[int, Frame] | None:
+    """The first readable frame at or after ``offset``, wherever it begins, behind damage."""
+    while (at := buffer.find(MAGIC, offset)) >= 0:
+        match read(buffer, at):
+            case Frame() as frame:
+                return at, frame
+            case _:
+                offset = at + 1
+    return None
