@@ -1,0 +1,72 @@
+# Custody. Every target makes what it needs (a virtual environment in .venv included), needs no
+# root, and works as root too. `make help` lists them.
+
+BIN := .venv/bin
+# How long the bounded proofs of `make prove` may take together, in seconds.
+PROVE_SECONDS ?= 900
+WORKERS ?= auto
+TEST_ARGS ?=
+export PROVE_SECONDS
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check lint types layers length fast real prove bench bench-smoke docs clean
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: .venv/demo.stamp ## see the main job end to end, with a real PostgreSQL
+	@$(BIN)/custody demo
+
+CONFIG ?= custody.toml
+serve: .venv/demo.stamp ## run the gateway with CONFIG=custody.toml (made here if absent)
+	@test -e $(CONFIG) || $(BIN)/custody init $(dir $(CONFIG))
+	@exec $(BIN)/custody serve -c $(CONFIG)
+
+test: check real ## everything that must hold, in under ten minutes
+
+check: lint types layers length fast ## style, types, floors and the fast tests, in under two minutes
+
+lint: .venv/dev.stamp
+	@echo "== style: ruff"
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+
+types: .venv/dev.stamp
+	@echo "== types: mypy --strict"
+	@$(BIN)/mypy
+
+layers: .venv/dev.stamp
+	@echo "== floors: import-linter"
+	@$(BIN)/lint-imports
+
+length: .venv/dev.stamp
+	@echo "== length: no file over 400 lines"
+	@$(BIN)/python tools/file_length.py src tests bench tools
+
+fast: .venv/dev.stamp
+	@echo "== fast tests, in random order (TEST_ARGS='-p no:randomly' for the written one)"
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "not real and not prove" $(TEST_ARGS)
+
+real: .venv/dev.stamp
+	@echo "== tests against a real PostgreSQL"
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "real and not prove" $(TEST_ARGS)
+
+prove: .venv/dev.stamp ## the long proofs, within PROVE_SECONDS
+	@$(BIN)/python tools/prove.py
+
+bench: .venv/dev.stamp ## measure direct, PgBouncer and Custody side by side; writes docs/performance.md
+	@$(BIN)/python -m bench.run
+
+bench-smoke: .venv/dev.stamp ## the same in seconds; proves that it runs, measures nothing
+	@$(BIN)/python -m bench.run --smoke
+
+docs: .venv/dev.stamp ## write the generated parts of docs/
+	@$(BIN)/python tools/write_docs.py
+
+clean: ## remove .venv and every cache
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/demo.stamp: pyproject.toml tools/environment
+	@tools/environment demo
+
+.venv/dev.stamp: pyproject.toml tools/environment
+	@tools/environment dev
