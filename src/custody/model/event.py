@@ -22,7 +22,7 @@ class Send(msgspec.Struct, frozen=True):
 
 
 class TlsRequested(msgspec.Struct, frozen=True):
-    """This side asks for TLS. The host writes ``accept`` and starts TLS, or writes ``decline``.
+    """A side asks for TLS. The host writes ``accept`` and starts TLS, or writes ``decline``.
 
     ``buffered`` counts bytes that came behind the request in clear text; if it is not 0 the host
     must end the session (the CVE-2021-23214 class).
@@ -144,7 +144,7 @@ class StreamEnded(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """This side said goodbye in its protocol. ``wire`` is to be forwarded first."""
+    """A side said goodbye in its protocol. ``wire`` is to be forwarded first."""
 
     reason: str
     wire: Wire = ()

@@ -53,6 +53,10 @@ class Codec(Protocol):
         """The answer to an ``Inquiry``."""
         ...
 
+    def secured(self) -> None:
+        """The client is in TLS now: it may be asked for its secret."""
+        ...
+
     def admit(self, login: LoginReceived, upstream: UpstreamLogin) -> Sequence[Send]:
         """Accept the login: the first bytes for the server (an SSLRequest or the startup)."""
         ...
@@ -177,7 +181,7 @@ class EvidenceLog(Protocol):
 
 class Vault(Protocol):
     async def lease(self, identity: Identity, target: TargetName) -> Secret:
-        """The target's credential. Raises ``CustodyError`` that names the reference, not the value."""
+        """The target's credential. Raises ``CustodyError``: it names the reference, no value."""
         ...
 
 

@@ -1,8 +1,8 @@
 """What the evidence log stores.
 
 Law: a record's body is complete in memory and masked before it reaches the log. The fields that
-only steer masking (``marks``, ``columns``, ``relations``, ``proven``, ``readable`` …) are emptied by
-masking; a body that still has marks has not been masked, and the log refuses it.
+only steer masking (``marks``, ``columns``, ``relations``, ``proven``, ``readable`` …) are emptied
+by masking; a body that still has marks has not been masked, and the log refuses it.
 """
 
 from typing import NewType
@@ -139,7 +139,7 @@ class Response(msgspec.Struct, frozen=True, tag="response"):
     """
 
     command: int | None
-    """The command's ``n``; ``None`` where no command was open (an error in a Parse, for example)."""
+    """The command's ``n``; ``None`` where no command was open (an error in a Parse, say)."""
     outcome: Outcome
     tag: str
     """The server's completion tag, such as ``UPDATE 3``."""
@@ -154,8 +154,8 @@ class Response(msgspec.Struct, frozen=True, tag="response"):
     notices: tuple[ErrorReport, ...] = ()
     notices_dropped: int = 0
     digest: str = ""
-    """Of the whole unmasked content, where it was streamed (COPY data). In memory: SHA-256, hex. The
-    log replaces it by HMAC-SHA256 under the day's content key before anything is stored."""
+    """Of the whole unmasked content, where it was streamed (COPY data). In memory: SHA-256, hex.
+    The log replaces it by HMAC-SHA256 under the day's content key before anything is stored."""
     relations: tuple[Relation, ...] = ()
     resolved: bool = True
     arguments: tuple[Argument, ...] = ()

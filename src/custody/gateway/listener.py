@@ -1,0 +1,81 @@
+"""Listening: one door, many sessions.
+
+Law: a door takes at most ``max_connections``; what comes above that is closed at once. One
+session's fault is never another's.
+"""
+
+import asyncio
+import logging
+from typing import Final
+
+from custody.gateway.registry import Registry
+from custody.gateway.rooms import Door, Rooms
+from custody.gateway.session import SessionHost
+from custody.model.errors import CustodyError
+
+CHECK_INTERVAL_S: Final = 1.0
+
+_log: Final = logging.getLogger("custody.listener")
+
+
+class Listener:
+    """One bound door. ``port`` is the one that was picked if the door asked for port 0."""
+
+    def __init__(
+        self, door: Door, rooms: Rooms, registry: Registry, tasks: asyncio.TaskGroup
+    ) -> None:
+        self.door: Final = door
+        self._rooms: Final = rooms
+        self._registry: Final = registry
+        self._tasks: Final = tasks
+        self._server: asyncio.Server | None = None
+        self._open = 0
+
+    async def bind(self, host: str, port: int) -> tuple[str, int]:
+        """Raises ``CustodyError`` ``listen.failed``."""
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                self._accept, host, port, backlog=512
+            )
+        except OSError as error:
+            raise CustodyError(
+                "listen.failed",
+                f"[listen.{self.door.name}] cannot listen on {host}:{port}: {error.strerror}.",
+                "Choose another address, or stop what listens there.",
+            ) from error
+        bound = self._server.sockets[0].getsockname()
+        return str(bound[0]), int(bound[1])
+
+    def close(self) -> None:
+        """Take no new connections; open ones go on."""
+        if self._server is not None:
+            self._server.close()
+
+    def _accept(self) -> asyncio.Protocol:
+        if self._open >= self.door.max_connections:
+            _log.warning("%s: connection refused, %d are open", self.door.name, self._open)
+            return _Full()
+        session = SessionHost(self._rooms, self._registry, self.door)
+        self._open += 1
+        self._tasks.create_task(self._host(session))
+        return session.client
+
+    async def _host(self, session: SessionHost) -> None:
+        try:
+            await session.run()
+        finally:
+            self._open -= 1
+
+
+class _Full(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
+async def watch(registry: Registry, rooms: Rooms) -> None:
+    """Ends sessions whose ticket, loop or idle time is over. Runs until it is cancelled."""
+    while True:
+        await asyncio.sleep(CHECK_INTERVAL_S)
+        now = rooms.clock()
+        for session in registry.all():
+            session.check(now)

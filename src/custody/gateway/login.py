@@ -1,0 +1,384 @@
+"""The stage of a session before commands may flow.
+
+Law: ticket, then grant, then the record, then the target's credential, then the target. "No such
+target" and "not yours" are one answer, in the same words and after the same work.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+import msgspec
+
+from custody.gateway.connection import Connection, Owner
+from custody.gateway.rooms import Door, Rooms
+from custody.gateway.target import Target
+from custody.gateway.upstream import connect, secure
+from custody.model.command import Refusal
+from custody.model.errors import CustodyError
+from custody.model.event import (
+    CancelReceived,
+    Ended,
+    Event,
+    Inquiry,
+    LoginFailed,
+    LoginReceived,
+    Send,
+    SessionReady,
+    TlsAnswered,
+    TlsRequested,
+)
+from custody.model.identity import Admission, Session
+from custody.model.interfaces import Advisor, Codec, UpstreamLogin
+from custody.model.record import LoginRefused, SessionStart
+from custody.model.words import SessionId, Side, TargetName
+
+TLS_TIMEOUT_S: Final = 10.0
+
+_log: Final = logging.getLogger("custody.login")
+
+
+class Welcome(msgspec.Struct, frozen=True):
+    """A login that was accepted, and everything that the session goes on with."""
+
+    admission: Admission
+    facts: Session
+    target: Target
+    advisor: Advisor
+    server: Connection
+
+
+class Host(Owner, Protocol):
+    """What the stage asks of the session that it belongs to."""
+
+    id: SessionId
+    client: Connection
+    client_key: bytes
+
+    def end(self, reason: str) -> None: ...
+    def ready(self, welcome: Welcome) -> None: ...
+    def cancel_requested(self, key: bytes) -> None: ...
+    def recognised(self, admission: Admission, facts: Session) -> None: ...
+
+
+class Login:
+    def __init__(
+        self, host: Host, rooms: Rooms, door: Door, codec: Codec, tasks: asyncio.TaskGroup
+    ) -> None:
+        self._host: Final = host
+        self._rooms: Final = rooms
+        self._door: Final = door
+        self._codec: Final = codec
+        self._tasks: Final = tasks
+        self._server: Connection | None = None
+        self._welcome: Callable[[Connection], Welcome] | None = None
+        self._target: Target | None = None
+        self._advisor: Advisor | None = None
+        self._over = False
+
+    def pump(self) -> None:
+        """Handle every event that there is. Raises ``WireError`` as the codec does."""
+        while (event := self._next_event()) is not None:
+            self._handle(event)
+
+    def _next_event(self) -> Event | None:
+        if self._over:
+            return None
+        return self._codec.next_event(Side.CLIENT) or self._codec.next_event(Side.SERVER)
+
+    def start_direct_tls(self, first: bytes) -> None:
+        """The client opened with TLS, without asking (libpq 17's ``sslnegotiation=direct``)."""
+        self._tasks.create_task(self._accept_tls(first, direct=True))
+
+    def finish(self) -> None:
+        """Let go of the target."""
+        self._over = True
+        if self._server is not None:
+            self._server.close()
+
+    def closed(self, side: Side) -> None:
+        """One side went away before the login was done."""
+        if self._over:
+            return
+        if side is Side.SERVER:
+            self.fail(
+                "target.closed",
+                Refusal("08006", "custody: the target closed the connection during login"),
+            )
+        else:
+            self._finish("client.closed")
+
+    def fail(self, reason: str, refusal: Refusal) -> None:
+        """Tell the client why, and end."""
+        if not self._over:
+            self._send(self._codec.refuse(None, refusal))
+            self._finish(reason)
+
+    def _finish(self, reason: str) -> None:
+        self._over = True
+        self._host.end(reason)
+
+    def _send(self, sends: Iterable[Send]) -> None:
+        for send in sends:
+            if send.to is Side.CLIENT:
+                self._host.client.write(send.data)
+            elif self._server is not None:
+                self._server.write(send.data)
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Send():
+                self._send((event,))
+            case TlsRequested():
+                self._tls_requested(event)
+            case LoginReceived():
+                self._host.client.hold("its login is being checked")
+                self._tasks.create_task(self._admit(event))
+            case TlsAnswered():
+                self._tasks.create_task(self._tls_answered(event))
+            case SessionReady():
+                self._ready(event)
+            case LoginFailed():
+                _log.warning("%s: the target refused the gateway: %s", self._host.id, event.reason)
+                self.fail(event.reason, event.refusal)
+            case Inquiry():
+                self._tasks.create_task(self._find(event))
+            case CancelReceived():
+                self._host.cancel_requested(event.key)
+                self._finish("cancel")
+            case Ended():
+                self._finish(event.reason)
+            case _:
+                raise CustodyError(
+                    "gateway.order", f"{type(event).__name__} came before the login was done."
+                )
+
+    # TLS towards the client.
+
+    def _tls_requested(self, event: TlsRequested) -> None:
+        client = self._host.client
+        if event.buffered:
+            # Clear text that stands behind the request would be taken for part of the session.
+            self._finish("tls.early-bytes")
+        elif self._door.tls is None or client.tls is not None:
+            client.write(event.decline)
+        else:
+            client.write(event.accept)
+            self._tasks.create_task(self._accept_tls(b"", direct=False))
+
+    async def _accept_tls(self, first: bytes, *, direct: bool) -> None:
+        context = self._door.tls
+        if context is None:
+            self._finish("tls.none")
+            return
+        try:
+            async with asyncio.timeout(TLS_TIMEOUT_S):
+                tls = await self._host.client.start_tls(context, server_side=True, first=first)
+        except (ssl.SSLError, OSError, TimeoutError) as error:
+            _log.info("%s: TLS with the client failed: %s", self._host.id, type(error).__name__)
+            self._finish("tls.failed")
+            return
+        if direct and tls.application_protocol != self._door.application_protocol:
+            # Without an agreed protocol a web request could be smuggled in (CVE-2021-3618 class).
+            self._finish("tls.alpn")
+            return
+        self._codec.secured()
+
+    # The ticket and the grant.
+
+    async def _admit(self, event: LoginReceived) -> None:
+        rooms, login = self._rooms, event.login
+        now = rooms.clock()
+        name = self._door.target or TargetName(login.target)
+        admission = rooms.doorkeeper.recognise(event.secret, now)
+        if isinstance(admission, str):
+            await self._refuse(event, name, admission, _TICKET_REFUSALS[admission], None)
+            return
+        granted = rooms.policy.admits(admission.loop, name, now)
+        target = rooms.targets.get(name)
+        if target is None or not granted or target.protocol != self._door.protocol:
+            reason = "grant.missing" if target is not None else "target.unknown"
+            await self._refuse(event, name, reason, _not_yours(login.target), admission)
+            return
+        facts = Session(
+            id=self._host.id,
+            loop=admission.loop,
+            target=target.name,
+            protocol=self._door.protocol,
+            client=self._host.client.address,
+            user=login.user,
+            database=login.database or target.database,
+            application=login.application,
+            started=now,
+        )
+        tls = self._host.client.tls
+        start = SessionStart(
+            target=target.name,
+            protocol=facts.protocol,
+            subject=admission.loop.identity.subject,
+            issuer=admission.loop.identity.issuer,
+            groups=admission.loop.identity.groups,
+            client=facts.client,
+            user=facts.user,
+            database=facts.database,
+            application=facts.application,
+            tls=tls.description if tls is not None else "",
+            parameters=login.parameters,
+        )
+        if not await self._recorded(lambda durable: rooms.gate.note(facts, start, durable)):
+            self.fail("log", _NOT_RECORDED)
+            return
+        self._host.recognised(admission, facts)
+        await self._reach(event, admission, facts, target)
+
+    async def _reach(
+        self, event: LoginReceived, admission: Admission, facts: Session, target: Target
+    ) -> None:
+        """Lease the credential and begin the login at the target."""
+        try:
+            secret = await self._rooms.vault.lease(admission.loop.identity, target.name)
+            server = await connect(target, self._host)
+        except CustodyError as error:
+            _log.error("%s: %s: %s", facts.id, error.code, error.fault)
+            self.fail(error.code, Refusal("08001", f"custody: {error.fault}", hint=error.cure))
+            return
+        if self._over:
+            server.close()
+            return
+        self._server = server
+        self._target = target
+        advisor = self._rooms.advisor(target, facts.database, admission.loop)
+        self._advisor = advisor
+        self._welcome = lambda connection: Welcome(admission, facts, target, advisor, connection)
+        upstream = UpstreamLogin(
+            user=target.user,
+            database=facts.database,
+            secret=secret,
+            parameters=event.login.parameters,
+            tls=target.tls,
+            replication=event.login.replication,
+            client_key=self._host.client_key,
+            notice=self._door.notice,
+        )
+        self._send(self._codec.admit(event, upstream))
+        self._host.client.free("its login is being checked")
+        self.pump()
+
+    async def _refuse(
+        self,
+        event: LoginReceived,
+        target: str,
+        reason: str,
+        refusal: Refusal,
+        admission: Admission | None,
+    ) -> None:
+        body = LoginRefused(
+            reason=reason,
+            target=target,
+            protocol=self._door.protocol,
+            client=self._host.client.address,
+            user=event.login.user,
+            application=event.login.application,
+            subject=admission.loop.identity.subject if admission is not None else "",
+        )
+        recorded = await self._recorded(
+            lambda durable: self._rooms.gate.note_stranger(body, durable)
+        )
+        if self._over:
+            return
+        self._send(self._codec.refuse(event, refusal if recorded else _NOT_RECORDED))
+        self._finish(reason)
+
+    async def _recorded(self, append: Callable[[Callable[[object], None]], object]) -> bool:
+        """Append, and wait until it is durable."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def durable(result: object) -> None:
+            if not done.done():
+                done.set_result(not isinstance(result, CustodyError))
+
+        try:
+            append(durable)
+        except CustodyError as error:
+            _log.error("%s: %s: %s", self._host.id, error.code, error.fault)
+            return False
+        return await done
+
+    # The target's side.
+
+    async def _tls_answered(self, event: TlsAnswered) -> None:
+        server, target = self._server, self._target
+        if server is None or target is None:
+            return
+        binding = None
+        if event.buffered:
+            self.fail("target.tls", Refusal("08P01", "custody: the target broke the TLS request"))
+            return
+        if event.accepted:
+            try:
+                binding = await secure(target, server)
+            except CustodyError as error:
+                self.fail(error.code, Refusal("08001", f"custody: {error.fault}", hint=error.cure))
+                return
+        elif target.tls in ("require", "verify-full"):
+            self.fail(
+                "target.tls",
+                Refusal(
+                    "08001",
+                    f'custody: target "{target.name}" does not offer TLS, which its '
+                    f'`tls = "{target.tls}"` demands',
+                ),
+            )
+            return
+        self._send(self._codec.start_server(tls=event.accepted, channel_binding=binding))
+        self.pump()
+
+    async def _find(self, event: Inquiry) -> None:
+        if self._advisor is not None:
+            answer = await self._advisor.find(event.question)
+            self._codec.answer(event.question, answer)
+            self.pump()
+
+    def _ready(self, event: SessionReady) -> None:
+        if self._welcome is None or self._server is None:
+            return
+        self._over = True
+        self._send(event.sends)
+        self._host.ready(self._welcome(self._server))
+
+
+_NOT_RECORDED: Final = Refusal(
+    "58030", "custody cannot record this session now, so it was not opened", fatal=True
+)
+
+_TICKET_REFUSALS: Final = {
+    "ticket.unknown": Refusal(
+        "28P01",
+        "custody: this ticket is not known here",
+        hint="Give a ticket (ct_…) as the password; `custody ticket create` makes one.",
+        fatal=True,
+    ),
+    "ticket.expired": Refusal(
+        "28P01",
+        "custody: this ticket has expired",
+        hint="Start a new loop, or ask the operator for a new ticket.",
+        fatal=True,
+    ),
+    "ticket.revoked": Refusal(
+        "28P01",
+        "custody: this ticket was revoked",
+        hint="Ask the operator why; a new loop needs a new ticket.",
+        fatal=True,
+    ),
+}
+
+
+def _not_yours(target: str) -> Refusal:
+    return Refusal(
+        "28000",
+        f'custody: there is no target "{target[:63]}" that this loop has a grant for',
+        hint="The database name names the target: dbname=TARGET or dbname=TARGET/DATABASE.",
+        fatal=True,
+    )

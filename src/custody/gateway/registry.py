@@ -1,0 +1,63 @@
+"""The sessions that are open now.
+
+Law: a session is here from the moment its loop is known until its last record is queued, so that
+a kill, a revoked ticket or an expiry reaches every session of a loop.
+"""
+
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from custody.model.command import Refusal
+from custody.model.identity import Admission
+from custody.model.words import LoopId, SessionId
+
+
+class Live(Protocol):
+    """An open session, as far as others may touch it."""
+
+    id: SessionId
+    admission: Admission | None
+    client_key: bytes
+
+    def kill(self, reason: str, refusal: Refusal) -> None:
+        """End it now; the client is told why in its own protocol."""
+        ...
+
+    def cancel(self, requested_by: str) -> None:
+        """Cancel what the target is running for this session."""
+        ...
+
+    def check(self, now: int) -> None:
+        """End it if its ticket, its loop or its idle time is over."""
+        ...
+
+
+class Registry:
+    def __init__(self) -> None:
+        self._sessions: Final[dict[SessionId, Live]] = {}
+        self._by_key: Final[dict[bytes, Live]] = {}
+
+    def add(self, session: Live) -> None:
+        self._sessions[session.id] = session
+        self._by_key[session.client_key] = session
+
+    def remove(self, session: Live) -> None:
+        self._sessions.pop(session.id, None)
+        self._by_key.pop(session.client_key, None)
+
+    def by_key(self, key: bytes) -> Live | None:
+        """The session that this cancel key belongs to. Keys are random and unguessable."""
+        return self._by_key.get(key)
+
+    def of(self, wanted: LoopId | SessionId) -> Iterator[Live]:
+        """The sessions of a loop, or the one session of that id."""
+        for session in list(self._sessions.values()):
+            admission = session.admission
+            if session.id == wanted or (admission is not None and admission.loop.id == wanted):
+                yield session
+
+    def all(self) -> list[Live]:
+        return list(self._sessions.values())
+
+    def __len__(self) -> int:
+        return len(self._sessions)

@@ -1,0 +1,59 @@
+"""The faces that a session needs, gathered. The app fills them in."""
+
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from custody.gateway.gate import Clock, Gate
+from custody.gateway.target import Target
+from custody.model.identity import Loop
+from custody.model.interfaces import (
+    Advisor,
+    Codec,
+    Doorkeeper,
+    EvidenceLog,
+    Policy,
+    Vault,
+)
+from custody.model.words import TargetName
+
+
+class AdvisorFactory(Protocol):
+    def __call__(self, target: Target, database: str, loop: Loop) -> Advisor:
+        """The advisor of that database; sessions of one database share what it knows."""
+        ...
+
+
+class Rooms(msgspec.Struct, frozen=True):
+    gate: Gate
+    policy: Policy
+    log: EvidenceLog
+    doorkeeper: Doorkeeper
+    vault: Vault
+    targets: Mapping[TargetName, Target]
+    advisor: AdvisorFactory
+    clock: Clock
+    strict_responses: bool
+    """Whether an answer's final frame waits for its record to be durable."""
+
+
+class Door(msgspec.Struct, frozen=True):
+    """What one listener is."""
+
+    name: str
+    protocol: str
+    tls: ssl.SSLContext | None
+    cleartext_loopback: bool
+    """Accept tickets without TLS from loopback addresses."""
+    target: TargetName | None
+    """The one target behind this listener, if it has only one."""
+    codec: Callable[[bool], Codec]
+    """Makes a codec; the argument says whether a ticket may be asked for in clear text."""
+    application_protocol: str = "postgresql"
+    """ALPN name that direct TLS must agree on."""
+    notice: str = ""
+    idle_timeout_s: float = 0
+    """0: none."""
+    max_connections: int = 2000

@@ -1,0 +1,276 @@
+"""One client connection, from its acceptance to its last record.
+
+Law: a session that was recorded is closed in the record, whatever ends it. The first reason for
+its end is the one that counts.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from custody.gateway.connection import Connection
+from custody.gateway.ids import new_cancel_key, new_session_id
+from custody.gateway.login import Login, Welcome
+from custody.gateway.registry import Registry
+from custody.gateway.relay import Relay
+from custody.gateway.rooms import Door, Rooms
+from custody.gateway.target import Target
+from custody.gateway.upstream import send_once
+from custody.model.command import Refusal
+from custody.model.errors import CustodyError, WireError
+from custody.model.identity import Admission, Session
+from custody.model.interfaces import Codec
+from custody.model.record import AdminAct, SessionEnd
+from custody.model.words import SessionId, Side
+
+LOGIN_TIMEOUT_S: Final = 30.0
+CLOSE_TIMEOUT_S: Final = 5.0
+_TLS_HANDSHAKE: Final = 0x16  # RFC 8446 §5.1; no protocol of ours starts with this byte
+
+_log: Final = logging.getLogger("custody.session")
+
+
+class SessionHost:
+    """Hosts one codec. ``run`` owns every task of the session and returns once all is over."""
+
+    def __init__(self, rooms: Rooms, registry: Registry, door: Door) -> None:
+        self.id: SessionId = new_session_id()
+        self.client_key: bytes = new_cancel_key()
+        self.admission: Admission | None = None
+        self.client: Connection = Connection(self)
+        self._rooms: Final = rooms
+        self._registry: Final = registry
+        self._door: Final = door
+        self._codec: Codec | None = None
+        self._stage: Login | Relay | None = None
+        self._server: Connection | None = None
+        self._target: Target | None = None
+        self._facts: Session | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._loop: Final = asyncio.get_running_loop()
+        self._over: Final[asyncio.Future[None]] = self._loop.create_future()
+        self._gone: Final = asyncio.Event()
+        self._reason = ""
+        self._heard = self._loop.time()
+        self._first = True
+
+    async def run(self) -> None:
+        """Raises nothing but cancellation."""
+        deadline = self._loop.call_later(LOGIN_TIMEOUT_S, self._login_timed_out)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._begin(tasks)
+                await self._over
+                raise _OverError  # noqa: TRY301 - what cancels the tasks of a TaskGroup
+        except* _OverError:
+            pass
+        except* Exception as group:  # noqa: BLE001 - one session's fault ends that session only
+            self._reason = self._reason or "internal"
+            for error in group.exceptions:
+                _log.error("%s: ended by %s", self.id, _kind(error))
+        finally:
+            deadline.cancel()
+            self._finish()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._gone.wait()
+        except TimeoutError:
+            self.client.abort()
+
+    def end(self, reason: str) -> None:
+        if not self._over.done():
+            self._reason = reason
+            self._over.set_result(None)
+
+    def kill(self, reason: str, refusal: Refusal) -> None:
+        """End it now, and tell the client why in its own protocol."""
+        if self._codec is not None and not self._over.done():
+            self._guard(lambda: self._farewell(refusal))
+        self.end(reason)
+
+    def cancel(self, requested_by: str) -> None:
+        """Cancel what the target is running for this session."""
+        if self._codec is None or self._target is None or self._tasks is None:
+            return
+        if self._over.done() or self._facts is None:
+            return
+        try:
+            self._rooms.gate.note(self._facts, AdminAct("session.cancel", requested_by, self.id))
+        except CustodyError as error:
+            _log.error("%s: a cancel was not recorded, so not sent: %s", self.id, error.code)
+            return
+        self._tasks.create_task(send_once(self._target, self._codec.cancel()))
+
+    def check(self, now: int) -> None:
+        """End it if its ticket, its loop or its idle time is over."""
+        if self.admission is not None and not self._rooms.doorkeeper.alive(self.admission, now):
+            self.kill(
+                "ticket.over",
+                Refusal("57P01", "custody: this loop has ended or its ticket expired", fatal=True),
+            )
+        idle = self._loop.time() - self._heard
+        if self._door.idle_timeout_s and idle > self._door.idle_timeout_s:
+            self.kill("idle", Refusal("57P05", "custody: idle for too long", fatal=True))
+
+    # What the login stage reports.
+
+    def recognised(self, admission: Admission, facts: Session) -> None:
+        self.admission = admission
+        self._facts = facts
+        self._registry.add(self)
+
+    def ready(self, welcome: Welcome) -> None:
+        if self._codec is None or self._tasks is None:
+            return
+        self._server = welcome.server
+        self._target = welcome.target
+        self._stage = Relay(self, self._rooms, self._codec, welcome, self._tasks)
+        self._stage.pump()
+
+    def cancel_requested(self, key: bytes) -> None:
+        session = self._registry.by_key(key)
+        if session is not None:
+            session.cancel(self.client.address)
+
+    # What the connections report.
+
+    def opened(self, connection: Connection) -> None:
+        if connection is not self.client:
+            return
+        host, _ = connection.peer
+        loopback = host.startswith("127.") or host == "::1"
+        self._codec = self._door.codec(self._door.cleartext_loopback and loopback)
+        if self._tasks is not None:
+            self._begin(self._tasks)
+
+    def received(self, connection: Connection, data: bytes) -> None:
+        codec, stage = self._codec, self._stage
+        if codec is None or stage is None or self._over.done():
+            return
+        self._heard = self._loop.time()
+        side = Side.CLIENT if connection is self.client else Side.SERVER
+        if self._first and side is Side.CLIENT:
+            self._first = False
+            if data[0] == _TLS_HANDSHAKE and isinstance(stage, Login):
+                stage.start_direct_tls(data)
+                return
+        try:
+            codec.receive(side, data)
+            stage.pump()
+        except WireError as error:
+            self._wire_error(error)
+        except Exception as error:  # noqa: BLE001 - fail closed: this session ends, others go on
+            _log.error("%s: ended by %s", self.id, _kind(error))
+            self.kill("internal", _INTERNAL)
+
+    def ended(self, connection: Connection) -> None:
+        if self._codec is None or self._stage is None or self._over.done():
+            return
+        side = Side.CLIENT if connection is self.client else Side.SERVER
+        stage = self._stage
+        self._guard(lambda: self._side_ended(side, stage))
+
+    def lost(self, connection: Connection) -> None:
+        side = Side.CLIENT if connection is self.client else Side.SERVER
+        if side is Side.CLIENT:
+            self._gone.set()
+            if isinstance(self._stage, Relay):
+                # What the client had sent before it went is still delivered, as it would be
+                # without a gateway.
+                self._stage.leave(Side.SERVER, "client.lost")
+            else:
+                self.end("client.lost")
+        elif self._stage is not None and not self._over.done():
+            stage = self._stage
+            self._guard(lambda: stage.closed(side))
+
+    def clogged(self, connection: Connection, clogged: bool) -> None:  # noqa: FBT001 - an edge
+        other = self._server if connection is self.client else self.client
+        if other is None:
+            return
+        if clogged:
+            other.hold("the other side is slow")
+        else:
+            other.free("the other side is slow")
+
+    # The rest.
+
+    def _begin(self, tasks: asyncio.TaskGroup) -> None:
+        """Start the login once there is both a connection and an owner for its tasks."""
+        self._tasks = tasks
+        if self._codec is not None and self._stage is None:
+            self._stage = Login(self, self._rooms, self._door, self._codec, tasks)
+
+    def _side_ended(self, side: Side, stage: Login | Relay) -> None:
+        if self._codec is not None:
+            self._codec.receive(side, b"")
+            stage.pump()
+            stage.closed(side)
+
+    def _guard(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except WireError as error:
+            self._wire_error(error)
+        except Exception as error:  # noqa: BLE001 - as in ``received``
+            _log.error("%s: ended by %s", self.id, _kind(error))
+            self.end("internal")
+
+    def _wire_error(self, error: WireError) -> None:
+        _log.warning("%s: %s broke the protocol: %s", self.id, error.blame, error.code)
+        if self._codec is not None:
+            self._farewell(Refusal("08P01", f"custody: {error.fault}", fatal=True))
+        self.end(f"protocol.{error.blame}")
+
+    def _farewell(self, refusal: Refusal) -> None:
+        """Queue the last words behind what is already on its way to the client."""
+        if self._codec is None:
+            return
+        for send in self._codec.refuse(None, refusal):
+            if send.to is Side.CLIENT:
+                if isinstance(self._stage, Relay):
+                    self._stage.to_client.put((send.data,))
+                else:
+                    self.client.write(send.data)
+
+    def _login_timed_out(self) -> None:
+        if not isinstance(self._stage, Relay):
+            self.kill(
+                "login.timeout",
+                Refusal("57014", "custody: the login took longer than 30 s", fatal=True),
+            )
+
+    def _finish(self) -> None:
+        """Close the record of the session, and both connections."""
+        counts = (0, 0, 0, 0)
+        if isinstance(self._stage, Relay):
+            counts = self._stage.finish()
+        if self._facts is not None:
+            try:
+                self._rooms.gate.note(self._facts, SessionEnd(self._reason, *counts))
+            except CustodyError as error:
+                # The next recovery accounts for sessions that have no end.
+                _log.error("%s: its end was not recorded: %s", self.id, error.code)
+            self._registry.remove(self)
+        if isinstance(self._stage, Login):
+            self._stage.finish()
+        if self._server is not None:
+            self._server.close()
+        self.client.close()
+
+
+class _OverError(Exception):
+    """Ends a session's TaskGroup."""
+
+
+_INTERNAL: Final = Refusal("XX000", "custody: this session failed inside the gateway", fatal=True)
+
+
+def _kind(error: BaseException) -> str:
+    """The kind and place of an error; never its text, which may quote a command."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{where}"
