@@ -1,0 +1,222 @@
+"""What the gateway asks a target's catalogue, on a read-only connection of its own.
+
+Law: a look-up never touches a client's session and never waits for ever. What could not be found
+out is ``None``; whoever asked must then take the worst. Nothing here is trusted for longer than
+``TRUSTED_FOR_S``.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Final
+
+from custody.gateway.connection import Connection
+from custody.gateway.target import Target
+from custody.gateway.upstream import connect, secure
+from custody.model.errors import CustodyError
+from custody.model.identity import Identity
+from custody.model.interfaces import Inquirer, UpstreamLogin, Vault
+from custody.model.words import IdentityKind
+
+TRUSTED_FOR_S: Final = 30.0
+FAILED_FOR_S: Final = 2.0
+"""After a failure, how long questions are answered by ``None`` at once."""
+ANSWER_TIMEOUT_S: Final = 3.0
+IDLE_S: Final = 60.0
+QUESTIONS_AT_MOST: Final = 1000
+ANSWERS_AT_MOST: Final = 20_000
+
+GATEWAY: Final = Identity("gateway", "custody", (), IdentityKind.SERVICE)
+
+_log: Final = logging.getLogger("custody.lookup")
+
+
+class Lookups:
+    """The look-ups of one database. Shared by all sessions on it."""
+
+    def __init__(
+        self,
+        target: Target,
+        database: str,
+        vault: Vault,
+        inquirer: Callable[[], Inquirer],
+        start: Callable[["Lookups"], None],
+    ) -> None:
+        self._target: Final = target
+        self._database: Final = database
+        self._vault: Final = vault
+        self._inquirer: Final = inquirer
+        self._start: Final = start
+        self._loop: Final = asyncio.get_running_loop()
+        self._known: Final[OrderedDict[Hashable, tuple[float, object]]] = OrderedDict()
+        self._asked: Final[dict[Hashable, asyncio.Future[object]]] = {}
+        self._queue: Final[asyncio.Queue[Hashable]] = asyncio.Queue()
+        self._generation = 0
+        self._failed_at = -FAILED_FOR_S
+        self._running = False
+
+    def recall(self, question: Hashable) -> object | None:
+        known = self._known.get(question)
+        if known is None or self._loop.time() - known[0] > TRUSTED_FOR_S:
+            return None
+        return known[1]
+
+    async def find(self, question: Hashable) -> object | None:
+        if (answer := self.recall(question)) is not None:
+            return answer
+        asked = self._asked.get(question)
+        if asked is None:
+            if self._loop.time() - self._failed_at < FAILED_FOR_S:
+                return None
+            if len(self._asked) >= QUESTIONS_AT_MOST:
+                return None
+            asked = self._asked[question] = self._loop.create_future()
+            self._queue.put_nowait(question)
+            if not self._running:
+                self._running = True
+                self._start(self)
+        # The future is shared: one asker's end must not end it for the others.
+        return await asyncio.shield(asked)
+
+    def forget(self) -> None:
+        """The catalogue may have changed. Answers that are under way are not kept either."""
+        self._known.clear()
+        self._generation += 1
+
+    async def run(self) -> None:
+        """Answer questions until there were none for a while."""
+        connection: _Line | None = None
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(IDLE_S):
+                        question = await self._queue.get()
+                except TimeoutError:
+                    return
+                try:
+                    generation = self._generation
+                    async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                        if connection is None or connection.broken:
+                            connection = await self._open()
+                        answer = await connection.ask(question)
+                    self._settle(question, answer, keep=generation == self._generation)
+                except (CustodyError, TimeoutError, OSError) as error:
+                    name = error.code if isinstance(error, CustodyError) else "time-out"
+                    _log.warning("%s: a look-up failed: %s", self._target.name, name)
+                    if connection is not None:
+                        connection.close()
+                        connection = None
+                    self._failed_at = self._loop.time()
+                    self._settle(question, None, keep=False)
+                    while not self._queue.empty():
+                        self._settle(self._queue.get_nowait(), None, keep=False)
+        finally:
+            self._running = False
+            if connection is not None:
+                connection.close()
+            for question in list(self._asked):
+                self._settle(question, None, keep=False)
+
+    def _settle(self, question: Hashable, answer: object | None, *, keep: bool) -> None:
+        if keep and answer is not None:
+            self._known[question] = (self._loop.time(), answer)
+            self._known.move_to_end(question)
+            while len(self._known) > ANSWERS_AT_MOST:
+                self._known.popitem(last=False)
+        asked = self._asked.pop(question, None)
+        if asked is not None and not asked.done():
+            asked.set_result(answer)
+
+    async def _open(self) -> "_Line":
+        secret = await self._vault.lease(GATEWAY, self._target.name)
+        line = _Line(self._target, self._inquirer())
+        upstream = UpstreamLogin(
+            user=self._target.user,
+            database=self._database,
+            secret=secret,
+            parameters=(("application_name", "custody"),),
+            tls=self._target.tls,
+        )
+        try:
+            await line.open(upstream)
+        except BaseException:
+            line.close()
+            raise
+        return line
+
+
+class _Line:
+    """A logged-in connection for questions, one at a time."""
+
+    def __init__(self, target: Target, inquirer: Inquirer) -> None:
+        self._target: Final = target
+        self._inquirer: Final = inquirer
+        self._connection: Connection | None = None
+        self._moved: Final = asyncio.Event()
+        self._error: CustodyError | None = None
+        self.broken = False
+
+    async def open(self, upstream: UpstreamLogin) -> None:
+        self._connection = await connect(self._target, self)
+        self._connection.write(self._inquirer.begin(upstream))
+        if upstream.tls != "off":
+            while (accepted := self._inquirer.tls_answer) is None:
+                await self._progress()
+            if accepted:
+                binding = await secure(self._target, self._connection)
+            elif self._target.tls in ("require", "verify-full"):
+                raise CustodyError("target.tls", "The target does not offer TLS.")
+            else:
+                binding = None
+            self._connection.write(self._inquirer.start(tls=accepted, channel_binding=binding))
+        while not self._inquirer.ready:
+            await self._progress()
+
+    async def ask(self, question: Hashable) -> object:
+        if self._connection is None:
+            raise CustodyError("target.unreachable", "There is no look-up connection.")
+        self._connection.write(self._inquirer.ask(question))
+        while not self._inquirer.ready:
+            await self._progress()
+        return self._inquirer.take_answer()
+
+    def close(self) -> None:
+        self.broken = True
+        if self._connection is not None:
+            self._connection.abort()
+
+    async def _progress(self) -> None:
+        if self._error is not None:
+            raise self._error
+        if self.broken:
+            raise CustodyError("target.unreachable", "The target closed the look-up connection.")
+        self._moved.clear()
+        await self._moved.wait()
+
+    # What the connection reports.
+
+    def opened(self, connection: Connection) -> None:
+        del connection
+
+    def received(self, connection: Connection, data: bytes) -> None:
+        try:
+            reply = self._inquirer.receive(data)
+        except CustodyError as error:
+            self._error = error
+            self.broken = True
+        else:
+            if reply:
+                connection.write(reply)
+        self._moved.set()
+
+    def ended(self, connection: Connection) -> None:
+        del connection
+        self.broken = True
+        self._moved.set()
+
+    def lost(self, connection: Connection) -> None:
+        self.ended(connection)
+
+    def clogged(self, connection: Connection, clogged: bool) -> None:  # noqa: FBT001 - an edge
+        del connection, clogged

@@ -1,0 +1,350 @@
+"""A session against a toy server, over real sockets: what moves, when, and what is recorded."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from custody.gateway.gate import Gate
+from custody.gateway.listener import Listener
+from custody.gateway.registry import Registry
+from custody.gateway.rooms import Door, Rooms
+from custody.gateway.target import Target
+from custody.model.command import Refusal
+from custody.model.words import SessionId, TargetName
+from tests.gateway.fakes import (
+    DenyDeletes,
+    HandLog,
+    LineCodec,
+    NoAdvice,
+    NoMask,
+    OneSecret,
+    OneTicket,
+    clock,
+)
+
+
+class ToyServer:
+    """Answers the login with a line, and every other line with ``ok <line>``."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.port = 0
+        self.silent = False
+        self.writers: list[asyncio.StreamWriter] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        while line := await reader.readline():
+            self.seen.append(line.decode().strip())
+            if not self.silent:
+                writer.write(b"ok " + line)
+                await writer.drain()
+        writer.close()
+
+    def drop(self) -> None:
+        for writer in self.writers:
+            writer.transport.abort()
+
+
+class Bench:
+    """A gateway around fakes, a toy server behind it, and clients."""
+
+    def __init__(self, log: HandLog) -> None:
+        self.log = log
+        self.server = ToyServer()
+        self.registry = Registry()
+        self.tickets = OneTicket()
+        self.port = 0
+        self.writers: list[asyncio.StreamWriter] = []
+
+    async def close(self) -> None:
+        for writer in self.writers + self.server.writers:
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self.writers.append(writer)
+        return reader, writer
+
+    async def login(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await self.connect()
+        writer.write(b"LOGIN orders ct_good\n")
+        assert await line(reader) == "welcome"
+        return reader, writer
+
+
+async def line(reader: asyncio.StreamReader) -> str:
+    async with asyncio.timeout(5):
+        return (await reader.readline()).decode().strip()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110  # what is waited for has no event
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def bench(*, by_hand: bool = False, strict: bool = False) -> AsyncIterator[Bench]:
+    log = HandLog(by_hand=by_hand)
+    setup = Bench(log)
+    upstream = await asyncio.start_server(setup.server.serve, "127.0.0.1", 0)
+    setup.server.port = upstream.sockets[0].getsockname()[1]
+    policy = DenyDeletes()
+    orders = Target(
+        TargetName("orders"), "toy", "127.0.0.1", setup.server.port, "off", None, "db", "app"
+    )
+    hidden = Target(
+        TargetName("secret-target"), "toy", "127.0.0.1", setup.server.port, "off", None, "db", "a"
+    )
+    rooms = Rooms(
+        gate=Gate(policy, NoMask(), log, clock),
+        policy=policy,
+        log=log,
+        doorkeeper=setup.tickets,
+        vault=OneSecret(),
+        targets={orders.name: orders, hidden.name: hidden},
+        advisor=lambda target, database, loop: NoAdvice(),
+        clock=clock,
+        strict_responses=strict,
+    )
+    door = Door("toy", "toy", None, True, None, lambda clear: LineCodec())
+    async with asyncio.TaskGroup() as tasks:
+        listener = Listener(door, rooms, setup.registry, tasks)
+        _, setup.port = await listener.bind("127.0.0.1", 0)
+        yield setup
+        log.by_hand = False
+        log.sync()
+        listener.close()
+        for session in setup.registry.all():
+            session.kill("test", Refusal("57P01", "over"))
+        await setup.close()
+        upstream.close()
+
+
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
+    async def main() -> None:
+        await scenario()
+
+    asyncio.run(main())
+
+
+def kinds(log: HandLog) -> list[str]:
+    return [type(body).__name__ for body in log.bodies()]
+
+
+def test_a_command_leaves_only_once_its_record_is_durable() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            reader, writer = await b.login()
+            b.log.by_hand = True
+            writer.write(b"SELECT 1\n")
+            await until(lambda: "CommandSeen" in kinds(b.log))
+            await asyncio.sleep(0.05)
+            assert b.server.seen == ["hello real-password"]
+            b.log.sync()
+            assert await line(reader) == "ok SELECT 1"
+            assert b.server.seen[1:] == ["SELECT 1"]
+
+    run(scenario)
+
+
+def test_pipelined_commands_leave_in_order_and_share_a_sync() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            reader, writer = await b.login()
+            b.log.by_hand = True
+            writer.write(b"SELECT 1\nSELECT 2\nSELECT 3\n")
+            await until(lambda: kinds(b.log).count("CommandSeen") == 3)
+            b.log.sync()
+            assert [await line(reader) for _ in range(3)] == [f"ok SELECT {i}" for i in (1, 2, 3)]
+
+    run(scenario)
+
+
+def test_a_refused_command_is_recorded_answered_and_never_sent() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            reader, writer = await b.login()
+            writer.write(b"DELETE 1\n")
+            assert "42501" in await line(reader)
+            writer.write(b"SELECT 2\n")
+            assert await line(reader) == "ok SELECT 2"
+            assert b.server.seen[1:] == ["SELECT 2"]
+            assert kinds(b.log) == [
+                "SessionStart",
+                "CommandSeen",
+                "Response",
+                "CommandSeen",
+                "Response",
+            ]
+
+    run(scenario)
+
+
+def test_one_refused_statement_holds_back_its_whole_message() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            reader, writer = await b.login()
+            writer.write(b"SELECT 1;DELETE 2\n")
+            assert "42501" in await line(reader)
+            assert b.server.seen == ["hello real-password"]
+            assert kinds(b.log).count("CommandSeen") == 2
+            assert kinds(b.log).count("Response") == 2
+
+    run(scenario)
+
+
+def test_a_policy_that_breaks_lets_nothing_through() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            reader, writer = await b.login()
+            writer.write(b"BROKEN\n")
+            assert "58030" in await line(reader)
+            assert b.server.seen == ["hello real-password"]
+
+    run(scenario)
+
+
+def test_a_full_log_refuses_keeps_the_session_and_counts_the_gap() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            reader, writer = await b.login()
+            b.log.full = True
+            writer.write(b"SELECT 1\n")
+            assert "58030" in await line(reader)
+            b.log.full = False
+            writer.write(b"SELECT 2\n")
+            assert await line(reader) == "ok SELECT 2"
+            assert "Gap" in kinds(b.log)
+            assert b.server.seen[1:] == ["SELECT 2"]
+
+    run(scenario)
+
+
+def test_a_log_that_fails_while_a_command_waits_ends_the_session_without_sending() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            reader, writer = await b.login()
+            b.log.by_hand = True
+            writer.write(b"SELECT 1\n")
+            await until(lambda: "CommandSeen" in kinds(b.log))
+            b.log.fail()
+            assert "58030" in await line(reader)
+            assert await line(reader) == ""
+            assert b.server.seen == ["hello real-password"]
+
+    run(scenario)
+
+
+def test_strict_responses_wait_for_their_record() -> None:
+    async def scenario() -> None:
+        async with bench(strict=True) as b:
+            reader, writer = await b.login()
+            b.log.by_hand = True
+            writer.write(b"SELECT 1\n")
+            await until(lambda: "CommandSeen" in kinds(b.log))
+            b.log.sync()
+            await until(lambda: "Response" in kinds(b.log))
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await reader.readline()
+            b.log.sync()
+            assert await line(reader) == "ok SELECT 1"
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("login", "says", "reason"),
+    [
+        ("LOGIN orders ct_bad", "28P01", "ticket.unknown"),
+        ("LOGIN nowhere ct_good", "28000", "target.unknown"),
+        ("LOGIN secret-target ct_good", "28000", "grant.missing"),
+    ],
+)
+def test_a_refused_login_is_told_and_recorded(login: str, says: str, reason: str) -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            reader, writer = await b.connect()
+            writer.write(login.encode() + b"\n")
+            assert says in await line(reader)
+            assert await line(reader) == ""
+            assert b.server.seen == []
+            (body,) = b.log.bodies()
+            assert getattr(body, "reason", "") == reason
+
+    run(scenario)
+
+
+def test_no_such_target_and_not_yours_are_the_same_words() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            answers = []
+            for target in ("nowhere", "secret-target"):
+                reader, writer = await b.connect()
+                writer.write(f"LOGIN {target} ct_good\n".encode())
+                answers.append((await line(reader)).replace(target, "T"))
+            assert answers[0] == answers[1]
+
+    run(scenario)
+
+
+def test_a_target_that_dies_leaves_its_commands_unknown() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            reader, writer = await b.login()
+            b.server.silent = True
+            writer.write(b"SELECT 1\n")
+            await until(lambda: len(b.server.seen) == 2)
+            b.server.drop()
+            while await line(reader):
+                pass
+            await until(lambda: "SessionEnd" in kinds(b.log))
+            assert kinds(b.log)[-2:] == ["ResponseUnknown", "SessionEnd"]
+
+    run(scenario)
+
+
+def test_what_a_client_sent_before_it_left_is_still_delivered() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            _, writer = await b.login()
+            b.log.by_hand = True
+            writer.write(b"SELECT 1\n")
+            await writer.drain()
+            await until(lambda: "CommandSeen" in kinds(b.log))
+            writer.transport.abort()
+            await asyncio.sleep(0.05)
+            b.log.sync()
+            await until(lambda: b.server.seen[1:] == ["SELECT 1"])
+
+    run(scenario)
+
+
+def test_garbage_ends_the_session_in_the_record_too() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            reader, writer = await b.login()
+            writer.write(b"SEL\0ECT\n")
+            assert "08P01" in await line(reader)
+            await until(lambda: "SessionEnd" in kinds(b.log))
+
+    run(scenario)
+
+
+def test_a_ticket_that_is_over_ends_its_sessions() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            reader, _ = await b.login()
+            b.tickets.over = True
+            for session in b.registry.all():
+                session.check(2_000)
+            assert "57P01" in await line(reader)
+            assert list(b.registry.of(SessionId("ses_none"))) == []
+
+    run(scenario)
