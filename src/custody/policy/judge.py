@@ -1,0 +1,204 @@
+"""The policy: grants first, as the ceiling, then the rules in order.
+
+Law: effects outside the union of the grants that hold are denied before any rule runs; the first
+rule that matches decides; no match: the grant decides. ROLLBACK is never refused.
+
+What a session may do at most (its standing) is worked out once and kept until a grant's hours or
+a loop's age change it. A verdict is kept under everything that it was made from; where a rule
+looks at ``now`` or at a command's arguments, nothing is kept.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Final
+
+import cel
+import msgspec
+
+from custody.model.command import Command, Verdict
+from custody.model.identity import Identity, Loop, Session
+from custody.model.words import Decision, Effect, SessionId, TargetName
+from custody.policy.condition import Failed
+from custody.policy.facts import Facts, TargetFacts
+from custody.policy.grant import FOREVER, Grant
+from custody.policy.rule import RESERVED, Rule, compile_rule
+
+SESSIONS_KEPT: Final = 8192
+VERDICTS_KEPT: Final = 8192
+TEXT_KEPT: Final = 4096
+"""Longest text, in characters, that a kept verdict may hang on."""
+OBJECTS_KEPT: Final = 64
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What a session may do at most, from ``since`` to before ``until`` (ms)."""
+
+    number: int
+    session: Session
+    since: int
+    until: int
+    grants: tuple[Grant, ...]
+    ceiling: frozenset[Effect]
+    facts: Mapping[str, object]
+
+
+class CompiledPolicy:
+    """Implements ``Policy``. Raises ``CustodyError`` on construction if a rule has a fault."""
+
+    def __init__(
+        self,
+        grants: Sequence[Grant],
+        rules: Sequence[Rule],
+        targets: Mapping[str, TargetFacts] | None = None,
+    ) -> None:
+        self.digest: Final = policy_digest(grants, rules)
+        self.grants: Final = tuple(grants)
+        self.rules: Final = tuple(compile_rule(rule, self.digest) for rule in rules)
+        mentioned = _union(rule.condition.mentioned for rule in self.rules)
+        self._facts: Final = Facts(mentioned, targets or {})
+        self._key: Final = _key(mentioned)
+        self._by_text: Final = "text" in mentioned.get("command", ())
+        self._rollback: Final = Verdict(
+            Decision.ALLOW, RESERVED, "ROLLBACK is never refused.", self.digest
+        )
+        self.granted: Final = Verdict(Decision.ALLOW, RESERVED, "A grant allows it.", self.digest)
+        self._standings: dict[SessionId, Standing] = {}
+        self._verdicts: dict[tuple[int, object], Verdict] = {}
+        self._numbers = 0
+
+    def admits(self, loop: Loop, target: TargetName, now: int) -> bool:
+        return next(self.holding(loop, target, now), None) is not None
+
+    def admits_replication(self, loop: Loop, target: TargetName, now: int) -> bool:
+        """Whether a grant that names replication holds. Its stream is then recorded as opaque."""
+        return any(grant.replication for grant in self.holding(loop, target, now))
+
+    def longest_loop(self, identity: Identity) -> int | None:
+        """The longest ``max_loop`` of this identity's grants, ms; ``None``: no grant limits it.
+
+        0 where the identity has no grant at all.
+        """
+        mine = [grant for grant in self.grants if grant.names(identity)]
+        limits = [grant.max_loop_ms for grant in mine if grant.max_loop_ms is not None]
+        if len(limits) < len(mine):
+            return None
+        return max(limits, default=0)
+
+    def holding(self, loop: Loop, target: TargetName, now: int) -> Iterator[Grant]:
+        """The grants that hold for this loop on this target at ``now``."""
+        for grant in self.grants:
+            if grant.covers(target) and grant.names(loop.identity) and grant.holds(loop, now):
+                yield grant
+
+    def decide(self, session: Session, command: Command, now: int) -> Verdict:
+        if never_refused(command):
+            return self._rollback
+        standing = self._standings.get(session.id)
+        if (
+            standing is None
+            or standing.session is not session
+            or not standing.since <= now < standing.until
+        ):
+            standing = self._stand(session, now)
+        if (
+            self._key is None
+            or len(command.objects) > OBJECTS_KEPT
+            or (self._by_text and len(command.text) > TEXT_KEPT)
+        ):
+            return self._judge(standing, command, now)
+        key = (standing.number, self._key(command))
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            verdict = self._judge(standing, command, now)
+            if len(self._verdicts) >= VERDICTS_KEPT:
+                self._verdicts.clear()
+            self._verdicts[key] = verdict
+        return verdict
+
+    def _stand(self, session: Session, now: int) -> Standing:
+        if len(self._standings) >= SESSIONS_KEPT:
+            self._standings.clear()
+        self._numbers += 1
+        standing = self.standing(session, now, self._numbers)
+        self._standings[session.id] = standing
+        return standing
+
+    def standing(self, session: Session, now: int, number: int = 0) -> Standing:
+        grants = tuple(self.holding(session.loop, session.target, now))
+        return Standing(
+            number=number,
+            session=session,
+            since=now,
+            until=min(
+                (grant.change_after(session.loop, now) for grant in self.grants),
+                default=FOREVER,
+            ),
+            grants=grants,
+            ceiling=frozenset[Effect]().union(*(grant.effects for grant in grants)),
+            facts=self._facts.of_session(session),
+        )
+
+    def facts(self, standing: Standing, command: Command, now: int) -> cel.Context | Failed:
+        """The variables of the rules' conditions, ready for evaluation."""
+        try:
+            return cel.Context({**standing.facts, **self._facts.of_command(command, now)})
+        except ValueError:  # text that is not Unicode (lone surrogates) has no CEL value
+            return Failed("the command holds text that CEL cannot represent")
+
+    def over_ceiling(self, standing: Standing, command: Command) -> Verdict | None:
+        """The denial, where the grants that hold do not cover the command's effects."""
+        if not standing.grants:
+            reason = f"No grant lets this identity use {standing.session.target} now."
+        elif command.effects <= standing.ceiling:
+            return None
+        else:
+            missing = _listed(command.effects - standing.ceiling)
+            granted = _listed(standing.ceiling) or "nothing"
+            reason = f"No grant allows {missing} on {standing.session.target}; granted: {granted}."
+        return Verdict(Decision.DENY, RESERVED, reason, self.digest)
+
+    def _judge(self, standing: Standing, command: Command, now: int) -> Verdict:
+        denial = self.over_ceiling(standing, command)
+        if denial is not None:
+            return denial
+        if not self.rules:
+            return self.granted
+        facts = self.facts(standing, command, now)
+        for rule in self.rules:
+            value = facts if isinstance(facts, Failed) else rule.condition.evaluate(facts)
+            if value is False:
+                continue
+            return rule.verdict if value is True else rule.failure(value)
+        return self.granted
+
+
+def never_refused(command: Command) -> bool:
+    """A plain ROLLBACK: a client must always be able to leave a transaction."""
+    return command.action == "ROLLBACK" and not command.effects
+
+
+def policy_digest(grants: Sequence[Grant], rules: Sequence[Rule]) -> bytes:
+    """SHA-256 over the grants and rules in canonical form, their order included."""
+    form = msgspec.json.encode(("custody-policy/1", grants, rules), order="deterministic")
+    return hashlib.sha256(form).digest()
+
+
+def _listed(effects: Iterable[Effect]) -> str:
+    return ", ".join(sorted(effects))
+
+
+def _union(parts: Iterable[Mapping[str, frozenset[str]]]) -> dict[str, frozenset[str]]:
+    union: dict[str, frozenset[str]] = {}
+    for part in parts:
+        for variable, fields in part.items():
+            union[variable] = union.get(variable, frozenset()) | fields
+    return union
+
+
+def _key(mentioned: Mapping[str, frozenset[str]]) -> Callable[[Command], object] | None:
+    """What of a command a verdict hangs on; ``None`` where verdicts must not be kept."""
+    fields = mentioned.get("command", frozenset())
+    if "now" in mentioned or "arguments" in fields:
+        return None
+    return attrgetter("effects", *sorted(fields - {"effects"}))
