@@ -31,7 +31,7 @@ ADMISSION = Admission(TicketId("tkt_1"), LOOP)
 
 def command(text: str) -> Command:
     effect = Effect.WRITE if text.startswith("DELETE") else Effect.READ
-    return Command(text.split()[0], frozenset({effect}), (), bounded=True, text=text)
+    return Command(text.split(maxsplit=1)[0], frozenset({effect}), (), bounded=True, text=text)
 
 
 class LineCodec:

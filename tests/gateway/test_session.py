@@ -5,14 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-
-from custody.gateway.gate import Gate
-from custody.gateway.listener import Listener
-from custody.gateway.registry import Registry
-from custody.gateway.rooms import Door, Rooms
-from custody.gateway.target import Target
-from custody.model.command import Refusal
-from custody.model.words import SessionId, TargetName
 from tests.gateway.fakes import (
     DenyDeletes,
     HandLog,
@@ -23,6 +15,14 @@ from tests.gateway.fakes import (
     OneTicket,
     clock,
 )
+
+from custody.gateway.gate import Gate
+from custody.gateway.listener import Listener
+from custody.gateway.registry import Registry
+from custody.gateway.rooms import Door, Rooms
+from custody.gateway.target import Target
+from custody.model.command import Refusal
+from custody.model.words import SessionId, TargetName
 
 
 class ToyServer:
