@@ -354,6 +354,12 @@ _NOT_RECORDED: Final = Refusal(
 )
 
 _TICKET_REFUSALS: Final = {
+    "ticket.unchecked": Refusal(
+        "58000",
+        "custody: tickets cannot be checked now, so nobody is let in",
+        hint="The gateway's operator sees why in its log; try again.",
+        fatal=True,
+    ),
     "ticket.unknown": Refusal(
         "28P01",
         "custody: this ticket is not known here",

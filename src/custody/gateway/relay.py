@@ -26,6 +26,7 @@ from custody.model.event import (
     RecordFirst,
     ResponseReceived,
     Send,
+    Stale,
     StreamEnded,
 )
 from custody.model.event import Relay as RelayEvent
@@ -114,6 +115,7 @@ class Relay:
             StreamEnded: self._stream_ended,
             RecordFirst: self._record_first,
             Inquiry: self._inquiry,
+            Stale: self._stale,
             Send: self._send,
             Ended: self._ended,
         }
@@ -272,6 +274,10 @@ class Relay:
             self._codec.answer(event.question, answer)
         else:
             self._tasks.create_task(self._find(event))
+
+    def _stale(self, event: Stale) -> None:
+        del event
+        self._advisor.forget()
 
     async def _find(self, event: Inquiry) -> None:
         answer = await self._advisor.find(event.question)

@@ -89,6 +89,10 @@ class Inquiry(msgspec.Struct, frozen=True):
     question: Hashable
 
 
+class Stale(msgspec.Struct, frozen=True):
+    """What was learnt from the target's catalogue may be true no more: the host forgets it."""
+
+
 class CommandsReceived(msgspec.Struct, frozen=True):
     """One message that holds one or more commands; all are judged, then it moves whole or not.
 
@@ -158,6 +162,7 @@ Event = (
     | LoginFailed
     | CancelReceived
     | Inquiry
+    | Stale
     | CommandsReceived
     | Relay
     | RecordFirst

@@ -131,10 +131,13 @@ class Advisor(Protocol):
         """The answer if it is known already; never waits."""
         ...
 
-    async def find(self, question: Hashable) -> object:
+    async def find(self, question: Hashable) -> object | None:
         """Find out. Never raises for what the question itself holds, and never waits for ever:
-        what cannot be found is an answer too (``unknown``).
-        """
+        what cannot be found is an answer too: ``None``, and who asked then takes the worst."""
+        ...
+
+    def forget(self) -> None:
+        """The target may have changed: trust nothing that was found before now."""
         ...
 
 

@@ -1,0 +1,38 @@
+"""One advisor for a codec: texts go to the parser workers, the rest to the target's catalogue.
+
+Law: the parser workers hold no key and no socket, and the catalogue is asked on a connection of
+the gateway's own; a codec cannot reach either by itself.
+"""
+
+from collections.abc import Hashable
+from typing import Final, Protocol
+
+from custody.gateway.lookup import Lookups
+from custody.wire.sql.syntax import Analysis, ParseQuestion
+
+
+class Parser(Protocol):
+    """Reads texts in expendable processes."""
+
+    def recall(self, text: str) -> Analysis | None: ...
+
+    async def parse(self, text: str) -> Analysis: ...
+
+
+class Advice:
+    def __init__(self, parser: Parser, lookups: Lookups) -> None:
+        self._parser: Final = parser
+        self._lookups: Final = lookups
+
+    def recall(self, question: Hashable) -> object | None:
+        if isinstance(question, ParseQuestion):
+            return self._parser.recall(question.text)
+        return self._lookups.recall(question)
+
+    async def find(self, question: Hashable) -> object | None:
+        if isinstance(question, ParseQuestion):
+            return await self._parser.parse(question.text)
+        return await self._lookups.find(question)
+
+    def forget(self) -> None:
+        self._lookups.forget()
