@@ -1,0 +1,49 @@
+"""Fixtures that several rooms' tests share: a real server, and a real gateway in front of it.
+
+Law: what is started here ends here, and no test sees another's database.
+"""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.real.running import RunningGateway
+
+from custody.app.scratch_postgres import ScratchPostgres, scratch_postgres
+
+StartGateway = Callable[[str], RunningGateway]
+"""Start a gateway with this ``custody.toml``; it ends with the test."""
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[ScratchPostgres]:
+    """A real server of the session's own."""
+    with scratch_postgres(settings={"max_prepared_transactions": "10"}) as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: ScratchPostgres) -> str:
+    """The name of a fresh, empty database on it."""
+    name = f"test_{next(_numbers)}"
+    postgres.create_database(name)
+    return name
+
+
+@pytest.fixture
+def start_gateway(postgres: ScratchPostgres, tmp_path: Path) -> Iterator[StartGateway]:
+    with contextlib.ExitStack() as ending:
+
+        def start(config: str) -> RunningGateway:
+            folder = tmp_path / f"gateway{next(_numbers)}"
+            environment = {"TARGET_PASSWORD": postgres.password}
+            gateway = RunningGateway(folder, config, environment)
+            ending.callback(gateway.end)
+            gateway.start()
+            return gateway
+
+        yield start

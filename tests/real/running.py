@@ -1,0 +1,211 @@
+"""A real gateway in a process of its own, as an operator would run it.
+
+Law: everything goes through the contract that operators have: `custody init`, `custody.toml`,
+`custody serve` until it prints `ready`, `custody ticket create`. Nothing reaches inside.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 30.0
+STOP_SECONDS = 20.0
+
+
+class GatewayDiedError(AssertionError):
+    """The gateway ended, or did not come up; the text holds its last words."""
+
+
+class RunningGateway:
+    """One gateway's folder, and its process while it runs."""
+
+    def __init__(self, folder: Path, config: str, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.config = folder / "custody.toml"
+        self.ports: dict[str, int] = {}
+        """By listener name: ``postgres``, and each target's own."""
+        self._environment = {**_clean_environment(), **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._read = 0
+        self.custody("init", str(folder), configured=False)
+        self.config.write_text(config)
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "serve.out"
+
+    @property
+    def errors(self) -> Path:
+        return self.folder / "serve.err"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def port(self) -> int:
+        return self.ports["postgres"]
+
+    @property
+    def authority(self) -> Path:
+        """The certificate authority that clients verify the gateway with."""
+        return self.data / "ca.pem"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, *more: str, wrapper: Sequence[str] = ()) -> None:
+        """Start and wait for `ready`; output is appended to ``serve.out`` and ``serve.err``."""
+        self._read = self.out.stat().st_size if self.out.exists() else 0
+        with self.out.open("ab") as out, self.errors.open("ab") as errors:
+            self._process = subprocess.Popen(
+                [*wrapper, *_command("serve", "-c", str(self.config), *more)],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=errors,
+                cwd=self.folder,
+                env=self._environment,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._is_ready():
+                return
+            if not self.alive:
+                raise GatewayDiedError(self.last_words())
+            time.sleep(0.02)
+        self.kill()
+        raise GatewayDiedError(f"not ready after {START_SECONDS} s: {self.last_words()}")
+
+    def stop(self) -> int:
+        """SIGTERM, as an operator stops it; its exit code."""
+        assert self._process is not None
+        if self.alive:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise GatewayDiedError(f"did not drain: {self.last_words()}") from None
+
+    def kill(self) -> None:
+        """SIGKILL for the main process, at once. Its children must end by themselves."""
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait(STOP_SECONDS)
+
+    def end(self) -> None:
+        """Whatever state it is in: leave no process behind."""
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(STOP_SECONDS)
+
+    def custody(
+        self, *words: str, expect: int | None = 0, configured: bool = True
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run the command line beside the gateway. ``expect=None`` takes any exit code."""
+        environment = dict(self._environment)
+        if configured:
+            environment["CUSTODY_CONFIG"] = str(self.config)
+        done = subprocess.run(
+            _command(*words),
+            env=environment,
+            cwd=self.folder.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        if expect is not None:
+            assert done.returncode == expect, (words, done.returncode, done.stdout, done.stderr)
+        return done
+
+    def items(self, *words: str) -> list[dict[str, Any]]:
+        """The items of one of the commands that print ``--json``, all pages."""
+        document = json.loads(self.custody(*words, "--json").stdout)
+        found: list[dict[str, Any]] = document["items"]
+        return found
+
+    def ticket(self, subject: str = "ada", group: str = "agents", ttl: str = "1h") -> str:
+        words = ("ticket", "create", "--subject", subject, "--group", group, "--ttl", ttl)
+        return self.custody(*words, "--quiet").stdout.strip()
+
+    def verify(self, *more: str) -> "subprocess.CompletedProcess[str]":
+        return self.custody("verify", str(self.data), *more, expect=None)
+
+    def dsn(
+        self, ticket: str, database: str, *, listener: str = "postgres", user: str = "anything"
+    ) -> str:
+        """In clear text on loopback, which the test's config allows; add TLS words as needed."""
+        return (
+            f"host=127.0.0.1 port={self.ports[listener]} dbname={database} user={user}"
+            f" password={ticket} sslmode=disable"
+        )
+
+    def tls_dsn(self, ticket: str, database: str, *, user: str = "anything") -> str:
+        return (
+            f"host=127.0.0.1 port={self.port} dbname={database} user={user} password={ticket}"
+            f" sslmode=verify-full sslrootcert={self.authority}"
+        )
+
+    def output(self) -> bytes:
+        """All that the gateway's process has said so far, over every start."""
+        return b"".join(path.read_bytes() for path in (self.out, self.errors) if path.exists())
+
+    def last_words(self) -> str:
+        return self.output().decode(errors="replace")[-3000:]
+
+    def _is_ready(self) -> bool:
+        with self.out.open("rb") as file:
+            file.seek(self._read)
+            lines = file.read().decode(errors="replace").splitlines()
+        for line in lines:
+            match line.split():
+                case ["listening", name, address]:
+                    self.ports[name] = int(address.rpartition(":")[2])
+                case _:
+                    pass
+        return "ready" in lines
+
+
+@contextlib.contextmanager
+def running_gateway(
+    folder: Path, config: str, environment: Mapping[str, str] | None = None
+) -> Iterator[RunningGateway]:
+    """A gateway that is ready, and is gone afterwards."""
+    gateway = RunningGateway(folder, config, environment or {})
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.end()
+
+
+def _command(*words: str) -> list[str]:
+    # The same Python, so that the project's own environment need not be active.
+    return [sys.executable, "-m", "custody.cli.main", *words]
+
+
+def _clean_environment() -> dict[str, str]:
+    """Without libpq's variables and our own, which would bend what is tested."""
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("PG", "CUSTODY_", "PYTEST_"))
+    }
