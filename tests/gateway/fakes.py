@@ -143,6 +143,9 @@ class DenyDeletes:
     def admits(self, loop: Loop, target: TargetName, now: int) -> bool:
         return target != "secret-target"
 
+    def admits_replication(self, loop: Loop, target: TargetName, now: int) -> bool:
+        return False
+
     def decide(self, session: Session, command: Command, now: int) -> Verdict:
         if command.text == "BROKEN":
             raise RuntimeError("policy broke")

@@ -202,6 +202,9 @@ class Login:
             reason = "grant.missing" if target is not None else "target.unknown"
             await self._refuse(event, name, reason, _not_yours(login.target), admission)
             return
+        if login.replication and not rooms.policy.admits_replication(admission.loop, name, now):
+            await self._refuse(event, name, "grant.replication", _NO_REPLICATION, admission)
+            return
         facts = Session(
             id=self._host.id,
             loop=admission.loop,
@@ -351,6 +354,13 @@ class Login:
 
 _NOT_RECORDED: Final = Refusal(
     "58030", "custody cannot record this session now, so it was not opened", fatal=True
+)
+
+_NO_REPLICATION: Final = Refusal(
+    "42501",
+    "custody: no grant of this loop names replication",
+    hint="Replication streams are opaque; a grant allows them with `replication = true`.",
+    fatal=True,
 )
 
 _TICKET_REFUSALS: Final = {

@@ -149,6 +149,10 @@ class Policy(Protocol):
         """Whether any grant lets this loop open a session to this target at ``now`` (ms)."""
         ...
 
+    def admits_replication(self, loop: Loop, target: TargetName, now: int) -> bool:
+        """Whether a grant that names replication holds. Its stream is then recorded as opaque."""
+        ...
+
     def decide(self, session: Session, command: Command, now: int) -> Verdict:
         """Total: an error while deciding is a denial that names the rule."""
         ...
