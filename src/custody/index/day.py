@@ -1,0 +1,257 @@
+"""One day's file, for the one that writes it.
+
+Law: a part of a batch and the watermark behind it are one transaction, so that a crash loses
+nothing and doubles nothing. The file is never readable by others.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+import msgspec
+
+from custody.index.entry import Amendment, Draft, Place, searched
+from custody.index.face import IndexDamagedError, Watermark
+from custody.index.fault import named
+from custody.index.schema import TABLES, VERSION
+from custody.index.text import fold, pack, words
+from custody.model.record import StoredRecord
+
+BUSY_SECONDS: Final = 10.0
+
+
+class Known(NamedTuple):
+    """What a file tells about itself."""
+
+    version: int
+    log: str
+    watermark: Watermark
+    earliest: int
+    latest: int
+    """The least and the greatest time of an event, ms; 0 and 0 where there is none."""
+
+
+def connect(path: Path, day: str) -> sqlite3.Connection:
+    """Open an existing file; never makes one. Raises as ``fault.named`` does."""
+    with named(day):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+
+def about(connection: sqlite3.Connection, day: str) -> Known:
+    """The file's own facts. Raises ``IndexDamagedError`` where they are not of this version."""
+    with named(day):
+        rows = dict(connection.execute("SELECT key, value FROM meta"))
+    try:
+        known = Known(
+            int(rows["version"]),
+            rows["log"],
+            Watermark(rows["log"], int(rows["next"])),
+            int(rows["earliest"]),
+            int(rows["latest"]),
+        )
+    except (KeyError, ValueError, TypeError):
+        raise IndexDamagedError(day, "it does not say what it holds") from None
+    if known.version != VERSION:
+        raise IndexDamagedError(day, f"it has version {known.version}, not {VERSION}")
+    return known
+
+
+class DayWriter:
+    """Writes one day's file. One writer at a time; its caller sees to that."""
+
+    def __init__(self, path: Path, day: str) -> None:
+        self.day: Final = day
+        self._path: Final = path
+        self._connection: Final = connect(path, day)
+        self._inode: Final = path.stat().st_ino
+        self._places: Final[dict[Place, int]] = {}
+        self.known: Known = about(self._connection, day)
+
+    @classmethod
+    def create(cls, path: Path, day: str, first: Watermark) -> Self:
+        """Make the file of a new day; it appears whole or not at all."""
+        fresh = path.with_suffix(".new")
+        for leftover in (fresh, Path(f"{fresh}-wal"), Path(f"{fresh}-shm")):
+            leftover.unlink(missing_ok=True)
+        os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        connection = connect(fresh, day)
+        with named(day):
+            connection.execute("PRAGMA page_size = 8192")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(f"BEGIN; {TABLES} COMMIT;")
+            connection.executemany(
+                "INSERT INTO meta VALUES (?, ?)",
+                [
+                    ("version", str(VERSION)),
+                    ("log", first.log),
+                    ("next", str(first.index)),
+                    ("earliest", "0"),
+                    ("latest", "0"),
+                ],
+            )
+        connection.close()
+        fresh.rename(path)
+        return cls(path, day)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @property
+    def present(self) -> bool:
+        """Whether the file is still the one that was opened: others may have discarded it."""
+        try:
+            return self._path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
+
+    def write(self, act: Callable[[], None], through: Watermark | None = None) -> None:
+        """Do ``act`` and move the watermark, in one transaction."""
+        before = self.known
+        with named(self.day):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                act()
+                if through is not None:
+                    self.known = self.known._replace(watermark=through)
+                    self._tell("next", through.index)
+                    self._tell("earliest", self.known.earliest)
+                    self._tell("latest", self.known.latest)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self.known = before
+                self._places.clear()
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _tell(self, key: str, value: int) -> None:
+        self._connection.execute("UPDATE meta SET value = ? WHERE key = ?", (str(value), key))
+
+    def insert(self, record: StoredRecord, draft: Draft) -> None:
+        """Keep an event, unless it is there. Within ``write``."""
+        added = self._connection.execute(
+            "INSERT OR IGNORE INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                record.index,
+                self._place(draft.place),
+                record.time,
+                record.n,
+                draft.kind,
+                pack(draft.effects),
+                pack(draft.objects),
+                draft.action,
+                draft.text,
+                msgspec.json.encode(draft.arguments).decode() if draft.arguments else "",
+                draft.verdict,
+                draft.rule,
+                draft.outcome,
+                draft.rows,
+                msgspec.json.encode(draft.detail).decode() if draft.detail else "",
+            ),
+        )
+        if added.rowcount:
+            earliest, latest = self.known.earliest or record.time, self.known.latest
+            self.known = self.known._replace(
+                earliest=min(earliest, record.time), latest=max(latest, record.time)
+            )
+            self._searchable(2 * record.index, searched(draft.text, draft.arguments))
+
+    def amend(self, amendment: Amendment) -> bool:
+        """Add to an event of this day; false where it has none such. Within ``write``."""
+        position = self._owner(amendment)
+        if position is None:
+            return False
+        self._connection.execute(
+            "UPDATE event SET outcome = ?, rows = coalesce(?, rows),"
+            " detail = json_patch(iif(detail = '', '{}', detail), ?) WHERE position = ?",
+            (
+                amendment.outcome,
+                amendment.rows,
+                msgspec.json.encode(amendment.detail).decode(),
+                position,
+            ),
+        )
+        if amendment.result:
+            added = self._connection.execute(
+                "INSERT OR IGNORE INTO result VALUES (?, ?)", (position, amendment.result)
+            )
+            if added.rowcount:
+                self._searchable(2 * position + 1, amendment.result)
+        return True
+
+    def place_of_session(self, session: str) -> Place | None:
+        return self._told("session = ?", session)
+
+    def place_of_loop(self, loop: str) -> Place | None:
+        return self._told("session = '' AND target = '' AND identity <> '' AND loop = ?", loop)
+
+    def _told(self, condition: str, value: str) -> Place | None:
+        with named(self.day):
+            row = self._connection.execute(
+                "SELECT loop, session, target, identity, issuer FROM place"  # noqa: S608 - the conditions above
+                f" WHERE {condition} ORDER BY id LIMIT 1",
+                (value,),
+            ).fetchone()
+        return None if row is None else Place(*row)
+
+    def _owner(self, amendment: Amendment) -> int | None:
+        place = self._find_place(amendment.place)
+        if place is None:
+            return None
+        # A session's first record is found from the front, an open command from the back: neither
+        # walks through the session.
+        direction = "" if amendment.kind == "session.start" else "DESC"
+        row = self._connection.execute(
+            "SELECT position FROM event WHERE place = ? AND n = ? AND kind = ?"  # noqa: S608 - one of two words
+            f" ORDER BY position {direction} LIMIT 1",
+            (place, amendment.n, amendment.kind),
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def _find_place(self, place: Place) -> int | None:
+        if place in self._places:
+            return self._places[place]
+        row = self._connection.execute(
+            "SELECT id FROM place WHERE"
+            " session = ? AND loop = ? AND target = ? AND identity = ? AND issuer = ?",
+            (place.session, place.loop, place.target, place.identity, place.issuer),
+        ).fetchone()
+        if row is None:
+            return None
+        self._remember(place, int(row[0]))
+        return int(row[0])
+
+    def _place(self, place: Place) -> int:
+        found = self._find_place(place)
+        if found is not None:
+            return found
+        made = self._connection.execute(
+            "INSERT INTO place (loop, session, target, identity, issuer) VALUES (?,?,?,?,?)",
+            (place.loop, place.session, place.target, place.identity, place.issuer),
+        ).lastrowid
+        if made is None:  # SQLite gives one for every INSERT
+            raise IndexDamagedError(self.day, "a place has no number")
+        self._remember(place, made)
+        return made
+
+    def _remember(self, place: Place, number: int) -> None:
+        if len(self._places) >= 10_000:
+            self._places.clear()
+        self._places[place] = number
+
+    def _searchable(self, rowid: int, text: str) -> None:
+        folded = fold(text)
+        self._connection.execute(
+            "INSERT INTO words (rowid, text) VALUES (?, ?)", (rowid, " ".join(words(folded)))
+        )
+        self._connection.execute("INSERT INTO grams (rowid, text) VALUES (?, ?)", (rowid, folded))

@@ -1,0 +1,278 @@
+"""From a stored record to what the index keeps of it.
+
+Law: pure, and the same for a record whether it is seen live or in a rebuild. A record of any kind
+gives something to find, but for heartbeats; an answer amends the event that it answers.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol, assert_never
+
+import msgspec
+
+from custody.model.command import Argument
+from custody.model.record import (
+    AdminAct,
+    ClockJump,
+    CommandSeen,
+    ConfigLoaded,
+    ErrorReport,
+    Gap,
+    Heartbeat,
+    Injected,
+    LogClose,
+    LoginRefused,
+    LogOpen,
+    LoopEnd,
+    LoopStart,
+    Opaque,
+    Recovery,
+    Response,
+    ResponseUnknown,
+    SessionCarry,
+    SessionEnd,
+    SessionStart,
+    StoredRecord,
+    Stream,
+)
+from custody.model.words import Outcome
+
+RESULT_CHARACTERS: Final = 4096
+"""How much of one answer's captured data can be searched. ``show`` has all that was captured."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Who and where."""
+
+    loop: str = ""
+    session: str = ""
+    target: str = ""
+    identity: str = ""
+    issuer: str = ""
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """An event to keep. Fields as in ``Event``; ``result`` is the text of what came back."""
+
+    place: Place
+    kind: str
+    text: str = ""
+    arguments: tuple[str | None, ...] = ()
+    effects: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+    action: str = ""
+    verdict: str = ""
+    rule: str = ""
+    outcome: str = ""
+    rows: int | None = None
+    detail: Mapping[str, Any] = {}
+
+
+class Amendment(msgspec.Struct, frozen=True):
+    """What a later record adds to an earlier event: the one of this kind that stands at ``place``
+    with the number ``n``.
+    """
+
+    kind: str
+    place: Place
+    n: int
+    outcome: str
+    rows: int | None
+    detail: Mapping[str, Any]
+    result: str = ""
+
+
+class Surroundings(Protocol):
+    """What earlier records told."""
+
+    def of_session(self, session: str) -> Place | None: ...
+
+    def of_loop(self, loop: str) -> Place | None: ...
+
+
+def entries(record: StoredRecord, known: Surroundings) -> Sequence[Draft | Amendment]:  # noqa: C901, PLR0911, PLR0912 - one arm for each kind of record is the point
+    """What to keep of a record, in the order to keep it."""
+    here = place_of(record, known)
+    match record.body:
+        case CommandSeen() as seen:
+            return (_command(seen, here),)
+        case Response(command=int(n)) as response:
+            return (_answer(response, n, here, record.index),)
+        case Response() as response:
+            return (_loose_answer(response, here),)
+        case ResponseUnknown(command=n):
+            return (Amendment("command", here, n, Outcome.UNKNOWN, None, {}),)
+        case SessionStart() as start:
+            facts = _facts(start, "protocol", "client", "user", "database", "application", "tls")
+            facts["groups"] = list(start.groups)
+            text = " ".join(str(fact) for fact in facts.values() if isinstance(fact, str))
+            return (Draft(here, "session.start", text, detail=facts),)
+        case SessionEnd() as end:
+            facts = _facts(end, "reason", "commands", "refused", "bytes_up", "bytes_down")
+            return (
+                Draft(here, "session.end", end.reason, detail=facts),
+                Amendment("session.start", here, 0, "", None, {"ended": record.time, **facts}),
+            )
+        case LoopStart(loop=loop, ticket=ticket):
+            facts = _facts(loop, "expires", "purpose", "on_behalf_of", "parent")
+            facts |= {"ticket": ticket, "kind": loop.identity.kind.value}
+            facts["groups"] = list(loop.identity.groups)
+            text = f"{loop.purpose} {loop.on_behalf_of} {ticket}"
+            return (Draft(here, "loop.start", text, detail=facts),)
+        case LoopEnd(reason=reason):
+            return (
+                Draft(here, "loop.end", reason, detail={"reason": reason}),
+                Amendment(
+                    "loop.start", here, -1, "", None, {"ended": record.time, "reason": reason}
+                ),
+            )
+        case LoginRefused() as refused:
+            facts = _facts(refused, "reason", "protocol", "client", "user", "application")
+            return (Draft(here, "login.refused", " ".join(facts.values()), detail=facts),)
+        case Injected(command=n, message=message):
+            return (Draft(here, "injected", message, detail={"command": n}),)
+        case Stream() as stream:
+            facts = _facts(stream, "command", "direction", "kind", "bytes", "truncated")
+            return (
+                Draft(here, "stream", _cells(stream.captured, RESULT_CHARACTERS), detail=facts),
+            )
+        case AdminAct(act=act, subject=subject, detail=detail):
+            facts = {"act": act, "subject": subject}
+            return (Draft(here, "admin", f"{act} {subject} {detail}", action=act, detail=facts),)
+        case Opaque(what=what, bytes=size):
+            return (Draft(here, "opaque", what, detail={"bytes": size}),)
+        case Gap(what=what, count=count):
+            return (Draft(here, "gap", what, detail={"count": count}),)
+        case ConfigLoaded(policy=policy, mask=mask, summary=summary):
+            return (Draft(here, "config", summary, detail={"policy": policy, "mask": mask}),)
+        case ClockJump(offset_ms=offset):
+            return (Draft(here, "clock", f"{offset} ms", detail={"offset_ms": offset}),)
+        case Recovery(torn_bytes=torn, size=size, sessions=sessions):
+            text = " ".join(session for session, _ in sessions)
+            facts = {"torn_bytes": torn, "size": size}
+            return (Draft(here, "recovery", text, detail=facts),)
+        case LogOpen() as opened:
+            return (Draft(here, "log.open", opened.version, detail=_facts(opened, "durability")),)
+        case LogClose(reason=reason):
+            return (Draft(here, "log.close", reason),)
+        case SessionCarry():
+            return (Draft(here, "session.carry"),)
+        case Heartbeat():
+            return ()
+        case never:
+            assert_never(never)
+
+
+def place_of(record: StoredRecord, known: Surroundings) -> Place:  # noqa: PLR0911 - one for each kind of place
+    """Where a record belongs; what nobody told stays empty."""
+    loop, session = record.loop or "", record.session or ""
+    match record.body:
+        case SessionStart() as start:
+            return Place(loop, session, start.target, start.subject, start.issuer)
+        case LoopStart(loop=started):
+            return Place(started.id, "", "", started.identity.subject, started.identity.issuer)
+        case LoginRefused() as refused:
+            return Place(loop, session, refused.target, refused.subject)
+        case AdminAct(actor=actor) if not session:
+            return Place(loop, "", "", actor)
+        case _ if session:
+            told = known.of_session(session)
+            if told is not None:
+                return told
+            target = record.body.target if isinstance(record.body, CommandSeen) else ""
+            return Place(loop, session, target)
+        case _:
+            return (known.of_loop(loop) if loop else None) or Place(loop)
+
+
+def searched(text: str, arguments: Sequence[str | None]) -> str:
+    """The text of an event that a search looks at."""
+    return "\n".join((text, *(each for each in arguments if each is not None)))
+
+
+def _command(seen: CommandSeen, here: Place) -> Draft:
+    command = seen.command
+    detail: dict[str, Any] = {}
+    if seen.decision.value != "allow":
+        detail["reason"] = seen.reason
+    if seen.stage != "execute":
+        detail["stage"] = seen.stage
+    if not command.bounded:
+        detail["bounded"] = False
+    if command.problem:
+        detail["problem"] = command.problem
+    return Draft(
+        place=here,
+        kind="command",
+        text=command.text,
+        arguments=tuple(_argument(each) for each in command.arguments),
+        effects=tuple(sorted(command.effects)),
+        objects=command.objects,
+        action=command.action,
+        verdict=seen.decision,
+        rule=seen.rule,
+        detail=detail,
+    )
+
+
+def _argument(argument: Argument) -> str | None:
+    return argument.value
+
+
+def _answer(response: Response, n: int, here: Place, index: int) -> Amendment:
+    detail: dict[str, Any] = {"response": index, "duration_us": response.duration_us}
+    if response.error is not None:
+        detail["error"] = response.error.code
+    if response.truncated:
+        detail["truncated"] = True
+    return Amendment(
+        kind="command",
+        place=here,
+        n=n,
+        outcome=response.outcome,
+        rows=response.rows,
+        detail=detail,
+        result=_result(response),
+    )
+
+
+def _loose_answer(response: Response, here: Place) -> Draft:
+    detail = {} if response.error is None else {"error": response.error.code}
+    return Draft(
+        here,
+        "response",
+        _result(response),
+        outcome=response.outcome,
+        rows=response.rows,
+        detail=detail,
+    )
+
+
+def _result(response: Response) -> str:
+    reports = [*([response.error] if response.error else []), *response.notices]
+    spoken = "\n".join(_report(report) for report in reports)[:RESULT_CHARACTERS]
+    cells = _cells(response.captured, RESULT_CHARACTERS - len(spoken))
+    return f"{spoken}\n{cells}" if spoken and cells else spoken or cells
+
+
+def _report(report: ErrorReport) -> str:
+    said = (report.code, report.message, report.detail, report.hint, report.context)
+    return "\n".join(each for each in said if each)
+
+
+def _cells(rows: Sequence[Sequence[str | None]], bound: int) -> str:
+    """The values, a row to a line, up to the bound: a cut value is found by its beginning."""
+    lines: list[str] = []
+    left = bound
+    for row in rows:
+        if left <= 0:
+            break
+        line = "\t".join(cell for cell in row if cell is not None)[:left]
+        lines.append(line)
+        left -= len(line) + 1
+    return "\n".join(lines)
+
+
+def _facts(body: msgspec.Struct, *names: str) -> dict[str, Any]:
+    """The named fields, but for those that say nothing."""
+    values = ((name, getattr(body, name)) for name in names)
+    return {name: value for name, value in values if value is not None and value != ""}

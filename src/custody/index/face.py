@@ -1,0 +1,168 @@
+"""The words of searching: what is found, what is asked, where the index stands.
+
+Law: an event's place in the log is its identity and its order. A cursor names a place, so pages
+do not move when the log grows.
+"""
+
+from collections.abc import Container, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Protocol
+
+import msgspec
+
+from custody.model.errors import CustodyError
+from custody.model.record import StoredRecord
+
+
+class IndexDamagedError(CustodyError):
+    """A file of the index cannot be read. Its owner discards it and builds it again."""
+
+    def __init__(self, day: str, cause: str) -> None:
+        super().__init__(
+            "index.damaged",
+            f"The index of {day} is damaged: {cause}.",
+            "It is built again from the log; `custody index rebuild` does it at once.",
+        )
+        self.day = day
+
+
+class Filed(msgspec.Struct, frozen=True):
+    """A record with the day that it belongs to: its segment's (``2026-11-22``), not its time's."""
+
+    day: str
+    record: StoredRecord
+
+
+class Watermark(msgspec.Struct, frozen=True):
+    """Everything before ``index`` of this log, and all of the logs of earlier years, is in."""
+
+    log: str
+    index: int
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A record as it is searched. A command is joined with its response once that came.
+
+    What does not apply is empty. ``rows`` is ``None`` until a response tells. ``detail`` holds
+    what else is known of this kind, as plain JSON values.
+    """
+
+    position: int
+    """Its place among all logs of this gateway: grows with time, unique."""
+    log: str
+    index: int
+    time: int
+    kind: str
+    loop: str
+    session: str
+    n: int
+    target: str
+    identity: str
+    """The subject."""
+    issuer: str
+    effects: tuple[str, ...]
+    objects: tuple[str, ...]
+    action: str
+    text: str
+    arguments: tuple[str | None, ...]
+    verdict: str
+    rule: str
+    outcome: str
+    rows: int | None
+    detail: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """``<session>-<n>``; for what belongs to no session, ``rec_<year>-<index>``."""
+        if self.session:
+            return f"{self.session}-{self.n}"
+        return f"rec_{self.log.rpartition('/')[2]}-{self.index}"
+
+
+class Field(StrEnum):
+    """What a term of a query may name. The values are the keys of the query language."""
+
+    WORD = "word"
+    """A whole word of the text, or its beginning. Written without a key."""
+    TEXT = "text"
+    """A part of the text. Written without a key, in quotes."""
+    LOOP = "loop"
+    SESSION = "session"
+    TARGET = "target"
+    IDENTITY = "identity"
+    EFFECT = "effect"
+    OBJECT = "object"
+    ACTION = "action"
+    VERDICT = "verdict"
+    RULE = "rule"
+    OUTCOME = "outcome"
+    KIND = "kind"
+
+
+class Term(msgspec.Struct, frozen=True):
+    """One thing asked for. ``prefix`` asks for a beginning; ``negated`` for its absence."""
+
+    field: Field
+    value: str
+    negated: bool = False
+    prefix: bool = False
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """All words and texts must be there; of each other field, one of the values asked for.
+    Nothing negated may be there. Times are milliseconds: ``since`` counts in, ``until`` does not.
+    """
+
+    terms: tuple[Term, ...] = ()
+    since: int | None = None
+    until: int | None = None
+
+    def also(self, *terms: Term) -> "Filter":
+        return msgspec.structs.replace(self, terms=self.terms + terms)
+
+
+class Order(StrEnum):
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+class Page(msgspec.Struct, frozen=True):
+    """``next`` goes on behind the last event; ``None`` where nothing more is there. A page may be
+    short, even empty, and still have a ``next``: the work of one call is bounded.
+    """
+
+    events: tuple[Event, ...]
+    next: str | None
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """Counts by value, most first (a facet), or by start of time span, in order (a histogram).
+    ``complete`` is false where the bound on one call's work ended the count.
+    """
+
+    counts: tuple[tuple[str, int], ...]
+    complete: bool
+
+
+class Index(Protocol):
+    """All methods may raise ``IndexDamagedError``."""
+
+    def append(self, batch: Sequence[Filed], through: Watermark) -> None:
+        """Take records in, in the log's order; twice is once. Readers see all or nothing of a
+        day's part, and ``through`` only with all of it.
+        """
+        ...
+
+    def search(
+        self, asked: Filter, *, order: Order, limit: int, cursor: str | None = None
+    ) -> Page: ...
+
+    def facet(self, asked: Filter, field: Field, *, limit: int) -> Tally: ...
+
+    def histogram(self, asked: Filter, *, span_ms: int) -> Tally: ...
+
+    def drop(self, before: str, except_holds: Container[str] = ()) -> Sequence[str]:
+        """Forget the days before a day, but for those held. The days that went."""
+        ...
+
+    def watermark(self) -> Watermark | None: ...

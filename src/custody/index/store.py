@@ -1,0 +1,282 @@
+"""The index in SQLite: one file for each UTC day.
+
+Law: one writer at a time (the lock file says who), any number of readers. A day is forgotten by
+unlinking its file. What is damaged is discarded, with every later day, and the watermark falls
+back to what is left; so it is built again from there.
+"""
+
+import fcntl
+import os
+import re
+from collections import Counter, OrderedDict
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from custody.index.day import DayWriter, about, connect
+from custody.index.entry import Amendment, Place, entries
+from custody.index.face import (
+    Event,
+    Field,
+    Filed,
+    Filter,
+    IndexDamagedError,
+    Order,
+    Page,
+    Tally,
+    Watermark,
+)
+from custody.index.reader import DayReader, position_of
+from custody.model.errors import CustodyError
+
+MOST_CANDIDATES: Final = 20_000
+"""How many rows, or empty stretches, one call to ``search`` looks at before it answers."""
+MOST_EVENTS: Final = 1000
+"""The most events that one page may hold."""
+LOOK_BACK: Final = 32
+"""How many days back the beginning of a session or loop is looked for."""
+REMEMBERED: Final = 10_000
+
+_NAME: Final = re.compile(r"(\d{4}-\d{2}-\d{2})\.db", re.ASCII)
+
+
+class SqliteIndex:
+    """The ``Index`` of one gateway, in one folder. Not for several threads at once to write."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder: Final = folder
+        self._writers: Final[OrderedDict[str, DayWriter]] = OrderedDict()
+        self._busy = ""
+        """The day whose transaction is open: its writer stays."""
+        self._sessions: Final[OrderedDict[str, Place]] = OrderedDict()
+        self._loops: Final[OrderedDict[str, Place]] = OrderedDict()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def close(self) -> None:
+        while self._writers:
+            self._writers.popitem()[1].close()
+
+    def days(self) -> list[str]:
+        """The days that are indexed, oldest first."""
+        names = (_NAME.fullmatch(entry.name) for entry in self._folder.iterdir())
+        return sorted(name[1] for name in names if name)
+
+    @contextmanager
+    def writing(self) -> Iterator[bool]:
+        """Hold the writer's lock; gives False at once where another process holds it."""
+        descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            held = False
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held = True
+            yield held
+        finally:
+            os.close(descriptor)
+
+    # The writer's side.
+
+    def watermark(self) -> Watermark | None:
+        days = self.days()
+        if not days:
+            return None
+        connection = connect(self._path(days[-1]), days[-1])
+        try:
+            return about(connection, days[-1]).watermark
+        finally:
+            connection.close()
+
+    def append(self, batch: Sequence[Filed], through: Watermark) -> None:
+        self._let_go_of_discarded()
+        for day, group in groupby(batch, key=lambda filed: filed.day):
+            self._append_day(day, list(group))
+        days = self.days()
+        if days:
+            writer = self._writer(days[-1])
+            if _place(through) > _place(writer.known.watermark) and writer.known.log == through.log:
+                writer.write(lambda: None, through)
+
+    def _append_day(self, day: str, group: list[Filed]) -> None:
+        first, last = group[0].record, group[-1].record
+        writer = self._writer(day, Watermark(first.log, first.index))
+        if writer.known.log != first.log:
+            raise IndexDamagedError(day, f"it holds {writer.known.log}, not {first.log}")
+        fresh = writer.known.watermark.index
+        late: list[Amendment] = []
+
+        def act() -> None:
+            for filed in group:
+                if filed.record.index >= fresh:
+                    late.extend(self._take(writer, filed))
+            # Before this day's watermark moves: should it end here, the same is done again.
+            for amendment in late:
+                self._amend_earlier(day, amendment)
+
+        self._busy = day
+        try:
+            writer.write(act, Watermark(last.log, max(fresh, last.index + 1)))
+        finally:
+            self._busy = ""
+
+    def _take(self, writer: DayWriter, filed: Filed) -> Iterator[Amendment]:
+        for entry in entries(filed.record, self):
+            if isinstance(entry, Amendment):
+                if not writer.amend(entry):
+                    yield entry
+            else:
+                if entry.kind == "session.start":
+                    _remember(self._sessions, entry.place.session, entry.place)
+                elif entry.kind == "loop.start":
+                    _remember(self._loops, entry.place.loop, entry.place)
+                writer.insert(filed.record, entry)
+
+    def _amend_earlier(self, day: str, amendment: Amendment) -> None:
+        for earlier in self._before(day):
+            writer = self._writer(earlier)
+            done: list[bool] = []
+            writer.write(lambda to=writer, kept=done: kept.append(to.amend(amendment)))  # type: ignore[misc]  # the defaults bind the loop's values
+            if done[0]:
+                return
+
+    def _before(self, day: str) -> list[str]:
+        return [each for each in reversed(self.days()) if each < day][:LOOK_BACK]
+
+    def of_session(self, session: str) -> Place | None:
+        """What its start told, or an earlier part of it; looked for in the newest days."""
+        if session not in self._sessions:
+            for day in reversed(self.days()[-LOOK_BACK:]):
+                place = self._writer(day).place_of_session(session)
+                if place is not None:
+                    _remember(self._sessions, session, place)
+                    break
+        return self._sessions.get(session)
+
+    def of_loop(self, loop: str) -> Place | None:
+        if loop not in self._loops:
+            for day in reversed(self.days()[-LOOK_BACK:]):
+                place = self._writer(day).place_of_loop(loop)
+                if place is not None:
+                    _remember(self._loops, loop, place)
+                    break
+        return self._loops.get(loop)
+
+    def _writer(self, day: str, first: Watermark | None = None) -> DayWriter:
+        if day not in self._writers:
+            path = self._path(day)
+            if first is not None and not path.exists():
+                self._writers[day] = DayWriter.create(path, day, first)
+            else:
+                self._writers[day] = DayWriter(path, day)
+        self._writers.move_to_end(day)
+        for idle in [each for each in self._writers if each not in {day, self._busy}][:-1]:
+            self._writers.pop(idle).close()
+        return self._writers[day]
+
+    def _let_go_of_discarded(self) -> None:
+        for day in [day for day, writer in self._writers.items() if not writer.present]:
+            self._writers.pop(day).close()
+
+    def drop(self, before: str, except_holds: Container[str] = ()) -> Sequence[str]:
+        gone = [day for day in self.days() if day < before and day not in except_holds]
+        for day in gone:
+            self._unlink(day)
+        return gone
+
+    def discard(self, since: str = "") -> Sequence[str]:
+        """Forget this day and all later ones (by default, all), so that they are built again."""
+        gone = [day for day in self.days() if day >= since]
+        for day in reversed(gone):
+            self._unlink(day)
+        return gone
+
+    def _unlink(self, day: str) -> None:
+        if day in self._writers:
+            self._writers.pop(day).close()
+        self._sessions.clear()
+        self._loops.clear()
+        path = self._path(day)
+        # The file itself first: without it, nobody reads what stands beside it.
+        for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+            each.unlink(missing_ok=True)
+
+    # The readers' side.
+
+    def search(self, asked: Filter, *, order: Order, limit: int, cursor: str | None = None) -> Page:
+        """Raises ``search.bad-cursor``. At most ``MOST_EVENTS`` events come at once."""
+        limit = max(1, min(limit, MOST_EVENTS))
+        found: list[Event] = []
+        at = _parse_cursor(cursor)
+        for looked, (position, event) in enumerate(self._candidates(asked, order, at), 1):
+            if event is not None:
+                if len(found) == limit:
+                    return Page(tuple(found), str(found[-1].position))
+                found.append(event)
+            if looked >= MOST_CANDIDATES:
+                return Page(tuple(found), str(position))
+        return Page(tuple(found), None)
+
+    def _candidates(
+        self, asked: Filter, order: Order, start: int | None
+    ) -> Iterator[tuple[int, Event | None]]:
+        days = self.days()
+        for day in reversed(days) if order is Order.NEWEST else days:
+            reader = self._reader(day)
+            if reader is not None:
+                with reader:
+                    yield from reader.candidates(asked, order, start)
+
+    def facet(self, asked: Filter, field: Field, *, limit: int) -> Tally:
+        counts: Counter[str] = Counter()
+        for reader in self._readers():
+            counts += reader.count(asked, field)
+        ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+        return Tally(tuple(ranked[:limit]), complete=len(ranked) <= limit)
+
+    def histogram(self, asked: Filter, *, span_ms: int) -> Tally:
+        counts: Counter[int] = Counter()
+        for reader in self._readers():
+            counts += reader.spans(asked, span_ms)
+        return Tally(tuple((str(start), counts[start]) for start in sorted(counts)), complete=True)
+
+    def _readers(self) -> Iterator[DayReader]:
+        for day in self.days():
+            reader = self._reader(day)
+            if reader is not None:
+                with reader:
+                    yield reader
+
+    def _reader(self, day: str) -> DayReader | None:
+        try:
+            return DayReader(self._path(day), day)
+        except CustodyError:
+            # Retention may have taken the day between the listing and now.
+            if self._path(day).exists():
+                raise
+            return None
+
+    def _path(self, day: str) -> Path:
+        return self._folder / f"{day}.db"
+
+
+def _place(watermark: Watermark) -> int:
+    return position_of(watermark.log, watermark.index)
+
+
+def _remember(known: OrderedDict[str, Place], name: str, place: Place) -> None:
+    known[name] = place
+    while len(known) > REMEMBERED:
+        known.popitem(last=False)
+
+
+def _parse_cursor(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 16):
+        raise CustodyError(
+            "search.bad-cursor",
+            "The cursor is not one that a search gave.",
+            "Pass on `next` of the last page as it was.",
+        )
+    return int(cursor)
