@@ -68,7 +68,12 @@ class RunningGateway:
         return self._process is not None and self._process.poll() is None
 
     def start(self, *more: str, wrapper: Sequence[str] = ()) -> None:
-        """Start and wait for `ready`; output is appended to ``serve.out`` and ``serve.err``."""
+        """Start and wait for `ready`."""
+        self.launch(*more, wrapper=wrapper)
+        self.wait_ready()
+
+    def launch(self, *more: str, wrapper: Sequence[str] = ()) -> None:
+        """Start, wait for nothing; output is appended to ``serve.out`` and ``serve.err``."""
         self._read = self.out.stat().st_size if self.out.exists() else 0
         with self.out.open("ab") as out, self.errors.open("ab") as errors:
             self._process = subprocess.Popen(
@@ -80,6 +85,8 @@ class RunningGateway:
                 env=self._environment,
                 start_new_session=True,
             )
+
+    def wait_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._is_ready():
@@ -142,6 +149,15 @@ class RunningGateway:
         found: list[dict[str, Any]] = document["items"]
         return found
 
+    def commands(self) -> list[dict[str, Any]]:
+        """Every command of every session in the evidence, as `custody show` gives them."""
+        sessions = [str(session["id"]) for session in self.items("sessions")]
+        return [item for session in sessions for item in self.items("show", session)]
+
+    def family(self) -> list[int]:
+        """The gateway's processes that still run: it leads a session of its own."""
+        return [pid for pid, session in _sessions() if session == self.pid]
+
     def ticket(self, subject: str = "ada", group: str = "agents", ttl: str = "1h") -> str:
         words = ("ticket", "create", "--subject", subject, "--group", group, "--ttl", ttl)
         return self.custody(*words, "--quiet").stdout.strip()
@@ -195,6 +211,15 @@ def running_gateway(
         yield gateway
     finally:
         gateway.end()
+
+
+def _sessions() -> Iterator[tuple[int, int]]:
+    """Each live process with its session, from /proc (proc(5): the sixth field of ``stat``)."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, session, *_ = entry.read_text().rpartition(")")[2].split()
+            if state != "Z":
+                yield int(entry.parent.name), int(session)
 
 
 def _command(*words: str) -> list[str]:
