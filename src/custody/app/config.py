@@ -1,0 +1,108 @@
+"""Finds, reads and checks the configuration file.
+
+Law: a configuration is taken whole or refused with every fault that can be found, each with its
+line and its cure. Reading it changes nothing and shows no secret.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from custody.app.config_checks import check
+from custody.app.config_faults import ConfigError, Fault, Faults
+from custody.app.config_files import check_files
+from custody.app.config_model import Config
+from custody.app.config_places import line_of, places
+from custody.app.config_sections import read_sections
+from custody.policy.facts import TargetFacts
+from custody.policy.judge import CompiledPolicy
+
+FILE_NAME: Final = "custody.toml"
+VARIABLE: Final = "CUSTODY_CONFIG"
+LONGEST: Final = 4 << 20
+"""Bytes of a configuration file."""
+
+
+def find_config(option: Path | None, environment: Mapping[str, str], folder: Path) -> Path:
+    """``-c FILE``, else ``$CUSTODY_CONFIG``, else ``custody.toml`` in ``folder``; absolute."""
+    if option is not None:
+        return folder / option
+    return folder / (environment.get(VARIABLE) or FILE_NAME)
+
+
+def load_config(path: Path) -> Config:
+    """Raises ``ConfigError``, whose codes begin with ``config.`` or ``policy.``."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(LONGEST + 1)
+    except OSError as error:
+        raise ConfigError(
+            path,
+            [
+                Fault(
+                    "config.unreadable",
+                    (),
+                    f"The file cannot be read: {error.strerror}.",
+                    "Name it with -c FILE or $CUSTODY_CONFIG; `custody init DIR` writes one.",
+                )
+            ],
+        ) from None
+    if len(data) > LONGEST:
+        raise ConfigError(
+            path, [Fault("config.too-long", (), f"It is longer than {LONGEST} bytes.")]
+        )
+    config = parse_config(data, path)
+    faults = Faults()
+    check_files(config, faults)
+    _refuse(path, faults, data)
+    return config
+
+
+def parse_config(data: bytes, path: Path) -> Config:
+    """The checked configuration; looks at no other file. ``path`` is for messages and paths."""
+    document = _parse_toml(data, path)
+    faults = Faults()
+    config = read_sections(document, path, faults)
+    if config is not None:
+        check(config, faults)
+    _refuse(path, faults, data)
+    if config is None:
+        raise AssertionError("a configuration was refused without a fault")
+    return config
+
+
+def compile_policy(config: Config) -> CompiledPolicy:
+    """The policy of a checked configuration."""
+    return CompiledPolicy(
+        config.grants,
+        config.rules,
+        {
+            target.name: TargetFacts(target.name, target.protocol, target.database)
+            for target in config.targets
+        },
+    )
+
+
+def _parse_toml(data: bytes, path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        fault = Fault("config.not-utf8", (), "It is not UTF-8 text.", "Save it as UTF-8.", line)
+    except RecursionError:
+        fault = Fault("config.toml", (), "Its lists or tables are nested too deeply.")
+    except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
+        fault = Fault("config.toml", (), f"It is not valid TOML: {error}.", "See https://toml.io.")
+    raise ConfigError(path, [fault])
+
+
+def _refuse(path: Path, faults: Faults, data: bytes) -> None:
+    if not faults.found:
+        return
+    found = places(data.decode("utf-8"))
+    placed = [
+        Fault(fault.code, fault.at, fault.fault, fault.cure, line_of(fault.at, found))
+        for fault in faults.found
+    ]
+    raise ConfigError(path, placed)

@@ -1,0 +1,38 @@
+"""The files that a configuration names: they must be there before anything starts.
+
+Law: files are opened to see that they can be, and their content is not kept.
+"""
+
+from pathlib import Path
+
+from custody.app.config_faults import At, Faults
+from custody.app.config_model import Config
+
+
+def check_files(config: Config, faults: Faults) -> None:
+    for listener in config.listeners:
+        _readable(listener.cert, ("listen", listener.name, "cert"), faults)
+        _readable(listener.key, ("listen", listener.name, "key"), faults)
+    for target in config.targets:
+        _readable(target.ca, ("target", target.number, "ca"), faults)
+        if target.password is not None and target.password.scheme == "file":
+            _readable(
+                config.folder / target.password.rest.reveal(),
+                ("target", target.number, "password"),
+                faults,
+            )
+
+
+def _readable(path: Path | None, at: At, faults: Faults) -> None:
+    if path is None:
+        return
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        faults.add(
+            "config.file-unreadable",
+            at,
+            f"The file {path} cannot be read: {error.strerror}.",
+            "Check the path, which is relative to the configuration file, its owner and its mode.",
+        )

@@ -1,0 +1,276 @@
+"""The configuration: every table and key that an operator may write, with its meaning.
+
+Law: what stands here is complete: a key that is not here is refused, and the documents' list of
+keys is made from here. A value that has been read is in its final form: milliseconds, bytes,
+absolute paths.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+from custody.app import config_values as read
+from custody.app.config_values import Address, SecretReference
+from custody.model.words import Decision, Effect, TargetName
+from custody.policy.grant import Grant, Hours
+from custody.policy.rule import Rule
+
+BUILT: Final = frozenset({"postgres"})
+"""Protocols that a target can have today."""
+LATER_PROTOCOLS: Final = frozenset({"mysql", "ssh", "http", "mcp", "kubernetes"})
+
+
+class Key(msgspec.Struct, frozen=True):
+    """How a key is read, and what it says to an operator."""
+
+    read: Callable[[object], object]
+    form: str
+    says: str
+    default: str = ""
+    """What holds where the key is absent, if that is not the field's own default."""
+
+
+class Durability(StrEnum):
+    DISK = "disk"
+    HUB = "hub"
+
+
+class Responses(StrEnum):
+    ASYNC = "async"
+    STRICT = "strict"
+
+
+class Cleartext(StrEnum):
+    LOOPBACK = "loopback"
+    REFUSE = "refuse"
+
+
+class Tls(StrEnum):
+    OFF = "off"
+    PREFER = "prefer"
+    REQUIRE = "require"
+    VERIFY_FULL = "verify-full"
+
+
+class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
+    name: Annotated[
+        str, Key(read.gateway_name, "text", "The gateway's name; its logs are called NAME/YEAR.")
+    ]
+    data: Annotated[Path, Key(read.path, "path", "Where evidence, index and state lie.")] = Path(
+        "data"
+    )
+    keys: Annotated[
+        Path,
+        Key(
+            read.path,
+            "path",
+            "Log key, key-encryption key, token key, local CA. "
+            "Never inside `data`, never in its backups.",
+        ),
+    ] = Path("keys")
+    anchor: Annotated[
+        Path,
+        Key(read.path, "path", "Directory of the last signed size and root, outside `data`."),
+    ] = Path("anchor")
+    durability: Annotated[
+        Durability,
+        Key(
+            read.choice(Durability),
+            '"disk" or "hub"',
+            "What a record must have reached before its command moves.",
+        ),
+    ] = Durability.DISK
+    responses: Annotated[
+        Responses,
+        Key(
+            read.choice(Responses),
+            '"async" or "strict"',
+            "Responses are durable within 50 ms, or before their last byte is released.",
+        ),
+    ] = Responses.ASYNC
+
+
+class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    """The table's name, which is the protocol's."""
+    address: Annotated[
+        Address, Key(read.address(0), "HOST:PORT", "Where to listen; port 0 picks one.")
+    ]
+    cert: Annotated[
+        Path | None,
+        Key(read.path, "path", "Certificate chain, PEM.", "one of the local CA's"),
+    ] = None
+    key: Annotated[
+        Path | None, Key(read.path, "path", "Its private key, PEM.", "the local CA's")
+    ] = None
+    cleartext: Annotated[
+        Cleartext,
+        Key(
+            read.choice(Cleartext),
+            '"refuse" or "loopback"',
+            "Whether tickets are taken without TLS, from loopback addresses.",
+        ),
+    ] = Cleartext.REFUSE
+    target: Annotated[
+        TargetName | None,
+        Key(read.name, "text", "The one target behind this listener.", "the client names it"),
+    ] = None
+    max_connections: Annotated[
+        int, Key(read.integer(1, 100_000), "number", "Connections open at once.")
+    ] = 2000
+    idle_timeout_ms: Annotated[
+        int, Key(read.duration, "duration", "Ends a session that is silent so long.", "never")
+    ] = 0
+    notice: Annotated[
+        str, Key(read.text, "text", "Shown to every client that logs in.", "none")
+    ] = ""
+
+
+class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
+    number: int
+    """Which of the file's targets it is, from 0; for messages."""
+    name: Annotated[TargetName, Key(read.name, "text", "How clients and grants call it.")]
+    protocol: Annotated[str, Key(read.protocol(BUILT), '"postgres"', "How it is spoken to.")]
+    address: Annotated[Address, Key(read.address(1), "HOST:PORT", "Where it is.")]
+    tls: Annotated[
+        Tls,
+        Key(
+            read.choice(Tls),
+            '"off", "prefer", "require" or "verify-full"',
+            "TLS towards it.",
+            "`verify-full`; on loopback `prefer`",
+        ),
+    ] = Tls.VERIFY_FULL
+    ca: Annotated[
+        Path | None,
+        Key(read.path, "path", "Whom `verify-full` trusts, PEM.", "the system's authorities"),
+    ] = None
+    database: Annotated[str, Key(read.some_text, "text", "The database unless a client names one.")]
+    user: Annotated[str, Key(read.some_text, "text", "Whom the gateway logs in as.")]
+    password: Annotated[
+        SecretReference | None,
+        Key(
+            read.secret_reference,
+            "reference",
+            "Where the password is: `env:NAME`, `file:PATH`; `plain:…` is the password itself.",
+            "none",
+        ),
+    ] = None
+    listen: Annotated[
+        Address | None,
+        Key(
+            read.address(0),
+            "HOST:PORT",
+            "A listener of its own, with the other settings of its protocol's listener.",
+            "none",
+        ),
+    ] = None
+    sandbox: Annotated[bool, Key(read.flag, "true or false", "Sessions may be run again here.")] = (
+        False
+    )
+
+
+class GrantConfig(msgspec.Struct, frozen=True, kw_only=True):
+    name: Annotated[
+        str, Key(read.name, "text", "How explanations call it.", "`grant` and its number")
+    ] = ""
+    groups: Annotated[
+        tuple[str, ...], Key(read.texts, "list", "Whoever is in one of these.", "none")
+    ] = ()
+    identities: Annotated[
+        tuple[str, ...], Key(read.texts, "list", "Subjects by name.", "none")
+    ] = ()
+    issuer: Annotated[
+        str, Key(read.some_text, "text", "Only identities that this issuer vouched for.", "any")
+    ] = ""
+    targets: Annotated[tuple[str, ...], Key(read.some_texts, "list", "Target names; `*` is all.")]
+    effects: Annotated[
+        frozenset[Effect],
+        Key(
+            read.effects,
+            "list",
+            "`read`, `write`, `define`, `grant`, `execute`, `unknown`. "
+            "What is not listed is denied.",
+        ),
+    ]
+    hours: Annotated[
+        Hours | None, Key(read.hours, '"08:00-18:00"', "Hours of the day, UTC.", "all day")
+    ] = None
+    max_loop_ms: Annotated[
+        int | None, Key(read.duration, "duration", "How old a loop may grow.", "no limit")
+    ] = None
+    replication: Annotated[
+        bool, Key(read.flag, "true or false", "Replication connections, recorded as opaque.")
+    ] = False
+
+
+class RuleConfig(msgspec.Struct, frozen=True, kw_only=True):
+    name: Annotated[str, Key(read.name, "text", "What refusals and records call it.")]
+    when: Annotated[str, Key(read.some_text, "CEL", "The condition.")]
+    then: Annotated[
+        Decision,
+        Key(
+            read.choice(Decision),
+            '"deny", "ask" or "allow"',
+            "The first rule that matches decides.",
+        ),
+    ]
+    reason: Annotated[str, Key(read.text, "text", "What the client is told.", "a sentence")] = ""
+    approvers: Annotated[
+        tuple[str, ...], Key(read.texts, "list", "Groups that may answer an `ask`.", "none")
+    ] = ()
+    timeout_ms: Annotated[
+        int, Key(read.duration, "duration", "How long an `ask` waits.", "`10m`")
+    ] = 600_000
+
+
+class CaptureConfig(msgspec.Struct, frozen=True, kw_only=True):
+    response_bytes: Annotated[
+        int, Key(read.size(0, 64 << 20), "size", "Kept of each response, after masking.")
+    ] = 65_536
+    command_bytes: Annotated[
+        int, Key(read.size(1024, 64 << 20), "size", "A longer SQL text is refused.")
+    ] = 1_048_576
+
+
+class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True):
+    days: Annotated[int, Key(read.integer(1, 36_525), "number", "How long payloads are kept.")] = (
+        365
+    )
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole configuration that has passed every check."""
+
+    path: Path
+    gateway: GatewayConfig
+    listeners: tuple[ListenerConfig, ...]
+    targets: tuple[TargetConfig, ...]
+    later_targets: tuple[str, ...]
+    """Names of targets whose protocols are not built yet; grants may speak of them."""
+    grants: tuple[Grant, ...]
+    rules: tuple[Rule, ...]
+    masks: tuple[Mapping[str, object], ...]
+    """As they were written; masking owns their meaning."""
+    capture: CaptureConfig
+    retention: RetentionConfig
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """What every relative path is relative to."""
+        return self.path.parent
+
+
+LATER_LISTENERS: Final = frozenset({"ssh", "console", "mysql", "http", "mcp", "kubernetes"})
+LATER_TABLES: Final = frozenset(
+    {
+        "alert", "approvals", "backup", "console", "export", "hub", "identity", "index", "login",
+        "metrics", "mirror", "notify", "oidc", "replay", "saml", "siem", "state", "timestamp",
+        "vault", "witness",
+    }
+)  # fmt: skip
+"""Tables of parts that are not built yet: accepted with a warning, they do nothing."""

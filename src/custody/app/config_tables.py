@@ -1,0 +1,92 @@
+"""Turns one TOML table into one of the config's structs.
+
+Law: every key is either read by its own reader or refused with the nearest known key; nothing is
+ignored, and one fault does not hide the next.
+"""
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+
+from custody.app.config_faults import At, Faults
+from custody.app.config_model import Key
+from custody.app.config_values import UnfitError
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Field(msgspec.Struct, frozen=True):
+    name: str
+    """The struct's field."""
+    key: str
+    """What the operator writes: a field in milliseconds is written without its unit."""
+    how: Key
+    required: bool
+    default: object
+
+
+@cache
+def fields_of(kind: type[msgspec.Struct]) -> tuple[Field, ...]:
+    """The keys of a table, in order."""
+    hints = get_type_hints(kind, include_extras=True)
+    return tuple(
+        Field(
+            field.name,
+            field.encode_name.removesuffix("_ms"),
+            note,
+            required=field.required,
+            default=field.default,
+        )
+        for field in msgspec.structs.fields(kind)
+        for note in getattr(hints[field.name], "__metadata__", ())
+        if isinstance(note, Key)
+    )
+
+
+def read_table(
+    kind: type[T], table: object, at: At, folder: Path, faults: Faults, **given: object
+) -> T | None:
+    """The struct, or ``None`` where ``faults`` now says why not. Paths become absolute."""
+    if not isinstance(table, dict):
+        faults.add("config.type", at, "It must be a table.", "Write a [table] with its keys below.")
+        return None
+    before = len(faults.found)
+    known = {field.key: field for field in fields_of(kind)}
+    refuse_unknown(table, known, at, faults)
+    values: dict[str, Any] = dict(given)
+    for key, field in known.items():
+        if key in table:
+            try:
+                values[field.name] = field.how.read(table[key])
+            except UnfitError as unfit:
+                faults.add(unfit.code, (*at, key), unfit.wanted)
+        elif field.required:
+            faults.add("config.missing-key", at, f"The key `{key}` is missing.", field.how.says)
+        else:
+            values[field.name] = field.default
+    if len(faults.found) > before:
+        return None
+    for name, value in values.items():
+        if isinstance(value, Path):
+            values[name] = folder / value
+    return kind(**values)
+
+
+def refuse_unknown(
+    table: Mapping[str, object], known: Collection[str], at: At, faults: Faults
+) -> None:
+    for key in table:
+        if key not in known:
+            near = get_close_matches(key, known, 1)
+            faults.add(
+                "config.unknown-key",
+                (*at, key),
+                "This key is not known.",
+                f"Did you mean `{near[0]}`?"
+                if near
+                else f"Known here: {', '.join(sorted(known))}.",
+            )
