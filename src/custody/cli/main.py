@@ -1,0 +1,124 @@
+"""The `custody` command: a flat list of commands, each in a module of its own.
+
+Law: nothing is decided here. A command's module is imported only when that command runs, so that
+`custody --help` starts fast. Every error leaves through this file, with the exit code of
+`custody.cli.output`.
+
+To add a command: write a module with a typed function (or a `typer.Typer` for one with
+sub-commands) and add a line to `COMMANDS`.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from custody import __version__
+from custody.cli.output import INTERRUPTED, OK, USAGE, exit_code, print_error
+from custody.model.errors import CustodyError
+
+
+class Entry(NamedTuple):
+    name: str
+    place: str
+    """``module:attribute`` of a function or a ``typer.Typer``."""
+    summary: str
+
+
+COMMANDS: Final = (
+    Entry("init", "custody.cli.init:init", "Write a configuration, keys and a local CA."),
+    Entry("policy", "custody.cli.policy:app", "Judge a configuration, explain a verdict."),
+    Entry("doctor", "custody.cli.doctor:doctor", "What is wrong here, and the cure."),
+)
+
+
+def load(entry: Entry) -> Any:  # noqa: ANN401 - a click command; typer publishes no type for it
+    """The command itself, its module imported."""
+    module, _, attribute = entry.place.partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    if not isinstance(found, typer.Typer):
+        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        single.command(entry.name)(found)
+        found = single
+    command = typer.main.get_command(found)
+    command.name = entry.name
+    return command
+
+
+class LazyGroup(TyperGroup):
+    """Lists commands by name and summary; imports the one that is to run."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - passed through
+        super().__init__(**settings)
+        for entry in COMMANDS:
+            self.commands[entry.name] = TyperCommand(entry.name, help=entry.summary)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as in the parent
+        for entry in COMMANDS:
+            if args and args[0] == entry.name:
+                return entry.name, load(entry), args[1:]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        typer.echo(f"custody {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _custody(
+    context: typer.Context,
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version.",
+            callback=_version,
+            is_eager=True,
+            expose_value=False,
+        ),
+    ] = False,
+) -> None:
+    """A forensic access gateway for AI agent loops.
+
+    Records every command durably before it forwards it, and proves it.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and gives its exit code. Prints its errors."""
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    json = "--json" in own
+    try:
+        code = typer.main.get_command(app).main(
+            list(arguments), prog_name="custody", standalone_mode=False
+        )
+    except CustodyError as error:
+        print_error(error.code, str(error), json=json)
+        return exit_code(error)
+    except typer.TyperException as error:
+        print_error("usage.arguments", f"{error.format_message()} Try --help.", json=json)
+        return USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    return code if isinstance(code, int) else OK
+
+
+def main() -> None:
+    """The entry point of the `custody` script."""
+    sys.exit(run(sys.argv[1:]))
