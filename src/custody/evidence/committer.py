@@ -1,0 +1,166 @@
+"""The committer: one write and one sync for all that came in while the last sync ran.
+
+Law: batches are written in order, and a batch's waiters learn of it only after its sync. Where a
+sync is quick it runs in the event loop, since a hand-off costs as much; where it takes long a
+thread runs it. The time of the syncs themselves decides, while running.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Final
+
+from custody.evidence.daybook import OpenDay
+from custody.evidence.stock import Segment
+from custody.model.interfaces import Durable
+from custody.model.record import Receipt
+
+_THREAD_FROM_NS: Final = 2_000_000
+_INLINE_FROM_NS: Final = 700_000
+"""Of the running mean of sync times; two marks, so that it does not flutter."""
+
+
+class Batch:
+    """What is to be made durable together."""
+
+    __slots__ = ("_last", "keys", "leaves", "retired", "waiters", "writes")
+
+    def __init__(self) -> None:
+        self.keys: list[tuple[OpenDay, bytes]] = []
+        self.writes: list[tuple[Segment, int, list[bytes]]] = []
+        self.leaves: list[tuple[bytes, bytes]] = []
+        """Each record's leaf and leaf hash."""
+        self.waiters: list[tuple[Receipt, Durable | None]] = []
+        self.retired: list[OpenDay | Segment] = []
+        """What no later batch writes to; closed when this one is done."""
+        self._last: Segment | None = None
+
+    def add(self, segment: Segment, frame: bytes) -> None:
+        if segment is not self._last:
+            self._last = segment
+            self.writes.append((segment, segment.offset, []))
+        self.writes[-1][2].append(frame)
+        segment.offset += len(frame)
+
+    def write(self, nanoseconds: Callable[[], int]) -> int:
+        """Write and sync; how long the last sync took. Raises ``OSError``."""
+        for day, lines in self.keys:
+            day.write(lines)
+        for segment, offset, frames in self.writes:
+            segment.file.write_at(frames[0] if len(frames) == 1 else b"".join(frames), offset)
+        took = 0
+        for segment, _, _ in self.writes:
+            start = nanoseconds()
+            segment.file.sync()
+            took = nanoseconds() - start
+        return took
+
+
+Finish = Callable[[Batch, OSError | None], None]
+
+
+class Committer:
+    """Owns the batch that is being filled. All of it but the thread runs in the event loop."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        finish: Finish,
+        nanoseconds: Callable[[], int],
+    ) -> None:
+        self.batch = Batch()
+        self.mean_sync_ns = 0
+        self._loop = loop
+        self._finish = finish
+        self._nanoseconds = nanoseconds
+        self._scheduled = False
+        self._in_thread = False
+        self._work: SimpleQueue[Batch | None] = SimpleQueue()
+        self._results: deque[tuple[Batch, OSError | None, int]] = deque()
+        self._written = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._prefers_thread = False
+
+    def schedule(self) -> None:
+        """Something was added to ``batch``."""
+        if not self._scheduled and not self._in_thread:
+            self._scheduled = True
+            # What else this turn of the loop receives goes into the same sync.
+            self._loop.call_soon(self._turn)
+
+    def flush(self) -> None:
+        """Make all of it durable before returning; blocks the loop."""
+        while self._in_thread:  # collecting may hand over the next batch
+            self._written.wait()
+            self._collect()
+        self._write_here()
+
+    def close(self) -> None:
+        """After ``flush``."""
+        if self._thread is not None:
+            self._work.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        if self._in_thread or not self.batch.waiters:
+            return
+        if self._prefers_thread:
+            self._hand_over()
+        else:
+            self._write_here()
+
+    def _write_here(self) -> None:
+        batch = self.batch
+        if not batch.waiters:
+            return
+        self.batch = Batch()
+        error: OSError | None = None
+        took = 0
+        try:
+            took = batch.write(self._nanoseconds)
+        except OSError as caught:
+            error = caught
+        self._learn(took)
+        self._finish(batch, error)
+
+    def _hand_over(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="committer", daemon=True)
+            self._thread.start()
+        batch, self.batch = self.batch, Batch()
+        self._in_thread = True
+        self._written.clear()
+        self._work.put(batch)
+
+    def _serve(self) -> None:
+        while (batch := self._work.get()) is not None:
+            error: OSError | None = None
+            took = 0
+            try:
+                took = batch.write(self._nanoseconds)
+            except OSError as caught:
+                error = caught
+            self._results.append((batch, error, took))
+            self._written.set()
+            self._loop.call_soon_threadsafe(self._collect)
+
+    def _collect(self) -> None:
+        if not self._results:  # ``flush`` was here first
+            return
+        batch, error, took = self._results.popleft()
+        self._in_thread = False
+        self._learn(took)
+        self._finish(batch, error)
+        if self.batch.waiters:
+            self._turn()
+
+    def _learn(self, took: int) -> None:
+        self.mean_sync_ns += (took - self.mean_sync_ns) // 8
+        if self.mean_sync_ns > _THREAD_FROM_NS:
+            self._prefers_thread = True
+        elif self.mean_sync_ns < _INLINE_FROM_NS:
+            self._prefers_thread = False

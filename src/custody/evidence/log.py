@@ -1,0 +1,330 @@
+"""An open log: the writer, and the work that goes on beside it.
+
+Law: what can wait for a disk or another process (publishing, preparing segments and days) runs in a
+thread and never holds up ``append``; only a year's end, once a year, makes the log wait for itself.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from custody.evidence.checkpoint import Checkpoint
+from custody.evidence.daybook import OpenDay, open_day
+from custody.evidence.days import Clock, ClockWatch, day_of, milliseconds_to_midnight, next_day
+from custody.evidence.files import Files, OpenFile
+from custody.evidence.keyring import KeyholderGoneError, KeyService
+from custody.evidence.publish import Cut, Publisher
+from custody.evidence.segment import SEGMENT_BYTES
+from custody.evidence.stock import Segment, Stock
+from custody.evidence.writer import Writer, is_fatal
+from custody.model.errors import LogFailureError
+from custody.model.interfaces import Durable
+from custody.model.record import (
+    AdminAct,
+    Body,
+    ClockJump,
+    LogClose,
+    LogOpen,
+    Milliseconds,
+    Receipt,
+    Record,
+)
+
+_PREPARE_AHEAD_MS: Final = 600_000
+_UNPUBLISHED_BYTES: Final = 64 * 1024 * 1024
+
+
+class LogOptions(msgspec.Struct, frozen=True):
+    """What a log is opened with. Times in seconds."""
+
+    evidence: Path
+    """``data/evidence``."""
+    anchor: Path
+    version: str
+    """Of the program, for ``log.open``."""
+    durability: str = "disk"
+    responses: str = "async"
+    accept_new_anchor: bool = False
+    segment_bytes: int = SEGMENT_BYTES
+    publish_every: float = 1.0
+    heartbeat_every: float = 60.0
+
+
+class Surroundings(NamedTuple):
+    """Clock, chance and disk, which come in from outside."""
+
+    clock: Clock
+    nanoseconds: Callable[[], int]
+    random: Callable[[int], bytes]
+    files: Files
+
+
+class Log:
+    """``EvidenceLog`` for the gateway; ``run`` beside it keeps it published and supplied.
+
+    All of it belongs to the event loop that opened it.
+    """
+
+    def __init__(  # noqa: PLR0913  # its parts; only ``opening`` makes one
+        self,
+        options: LogOptions,
+        keys: KeyService,
+        around: Surroundings,
+        writer: Writer,
+        *,
+        stock: Stock,
+        lock: OpenFile,
+    ) -> None:
+        self.options: Final = options
+        self.writer: Final = writer
+        self.publish_fault: LogFailureError | OSError | None = None
+        """Why the last attempt to publish failed; ``None`` once one succeeded."""
+        self._keys = keys
+        self._around = around
+        self._stock = stock
+        self._lock = lock
+        self._watch = ClockWatch(around.clock)
+        self._prepared: OpenDay | None = None
+        self._wanted_day = ""
+        self._year_ending = False
+        self._publishing = threading.Lock()
+        self._wanted = asyncio.Event()
+        self._stop = asyncio.Event()
+        writer.wants_segment = self._wanted.set
+
+    def append(self, record: Record, durable: Durable | None = None) -> Receipt:
+        """As ``EvidenceLog.append``."""
+        return self.writer.append(record, durable)
+
+    @property
+    def accepting(self) -> bool:
+        return self.writer.accepting
+
+    @property
+    def origin(self) -> str:
+        return self.writer.publisher.origin
+
+    @property
+    def size(self) -> int:
+        """Records that were given an index in this year's log."""
+        return self.writer.size
+
+    @property
+    def durable_size(self) -> int:
+        """Those of them that are on disk; a reader in this process reads no further."""
+        return self.writer.durable
+
+    @property
+    def signed(self) -> Checkpoint | None:
+        return self.writer.publisher.signed
+
+    @property
+    def signed_size(self) -> int:
+        return self.signed.size if self.signed else 0
+
+    @property
+    def clock_trusted(self) -> bool:
+        """False while the wall clock leapt ahead and nobody confirmed it: prune nothing then."""
+        return self._watch.trusted
+
+    async def run(self) -> None:
+        """Publish, prepare, beat, until ``stop``. One task of the caller's group."""
+        self._wanted.set()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._publish_regularly())
+            group.create_task(self._prepare_when_wanted())
+            group.create_task(self._beat_regularly())
+
+    def stop(self) -> None:
+        """Let ``run`` come to its end."""
+        self._stop.set()
+        self._wanted.set()
+
+    def heartbeat(self) -> None:
+        """Bind all open sessions as they stand now."""
+        self.writer.heartbeat(self._around.clock.wall_ms())
+
+    def confirm_clock(self, actor: str) -> None:
+        """An operator confirms that a clock that leapt ahead is right."""
+        self._note(AdminAct("clock.confirm", actor, self.origin))
+        self._watch.confirm()
+
+    def tick(self) -> None:
+        """Look at the clock; enter the next day when it has come and is prepared."""
+        jump = self._watch.look()
+        if jump is not None:
+            self._note(ClockJump(jump))
+        if not self._watch.trusted:
+            return
+        wall = self._around.clock.wall_ms()
+        today, current = day_of(wall), self.writer.day.day
+        if milliseconds_to_midnight(wall) < _PREPARE_AHEAD_MS:
+            self._want_day(max(next_day(today), current))
+        if today > current:
+            if self._prepared is not None and self._prepared.day == today:
+                self._enter(self._prepared)
+            else:
+                self._want_day(today)
+
+    def publish(self) -> None:
+        """Sign and expose all that is durable, here and now. Raises as ``Publisher.write``."""
+        publisher = self.writer.publisher
+        cut = publisher.cut()
+        with self._publishing:
+            publisher.write(cut)
+        publisher.settle(cut)
+
+    def prepare(self) -> None:
+        """Make what will be needed next: blocks. Raises ``OSError`` or ``LogFailureError``."""
+        day = self._wanted_day
+        if day and (self._prepared is None or self._prepared.day != day):
+            opened = open_day(
+                self._around.files, self.options.evidence, self._keys, day, self._around.random
+            )
+            self._stock.prepare(day)
+            self._prepared = opened
+        self._stock.prepare(self.writer.day.day)
+
+    def close(self) -> None:
+        """The last record, the last checkpoint, and the lock. Raises where these fail."""
+        try:
+            if not self.writer.broken:
+                self._note(LogClose("closed"))
+                self.writer.committer.flush()
+                self.publish()
+        finally:
+            self.writer.close()
+            self._stock.close()
+            if self._prepared is not None:
+                self._prepared.close()
+            self._lock.close()
+
+    def _note(self, body: Body) -> None:
+        self.append(Record(Milliseconds(self._around.clock.wall_ms()), body))
+
+    def _want_day(self, day: str) -> None:
+        if day not in (self._wanted_day, self.writer.day.day):
+            self._wanted_day = day
+            self._wanted.set()
+
+    def _enter(self, day: OpenDay) -> None:
+        if day.day[:4] != self.writer.day.day[:4] and not self._end_year():
+            return
+        segment = self._first_segment(day.day)
+        if segment is None:
+            return
+        left = self.writer.day.day
+        self.writer.enter_day(day, segment)
+        self._prepared, self._wanted_day = None, ""
+        if day.day[:4] != left[:4]:
+            self._begin_year(day.day[:4])
+        with contextlib.suppress(OSError):  # unused zeros of a past day: no harm if they stay
+            self._stock.release(left)
+        self._wanted.set()
+
+    def _first_segment(self, day: str) -> Segment | None:
+        segment = self._stock.take(day)
+        if segment is None:
+            try:
+                self._stock.prepare(day)
+            except OSError:
+                return None  # the disk is full: the old day goes on
+            segment = self._stock.take(day)
+        return segment
+
+    def _end_year(self) -> bool:
+        """Close and sign this year's log; false where that must be tried again."""
+        writer = self.writer
+        try:
+            if not self._year_ending:
+                writer.committer.flush()
+                self.publish()
+                self._note(LogClose("year"))
+                self._year_ending = True
+                writer.refuse_all(_between_years)
+            writer.committer.flush()
+            self.publish()
+        except (LogFailureError, OSError) as error:
+            self._publish_failed(error)
+            return False
+        return not writer.broken
+
+    def _begin_year(self, year: str) -> None:
+        """The first records of a new year's log: where it comes from, and who is still here."""
+        writer = self.writer
+        previous = writer.publisher.note.decode()
+        origin = f"{self._keys.name}/{year}"
+        around = self._around
+        writer.enter_year(Publisher(around.files, self.options.evidence, origin, self._keys))
+        writer.refuse_all(None)
+        self._year_ending = False
+        options = self.options
+        self._note(LogOpen(options.version, options.durability, options.responses, previous))
+        writer.carry(around.clock.wall_ms())
+
+    async def _publish_regularly(self) -> None:
+        while not await _set_within(self._stop, self.options.publish_every):
+            self.tick()
+            publisher = self.writer.publisher
+            if not publisher.dirty or self.writer.broken:
+                continue
+            cut = publisher.cut()
+            try:
+                await asyncio.to_thread(self._write, publisher, cut)
+            except (LogFailureError, OSError) as error:
+                self._publish_failed(error)
+            else:
+                publisher.settle(cut)
+                self.publish_fault = None
+
+    def _write(self, publisher: Publisher, cut: Cut) -> None:
+        with self._publishing:
+            try:
+                publisher.write(cut)
+            except KeyholderGoneError:
+                self._keys.restart()
+                publisher.write(cut)
+
+    def _publish_failed(self, error: LogFailureError | OSError) -> None:
+        self.publish_fault = error
+        if isinstance(error, OSError) and is_fatal(error):
+            self.writer.break_off(error)
+
+    async def _prepare_when_wanted(self) -> None:
+        while not self._stop.is_set():
+            await _set_within(self._wanted, self.options.publish_every)
+            self._wanted.clear()
+            if self._stock.ready(self.writer.day.day) and not self._wanted_day:
+                continue
+            try:
+                await asyncio.to_thread(self.prepare)
+            except OSError as error:
+                if is_fatal(error):
+                    self.writer.break_off(error)
+            except LogFailureError as error:
+                self.publish_fault = error
+            self.writer.stock_changed()
+
+    async def _beat_regularly(self) -> None:
+        while not await _set_within(self._stop, self.options.heartbeat_every):
+            if not self.writer.broken:
+                self.heartbeat()
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _between_years() -> LogFailureError:
+    return LogFailureError(
+        "log.year", "The old year's log is being closed.", "Try again in a moment."
+    )

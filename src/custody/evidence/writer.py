@@ -1,0 +1,396 @@
+"""The log's writer: numbers, links, seals and queues each record, in the order of ``append``.
+
+Law: a record is whole before it is queued, and nothing that fails half-way leaves a trace: index,
+``n`` and links move only when the frame is in the batch. After a failed write or sync nothing more
+goes in: everyone who waits is told, and the process must end, since nobody knows what is on disk.
+"""
+
+import asyncio
+import errno
+import hmac
+import re
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from custody.evidence.chains import Chain, links_of, open_digest
+from custody.evidence.committer import Batch, Committer
+from custody.evidence.daybook import OpenDay, ScopeKey
+from custody.evidence.facts import KINDS, Facts, Kind, recovery_facts
+from custody.evidence.files import SyncFailedError
+from custody.evidence.frame import HEADER_SIZE, LEAF_MAX, RANDOM_SIZE, pack
+from custody.evidence.leaf import VERSION
+from custody.evidence.merkle import leaf_hash
+from custody.evidence.payload import encode, refuse_unmasked, with_digest
+from custody.evidence.publish import Publisher
+from custody.evidence.random_pool import RandomPool
+from custody.evidence.seal import derive, place, seal
+from custody.evidence.stock import Segment, Stock
+from custody.evidence.wrapped import LOG_SCOPE
+from custody.model.errors import LogFailureError
+from custody.model.interfaces import Durable
+from custody.model.record import (
+    Body,
+    ConfigLoaded,
+    Heartbeat,
+    Milliseconds,
+    Receipt,
+    Record,
+    Recovery,
+    SessionCarry,
+    SessionStart,
+)
+from custody.model.words import SessionId
+
+_QUEUE_BYTES: Final = 64 * 1024 * 1024
+_KNOWN_LOOPS: Final = 65536
+_SESSION: Final = re.compile("ses_[a-z2-7]{20}", re.ASCII)
+_LOOP: Final = re.compile("loop_[a-z2-7]{20}", re.ASCII)
+_DIGEST: Final = re.compile("[0-9a-f]{64}", re.ASCII)
+_FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
+_leaf_encoder: Final = msgspec.json.Encoder(order="sorted")
+
+
+class LogBrokenError(LogFailureError):
+    """The disk failed under the log. The process must end; a start recovers what is there."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "log.broken",
+            f"The evidence log cannot be written: {reason}.",
+            "Repair the disk, then start the gateway again; it recovers by itself.",
+        )
+
+
+class Writer:
+    """The hot half of the log; runs in the event loop only. ``EvidenceLog`` for the gateway."""
+
+    def __init__(  # noqa: PLR0913  # what it is made of; only ``opening`` makes one
+        self,
+        *,
+        stock: Stock,
+        day: OpenDay,
+        segment: Segment,
+        publisher: Publisher,
+        size: int,
+        loop: asyncio.AbstractEventLoop,
+        nanoseconds: Callable[[], int],
+        random: Callable[[int], bytes],
+        on_broken: Callable[[LogFailureError], None],
+    ) -> None:
+        self.day = day
+        self.publisher = publisher
+        self.chains: dict[str, Chain] = {}
+        self.durable = size
+        """Records of this year's log that are on disk."""
+        self.size = size
+        self.committer: Final = Committer(loop, self._finish, nanoseconds)
+        self.wants_segment: Callable[[], None] = lambda: None
+        """Called when a segment was taken, so that the next one gets prepared."""
+        self._origin = publisher.origin.encode()
+        self._stock = stock
+        self._segment = segment
+        self._random: Final = RandomPool(random, RANDOM_SIZE).take
+        self._loop = loop
+        self._on_broken = on_broken
+        self._mask = ""
+        self._policy = ""
+        """The policy digest that was seen, and checked, last."""
+        self._loops: set[str] = set()
+        self._queued_bytes = 0
+        self._full = False
+        self._on_reserve = False
+        self._refusal: Callable[[], LogFailureError] | None = None
+        self._broken = False
+
+    @property
+    def accepting(self) -> bool:
+        return self._refusal is None and not self._full
+
+    @property
+    def broken(self) -> bool:
+        return self._broken
+
+    def append(self, record: Record, durable: Durable | None = None) -> Receipt:
+        """As ``EvidenceLog.append``."""
+        body = record.body
+        kind = KINDS[type(body)]
+        if self._refusal is not None or self._full or self._queued_bytes > _QUEUE_BYTES:
+            self._refuse(kind)
+        refuse_unmasked(body)
+        facts = kind.facts(body)
+        if "policy" in facts:
+            self._check_digests(body, facts)
+        if kind.masked and self._mask:
+            facts["mask"] = self._mask
+        payload = encode(with_digest(body, self._content_digest))
+        if record.session is None:
+            return self._add(record, None, kind, facts, payload, durable)
+        chain = self.chains.get(record.session)
+        if chain is None:
+            chain = _new_chain(record.session, kind)
+        elif isinstance(body, SessionStart):
+            raise LogFailureError("log.session-twice", "A session was started twice.")
+        receipt = self._add(record, chain, kind, facts, payload, durable)
+        if kind.closes:
+            self.chains.pop(record.session, None)
+        elif chain.n == 0:
+            self.chains[record.session] = chain
+        return receipt
+
+    def recover(self, time: int, recovery: Recovery) -> None:
+        """Write a recovery, which closes every open session."""
+        facts = recovery_facts(recovery, open_digest(links_of(self.chains)))
+        record = Record(Milliseconds(time), recovery)
+        self._add(record, None, KINDS[Recovery], facts, encode(recovery), None)
+        self.chains.clear()
+
+    def heartbeat(self, time: int) -> Receipt:
+        """Bind all open sessions as they stand."""
+        body = Heartbeat(len(self.chains), open_digest(links_of(self.chains)))
+        return self.append(Record(Milliseconds(time), body))
+
+    def enter_day(self, day: OpenDay, segment: Segment) -> None:
+        """From here on records belong to this later day."""
+        self.committer.batch.retired.append(self.day)
+        self.day = day
+        self._retire(segment)
+        self._on_reserve = False
+
+    def enter_year(self, publisher: Publisher) -> None:
+        """A new log begins with the next record; the caller has closed and signed the old one."""
+        self.publisher = publisher
+        self._origin = publisher.origin.encode()
+        self.size = self.durable = 0
+
+    def carry(self, time: int) -> None:
+        """Carry every open session over into the new year's log."""
+        kind = KINDS[SessionCarry]
+        for session, chain in self.chains.items():
+            body = SessionCarry(chain.n, chain.last)
+            record = Record(Milliseconds(time), body, None, SessionId(session))
+            self._add(record, chain, kind, {}, encode(body), None)
+
+    def stock_changed(self) -> None:
+        """Segments were prepared, or could not be: whether new work is taken in follows from it."""
+        ready = self._stock.ready(self.day.day)
+        if ready and self._on_reserve and (segment := self._stock.take(self.day.day)):
+            self._on_reserve = False
+            self._retire(segment)
+            self.wants_segment()
+        left = self._segment.size - self._segment.offset
+        low = left < self._segment.size // 8 or self._on_reserve
+        self._full = not ready and self._stock.failing and low
+
+    def refuse_all(self, why: Callable[[], LogFailureError] | None) -> None:
+        """Take nothing in until further notice, or again."""
+        if not self._broken:
+            self._refusal = why
+
+    def break_off(self, error: OSError) -> LogFailureError:
+        """The disk failed: nothing more goes in, and the process must end."""
+        reason = error.strerror or "input/output error"
+        if not self._broken:
+            self._broken = True
+            self._refusal = lambda: LogBrokenError(reason)
+            self._on_broken(LogBrokenError(reason))
+        return LogBrokenError(reason)
+
+    def close(self) -> None:
+        self.committer.close()
+        self._segment.close()
+        self.day.close()
+
+    def _add(  # noqa: PLR0913, PLR0917  # the parts of one frame, on the hot path
+        self,
+        record: Record,
+        chain: Chain | None,
+        kind: Kind,
+        facts: Facts,
+        payload: bytes,
+        durable: Durable | None,
+    ) -> Receipt:
+        index = self.size
+        where = place(self._origin, index)
+        random = self._random()
+        scope_key = self._scope_key(record, chain)
+        sealed = seal(derive(scope_key.key, random, where), where, payload)
+        segment = self._room(HEADER_SIZE + LEAF_MAX + len(sealed.sealed), kind)
+        facts["v"] = VERSION
+        facts["type"] = kind.name
+        facts["t"] = record.time
+        facts["seg"] = segment.name.text
+        facts["pc"] = sealed.pc
+        facts["ct"] = sealed.ct
+        n = -1
+        if record.loop is not None:
+            facts["loop"] = self._checked_loop(record.loop)
+        if chain is not None:
+            n = chain.n + 1
+            facts["session"] = record.session
+            facts["n"] = n
+            if n:
+                facts["prev"] = chain.last
+        leaf = _leaf_encoder.encode(facts)
+        if len(leaf) > LEAF_MAX:
+            raise LogFailureError("log.leaf-too-large", "A record's leaf is longer than 4 KiB.")
+        frame = pack(index, self.durable, random, leaf, sealed.sealed)
+        hashed = leaf_hash(leaf)
+        # From here on nothing can fail.
+        batch = self.committer.batch
+        if scope_key.line:
+            batch.keys.append((self.day, scope_key.line))
+            if chain is None:
+                self.day.queued(record.loop or LOG_SCOPE)
+        batch.add(segment, frame)
+        batch.leaves.append((leaf, hashed))
+        receipt = Receipt(index, n)
+        batch.waiters.append((receipt, durable))
+        self.size = index + 1
+        self._queued_bytes += len(frame)
+        if chain is not None:
+            chain.n = n
+            chain.last = hashed.hex()
+            chain.key, chain.key_day = scope_key.key, self.day.day
+        self.committer.schedule()
+        return receipt
+
+    def _scope_key(self, record: Record, chain: Chain | None) -> ScopeKey:
+        if chain is None:
+            return self.day.lasting_key(record.loop or LOG_SCOPE)
+        if chain.key_day == self.day.day:
+            return ScopeKey(chain.key, b"")
+        return self.day.session_key(record.session or LOG_SCOPE)
+
+    def _checked_loop(self, loop: str) -> str:
+        if loop not in self._loops:
+            if not _LOOP.fullmatch(loop):
+                raise _bad_id()
+            if len(self._loops) >= _KNOWN_LOOPS:
+                self._loops.clear()
+            self._loops.add(loop)
+        return loop
+
+    def _refuse(self, kind: Kind) -> None:
+        """Raise what stands against taking in a record of this kind, if it does."""
+        if self._refusal is not None:
+            raise self._refusal()
+        if self._full and kind.starts_work:
+            raise _full()
+        if self._queued_bytes > _QUEUE_BYTES:
+            raise LogFailureError("log.overloaded", "Too much waits for the disk.")
+
+    def _check_digests(self, body: Body, facts: Facts) -> None:
+        for name in ("policy", "mask"):
+            digest = facts.get(name, self._policy)
+            if digest != self._policy and not _DIGEST.fullmatch(str(digest)):
+                raise LogFailureError("log.digest", f"A record's {name} digest is no SHA-256.")
+        self._policy = str(facts["policy"])
+        if isinstance(body, ConfigLoaded):
+            self._mask = body.mask
+
+    def _content_digest(self, content: bytes) -> bytes:
+        return hmac.digest(self.day.content_key, content, "sha256")
+
+    def _room(self, size: int, kind: Kind) -> Segment:
+        """A segment with at least this much space left."""
+        segment = self._segment
+        if segment.size - segment.offset >= size:
+            if self._on_reserve and kind.starts_work:
+                raise _full()
+            return segment
+        return self._next_segment(size, kind)
+
+    def _next_segment(self, size: int, kind: Kind) -> Segment:
+        if size > self._segment.size:
+            raise LogFailureError("log.record-too-large", "A record is larger than a segment.")
+        day = self.day.day
+        segment = self._stock.take(day)
+        if segment is None:
+            try:
+                # Need outran preparation: this once the loop waits for the disk.
+                self._stock.prepare(day)
+            except OSError as error:
+                if is_fatal(error):
+                    raise self.break_off(error) from None
+                self._full = True
+            segment = self._stock.take(day)
+        self._on_reserve = segment is None
+        if segment is None:
+            segment = self._reserve(kind)
+        self._retire(segment)
+        self.wants_segment()
+        return segment
+
+    def _reserve(self, kind: Kind) -> Segment:
+        if kind.starts_work:
+            raise _full()
+        try:
+            segment = self._stock.take_reserve(self.day.day)
+        except SyncFailedError as error:
+            raise self.break_off(error) from None
+        except OSError:
+            segment = None
+        if segment is None:
+            raise _full()
+        return segment
+
+    def _retire(self, segment: Segment) -> None:
+        self.committer.batch.retired.append(self._segment)
+        self._segment = segment
+
+    def _finish(self, batch: Batch, error: OSError | None) -> None:
+        """A batch is durable, or it is lost; its waiters hear in the order of their appends."""
+        if error is not None or self._broken:
+            failure = self.break_off(error or OSError(errno.EIO, "an earlier batch was lost"))
+            for _, durable in batch.waiters:
+                self._tell(durable, failure)
+            return
+        self.durable += len(batch.leaves)
+        for receipt, durable in batch.waiters:
+            self._tell(durable, receipt)
+        add = self.publisher.add
+        for leaf, hashed in batch.leaves:
+            add(leaf, hashed)
+        for _, _, frames in batch.writes:
+            self._queued_bytes -= sum(map(len, frames))
+        for retired in batch.retired:
+            retired.close()
+
+    def _tell(self, durable: Durable | None, outcome: Receipt | LogFailureError) -> None:
+        if durable is None:
+            return
+        try:
+            durable(outcome)
+        except Exception as error:  # noqa: BLE001  # one waiter's fault must not reach the others
+            self._loop.call_exception_handler(
+                {"message": "A waiter for a durable record failed.", "exception": error}
+            )
+
+
+def is_fatal(error: OSError) -> bool:
+    """A failed sync leaves nobody knowing what is on disk, unless it only says that it is full."""
+    return isinstance(error, SyncFailedError) and error.errno not in _FULL
+
+
+def _new_chain(session: str, kind: Kind) -> Chain:
+    if not kind.opens:
+        raise LogFailureError(
+            "log.no-session", f"A {kind.name} record belongs to a session that is not open."
+        )
+    if not _SESSION.fullmatch(session):
+        raise _bad_id()
+    return Chain()
+
+
+def _bad_id() -> LogFailureError:
+    return LogFailureError("log.id", "A record's loop or session is not an id of the gateway's.")
+
+
+def _full() -> LogFailureError:
+    return LogFailureError(
+        "log.full",
+        "The evidence disk is full, so new commands cannot be recorded and are refused.",
+        "Free space on it; service returns by itself.",
+    )
