@@ -1,0 +1,12 @@
+"""Masking: nothing sensitive at rest.
+
+Law: every record passes through a ``RecordMasker`` before it is kept; nothing here touches a
+file, a clock or a socket.
+"""
+
+from custody.masking.bounds import CAPTURE_MARGIN, Bounds
+from custody.masking.masker import RecordMasker
+from custody.masking.rules import MaskRule
+from custody.masking.tokens import Form
+
+__all__ = ["CAPTURE_MARGIN", "Bounds", "Form", "MaskRule", "RecordMasker"]

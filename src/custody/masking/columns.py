@@ -1,0 +1,174 @@
+"""Which columns an operator has named, and whether a command may meet one of them.
+
+Law: what is not known counts as a match. Names are compared as PostgreSQL keeps them: a rule's
+unquoted identifiers fold to lower case, quoted ones are taken as they stand.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from custody.masking.tokens import Form, Kind
+from custody.model.command import Column, Relation
+from custody.model.errors import CustodyError
+
+_PART: Final = re.compile(r'\*|"((?:[^"\x00]|"")+)"|([^\W\d][\w$]*)')
+ANY: Final = "*"
+
+
+class ColumnPattern(msgspec.Struct, frozen=True):
+    """``schema.relation.column``; ``*`` for any."""
+
+    schema: str
+    relation: str
+    name: str
+
+    def meets(self, column: Column) -> bool:
+        return (
+            (self.name in (ANY, column.name) or not column.name)
+            and (self.relation in (ANY, column.relation) or not column.relation)
+            and (self.schema in (ANY, column.schema) or not column.schema)
+        )
+
+    def meets_relation(self, schema: str, relation: str) -> bool:
+        return (self.relation in (ANY, relation) or not relation) and (
+            self.schema in (ANY, schema) or not schema
+        )
+
+
+def parse_column(text: str, where: str) -> ColumnPattern:
+    """``relation.column`` or ``schema.relation.column``, as it stands in the configuration."""
+    parts: list[str] = []
+    at = 0
+    while True:
+        found = _PART.match(text, at)
+        if found is None:
+            raise _bad_column(where)
+        whole, quoted, plain = found.group(0, 1, 2)
+        if quoted is not None:
+            parts.append(quoted.replace('""', '"'))
+        else:
+            parts.append(ANY if whole == ANY else plain.lower())
+        at = found.end()
+        if at == len(text):
+            break
+        if text[at] != ".":
+            raise _bad_column(where)
+        at += 1
+    if len(parts) == 2:
+        parts.insert(0, ANY)
+    if len(parts) != 3 or parts == [ANY, ANY, ANY]:
+        raise _bad_column(where)
+    return ColumnPattern(*parts)
+
+
+def _bad_column(where: str) -> CustodyError:
+    return CustodyError(
+        "config.mask-column",
+        f"{where} does not name a column.",
+        'Write "table.column" or "schema.table.column"; "*" stands for any table or schema, and'
+        " names with capitals or signs go in double quotes.",
+    )
+
+
+_CREDENTIAL_COLUMNS: Final = (
+    ("pg_authid", "rolpassword"),
+    ("pg_shadow", "passwd"),
+    ("pg_user_mapping", "umoptions"),
+    ("pg_user_mappings", "umoptions"),
+    ("pg_subscription", "subconninfo"),
+)
+"""Catalogue columns that hold credentials (PostgreSQL manual, System Catalogs)."""
+_SAMPLE_RELATIONS: Final = frozenset(
+    {
+        "pg_statistic",
+        "pg_stats",
+        "pg_statistic_ext_data",
+        "pg_stats_ext",
+        "pg_stats_ext_exprs",
+        "pg_largeobject",
+    }
+)
+"""Catalogue relations that hold samples of other relations' values."""
+_KNOWN_VIEWS: Final = frozenset(
+    {
+        "pg_available_extension_versions", "pg_available_extensions", "pg_group", "pg_indexes",
+        "pg_locks", "pg_matviews", "pg_policies", "pg_publication_tables", "pg_roles", "pg_rules",
+        "pg_seclabels", "pg_sequences", "pg_settings", "pg_stat_all_indexes",
+        "pg_stat_all_tables", "pg_stat_database", "pg_stat_user_indexes", "pg_stat_user_tables",
+        "pg_statio_user_tables", "pg_tables", "pg_timezone_abbrevs", "pg_timezone_names",
+        "pg_user", "pg_views",
+    }
+)  # fmt: skip
+"""Catalogue views that show definitions and counters, never a relation's values."""
+
+
+class ColumnRules:
+    """The column patterns of a configuration, with the kind that each one's values become."""
+
+    __slots__ = ("_builtin", "_memory", "_rules", "configured")
+
+    def __init__(self, rules: Sequence[tuple[ColumnPattern, Kind]]) -> None:
+        self._rules: Final = tuple(rules)
+        self._builtin: Final = tuple(
+            (ColumnPattern("pg_catalog", relation, name), BUILTIN_KIND)
+            for relation, name in _CREDENTIAL_COLUMNS
+        )
+        self.configured: Final = bool(rules)
+        """Whether an operator named any column at all."""
+        self._memory: Final[dict[Relation, bool]] = {}
+
+    def kind_of(self, columns: Sequence[Column]) -> Kind | None:
+        """The kind of the first rule that meets one of these columns."""
+        for column in columns:
+            for pattern, kind in self._rules:
+                if pattern.meets(column):
+                    return kind
+            if column.schema == "pg_catalog":
+                for pattern, kind in self._builtin:
+                    if pattern.meets(column):
+                        return kind
+                if self.configured and column.relation in _SAMPLE_RELATIONS:
+                    return BUILTIN_KIND
+        return None
+
+    def touch(self, relations: Sequence[Relation], *, resolved: bool) -> bool:
+        """Whether values of a masked column may come from, or go to, these relations."""
+        if not self.configured:
+            return any(self._holds_credentials(relation) for relation in relations)
+        return not resolved or any(self._touches(relation) for relation in relations)
+
+    def _touches(self, relation: Relation) -> bool:
+        known = self._memory.get(relation)
+        if known is None:
+            known = self._holds_credentials(relation) or self._may_hold(relation)
+            if len(self._memory) >= 4096:
+                self._memory.clear()
+            self._memory[relation] = known
+        return known
+
+    def _may_hold(self, relation: Relation) -> bool:
+        if relation.schema == "pg_catalog":
+            if relation.name in _SAMPLE_RELATIONS:
+                return True
+            if relation.columns is None and relation.name in _KNOWN_VIEWS:
+                return False
+        if relation.schema == "information_schema":
+            return False
+        if relation.columns is None:
+            return True
+        return any(
+            pattern.meets_relation(relation.schema, relation.name)
+            and (pattern.name == ANY or pattern.name in relation.columns)
+            for pattern, _ in self._rules
+        )
+
+    def _holds_credentials(self, relation: Relation) -> bool:
+        return relation.schema == "pg_catalog" and any(
+            pattern.relation == relation.name for pattern, _ in self._builtin
+        )
+
+
+BUILTIN_KIND: Final = Kind("credential", Form.REDACT)

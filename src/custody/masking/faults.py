@@ -1,0 +1,154 @@
+"""What becomes of a server's errors and notices.
+
+Law: where a command touches a masked column, a fault keeps the server's own words and names, and
+loses every value it quotes. What a function raised is not the server's own words and goes whole.
+Read by structure, since servers speak many languages.
+"""
+
+import re
+from typing import Final
+
+from custody.masking.columns import ColumnRules
+from custody.masking.statements import StatementMasker, canonical, is_short_number
+from custody.masking.tokens import REDACTED, Tokens
+from custody.model.command import Column, Relation
+from custody.model.record import ErrorReport
+
+_NAME: Final = r'"[^"]{1,63}"'
+_ONLY_NAMES: Final = re.compile(
+    rf"(?:duplicate key value violates unique constraint {_NAME}"
+    rf"|(?:insert or update|update or delete) on table {_NAME} violates foreign key constraint"
+    rf" {_NAME}(?: on table {_NAME})?"
+    rf"|null value in column {_NAME}(?: of relation {_NAME})? violates not-null constraint"
+    rf"|new row for relation {_NAME} violates (?:check|partition) constraint(?: {_NAME})?"
+    rf"|conflicting key value violates exclusion constraint {_NAME}"
+    rf"|column reference {_NAME} is ambiguous"
+    rf"|(?:column {_NAME} of )?[a-z ]{{3,30}} {_NAME} (?:does not exist|already exists)"
+    rf"(?:, skipping)?)"
+)
+"""Messages whose quoted parts are names of the schema."""
+_KEY: Final = re.compile(r"\(([^()]+)\)=\((.*)\)", re.DOTALL)
+_PLAIN_NAME: Final = re.compile(r'"(?:[^"]|"")+"|[^\W\d][\w$]*')
+_PARENTHESES: Final = re.compile(r"\((.+)\)", re.DOTALL)
+_QUOTES: Final = "\"'\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019\u201a\u300c\u300d"
+_QUOTED: Final = re.compile(rf"[{_QUOTES}](.*)[{_QUOTES}]", re.DOTALL)
+_OPEN_QUOTE: Final = re.compile(rf"[{_QUOTES}](.*)\Z", re.DOTALL)
+_COPY: Final = re.compile(r'(COPY ([^,"]+), line \d+, column ([^,:"]+): ")(.*)(")', re.DOTALL)
+_NUMBER: Final = re.compile(r"[0-9][\w.,]*")
+_RAISED: Final = ("P0", "00000", "01000")
+"""SQLSTATEs of RAISE: any text that a function composed."""
+_PLACES: Final = frozenset({"F", "L", "R", "file", "line", "routine", "P", "p", "position"})
+
+
+class FaultMasker:
+    """Masks by structure; the detectors go over the result afterwards."""
+
+    __slots__ = ("_rules", "_statements", "_tokens")
+
+    def __init__(self, rules: ColumnRules, statements: StatementMasker, tokens: Tokens) -> None:
+        self._rules: Final = rules
+        self._statements: Final = statements
+        self._tokens: Final = tokens
+
+    def touches(self, fault: ErrorReport, relations: tuple[Relation, ...]) -> bool:
+        """Whether the fault itself names a relation that no one listed and that is masked."""
+        if not self._rules.configured or not fault.relation:
+            return False
+        listed = any(
+            relation.name == fault.relation and relation.columns is not None
+            for relation in relations
+        )
+        return not listed and self._rules.touch(
+            (Relation(fault.schema, fault.relation, None),), resolved=True
+        )
+
+    def mask(self, fault: ErrorReport) -> ErrorReport:
+        """For a fault of a command that touches masked columns."""
+        if fault.code.startswith(_RAISED):
+            message, detail, hint = (
+                REDACTED.redaction if text else ""
+                for text in (fault.message, fault.detail, fault.hint)
+            )
+        else:
+            message = self._message(fault.message)
+            detail = self._detail(fault)
+            hint = self._message(fault.hint)
+        return ErrorReport(
+            severity=fault.severity,
+            code=fault.code,
+            message=message,
+            detail=detail,
+            hint=hint,
+            context=self._context(fault),
+            schema=fault.schema,
+            relation=fault.relation,
+            column=fault.column,
+            constraint=fault.constraint,
+            extra=tuple(
+                (
+                    name,
+                    text if name in _PLACES else self._unquoted(self._statements.mask_blind(text)),
+                )
+                for name, text in fault.extra
+            ),
+        )
+
+    def _message(self, text: str) -> str:
+        if not text or _ONLY_NAMES.fullmatch(text):
+            return text
+        return self._numbers(self._unquoted(text))
+
+    def _detail(self, fault: ErrorReport) -> str:
+        text = fault.detail
+        key = _KEY.search(text)
+        if key is not None:
+            start, end = key.span(2)
+            return text[:start] + self._key_values(fault, *key.groups()) + text[end:]
+        parentheses = _PARENTHESES.search(text)
+        if parentheses is not None:
+            start, end = parentheses.span(1)
+            text = text[:start] + REDACTED.redaction + text[end:]
+        return self._numbers(self._unquoted(text))
+
+    def _key_values(self, fault: ErrorReport, keys: str, values: str) -> str:
+        """``Key (a, b)=(1, 2)``: column by column where it is clear which value is whose."""
+        names, parts = keys.split(", "), values.split(", ")
+        if len(names) != len(parts) or ")=(" in values:
+            return REDACTED.redaction
+        return ", ".join(
+            self._column_value(fault.schema, fault.relation, name, part)
+            for name, part in zip(names, parts, strict=True)
+        )
+
+    def _column_value(self, schema: str, relation: str, name: str, value: str) -> str:
+        if _PLAIN_NAME.fullmatch(name):
+            if name.startswith('"'):
+                name = name[1:-1].replace('""', '"')
+            kind = self._rules.kind_of((Column(schema, relation, name),))
+            if kind is not None:
+                return self._tokens.mark(kind, value, canonical(value))
+        return REDACTED.redaction
+
+    def _context(self, fault: ErrorReport) -> str:
+        text = fault.context
+        copied = _COPY.search(text)
+        if copied is not None:
+            before, relation, name, value, after = copied.groups()
+            start, end = copied.span()
+            new = self._column_value(fault.schema, relation, name, value)
+            return text[:start] + before + new + after + text[end:]
+        return self._unquoted(text)
+
+    def _unquoted(self, text: str) -> str:
+        """Everything from the first quote to the last: a value may hold quotes itself."""
+        quoted = _QUOTED.search(text) or _OPEN_QUOTE.search(text)
+        if quoted is None or not quoted.group(1):
+            return text
+        start, end = quoted.span(1)
+        return text[:start] + REDACTED.redaction + text[end:]
+
+    def _numbers(self, text: str) -> str:
+        return _NUMBER.sub(
+            lambda found: found.group() if is_short_number(found.group()) else REDACTED.redaction,
+            text,
+        )

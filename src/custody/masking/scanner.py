@@ -1,0 +1,274 @@
+"""Finds and replaces what the detectors know, in many texts at once.
+
+Law: the result holds nothing that the scanner itself would still find, so scanning twice changes
+nothing. Work is linear in the length of the texts, times the number of detectors; what does not
+settle within a few passes is redacted whole.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+import re2
+
+from custody.masking import folding
+from custody.masking.detectors import SHAPES, Shape
+from custody.masking.folding import BORDER, DELETED
+from custody.masking.tokens import OWN, REDACTED, Kind, Tokens
+
+_PASSES: Final = 6
+_OPEN: Final = "‹"  # noqa: RUF001 - begins every mark
+_CONTROL_CUE: Final = rb"[\x00-\x08\x0b\x0c\x0e-\x19\x1b-\x1e\x7f]"
+_HEXADECIMAL_CUE: Final = rb"\\x[0-9A-Fa-f]{16}"
+_HEXADECIMAL: Final = rb"\\x((?:[0-9A-Fa-f]{2}){8,})"
+_SET_MEMORY: Final = 64 << 20
+_PATTERN_MEMORY: Final = 16 << 20
+_BY_PLACE: Final = itemgetter(0, 1)
+
+
+class Span(NamedTuple):
+    """A found value in a text, in characters, and what stands in its place."""
+
+    start: int
+    end: int
+    mark: str
+
+
+class _Hit(NamedTuple):
+    start: int
+    end: int
+    kind: Kind
+    normal: str | None
+
+
+def _options(memory: int, *, latin: bool) -> Any:  # noqa: ANN401 - re2 publishes no types
+    options = re2.Options()
+    options.max_mem = memory
+    options.log_errors = False
+    if latin:
+        options.encoding = re2.Options.Encoding.LATIN1
+    return options
+
+
+def compile_own(pattern: str) -> Any:  # noqa: ANN401 - re2 publishes no types
+    """An operator's expression. Raises ``re2.error`` where it does not compile."""
+    return re2.compile(pattern, options=_options(_PATTERN_MEMORY, latin=False))
+
+
+class Scanner:
+    """Detectors in use, each with the kind that its finds become; and own expressions."""
+
+    __slots__ = ("_control", "_exact", "_hexadecimal", "_own", "_set", "_tokens")
+
+    def __init__(
+        self,
+        kinds: dict[str, Kind],
+        own: Sequence[tuple[Any, Kind]],
+        tokens: Tokens,
+    ) -> None:
+        options = _options(_SET_MEMORY, latin=True)
+        self._tokens: Final = tokens
+        self._own: Final = tuple(own)
+        self._set: Final = re2.Set.SearchSet(options)
+        self._exact: Final[list[tuple[Shape, Any, Kind]]] = []
+        exact = _options(_PATTERN_MEMORY, latin=True)
+        for shape in SHAPES:
+            kind = kinds.get(shape.detector)
+            if kind is not None:
+                self._set.Add(shape.cue)
+                self._exact.append((shape, re2.compile(shape.pattern, options=exact), kind))
+        self._control: Final[int] = self._set.Add(_CONTROL_CUE)
+        self._hexadecimal: Final[int] = self._set.Add(_HEXADECIMAL_CUE)
+        self._exact.append(
+            (Shape("", b"", _HEXADECIMAL), re2.compile(_HEXADECIMAL, options=exact), REDACTED)
+        )
+        self._set.Compile()
+
+    def is_clean(self, text: str) -> bool:
+        """Whether nothing in ``text`` could be a find: true for most of what passes by, fast.
+
+        ``text`` may be many values joined by ``BORDER``.
+        """
+        return not self._own and text.isascii() and not self._set.Match(text.encode())
+
+    def scan(self, texts: Sequence[str]) -> list[str]:
+        """The texts with every find replaced."""
+        results = list(texts)
+        pending = [at for at, text in enumerate(results) if text]
+        for _ in range(_PASSES):
+            found = self.find([results[at] for at in pending])
+            changed = []
+            for at, spans in zip(pending, found, strict=True):
+                if spans:
+                    results[at] = apply(results[at], spans)
+                    changed.append(at)
+            if not changed:
+                return results
+            pending = changed
+        for at, spans in zip(pending, self.find([results[at] for at in pending]), strict=True):
+            if spans:
+                results[at] = REDACTED.redaction
+        return results
+
+    def find(self, texts: Sequence[str]) -> list[Sequence[Span]]:
+        """For each text its finds, in order, not overlapping."""
+        if not texts:
+            return []
+        found: list[Sequence[Span]] = [()] * len(texts)
+        joined = self._join(texts)
+        for owner, spans in self._find_joined(texts, joined):
+            found[owner] = spans
+        if self._own:
+            self._find_own(texts, found)
+        return found
+
+    def _join(self, texts: Sequence[str]) -> str:
+        joined = BORDER.join(texts)
+        if joined.count(BORDER) != len(texts) - 1:
+            joined = BORDER.join([text.replace(BORDER, DELETED) for text in texts])
+        if OWN in joined:
+            joined = joined.replace(OWN, DELETED)
+        if _OPEN in joined:
+            joined = self._tokens.blank(joined)
+        return joined
+
+    def _find_joined(
+        self, texts: Sequence[str], joined: str
+    ) -> Iterator[tuple[int, Sequence[Span]]]:
+        folded = joined if joined.isascii() else folding.fold(joined)
+        data = folded.encode("ascii")
+        cues = self._set.Match(data) or ()
+        if self._control in cues:
+            folded = folding.fold(joined)
+            data = folded.encode("ascii")
+            cues = self._set.Match(data) or ()
+        hits = self._hits(data, cues)
+        if not hits:
+            return
+        places = folding.places(joined) if len(folded) != len(joined) else None
+        starts = [0]
+        for text in texts:
+            starts.append(starts[-1] + len(text) + 1)
+        per_text: dict[int, list[Span]] = {}
+        for hit in _settle(hits):
+            start, end = hit.start, hit.end
+            if places is not None:
+                start, end = places[start], places[end - 1] + 1
+            owner = bisect_right(starts, start) - 1
+            base = starts[owner]
+            text = texts[owner]
+            start, end = start - base, min(end - base, len(text))
+            value = text[start:end]
+            normal = hit.normal if hit.normal is not None else folding.plain(value)
+            per_text.setdefault(owner, []).append(
+                Span(start, end, self._tokens.mark(hit.kind, value, normal))
+            )
+        yield from per_text.items()
+
+    def _hits(self, data: bytes, cues: Sequence[int]) -> list[_Hit]:
+        hits: list[_Hit] = []
+        for cue in sorted(cues):
+            if cue == self._control:
+                continue
+            if cue == self._hexadecimal:
+                hits.extend(self._hidden(data))
+                continue
+            shape, pattern, kind = self._exact[cue]
+            hits.extend(_hits_of(shape, pattern, kind, data))
+        return hits
+
+    def _hidden(self, data: bytes) -> Iterator[_Hit]:
+        """Finds inside the hexadecimal form of binary strings; the whole form is then redacted."""
+        for match in self._exact[-1][1].finditer(data):
+            start, end = match.span(1)
+            if self.hides(data[start:end]):
+                yield _Hit(start - 2, end, REDACTED, None)
+
+    def hides(self, hexadecimal: bytes) -> bool:
+        """Whether the decoded bytes hold a find. ``hexadecimal`` has an even number of digits."""
+        inner = bytes.fromhex(hexadecimal.decode())
+        for encoding in ("utf-8", "latin-1"):
+            text = inner.decode(encoding, "replace").replace("\\x", "")
+            if any(self.find([text])):
+                return True
+        return False
+
+    def _find_own(self, texts: Sequence[str], found: list[Sequence[Span]]) -> None:
+        for at, text in enumerate(texts):
+            spans = list(found[at])
+            seen = self._tokens.blank(text.replace(OWN, DELETED))
+            seen = folding.encodable(seen)
+            for pattern, kind in self._own:
+                for match in pattern.finditer(seen):
+                    start, end = match.span()
+                    if seen[start:end].strip(OWN):
+                        value = text[start:end]
+                        mark = self._tokens.mark(kind, value, folding.plain(value))
+                        spans.append(Span(start, end, mark))
+            found[at] = _join_spans(spans) if len(spans) > 1 else spans
+
+
+def _hits_of(shape: Shape, pattern: Any, kind: Kind, data: bytes) -> Iterator[_Hit]:  # noqa: ANN401 - re2 publishes no types
+    reached = 0
+    groups = range(1, pattern.groups + 1)
+    for match in pattern.finditer(data):
+        start, end = match.span()
+        for group in groups:
+            if match.start(group) >= 0:
+                start, end = match.span(group)
+                break
+        if start < reached or (shape.apart and not _stands_apart(data, start, end)):
+            continue
+        for part in shape.judge(data, start, end):
+            if data[part.start : part.end].strip(b"\x1a"):
+                reached = max(reached, part.end)
+                yield _Hit(part.start, part.end, kind, part.normal)
+
+
+def _stands_apart(data: bytes, start: int, end: int) -> bool:
+    return not data[max(0, start - 1) : start].isalnum() and not data[end : end + 1].isalnum()
+
+
+def _settle(hits: list[_Hit]) -> Iterator[_Hit]:
+    """Overlapping hits become one: all that any of them covers, named by the longest."""
+    hits.sort(key=_BY_PLACE)
+    current = hits[0]
+    for hit in hits[1:]:
+        if hit.start >= current.end:
+            yield current
+            current = hit
+            continue
+        if hit.start == current.start and hit.end == current.end:
+            continue
+        longest = max(current, hit, key=lambda one: one.end - one.start)
+        start, end = current.start, max(current.end, hit.end)
+        exact = (longest.start, longest.end) == (start, end)
+        current = _Hit(start, end, longest.kind, longest.normal if exact else None)
+    yield current
+
+
+def _join_spans(spans: list[Span]) -> list[Span]:
+    """The same for spans: the mark of the longest stands for all that overlap."""
+    spans.sort(key=_BY_PLACE)
+    joined = [spans[0]]
+    for span in spans[1:]:
+        last = joined[-1]
+        if span.start >= last.end:
+            joined.append(span)
+            continue
+        longest = max(last, span, key=lambda one: one.end - one.start)
+        joined[-1] = Span(last.start, max(last.end, span.end), longest.mark)
+    return joined
+
+
+def apply(text: str, spans: Sequence[Span]) -> str:
+    """``text`` with each span replaced by its mark."""
+    parts = []
+    at = 0
+    for span in spans:
+        parts.append(text[at : span.start])
+        parts.append(span.mark)
+        at = span.end
+    parts.append(text[at:])
+    return "".join(parts)

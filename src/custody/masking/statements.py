@@ -1,0 +1,186 @@
+"""What becomes of the literals of a command.
+
+Law: a literal stays only if it is proven to meet no masked column, or if nothing that the command
+touches has one. A literal that nobody marked is a literal that is not proven.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from custody.masking import folding, literals
+from custody.masking.columns import ColumnRules
+from custody.masking.literals import Piece, Sort
+from custody.masking.scanner import Scanner
+from custody.masking.tokens import REDACTED, Tokens
+from custody.model.command import TextMark
+
+_LONGEST_PLAIN_NUMBER: Final = 5
+_PASSES: Final = 4
+_DIGIT: Final = re.compile(r"\d")
+_IN_COMMENT: Final = re.compile(r"'[^']*+'?|\"[^\"]*+\"?|\.?\d[\w.]*")
+
+
+class _Change(NamedTuple):
+    start: int
+    end: int
+    new: str
+
+
+class StatementMasker:
+    """Masks the text of SQL commands, and SQL that stands inside other text."""
+
+    __slots__ = ("_rules", "_scanner", "_tokens")
+
+    def __init__(self, rules: ColumnRules, scanner: Scanner, tokens: Tokens) -> None:
+        self._rules: Final = rules
+        self._scanner: Final = scanner
+        self._tokens: Final = tokens
+
+    def mask_marked(self, text: str, marks: Sequence[TextMark], *, touched: bool) -> str:
+        """The marked literals that must go are gone; if ``touched``, unmarked ones as well."""
+        changes: list[_Change] = []
+        covered: list[_Change] = []
+        for mark in sorted(marks, key=lambda mark: (mark.start, mark.end)):
+            start, end = max(0, min(mark.start, len(text))), max(0, min(mark.end, len(text)))
+            if start >= end:
+                continue
+            covered.append(_Change(start, end, ""))
+            new = self._exchange(text[start:end], mark, touched=touched)
+            if new is None:
+                continue
+            if changes and start < changes[-1].end:
+                last = changes.pop()
+                start, end, new = last.start, max(last.end, end), quote_mark(REDACTED.redaction)
+            changes.append(_Change(start, end, new))
+        if touched:
+            changes.extend(self._uncovered(text, covered))
+            changes = _disjoint(changes)
+        return literals.replace(text, changes) if changes else text
+
+    def mask_blind(self, text: str) -> str:
+        """Every literal goes: nothing is known of them."""
+        changes: list[_Change] = []
+        for piece in literals.pieces(text):
+            if piece.doubtful or not piece.terminated:
+                changes.append(_Change(piece.start, len(text), quote_mark(REDACTED.redaction)))
+                break
+            changes.extend(self._blind(text, piece))
+        return literals.replace(text, changes) if changes else text
+
+    def reveal_hidden(self, text: str) -> str:
+        """Literals whose escapes or doubled quotes hide a find are rewritten, masked."""
+        if not literals.may_hide(text):
+            return text
+        candidates = [
+            piece
+            for piece in literals.pieces(text)
+            if piece.sort in {Sort.STRING, Sort.IDENTIFIER}
+            and piece.value not in text[piece.start : piece.end]
+        ]
+        if not candidates:
+            return text
+        values = [piece.value for piece in candidates]
+        masked = self._scanner.scan(values)
+        changes = [
+            _Change(piece.start, piece.end, _quoted_as(piece, new))
+            for piece, value, new in zip(candidates, values, masked, strict=True)
+            if new != value
+        ]
+        return literals.replace(text, changes) if changes else text
+
+    def settle(self, text: str, *, blind: bool) -> str:
+        """Detectors over the whole text until nothing changes."""
+        for _ in range(_PASSES):
+            before = text
+            if blind:
+                text = self.mask_blind(text)
+            text = self.reveal_hidden(text)
+            if not self._scanner.is_clean(text):
+                text = self._scanner.scan((text,))[0]
+            if text == before:
+                return text
+        return REDACTED.redaction
+
+    def _exchange(self, literal: str, mark: TextMark, *, touched: bool) -> str | None:
+        if mark.secret:
+            return quote_mark(REDACTED.redaction)
+        kind = self._rules.kind_of(mark.columns)
+        if kind is None:
+            if mark.proven or not touched:
+                return None
+            return quote_mark(REDACTED.redaction)
+        value = literals.value_of(literal)
+        if self._tokens.is_own(value):
+            return None
+        return quote_mark(self._tokens.mark(kind, value, canonical(value)))
+
+    def _uncovered(self, text: str, covered: Sequence[_Change]) -> list[_Change]:
+        changes: list[_Change] = []
+        at = 0
+        for piece in literals.pieces(text):
+            while at < len(covered) and covered[at].end <= piece.start:
+                at += 1
+            if at < len(covered) and covered[at].start < piece.end:
+                continue
+            changes.extend(self._blind(text, piece))
+        return changes
+
+    def _blind(self, text: str, piece: Piece) -> list[_Change]:
+        redacted = quote_mark(REDACTED.redaction)
+        match piece.sort:
+            case Sort.STRING:
+                if not piece.value or self._tokens.is_own(piece.value):
+                    return []
+                return [_Change(piece.start, piece.end, redacted)]
+            case Sort.NUMBER:
+                if is_short_number(piece.value):
+                    return []
+                return [_Change(piece.start, piece.end, redacted)]
+            case Sort.COMMENT:
+                return [
+                    _Change(found.start(), found.end(), redacted)
+                    for found in _IN_COMMENT.finditer(text, piece.start, piece.end)
+                    if not self._is_harmless(found.group())
+                ]
+            case Sort.IDENTIFIER:
+                if piece.terminated:
+                    return []
+                return [_Change(piece.start, piece.end, redacted)]
+
+    def _is_harmless(self, found: str) -> bool:
+        inner = found.strip("'\"")
+        return (
+            not inner or self._tokens.is_own(inner) or (found == inner and is_short_number(found))
+        )
+
+
+def quote_mark(mark: str) -> str:
+    return literals.quote(mark)
+
+
+def canonical(value: str) -> str:
+    """One spelling for a column's value, wherever it was found."""
+    return folding.plain(value).strip()
+
+
+def is_short_number(text: str) -> bool:
+    return len(_DIGIT.findall(text)) <= _LONGEST_PLAIN_NUMBER
+
+
+def _quoted_as(piece: Piece, value: str) -> str:
+    if piece.sort is Sort.IDENTIFIER:
+        return '"' + value.replace('"', '""') + '"'
+    return literals.quote(value)
+
+
+def _disjoint(changes: list[_Change]) -> list[_Change]:
+    changes.sort()
+    kept: list[_Change] = []
+    for change in changes:
+        if kept and change.start < kept[-1].end:
+            last = kept.pop()
+            kept.append(_Change(last.start, max(last.end, change.end), last.new))
+        else:
+            kept.append(change)
+    return kept

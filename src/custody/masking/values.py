@@ -1,0 +1,226 @@
+"""What becomes of bind values and of captured cells.
+
+Law: a cell stays only if its column is proven to be one that no rule names, or if nothing that
+the command touches has a masked column; detectors then still look at it. NULL stays NULL.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from custody.masking.bounds import CUT, Bounds, Cutter, size
+from custody.masking.columns import ColumnRules
+from custody.masking.credentials import closes_private_key, opens_private_key
+from custody.masking.folding import BORDER
+from custody.masking.scanner import Scanner
+from custody.masking.statements import canonical
+from custody.masking.tokens import REDACTED, Kind, Tokens
+from custody.model.command import Argument
+from custody.model.record import OutputColumn
+
+Row = tuple[str | None, ...]
+_CELL_RESERVE: Final = 4
+"""The sign of a cut and the cell's own byte: what even a cell that is left out costs."""
+
+
+class ValueMasker:
+    """Masks arguments and cells, and keeps them within their bounds."""
+
+    __slots__ = ("_bounds", "_cutter", "_rules", "_scanner", "_tokens")
+
+    def __init__(
+        self, rules: ColumnRules, scanner: Scanner, tokens: Tokens, cutter: Cutter, bounds: Bounds
+    ) -> None:
+        self._rules: Final = rules
+        self._scanner: Final = scanner
+        self._tokens: Final = tokens
+        self._cutter: Final = cutter
+        self._bounds: Final = bounds
+
+    def arguments(self, arguments: Sequence[Argument], *, touched: bool) -> tuple[Argument, ...]:
+        """Masked, each within ``response_bytes`` and together within ``command_bytes``."""
+        masked = []
+        left = self._bounds.command_bytes
+        for argument in arguments:
+            value, cut = self._argument(argument, left, touched=touched)
+            left -= size(value or "") + 1
+            masked.append(
+                Argument(
+                    value,
+                    self._scan(argument.type),
+                    argument.length,
+                    truncated=argument.truncated or cut,
+                )
+            )
+        return tuple(masked)
+
+    def _argument(self, argument: Argument, left: int, *, touched: bool) -> tuple[str | None, bool]:
+        value = argument.value
+        if value is None:
+            return None, False
+        kind = self._argument_kind(argument, touched=touched)
+        limit = min(self._bounds.response_bytes, max(left, 0))
+        if kind is not None:
+            masked = (
+                value
+                if self._tokens.is_own(value)
+                else self._tokens.mark(kind, value, canonical(value))
+            )
+        elif not argument.readable and self._hides(value):
+            masked = REDACTED.redaction
+        elif size(value) > limit:
+            return self._cutter.cut_original(value, limit), True
+        else:
+            masked = self._scan(value)
+        if size(masked) > limit:
+            return self._cutter.cut_masked(masked, limit), True
+        return masked, False
+
+    def _argument_kind(self, argument: Argument, *, touched: bool) -> Kind | None:
+        if argument.secret:
+            return REDACTED
+        kind = self._rules.kind_of(argument.columns) if argument.columns else None
+        if kind is None and touched and not argument.proven:
+            return REDACTED
+        return kind
+
+    def _hides(self, value: str) -> bool:
+        try:
+            even = value[: len(value) & ~1].encode("ascii")
+            return self._scanner.hides(even)
+        except ValueError:
+            return False
+
+    def _scan(self, text: str) -> str:
+        return text if self._scanner.is_clean(text) else self._scanner.scan((text,))[0]
+
+    def cells(
+        self,
+        columns: Sequence[OutputColumn],
+        captured: Sequence[Row],
+        *,
+        touched: bool,
+        truncated: bool,
+    ) -> tuple[tuple[Row, ...], bool]:
+        """The masked cells within ``response_bytes``, and whether anything was left out."""
+        kinds = [self._column_kind(column, touched=touched) for column in columns]
+        default = REDACTED if touched else None
+        joined = BORDER.join([cell or "" for row in captured for cell in row])
+        limit = self._bounds.response_bytes
+        if (
+            default is None
+            and not any(kinds)
+            and self._scanner.is_clean(joined)
+            and len(joined) < limit
+        ):
+            return tuple(captured), truncated
+        rows = self._mask_rows(kinds, default, captured)
+        kept, cut = self._fit(captured, rows, limit, lambda at: self._is_whole(kinds, default, at))
+        return kept, truncated or cut
+
+    def _column_kind(self, column: OutputColumn, *, touched: bool) -> Kind | None:
+        if column.origin is not None:
+            return self._rules.kind_of((column.origin,))
+        return REDACTED if touched else None
+
+    @staticmethod
+    def _is_whole(kinds: Sequence[Kind | None], default: Kind | None, at: int) -> bool:
+        return (kinds[at] if at < len(kinds) else default) is not None
+
+    def _mask_rows(
+        self, kinds: Sequence[Kind | None], default: Kind | None, captured: Sequence[Row]
+    ) -> list[Row]:
+        rows: list[list[str | None]] = []
+        open_cells: list[tuple[int, int]] = []
+        texts: list[str] = []
+        for at, row in enumerate(captured):
+            masked: list[str | None] = list(row)
+            for column, cell in enumerate(row):
+                if cell is None:
+                    continue
+                kind = kinds[column] if column < len(kinds) else default
+                if kind is None:
+                    open_cells.append((at, column))
+                    texts.append(cell)
+                else:
+                    masked[column] = self._tokens.mark(kind, cell, canonical(cell))
+            rows.append(masked)
+        scanned = self._scanner.scan(texts)
+        if any("PRIVATE KEY" in text for text in texts):
+            _close_private_keys(open_cells, texts, scanned)
+        for (at, column), text in zip(open_cells, scanned, strict=True):
+            rows[at][column] = text
+        return [tuple(row) for row in rows]
+
+    def _fit(
+        self,
+        original: Sequence[Row],
+        masked: Sequence[Row],
+        limit: int,
+        is_whole: Callable[[int], bool],
+    ) -> tuple[tuple[Row, ...], bool]:
+        """First the cut in the original's places, then, as marks may be longer, in the masked."""
+        rows = list(masked)
+        fitting = _fitting(original, limit)
+        cut = fitting < len(original)
+        if cut:
+            rows = rows[:fitting] if fitting else self._first(original[0], rows[0], limit, is_whole)
+        fitting = _fitting(rows, limit)
+        if fitting < len(rows):
+            cut = True
+            rows = rows[:fitting] if fitting else self._first(rows[0], rows[0], limit, None)
+        return tuple(rows), cut
+
+    def _first(
+        self,
+        original: Row,
+        masked: Row,
+        limit: int,
+        is_whole: Callable[[int], bool] | None,
+    ) -> list[Row]:
+        """A first row that alone is too long: its cells up to the cut, the others left out."""
+        left = limit - _CELL_RESERVE * len(original)
+        if left < 0:
+            return []
+        cells: list[str | None] = []
+        full = False
+        for at, (cell, new) in enumerate(zip(original, masked, strict=True)):
+            cost = size(cell or "")
+            if full and cell is not None:
+                cells.append(CUT)
+            elif cost <= left:
+                cells.append(new)
+                left -= cost
+            else:
+                full = True
+                cells.append(self._cut_cell(cell or "", left, whole=is_whole and is_whole(at)))
+        return [tuple(cells)]
+
+    def _cut_cell(self, cell: str, left: int, *, whole: bool | None) -> str:
+        limit = left + len(CUT.encode())
+        if whole is None:
+            return self._cutter.cut_masked(cell, limit)
+        return CUT if whole else self._cutter.cut_original(cell, limit)
+
+
+def _fitting(rows: Sequence[Row], limit: int) -> int:
+    """How many rows fit, from the first."""
+    used = 0
+    for at, row in enumerate(rows):
+        used += sum(size(cell) + 1 if cell else 1 for cell in row)
+        if used > limit:
+            return at
+    return len(rows)
+
+
+def _close_private_keys(
+    places: Sequence[tuple[int, int]], texts: Sequence[str], scanned: list[str]
+) -> None:
+    """A private key whose lines are rows: from its first line to its last, in one column."""
+    inside: set[int] = set()
+    for at, (_, column) in enumerate(places):
+        if column in inside:
+            scanned[at] = REDACTED.redaction
+            if closes_private_key(texts[at]):
+                inside.discard(column)
+        elif opens_private_key(texts[at]):
+            inside.add(column)
