@@ -28,7 +28,7 @@ def target(
     listen: bool = False,
 ) -> str:
     """A target whose password stands in the variable ``TARGET_PASSWORD``."""
-    own = 'listen = "127.0.0.1:0"\ncleartext = "loopback"\n' if listen else ""
+    own = 'listen = "127.0.0.1:0"\n' if listen else ""
     return f"""
 [[target]]
 name = "{name}"

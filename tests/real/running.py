@@ -29,6 +29,8 @@ class RunningGateway:
     def __init__(self, folder: Path, config: str, environment: Mapping[str, str]) -> None:
         self.folder = folder
         self.config = folder / "custody.toml"
+        self.inside: tuple[str, ...] = ()
+        """Words before every command, where the gateway sees disks that we do not."""
         self.ports: dict[str, int] = {}
         """By listener name: ``postgres``, and each target's own."""
         self._environment = {**_clean_environment(), **environment}
@@ -131,7 +133,7 @@ class RunningGateway:
         if configured:
             environment["CUSTODY_CONFIG"] = str(self.config)
         done = subprocess.run(
-            _command(*words),
+            [*self.inside, *_command(*words)],
             env=environment,
             cwd=self.folder.parent,
             capture_output=True,
