@@ -1,0 +1,21 @@
+"""The verifier: what an evidence directory proves, and what it does not.
+
+Law: it trusts nothing that it reads. It hashes stored bytes before it parses them, never writes,
+and asks only for the standard library and one Ed25519 and AES provider, so that an auditor can read
+all of it. Begin with ``verify.py``: it holds the order of things; ``report.py`` holds the words.
+"""
+
+from custody.evidence.verifier.report import Exit, Fault, Kind, LogSummary, PayloadState, Report
+from custody.evidence.verifier.verify import Options, find_evidence, verify
+
+__all__ = [
+    "Exit",
+    "Fault",
+    "Kind",
+    "LogSummary",
+    "Options",
+    "PayloadState",
+    "Report",
+    "find_evidence",
+    "verify",
+]

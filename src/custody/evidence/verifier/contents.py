@@ -1,0 +1,205 @@
+"""Contents: sealed bytes are the ones committed to and, where keys open, agree with the leaf.
+
+Law: without keys only the sealed bytes are checked, and the report says so. What is opened is
+compared and forgotten; no content reaches a fault's sentence.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from custody.evidence.frame import Frame
+from custody.evidence.leaf import Fact, Leaf
+from custody.evidence.seal import SealError, derive, place, unseal
+from custody.evidence.verifier.report import Fault, Findings, Kind, PayloadState
+from custody.evidence.wrapped import DayKey, WrappedDay, parse, scope_of
+from custody.model.errors import CustodyError
+
+OpenDay = Callable[[str, bytes], bytes]
+"""``open_day(day, wrapped)``: the day key that stands wrapped in ``wrapped/<day>``. Raises
+``CustodyError`` where it cannot be opened."""
+
+_PAYLOAD: Final = "custody-payload/1"
+_ABSENT: Final = WrappedDay(b"", {}, 0)
+
+
+@dataclass(slots=True)
+class _Day:
+    """The keys of the day that is being read."""
+
+    name: str
+    wrapped: WrappedDay
+    size: int
+    key: DayKey | None
+    sessions: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ContentsCheck:
+    evidence: Path
+    origin: str
+    findings: Findings
+    open_day: OpenDay | None
+    _day: _Day | None = None
+    _told: set[tuple[str, str]] = field(default_factory=set)
+
+    def see(self, index: int, leaf: Leaf, frame: Frame) -> PayloadState:
+        """Check the payload of a record whose leaf is proven or will be."""
+        if hashlib.sha256(frame.sealed).hexdigest() != leaf.ct:
+            self._add(
+                Kind.PAYLOAD_CORRUPT, index, f"The sealed content of record {index} was altered."
+            )
+            return PayloadState.CORRUPT
+        name, scope = leaf.seg[:10], scope_of(leaf.loop, leaf.session)
+        day = self._keys(name, scope)
+        if scope not in day.wrapped.keys or not day.wrapped.day_key:
+            self._once(name, scope, Kind.DAY_KEY_MISSING, "is missing or has no key", index)
+            return PayloadState.SHREDDED
+        if day.key is None:
+            return PayloadState.OK
+        try:
+            payload = self._open(day, day.key, scope, index, leaf, frame)
+        except SealError as error:
+            kind = (
+                Kind.DAY_KEY_ALTERED
+                if error.code == "evidence.wrapped-key"
+                else Kind.PAYLOAD_COMMITMENT
+            )
+            self._add(kind, index, f"Record {index} cannot be opened. {error.fault}")
+            return PayloadState.CORRUPT
+        self.findings.opened += 1
+        if not _agrees(payload, leaf):
+            self._add(
+                Kind.PAYLOAD_DISAGREES,
+                index,
+                f"The content of record {index} is not what its leaf says that it is.",
+            )
+            return PayloadState.CORRUPT
+        return PayloadState.OK
+
+    def _open(  # noqa: PLR0913, PLR0917  # all that a record's key is made of
+        self, day: _Day, key: DayKey, scope: str, index: int, leaf: Leaf, frame: Frame
+    ) -> bytes:
+        session_key = day.sessions.get(scope)
+        if session_key is None:
+            session_key = day.sessions[scope] = key.unwrap(scope, day.wrapped.keys[scope])
+        where = place(self.origin.encode(), index)
+        return unseal(derive(session_key, frame.random, where), where, frame.sealed, leaf.pc)
+
+    def _keys(self, name: str, scope: str) -> _Day:
+        day = self._day
+        if day is None or day.name != name:
+            day = self._day = self._read(name)
+        elif scope not in day.wrapped.keys and day.size != self._size(name):
+            # A running gateway adds lines while it is read.
+            day = self._day = self._read(name)
+        return day
+
+    def _size(self, name: str) -> int:
+        try:
+            return self._path(name).stat().st_size
+        except OSError:
+            return -1
+
+    def _path(self, name: str) -> Path:
+        return self.evidence / "wrapped" / name
+
+    def _read(self, name: str) -> _Day:
+        try:
+            data = self._path(name).read_bytes()
+        except OSError:
+            return _Day(name, _ABSENT, -1, None)
+        wrapped = parse(data, name)
+        if wrapped.damaged > (0 if data.endswith(b"\n") else 1):
+            self._once(name, "", Kind.DAY_KEY_ALTERED, "has lines that cannot be read", None)
+        key = None
+        if self.open_day is not None and wrapped.day_key:
+            try:
+                key = DayKey(name, self.open_day(name, wrapped.day_key))
+            except CustodyError as error:
+                self._once(name, "", Kind.DAY_KEY_ALTERED, f"does not open: {error.fault}", None)
+        return _Day(name, wrapped, len(data), key)
+
+    def _once(self, day: str, scope: str, kind: Kind, what: str, index: int | None) -> None:
+        if (day, scope) not in self._told and len(self._told) < 10_000:
+            self._told.add((day, scope))
+            path = f"wrapped/{day}"
+            whose = f" for {scope}" if scope else ""
+            fault = Fault(
+                kind, f"The key file {path}{whose} {what}.", self.origin, index, path=path
+            )
+            self.findings.add(fault)
+
+    def _add(self, kind: Kind, index: int, sentence: str) -> None:
+        self.findings.add(Fault(kind, sentence, self.origin, index))
+
+
+_FACTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "log.open": {
+        "durability": ("durability",),
+        "responses": ("responses",),
+        "previous": ("previous",),
+    },
+    "command": {
+        "effects": ("command", "effects"),
+        "verdict": ("decision",),
+        "stage": ("stage",),
+        "policy": ("policy",),
+    },
+    "response": {"outcome": ("outcome",), "command": ("command",)},
+    "response.unknown": {"command": ("command",)},
+    "injected": {"command": ("command",)},
+    "stream": {"command": ("command",)},
+    "gap": {"count": ("count",)},
+    "config": {"mask": ("mask",), "policy": ("policy",)},
+    "clock": {"offset": ("offset_ms",)},
+    "heartbeat": {"digest": ("digest",), "open": ("open",)},
+    "recovery": {
+        "torn": ("torn_bytes",),
+        "hash": ("torn_hash",),
+        "size": ("size",),
+        "open": ("sessions",),
+    },
+}
+"""By type: each fact that a leaf shows, and where its payload has it."""
+
+_LEAF_ALONE: Final = {("recovery", "digest")}
+"""The links of open sessions; they are recomputed, as those of heartbeats are."""
+
+
+def _agrees(payload: bytes, leaf: Leaf) -> bool:
+    """Whether an opened payload is of the leaf's type and has the facts that the leaf shows."""
+    try:
+        whole = json.loads(payload)
+        body = whole["body"]
+        if whole["v"] != _PAYLOAD or body["type"] != leaf.type:
+            return False
+        due = {name: _fact(body, path) for name, path in _FACTS.get(leaf.type, {}).items()}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+    # Which mask a text was seen by stands in the leaf alone.
+    shown = {
+        name: fact
+        for name, fact in leaf.facts.items()
+        if name != "mask" or leaf.type == "config"
+        if (leaf.type, name) not in _LEAF_ALONE
+    }
+    return {name: fact for name, fact in due.items() if fact not in {None, ""}} == shown
+
+
+def _fact(body: object, path: tuple[str, ...]) -> Fact | None:
+    """A value of a payload as a leaf would show it."""
+    for name in path:
+        body = body[name]  # type: ignore[index]  # what is no mapping raises, as the caller expects
+    match body:
+        case list() if path == ("sessions",):
+            return len(body)
+        case list():
+            return tuple(sorted(body))
+        case int() | str():
+            return body
+        case _:
+            return None

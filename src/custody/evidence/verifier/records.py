@@ -1,0 +1,297 @@
+"""The records: frames against published entries, leaves against each other, in one pass.
+
+Law: a record is what was signed; a frame that says otherwise is at fault, and a hole below anything
+that vouches for a size (a signature, the anchor, a frame's own ``durable``) is tampering. Above all
+of these, what cannot be read is a torn tail, of which nobody was ever told.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from custody.evidence.checkpoint import Checkpoint
+from custody.evidence.frame import Frame
+from custody.evidence.leaf import Leaf, LeafError, parse
+from custody.evidence.merkle import HASH_BYTES, leaf_hash
+from custody.evidence.tile import TILE_WIDTH, Bundle, Tile, TiledTree, TileError, decode_bundle
+from custody.evidence.verifier.contents import ContentsCheck
+from custody.evidence.verifier.report import Fault, Findings, Kind, PayloadState
+from custody.evidence.verifier.sessions import SessionsCheck
+from custody.evidence.verifier.shelf import Shelf
+from custody.evidence.verifier.walk import Found, Misplaced, Placed, Tail, Unreadable, Walk
+
+_HELD_BACK: Final = 1000
+_EACH: Final = 4096
+
+
+class Entries:
+    """Published entries by index, asked for in rising order."""
+
+    def __init__(self, shelf: Shelf, extent: int) -> None:
+        self._shelf = shelf
+        self.extent = extent
+        self._index = -1
+        self._entries: list[bytes] = []
+
+    def get(self, index: int) -> bytes | None:
+        """The stored bytes; ``None`` where they are not published or cannot be read."""
+        if index >= self.extent:
+            return None
+        bundle, at = divmod(index, TILE_WIDTH)
+        if bundle != self._index:
+            self._index, self._entries = bundle, self._load(bundle)
+        return self._entries[at] if at < len(self._entries) else None
+
+    def hash_of(self, index: int) -> bytes:
+        """The leaf hash that the tile has; empty where there is none."""
+        bundle, at = divmod(index, TILE_WIDTH)
+        for width in self._shelf.widths(Tile(0, bundle)):
+            if width > at:
+                data = self._shelf.read(Tile(0, bundle, width)) or b""
+                return data[at * HASH_BYTES : (at + 1) * HASH_BYTES]
+        return b""
+
+    def _load(self, index: int) -> list[bytes]:
+        for width in reversed(self._shelf.widths(Bundle(index))):
+            bundle = Bundle(index, width)
+            try:
+                return decode_bundle(self._shelf.read(bundle) or b"", bundle)
+            except TileError:
+                continue
+        return []
+
+
+@dataclass(slots=True)
+class RecordsCheck:
+    """One year's records. ``vouched`` are the trees that this log must begin with."""
+
+    origin: str
+    walk: Walk
+    entries: Entries
+    vouched: tuple[Checkpoint, ...]
+    sessions: SessionsCheck
+    contents: ContentsCheck
+    findings: Findings
+    durability: str = ""
+    torn_tails: int = 0
+    torn_bytes: int = 0
+    unread_tail: int = 0
+    """Bytes behind the last record: torn, or being written."""
+    first: Leaf | None = None
+    tree: TiledTree = field(default_factory=TiledTree)
+    roots: dict[int, bytes] = field(default_factory=dict)
+    """The computed root at each vouched size that was reached."""
+    _durable: int = 0
+    _segment: str = ""
+    _tails: list[Tail] = field(default_factory=list)
+    _damage: list[Unreadable] = field(default_factory=list)
+    _holes: list[tuple[int, int]] = field(default_factory=list)
+    _misplaced: dict[int, Misplaced] = field(default_factory=dict)
+    _ended: bool = False
+    _absent_segments: set[str] = field(default_factory=set)
+
+    def run(self, progress: Callable[[int], None]) -> None:
+        for found in self.walk:
+            self._take(found)
+            if not self.tree.size % _EACH:
+                progress(self.tree.size)
+        for index in range(self.tree.size, self.entries.extent):
+            self._record(index, None, "")
+        progress(self.tree.size)
+        self._judge_damage()
+
+    @property
+    def must_have(self) -> int:
+        """How many records somebody vouches for."""
+        return max([self._durable, *(each.size for each in self.vouched)])
+
+    def _take(self, found: Found) -> None:
+        match found:
+            case Placed(frame, segment):
+                self._placed(frame, segment)
+            case Misplaced(frame):
+                self._durable = max(self._durable, frame.durable)
+                if len(self._misplaced) < _HELD_BACK:
+                    self._misplaced[frame.index] = found
+            case Unreadable():
+                if len(self._damage) < _HELD_BACK:
+                    self._damage.append(found)
+            case Tail():
+                if len(self._tails) < _HELD_BACK:
+                    self._tails.append(found)
+
+    def _placed(self, frame: Frame, segment: str) -> None:
+        if frame.durable > frame.index or frame.durable < self._durable:
+            self._add(
+                Kind.FRAME_DURABLE,
+                frame.index,
+                f"The frame of record {frame.index} calls {frame.durable} records durable.",
+                segment,
+            )
+        self._durable = max(self._durable, min(frame.durable, frame.index))
+        signed = max((each.size for each in self.vouched), default=0)
+        if frame.index > self.tree.size and frame.index > max(signed, self.entries.extent):
+            # A hole that no signature covers: what stands behind it may be a torn batch.
+            self._hole(self.tree.size, frame.index)
+            self._ended = True
+        if self._ended:
+            return
+        for index in range(self.tree.size, frame.index):
+            self._record(index, None, "")
+        self._record(frame.index, frame, segment)
+
+    def _record(self, index: int, frame: Frame | None, segment: str) -> None:
+        """One record: what is published of it, and its frame where there is one."""
+        entry = self.entries.get(index)
+        if frame is None:
+            self._hole(index, index + 1)
+        elif entry in {None, frame.leaf} or self.entries.hash_of(index) == leaf_hash(frame.leaf):
+            # Where they differ, it is the entry that was altered; the check of the tree said so.
+            entry = frame.leaf
+        else:
+            self._add(
+                Kind.FRAME_DIFFERS,
+                index,
+                f"The frame of record {index} does not hold the leaf that was published.",
+                segment,
+            )
+        hashed = leaf_hash(entry) if entry is not None else bytes(HASH_BYTES)
+        self.tree.append(hashed)
+        for checkpoint in self.vouched:
+            if checkpoint.size == index + 1:
+                self.roots[checkpoint.size] = self.tree.root()
+        if entry is None:
+            self.sessions.lost()
+            self.findings.payloads[PayloadState.MISSING] += 1
+            return
+        try:
+            leaf = parse(entry)
+        except LeafError as error:
+            self._add(Kind.LEAF_MALFORMED, index, f"Record {index}: {error.fault}")
+            self.sessions.lost()
+            return
+        self._leaf(index, leaf, hashed, frame, segment)
+
+    def _leaf(
+        self, index: int, leaf: Leaf, hashed: bytes, frame: Frame | None, segment: str
+    ) -> None:
+        if self.first is None:
+            self.first = leaf
+        if leaf.type == "log.open":
+            self.durability = str(leaf.facts["durability"])
+        if leaf.type == "recovery":
+            self._recovered(index, leaf)
+        if _order(leaf.seg) < _order(self._segment):
+            self._add(
+                Kind.DAY_WENT_BACK,
+                index,
+                f"Record {index} is filed under {leaf.seg}, behind one under {self._segment}.",
+            )
+        self._segment = leaf.seg
+        self.sessions.see(index, leaf, hashed.hex())
+        state = PayloadState.MISSING
+        if frame is not None and frame.leaf and leaf_hash(frame.leaf) == hashed:
+            if leaf.seg != segment:
+                self._add(
+                    Kind.LEAF_SEGMENT,
+                    index,
+                    f"Record {index} stands in segment {segment}, but was written to {leaf.seg}.",
+                    segment,
+                )
+            state = self.contents.see(index, leaf, frame)
+        elif frame is None and leaf.seg not in self.walk.names:
+            self._absent(leaf.seg, index)
+        self.findings.payloads[state] += 1
+
+    def _absent(self, segment: str, index: int) -> None:
+        if segment not in self._absent_segments and len(self._absent_segments) < _HELD_BACK:
+            self._absent_segments.add(segment)
+            self._add(
+                Kind.SEGMENT_MISSING,
+                index,
+                f"Segment {segment} is missing, from record {index} on.",
+                segment,
+            )
+
+    def _recovered(self, index: int, leaf: Leaf) -> None:
+        """A recovery accounts for the torn tail that it found, byte by byte."""
+        torn, size, digest = leaf.facts["torn"], leaf.facts["size"], leaf.facts["hash"]
+        if not torn:
+            return
+        self.torn_tails += 1
+        self.torn_bytes += int(str(torn))
+        if (size, torn, digest) not in [
+            (tail.expected, tail.size, tail.hash) for tail in self._tails
+        ]:
+            self._add(
+                Kind.TAIL_ALTERED,
+                index,
+                f"The torn tail that the recovery at record {index} set aside was altered.",
+            )
+        self._tails = [tail for tail in self._tails if tail.expected != size]
+
+    def _hole(self, start: int, end: int) -> None:
+        """Records without a frame; neighbours are told as one."""
+        if self._holes and self._holes[-1][1] == start:
+            self._holes[-1] = (self._holes[-1][0], end)
+        elif len(self._holes) < _HELD_BACK:
+            self._holes.append((start, end))
+
+    def _judge_damage(self) -> None:
+        """Once all is read, it is known what anybody vouches for."""
+        limit = self.must_have
+        damaged = {each.expected: each for each in self._damage}
+        tails = {each.expected: each for each in self._tails}
+        if self.tree.size < limit and not self._ended:
+            self._hole(self.tree.size, limit)
+        for start, end in self._holes:
+            if start >= limit:
+                continue
+            self._name_hole(start, min(end, limit), damaged.get(start), tails.get(start))
+        for index, found in self._misplaced.items():
+            self._add(
+                Kind.RECORD_MISPLACED,
+                index,
+                f"A frame of record {index} stands where record {found.expected} was due.",
+                found.segment,
+            )
+        holes = {start for start, _ in self._holes}
+        for damage in self._damage:
+            if damage.expected not in holes and damage.expected < limit:
+                self._segment_damage(damage.expected, damage.segment, damage.offset)
+        self.unread_tail = sum(tail.size for tail in self._tails)
+
+    def _name_hole(
+        self, start: int, end: int, damage: Unreadable | None, tail: Tail | None
+    ) -> None:
+        if damage is not None or tail is not None:
+            segment = damage.segment if damage is not None else tail.segment if tail else ""
+            self._add(
+                Kind.FRAME_DAMAGED,
+                start,
+                f"The frame of record {start} in segment {segment} cannot be read"
+                + (f", nor those up to record {end - 1}." if end > start + 1 else "."),
+                segment,
+            )
+        elif all(index in self._misplaced for index in range(start, min(end, start + _HELD_BACK))):
+            return
+        else:
+            which = f"record {start}" if end == start + 1 else f"records {start} to {end - 1}"
+            self._add(Kind.RECORD_MISSING, start, f"No frame is left of {which}.")
+
+    def _segment_damage(self, expected: int, segment: str, offset: int) -> None:
+        self._add(
+            Kind.SEGMENT_DAMAGED,
+            expected,
+            f"Bytes were put into segment {segment} at {offset}, before record {expected}.",
+            segment,
+        )
+
+    def _add(self, kind: Kind, index: int, sentence: str, segment: str = "") -> None:
+        path = f"segments/{segment}.seg" if segment else ""
+        self.findings.add(Fault(kind, sentence, self.origin, index, path=path))
+
+
+def _order(segment: str) -> tuple[str, int]:
+    day, _, number = segment.partition("/")
+    return day, int(number or 0)

@@ -1,0 +1,116 @@
+"""Sessions: nothing was taken out of one, and no whole one vanished between two heartbeats.
+
+Law: computed from leaves alone, in their order. Only open sessions are in memory.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from custody.evidence.leaf import Leaf
+from custody.evidence.verifier.report import Fault, Findings, Kind
+
+_ENDS: Final = ("session.end", "login.refused")
+_STARTS: Final = ("session.start", "login.refused")
+_NAMED: Final = 10
+
+Links = Mapping[str, tuple[int, str]]
+"""By session: the ``n`` and the leaf hash, hexadecimal, of its last record."""
+
+
+def digest_of(sessions: Links) -> str:
+    """What a heartbeat carries: SHA-256 of a line ``<session> <n> <hash>`` for each, sorted."""
+    lines = [f"{session} {n} {last}\n" for session, (n, last) in sorted(sessions.items())]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class SessionsCheck:
+    """One log's sessions. ``carried`` are those still open at the end of the year before."""
+
+    origin: str
+    findings: Findings
+    carried: Links | None = None
+    open: dict[str, tuple[int, str]] = field(default_factory=dict)
+    started: int = 0
+    heartbeats: int = 0
+    closed: bool = False
+    """The last record is a ``log.close``."""
+    _doubtful: bool = False
+
+    def lost(self) -> None:
+        """A record could not be read: heartbeats cannot be judged until all sessions are known."""
+        self._doubtful = True
+
+    def see(self, index: int, leaf: Leaf, hashed: str) -> None:
+        """The next record, its leaf hash in hexadecimal."""
+        self.closed = leaf.type == "log.close"
+        if leaf.session:
+            self._link(index, leaf)
+            if leaf.type in _ENDS:
+                self.open.pop(leaf.session, None)
+            else:
+                self.open[leaf.session] = (leaf.n, hashed)
+        match leaf.type:
+            case "heartbeat":
+                self.heartbeats += 1
+                self._compare(index, leaf, Kind.HEARTBEAT, "heartbeat")
+            case "recovery":
+                self._compare(index, leaf, Kind.RECOVERY, "recovery")
+                self.open.clear()
+            case "log.close":
+                self._unfinished(index)
+            case _:
+                pass
+        if not self.open:
+            self._doubtful = False
+
+    def _link(self, index: int, leaf: Leaf) -> None:
+        known = self.open.get(leaf.session)
+        if leaf.type == "session.carry" and known is None:
+            known = None if self.carried is None else self.carried.get(leaf.session)
+            if self.carried is None:
+                return
+        if known is None:
+            self.started += 1
+            if leaf.n > 0:
+                self._add(Kind.SESSION_GAP, index, leaf, f"0 to {leaf.n - 1}")
+            elif leaf.type not in _STARTS:
+                sentence = f"Session {leaf.session} begins with a {leaf.type}, record {index}."
+                self._fault(Kind.SESSION_START, index, leaf.session, sentence)
+            return
+        n, last = known
+        if leaf.n > n + 1:
+            self._add(Kind.SESSION_GAP, index, leaf, f"{n + 1} to {leaf.n - 1}")
+        elif leaf.n <= n or leaf.type in _STARTS:
+            sentence = f"Session {leaf.session} counts back from {n} to {leaf.n} at record {index}."
+            self._fault(Kind.SESSION_START, index, leaf.session, sentence)
+        elif leaf.prev != last:
+            sentence = (
+                f"Record {index} of session {leaf.session} does not follow from the one before it."
+            )
+            self._fault(Kind.SESSION_LINK, index, leaf.session, sentence)
+
+    def _add(self, kind: Kind, index: int, leaf: Leaf, which: str) -> None:
+        sentence = f"Session {leaf.session} lacks its records {which}, before record {index}."
+        self._fault(kind, index, leaf.session, sentence)
+        self._doubtful = True
+
+    def _compare(self, index: int, leaf: Leaf, kind: Kind, what: str) -> None:
+        said = (leaf.facts["open"], leaf.facts["digest"])
+        if said == (len(self.open), digest_of(self.open)) or self._doubtful:
+            return
+        sentence = (
+            f"The {what} at record {index} speaks of {said[0]} open sessions; the records before "
+            f"it show {len(self.open)}, or others."
+        )
+        self._fault(kind, index, "", sentence)
+
+    def _unfinished(self, index: int) -> None:
+        for session in sorted(self.open)[:_NAMED]:
+            sentence = f"Session {session} was never ended, though the log closed at {index}."
+            self._fault(Kind.SESSION_UNFINISHED, index, session, sentence)
+
+    def _fault(self, kind: Kind, index: int, session: str, sentence: str) -> None:
+        self.findings.add(Fault(kind, sentence, self.origin, index, session))

@@ -1,0 +1,69 @@
+"""One year's static files, as they are found.
+
+Law: reading only, and any file may be absent, of any length or content. At most one folder's names
+are held for each kind of file, so memory does not grow with the log.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from custody.evidence.tile import TILE_WIDTH, Bundle, Tile
+
+MAX_FILE_BYTES: Final = 256 * (2 + 65_535)
+"""The longest entry bundle; nothing longer is read."""
+
+
+class Shelf:
+    """The folder ``log/<year>``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._listed: dict[str, tuple[str, frozenset[str]]] = {}
+
+    def checkpoint(self) -> bytes | None:
+        return self._read("checkpoint")
+
+    def widths(self, full: Tile | Bundle) -> list[int]:
+        """The widths in which a tile or bundle is there, smallest first. ``full`` names it."""
+        folder, _, name = full.path.rpartition("/")
+        names = self._names(folder)
+        found = [TILE_WIDTH] if name in names else []
+        if f"{name}.p" in names:
+            partial = _listed(self._folder / folder / f"{name}.p")
+            found += [int(text) for text in partial if _is_width(text)]
+        return sorted(found)
+
+    def read(self, place: Tile | Bundle) -> bytes | None:
+        return self._read(place.path)
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            with (self._folder / path).open("rb") as file:
+                return file.read(MAX_FILE_BYTES + 1)
+        except OSError:
+            return None
+
+    def _names(self, folder: str) -> frozenset[str]:
+        kind = folder.split("/")[1]
+        known = self._listed.get(kind)
+        if known is None or known[0] != folder:
+            known = self._listed[kind] = (folder, _listed(self._folder / folder))
+        return known[1]
+
+
+def _listed(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))  # noqa: PTH208  # names alone, and fast
+    except OSError:
+        return frozenset()
+
+
+def _is_width(text: str) -> bool:
+    return (
+        text.isascii()
+        and text.isdigit()
+        and text[0] != "0"
+        and len(text) < 4
+        and (int(text) < TILE_WIDTH)
+    )

@@ -1,0 +1,113 @@
+"""Whose word it is: the key that signed, the policy that vouches for it, witnesses, the anchor.
+
+Law: a key out of the evidence itself proves only that the evidence agrees with itself; the report
+then says that nobody vouched for it. A known key with a bad signature is a forgery.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from custody.evidence.anchor import read_anchor
+from custody.evidence.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    SignedCheckpoint,
+    open_checkpoint,
+)
+from custody.evidence.cosignature import cosigned_by
+from custody.evidence.files import DiskFiles
+from custody.evidence.merkle import EMPTY_ROOT
+from custody.evidence.note import NoteError, VerifierKey, parse_verifier_key
+from custody.evidence.tlog_policy import Policy
+from custody.evidence.verifier.report import Fault, Findings, Kind, counted
+from custody.model.errors import CustodyError
+
+KEY_FILE: Final = "log.vkey"
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """A log's checkpoint, as far as it can be believed. Without one, ``signed`` is ``None``."""
+
+    origin: str
+    signed: SignedCheckpoint | None
+    vouched: bool
+    witnesses: tuple[str, ...]
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        if self.signed is None:
+            return Checkpoint(self.origin, 0, EMPTY_ROOT)
+        return self.signed.checkpoint
+
+
+def keys_beside(evidence: Path, findings: Findings) -> tuple[VerifierKey, ...]:
+    """The keys that the evidence names itself: one verifier key a line."""
+    try:
+        lines = (evidence / KEY_FILE).read_bytes()[:1_000_000].decode("utf-8").split("\n")
+        return tuple(parse_verifier_key(line) for line in lines if line)
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError, NoteError) as error:
+        reason = error.fault if isinstance(error, NoteError) else "It cannot be read."
+        sentence = f"{KEY_FILE} is not what the gateway wrote. {reason}"
+        findings.add(Fault(Kind.KEY_FILE_ALTERED, sentence, path=KEY_FILE))
+        return ()
+
+
+def trust(
+    data: bytes | None,
+    origin: str,
+    beside: tuple[VerifierKey, ...],
+    policy: Policy | None,
+    findings: Findings,
+) -> Trusted:
+    """Open a log's checkpoint with the policy's keys, or with those beside it if there is none."""
+    nothing = Trusted(origin, None, vouched=False, witnesses=())
+    path = f"log/{origin.rpartition('/')[2]}/checkpoint"
+    if data is None:
+        sentence = f"{origin} has no checkpoint: nothing of it is signed."
+        findings.add(Fault(Kind.CHECKPOINT_MISSING, sentence, origin, path=path))
+        return nothing
+    keys = [key for key in (policy.log_keys if policy else beside) if key.name == origin]
+    if not keys:
+        kind = Kind.CHECKPOINT_UNKNOWN_KEY if policy else Kind.KEY_FILE_MISSING
+        where = "the policy" if policy else KEY_FILE
+        findings.add(Fault(kind, f"There is no key for {origin} in {where}.", origin, path=path))
+        return nothing
+    try:
+        signed = open_checkpoint(data, keys)
+        witnesses = cosigned_by(signed.note, policy.witness_keys) if policy else ()
+    except (NoteError, CheckpointError) as error:
+        findings.add(Fault(_kind(error), f"The checkpoint: {error.fault}", origin, path=path))
+        return nothing
+    cosigners = {each.key for each in witnesses}
+    if policy is not None and not policy.satisfied_by(cosigners):
+        sentence = f"{counted(len(cosigners), 'witness')} is not the quorum that the policy asks."
+        findings.add(Fault(Kind.UNWITNESSED, sentence, origin, path=path))
+    names = tuple(key.name for key in cosigners)
+    return Trusted(origin, signed, vouched=policy is not None, witnesses=names)
+
+
+def anchored(path: Path | None, findings: Findings) -> Mapping[str, Checkpoint]:
+    """The last signed sizes and roots that were kept outside the data, by origin."""
+    if path is None:
+        return {}
+    try:
+        return read_anchor(DiskFiles(), path)
+    except (CustodyError, OSError):
+        sentence = "The anchor cannot be read, so an older copy of the log would not be noticed."
+        findings.add(Fault(Kind.ANCHOR_UNREADABLE, sentence))
+        return {}
+
+
+def _kind(error: CustodyError) -> Kind:
+    match error.code:
+        case "note.forged":
+            return Kind.CHECKPOINT_FORGED
+        case "note.nobody-known" | "checkpoint.origin":
+            return Kind.CHECKPOINT_UNKNOWN_KEY
+        case _:
+            return Kind.CHECKPOINT_MALFORMED

@@ -1,0 +1,264 @@
+"""``verify``: the order in which an evidence directory is examined.
+
+Law: anchor before checkpoint before records, so that what a running gateway adds meanwhile is only
+ever more, never a contradiction. Each year's log in turn; sessions carry over from one to the next.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from custody.evidence.checkpoint import Checkpoint
+from custody.evidence.merkle import EMPTY_ROOT
+from custody.evidence.note import VerifierKey
+from custody.evidence.tlog_policy import Policy
+from custody.evidence.verifier.contents import ContentsCheck, OpenDay
+from custody.evidence.verifier.records import Entries, RecordsCheck
+from custody.evidence.verifier.report import (
+    Fault,
+    Findings,
+    Kind,
+    LogSummary,
+    PayloadState,
+    Report,
+    counted,
+)
+from custody.evidence.verifier.sessions import Links, SessionsCheck
+from custody.evidence.verifier.shelf import Shelf
+from custody.evidence.verifier.tree import TreeCheck
+from custody.evidence.verifier.trust import Trusted, anchored, keys_beside, trust
+from custody.evidence.verifier.walk import Walk
+from custody.model.errors import CustodyError
+
+Progress = Callable[[str, int, int], None]
+"""``progress(what, done, total)``: ``what`` is ``tree`` or ``records`` and the log's origin."""
+
+_LOOKS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a verifier brings along. Without ``policy`` nobody vouches for the key; without
+    ``anchor`` an older copy of everything passes; without ``open_day`` contents stay sealed.
+    """
+
+    policy: Policy | None = None
+    anchor: Path | None = None
+    open_day: OpenDay | None = None
+    progress: Progress | None = None
+    pause: Callable[[], None] = field(default=lambda: time.sleep(0.25))
+    """Waits before another look at a checkpoint that a running gateway is about to replace."""
+
+
+def verify(directory: Path, options: Options | None = None) -> Report:
+    """Examine a data or evidence directory. Raises ``CustodyError`` where there is no evidence."""
+    return _Verification(find_evidence(directory), options or Options()).run()
+
+
+def find_evidence(directory: Path) -> Path:
+    """The evidence directory that ``directory`` is or holds."""
+    for candidate in (directory / "evidence", directory):
+        if (candidate / "log").is_dir() or (candidate / "segments").is_dir():
+            return candidate
+    raise CustodyError(
+        "verify.no-evidence",
+        f"There is no evidence in {directory}.",
+        "Name a gateway's data directory, or the evidence directory inside it.",
+    )
+
+
+class _Verification:
+    def __init__(self, evidence: Path, options: Options) -> None:
+        self._evidence = evidence
+        self._options = options
+        self._findings = Findings()
+        self._anchors: Mapping[str, Checkpoint] = {}
+        self._beside: tuple[VerifierKey, ...] = ()
+        self._carried: Links | None = None
+        self._last: Checkpoint | None = None
+
+    def run(self) -> Report:
+        self._anchors = anchored(self._options.anchor, self._findings)
+        self._beside = keys_beside(self._evidence, self._findings)
+        name = self._name()
+        years = self._years()
+        logs = tuple(self._log(f"{name}/{year}", last=year == years[-1]) for year in years)
+        for origin, anchor in self._anchors.items():
+            if anchor.size and origin not in {log.origin for log in logs}:
+                sentence = f"{origin} was signed with {anchor.size} records and is gone."
+                self._add(Kind.ANCHOR_ROLLED_BACK, origin, sentence)
+        self._summarise(logs)
+        return self._findings.report(logs)
+
+    def _years(self) -> list[str]:
+        found = {folder.name for folder in (self._evidence / "log").glob("[0-9]*")}
+        found |= {folder.name[:4] for folder in (self._evidence / "segments").glob("[0-9]*")}
+        return sorted(year for year in found if len(year) == 4 and year.isdigit())
+
+    def _name(self) -> str:
+        """The gateway's name: from the keys beside the log, the policy, or the anchor."""
+        keys = [*self._beside, *(self._options.policy.log_keys if self._options.policy else ())]
+        origins = [key.name for key in keys] or list(self._anchors)
+        return origins[0].rpartition("/")[0] if origins else "unknown"
+
+    def _log(self, origin: str, *, last: bool) -> LogSummary:
+        year = origin.rpartition("/")[2]
+        shelf = Shelf(self._evidence / "log" / year)
+        anchor = self._anchors.get(origin, Checkpoint(origin, 0, EMPTY_ROOT))
+        trusted = self._trusted(shelf, origin)
+        tree = TreeCheck(shelf, trusted.checkpoint, self._findings)
+        tree.run(lambda done: self._progress(f"tree {origin}", done, trusted.checkpoint.size))
+        records = RecordsCheck(
+            origin,
+            Walk(self._evidence, year),
+            Entries(shelf, tree.extent),
+            (trusted.checkpoint, anchor),
+            SessionsCheck(origin, self._findings, self._carried),
+            ContentsCheck(self._evidence, origin, self._findings, self._options.open_day),
+            self._findings,
+        )
+        records.run(lambda done: self._progress(f"records {origin}", done, trusted.checkpoint.size))
+        self._check_anchor(shelf, trusted, anchor, records)
+        self._check_end(trusted, records, last=last)
+        self._check_year(records)
+        self._carried, self._last = records.sessions.open, trusted.checkpoint
+        return _summary(trusted, records)
+
+    def _trusted(self, shelf: Shelf, origin: str) -> Trusted:
+        data = shelf.checkpoint()
+        return trust(data, origin, self._beside, self._options.policy, self._findings)
+
+    def _check_anchor(
+        self, shelf: Shelf, trusted: Trusted, anchor: Checkpoint, records: RecordsCheck
+    ) -> None:
+        if not anchor.size:
+            return
+        origin, found = trusted.origin, records.roots.get(anchor.size)
+        if records.tree.size < anchor.size:
+            self._add(
+                Kind.ANCHOR_ROLLED_BACK,
+                origin,
+                f"{anchor.size} records were signed, {records.tree.size} are here: this is an "
+                "older copy, or its end was cut off.",
+            )
+        elif found != anchor.root:
+            self._add(
+                Kind.ANCHOR_FORK,
+                origin,
+                f"The first {anchor.size} records are not the ones that were signed.",
+            )
+        elif trusted.signed is not None and not self._shows(shelf, trusted, anchor.size):
+            self._add(
+                Kind.CHECKPOINT_STALE,
+                origin,
+                f"The checkpoint shows {trusted.checkpoint.size} records, but one of "
+                f"{anchor.size} was signed.",
+            )
+
+    def _shows(self, shelf: Shelf, trusted: Trusted, size: int) -> bool:
+        """Whether a checkpoint of that size is shown: at once, or by a running gateway soon."""
+        for _ in range(_LOOKS):
+            if trusted.signed is not None and trusted.checkpoint.size >= size:
+                return True
+            self._options.pause()
+            policy = self._options.policy
+            trusted = trust(shelf.checkpoint(), trusted.origin, self._beside, policy, Findings())
+        return False
+
+    def _check_end(self, trusted: Trusted, records: RecordsCheck, *, last: bool) -> None:
+        unsigned = records.tree.size - trusted.checkpoint.size
+        if trusted.signed is None or unsigned <= 0:
+            return
+        if records.sessions.closed or not last:
+            self._add(
+                Kind.UNSIGNED_AFTER_CLOSE,
+                trusted.origin,
+                f"The log was closed, yet {counted(unsigned, 'record')} at its end "
+                "stand behind the checkpoint.",
+            )
+
+    def _check_year(self, records: RecordsCheck) -> None:
+        """A year begins with the final checkpoint of the one before, where that is here."""
+        if self._last is None or records.first is None:
+            return
+        previous = str(records.first.facts.get("previous", ""))
+        if not previous.startswith(self._last.body):
+            sentence = f"{records.origin} does not begin with the end of {self._last.origin}."
+            self._add(Kind.YEAR_LINK, records.origin, sentence)
+
+    def _progress(self, what: str, done: int, total: int) -> None:
+        if self._options.progress is not None:
+            self._options.progress(what, done, max(done, total))
+
+    def _add(self, kind: Kind, origin: str, sentence: str) -> None:
+        self._findings.add(Fault(kind, sentence, origin))
+
+    def _summarise(self, logs: tuple[LogSummary, ...]) -> None:
+        proved, open_ends = self._findings.proved, self._findings.not_proved
+        for log in logs:
+            _summarise_log(log, proved, open_ends)
+        payloads = self._findings.payloads
+        if payloads[PayloadState.OK]:
+            proved.append(f"{counted(payloads[PayloadState.OK], 'sealed content')} unaltered")
+        if self._findings.opened:
+            proved.append(f"{counted(self._findings.opened, 'content')} opened and compared")
+        unopened = payloads[PayloadState.OK] - self._findings.opened
+        if unopened > 0:
+            open_ends.append(f"{counted(unopened, 'content')} not opened for want of keys")
+        if payloads[PayloadState.PRUNED]:
+            open_ends.append(f"{counted(payloads[PayloadState.PRUNED], 'content')} pruned")
+        if self._options.anchor is None:
+            open_ends.append("no anchor was given: an older copy of everything would pass")
+
+
+def _summary(trusted: Trusted, records: RecordsCheck) -> LogSummary:
+    signed = trusted.signed
+    return LogSummary(
+        origin=trusted.origin,
+        records=records.tree.size,
+        signed=trusted.checkpoint.size,
+        root=trusted.checkpoint.root.hex() if signed else "",
+        signer=signed.signer.text if signed else "",
+        vouched=trusted.vouched,
+        witnesses=trusted.witnesses,
+        durability=records.durability,
+        closed=records.sessions.closed,
+        torn_tails=records.torn_tails,
+        torn_bytes=records.torn_bytes,
+        unread_tail=records.unread_tail,
+        sessions=records.sessions.started,
+        open_sessions=len(records.sessions.open),
+        heartbeats=records.sessions.heartbeats,
+    )
+
+
+def _summarise_log(log: LogSummary, proved: list[str], open_ends: list[str]) -> None:
+    where = f"{log.origin}: "
+    if log.signer:
+        proved.append(f"{where}{counted(log.signed, 'record')} signed by {log.signer}")
+        if not log.vouched:
+            open_ends.append(f"{where}nobody vouched for this key")
+    proved.append(
+        f"{where}{counted(log.sessions, 'session')} without a hole, "
+        f"{counted(log.heartbeats, 'heartbeat')} recomputed"
+    )
+    if log.witnesses:
+        proved.append(f"{where}witnessed by {', '.join(log.witnesses)}")
+    else:
+        open_ends.append(f"{where}no witness")
+    if log.records > log.signed:
+        open_ends.append(f"{where}{log.records - log.signed} not yet signed")
+    if log.open_sessions:
+        open_ends.append(f"{where}{counted(log.open_sessions, 'session')} still open")
+    if log.torn_tails:
+        proved.append(
+            f"{where}{counted(log.torn_tails, 'torn tail')} recovered ({log.torn_bytes} bytes)"
+        )
+    if log.unread_tail:
+        open_ends.append(f"{where}{log.unread_tail} bytes behind the last record are no record")
+    if log.durability == "disk":
+        open_ends.append(
+            f"{where}durability is disk: whoever takes over the host can cut off the unsigned end"
+        )

@@ -1,0 +1,159 @@
+"""The frames of one year, as they stand in the segments, damage and all.
+
+Law: every readable frame is yielded once, in the order of days, numbers and bytes; what cannot be
+read is yielded as such, never skipped in silence. One segment is in memory at a time. A log that is
+being written is read as far as it goes.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from custody.evidence.frame import FRAME_MAX, Fault, Frame, find, read
+
+MAX_SEGMENT_BYTES: Final = 256 * 1024 * 1024
+_PEEK_BYTES: Final = 64 * 1024
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_FILE: Final = re.compile(r"([0-9]{3,6})\.seg", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A readable frame. ``segment`` is ``<day>/<nnn>``."""
+
+    frame: Frame
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Bytes between frames that are no frame; ``expected`` is the record that was due there."""
+
+    expected: int
+    segment: str
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """A frame whose record was read before, or is due elsewhere."""
+
+    frame: Frame
+    expected: int
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Written bytes behind the last frame of a part of the log: a torn tail, or what is being
+    written now. The log goes on elsewhere with ``expected``, or ends.
+    """
+
+    expected: int
+    size: int
+    hash: str
+    segment: str
+
+
+Found = Placed | Unreadable | Misplaced | Tail
+
+
+def segment_names(evidence: Path, year: str) -> list[str]:
+    """A year's segments in order, as leaves name them."""
+    found: list[tuple[str, int, str]] = []
+    for folder in (evidence / "segments").glob(f"{year}-*"):
+        if _DAY.fullmatch(folder.name):
+            files = map(_FILE.fullmatch, (file.name for file in folder.iterdir()))
+            found += [(folder.name, int(match[1]), match[1]) for match in files if match]
+    return [f"{day}/{number}" for day, _, number in sorted(found)]
+
+
+class Walk:
+    """One pass over a year's segments."""
+
+    def __init__(self, evidence: Path, year: str) -> None:
+        self._folder = evidence / "segments"
+        self.names = segment_names(evidence, year)
+        self._position = 0
+        self._expected = 0
+        self._firsts: dict[str, int] = {}
+
+    def __iter__(self) -> Iterator[Found]:
+        while self._position < len(self.names):
+            yield from self._segment(self._position)
+
+    def _segment(self, position: int) -> Iterator[Found]:
+        """One segment; leaves the position where the log goes on."""
+        name = self.names[position]
+        data = self._bytes(name)
+        at = 0
+        while True:
+            match read(data, at):
+                case Frame(index=index) as frame if index == self._expected:
+                    yield Placed(frame, name)
+                    self._expected += 1
+                    at = frame.end
+                    continue
+                case found:
+                    pass
+            further = self._goes_on(position)
+            if further is None and len(again := self._bytes(name)) and again[at:] != data[at:]:
+                # More was written since; a gap is a gap only if it stays one.
+                data = again
+                continue
+            if further is not None or found is Fault.UNUSED:
+                break
+            resumed = (at, found) if isinstance(found, Frame) else find(data, at + 1)
+            if resumed is None:
+                break
+            if resumed[0] > at:
+                yield Unreadable(self._expected, name, at, resumed[0] - at)
+            at = resumed[1].end
+            if resumed[1].index < self._expected:
+                yield Misplaced(resumed[1], self._expected, name)
+            else:
+                yield Placed(resumed[1], name)
+                self._expected = resumed[1].index + 1
+        yield from self._tail(position, at, data, further)
+        self._position = position + 1 if further is None else further
+
+    def _tail(self, position: int, at: int, data: bytes, further: int | None) -> Iterator[Found]:
+        """What stands between here and where the log goes on; all that is left, if nowhere."""
+        parts = [data[at:].rstrip(b"\x00")]
+        skipped = self.names[position + 1 : further] if further is not None else []
+        parts += [self._bytes(name).rstrip(b"\x00") for name in skipped]
+        size = sum(map(len, parts))
+        if size:
+            digest = sha256()
+            for part in parts:
+                digest.update(part)
+            yield Tail(self._expected, size, digest.hexdigest(), self.names[position])
+
+    def _goes_on(self, position: int) -> int | None:
+        """The first later segment that begins with the expected record."""
+        for further in range(position + 1, len(self.names)):
+            if self._first(self.names[further]) == self._expected:
+                return further
+        return None
+
+    def _first(self, name: str) -> int | None:
+        known = self._firsts.get(name)
+        if known is None:
+            first = read(self._bytes(name, _PEEK_BYTES), 0)
+            if first is Fault.SHORT:
+                first = read(self._bytes(name, FRAME_MAX), 0)
+            if not isinstance(first, Frame):
+                return None
+            known = self._firsts[name] = first.index
+        return known
+
+    def _bytes(self, name: str, limit: int = MAX_SEGMENT_BYTES) -> bytes:
+        try:
+            with (self._folder / f"{name}.seg").open("rb") as file:
+                return file.read(limit)
+        except OSError:
+            return b""

@@ -1,0 +1,273 @@
+"""A small evidence directory, written through the formats alone.
+
+Law: it shares no code with the log's writer, so a fault of the writer's is not repeated here; and
+it can write what the writer never would, signed by the right key.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from tests.evidence.signing import log_key, private
+
+from custody.evidence import frame, wrapped
+from custody.evidence.checkpoint import Checkpoint, sign_checkpoint
+from custody.evidence.merkle import leaf_hash
+from custody.evidence.note import encode_base64
+from custody.evidence.seal import derive, place, seal
+from custody.evidence.tile import EntryBundles, Resource, TiledTree
+
+NAME = "gw1.example.com"
+DAY = "2026-03-01"
+KEK = AESGCM(hashlib.sha256(b"kek").digest())
+ANN = "ses_" + "a" * 20
+BOB = "ses_" + "b" * 20
+CYD = "ses_" + "c" * 20
+NO_SEGMENT = ""
+
+Body = dict[str, object]
+
+
+def open_day(day: str, data: bytes) -> bytes:
+    """What the key-holder does."""
+    return wrapped.unwrap(KEK, wrapped.day_name(day), data)
+
+
+def random_of(seed: str) -> bytes:
+    return hashlib.sha256(seed.encode()).digest()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One record to write. ``leaf`` overrides fields of its leaf, ``payload`` of its payload."""
+
+    type: str
+    session: str = ""
+    facts: Body = field(default_factory=dict)
+    body: Body = field(default_factory=dict)
+    day: str = DAY
+    new_segment: bool = False
+    leaf: Body = field(default_factory=dict)
+
+
+def log_open() -> Step:
+    facts: Body = {"durability": "disk", "responses": "async"}
+    return Step("log.open", facts=facts, body={**facts, "previous": "", "version": "1"})
+
+
+def start(session: str) -> Step:
+    return Step("session.start", session, body={"target": "orders"})
+
+
+def command(session: str, text: str = "SELECT 1") -> Step:
+    facts: Body = {"effects": ["read"], "stage": "execute", "verdict": "allow"}
+    body: Body = {
+        "command": {"effects": ["read"], "text": text},
+        "decision": "allow",
+        "stage": "execute",
+        "policy": "",
+    }
+    return Step("command", session, facts, body)
+
+
+def response(session: str, n: int) -> Step:
+    facts: Body = {"outcome": "ok", "command": n}
+    return Step("response", session, facts, dict(facts))
+
+
+def end(session: str) -> Step:
+    return Step("session.end", session, body={"reason": "left"})
+
+
+def heartbeat() -> Step:
+    return Step("heartbeat")
+
+
+def log_close() -> Step:
+    return Step("log.close", body={"reason": "stop"})
+
+
+DIALOGUE = (
+    log_open(),
+    start(ANN),
+    command(ANN),
+    response(ANN, 1),
+    heartbeat(),
+    start(BOB),
+    command(BOB, "SELECT 2"),
+    end(ANN),
+    response(BOB, 1),
+    heartbeat(),
+    start(CYD),
+    end(CYD),
+    heartbeat(),
+    end(BOB),
+    log_close(),
+)
+
+
+class SmallLog:
+    """Writes steps; ``publish`` signs what is there."""
+
+    def __init__(self, evidence: Path, year: str = "2026", segment_bytes: int = 4096) -> None:
+        self.evidence = evidence
+        self.anchor = evidence.parent.parent / "anchor"
+        self.origin = f"{NAME}/{year}"
+        self.key = log_key(self.origin)
+        self.segment_bytes = segment_bytes
+        self.tree = TiledTree()
+        self.bundles = EntryBundles()
+        self.open: dict[str, tuple[int, str]] = {}
+        self.durable = 0
+        self.leaves: list[bytes] = []
+        self.places: list[tuple[str, int, int]] = []
+        """By index: segment, offset and length of its frame."""
+        self._segment = NO_SEGMENT
+        self._data = bytearray()
+        self._keys: dict[tuple[str, str], bytes] = {}
+
+    @property
+    def size(self) -> int:
+        return self.tree.size
+
+    def write(self, *steps: Step) -> "SmallLog":
+        for step in steps:
+            self._write(step)
+        self._flush()
+        return self
+
+    def publish(self, *, anchor: bool = True) -> "SmallLog":
+        for each in [*self.bundles.take(), *self.tree.take()]:
+            self._put(each)
+        signed = Checkpoint(self.origin, self.size, self.tree.root())
+        self.durable = self.size
+        if anchor:
+            line = f"{signed.origin} {signed.size} {encode_base64(signed.root)}\n"
+            self.anchor.parent.mkdir(parents=True, exist_ok=True)
+            self.anchor.write_text("custody-anchor/1\n" + line)
+        note = sign_checkpoint(signed, self.key, private(self.origin).sign)
+        self._put(Resource("checkpoint", note))
+        (self.evidence / "log.vkey").write_text(self.key.text + "\n")
+        return self
+
+    def torn_tail(self, data: bytes) -> "SmallLog":
+        """What a crash left behind the last frame; the log goes on in a new segment."""
+        self._data += data
+        self._flush()
+        self._segment = NO_SEGMENT
+        return self
+
+    def recovery(self, torn: bytes) -> Step:
+        digest = hashlib.sha256(torn).hexdigest()
+        sessions = [[session, n] for session, (n, _) in sorted(self.open.items())]
+        facts: Body = {
+            "torn": len(torn),
+            "hash": digest,
+            "size": self.size,
+            "open": len(sessions),
+            "digest": self.digest(),
+        }
+        body: Body = {
+            "torn_bytes": len(torn),
+            "torn_hash": digest,
+            "size": self.size,
+            "sessions": sessions,
+        }
+        return Step("recovery", facts=facts, body=body)
+
+    def digest(self) -> str:
+        lines = [f"{name} {n} {last}\n" for name, (n, last) in sorted(self.open.items())]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def _write(self, step: Step) -> None:
+        index = self.size
+        facts, body = dict(step.facts), dict(step.body)
+        if step.type == "heartbeat" and not facts:
+            facts = {"open": len(self.open), "digest": self.digest()}
+            body = dict(facts)
+        payload = json.dumps({"v": "custody-payload/1", "body": {"type": step.type, **body}})
+        where = place(self.origin.encode(), index)
+        random = random_of(f"{self.origin} {index}")
+        record_key = derive(self._scope_key(step), random, where)
+        sealed = seal(record_key, where, payload.encode())
+        self._room(step, len(sealed.sealed))
+        facts |= {
+            "v": "custody-leaf/1",
+            "type": step.type,
+            "t": 1_772_000_000_000 + index,
+            "seg": self._segment,
+            "pc": sealed.pc,
+            "ct": sealed.ct,
+        }
+        if step.session:
+            n, prev = self.open.get(step.session, (-1, ""))
+            facts |= {"session": step.session, "n": n + 1}
+            if n >= 0:
+                facts["prev"] = prev
+        facts |= step.leaf
+        leaf = json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
+        written = frame.pack(index, self.durable, random, leaf, sealed.sealed)
+        self.places.append((self._segment, len(self._data), len(written)))
+        self._data += written
+        self.leaves.append(leaf)
+        hashed = leaf_hash(leaf)
+        self.tree.append(hashed)
+        self.bundles.append(leaf)
+        if step.type in ("session.end", "login.refused"):
+            self.open.pop(step.session, None)
+        elif step.session:
+            self.open[step.session] = (int(str(facts["n"])), hashed.hex())
+        if step.type == "recovery":
+            self.open.clear()
+
+    def _scope_key(self, step: Step) -> bytes:
+        scope = step.session or "log"
+        path = self.evidence / "wrapped" / step.day
+        secret = random_of(f"day {step.day}")
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sealed = wrapped.wrap(KEK, wrapped.day_name(step.day), secret, _nonce)
+            path.write_bytes(wrapped.first_lines(step.day, sealed))
+        if (step.day, scope) not in self._keys:
+            key = self._keys[step.day, scope] = random_of(f"{step.day} {scope}")
+            sealed = wrapped.DayKey(step.day, secret).wrap(scope, key, _nonce)
+            with path.open("ab") as file:
+                file.write(wrapped.key_line(scope, sealed))
+        return self._keys[step.day, scope]
+
+    def _room(self, step: Step, sealed: int) -> None:
+        day, _, _ = self._segment.partition("/")
+        used = len(self._data) + frame.HEADER_SIZE + 700 + sealed
+        if step.new_segment or day != step.day or used > self.segment_bytes:
+            self._flush()
+            names = sorted((self.evidence / "segments" / step.day).glob("*.seg"))
+            following = int(names[-1].stem) + 1 if names else 0
+            self._segment = f"{step.day}/{following:03d}"
+            self._data = bytearray()
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._segment:
+            path = self.evidence / "segments" / f"{self._segment}.seg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self._data.ljust(self.segment_bytes, b"\x00"))
+
+    def _put(self, each: Resource) -> None:
+        path = self.evidence / "log" / self.origin.rpartition("/")[2] / each.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(each.data)
+
+
+def _nonce(size: int) -> bytes:
+    return bytes(size)
+
+
+def dialogue(root: Path) -> SmallLog:
+    """The small log that most tests tamper with; signed at two sizes, then at its end."""
+    log = SmallLog(root / "data" / "evidence")
+    log.write(*DIALOGUE[:6]).publish()
+    log.write(*DIALOGUE[6:]).publish()
+    return log
+
