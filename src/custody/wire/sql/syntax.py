@@ -35,7 +35,7 @@ class OperatorUse(msgspec.Struct, frozen=True, array_like=True):
 
 
 class TypeUse(msgspec.Struct, frozen=True, array_like=True):
-    """A type that a cast, a function in the guise of a cast, or a definition names."""
+    """A type that a cast or a definition names."""
 
     schema: str
     name: str
@@ -52,6 +52,13 @@ class ColumnUse(msgspec.Struct, frozen=True, array_like=True):
     relations: tuple[int, ...]
     name: str
     position: int = -1
+
+
+class Bound(msgspec.Struct, frozen=True, array_like=True):
+    """A condition that restricts a write only if one of ``names`` is a column of that relation."""
+
+    relation: int
+    names: tuple[str, ...]
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
@@ -241,12 +248,17 @@ class Statement(msgspec.Struct, frozen=True, array_like=True):
     action: str
     effects: frozenset[Effect]
     relations: tuple[RelationUse, ...] = ()
+    """One for each mention; the same relation may stand here twice."""
     functions: tuple[FunctionUse, ...] = ()
     operators: tuple[OperatorUse, ...] = ()
     """Only those that are not certainly PostgreSQL's own."""
     types: tuple[TypeUse, ...] = ()
     """Only those that are not certainly PostgreSQL's own."""
+    attributes: tuple[str, ...] = ()
+    """Names behind a dot, which may be functions in the guise of columns."""
     bounded: bool = True
+    bounds: tuple[Bound, ...] = ()
+    """``bounded`` holds only if all of these do, as far as they can be checked."""
     fingerprint: str = ""
     marks: tuple[Mark, ...] = ()
     parameters: tuple[ParameterUse, ...] = ()
@@ -259,6 +271,8 @@ class Statement(msgspec.Struct, frozen=True, array_like=True):
     """The meaning is the same for any other values of the integers that the text holds."""
     problem: str = ""
     """Why ``effects`` hold ``unknown``."""
+    stamp: int = 0
+    """Equal for statements that differ in places and values only; 0 where nobody has said so."""
 
 
 class Statements(msgspec.Struct, frozen=True, array_like=True, tag="statements"):

@@ -1,0 +1,219 @@
+"""What a message's text says: the one entry to everything in this folder.
+
+Law: pure, and total for everything but a crash of the C parser and hostile amounts of text: runs
+only in a worker process that can be lost.
+"""
+
+from bisect import bisect_left
+from typing import Any, Final
+
+from custody.model.words import Effect
+from custody.wire.sql import expression, query, utility
+from custody.wire.sql.reading import Handler, Literal, Reading, Scope
+from custody.wire.sql.syntax import (
+    Analysis,
+    Mark,
+    Prepare,
+    Statement,
+    Statements,
+    Unreadable,
+)
+from custody.wire.sql.tree import (
+    INTEGER,
+    MINUS,
+    NUMBERS,
+    STRINGS,
+    TRUTHS,
+    UESCAPE,
+    Node,
+    SyntaxFaultError,
+    fingerprint,
+    parse,
+    tokens,
+)
+
+_PLANNABLE: Final = {
+    "SelectStmt": "SELECT",
+    "InsertStmt": "INSERT",
+    "UpdateStmt": "UPDATE",
+    "DeleteStmt": "DELETE",
+    "MergeStmt": "MERGE",
+}
+HANDLERS: Final[dict[str, Handler]] = {
+    **expression.HANDLERS,
+    **query.HANDLERS,
+    **utility.HANDLERS,
+}
+_STATEMENTS_AT_MOST: Final = 10_000
+
+
+def analyse(text: str) -> Analysis:
+    """The meaning of a message's text, as far as the text itself tells."""
+    if "\0" in text:
+        return Unreadable("encoding")
+    try:
+        source = text.encode()
+    except UnicodeEncodeError:
+        return Unreadable("encoding")
+    try:
+        return _Message(text, source).statements()
+    except SyntaxFaultError:
+        return Unreadable("syntax")
+    except RecursionError:
+        return Unreadable("too-deep")
+
+
+class _Message:
+    """One text on its way: places in bytes, tokens, and what they come to in characters."""
+
+    def __init__(self, text: str, source: bytes) -> None:
+        self._text = text
+        self._source = source
+        self._wide = len(text) != len(source)
+        self._tokens: list[tuple[int, int, int]] = []
+        self._starts: list[int] = []
+
+    def statements(self) -> Analysis:
+        raw = parse(self._source)
+        if len(raw) > _STATEMENTS_AT_MOST:
+            return Unreadable("too-long")
+        if not raw:
+            return Statements(())
+        self._tokens = tokens(self._source)
+        self._starts = [start for start, _, _ in self._tokens]
+        borders = [0]
+        borders += [self._behind(node) for node in raw[:-1]]
+        borders.append(len(self._source))
+        return Statements(
+            tuple(
+                self._statement(node.get("stmt", {}), borders[place], borders[place + 1])
+                for place, node in enumerate(raw)
+            )
+        )
+
+    def _behind(self, node: Node) -> int:
+        """Where a statement ends, its semicolon included."""
+        end: int = node.get("stmt_location", 0) + node.get("stmt_len", 0)
+        place = bisect_left(self._starts, end)
+        return self._tokens[place][1] if place < len(self._tokens) else len(self._source)
+
+    def _character(self, place: int) -> int:
+        return len(self._source[:place].decode()) if self._wide else place
+
+    def _statement(self, node: Node, start: int, end: int) -> Statement:
+        kind, body = next(iter(node.items()), ("", {}))
+        if kind == "PrepareStmt":
+            inner = self._statement(body.get("query", {}), start, end)
+            return _prepared(inner, body.get("name", ""))
+        reading = Reading(HANDLERS)
+        reading.source = self._source[start:end]
+        handler = HANDLERS.get(kind)
+        if handler is None:
+            reading.unknown("a statement of an unknown kind")
+            reading.visit(body, Scope())
+            reading.action = kind.removesuffix("Stmt").upper()
+        else:
+            handler(reading, body, Scope())
+        if kind in _PLANNABLE:
+            reading.action = _PLANNABLE[kind]
+            if "intoClause" in body:
+                reading.action = "SELECT INTO"
+            taken = fingerprint(self._source[start:end])
+        else:
+            # A utility statement's text enters libpg_query's fingerprint, passwords included.
+            taken = f"utility:{kind}"
+            reading.blind = False
+        return self._finished(reading, taken, start, end)
+
+    def _finished(self, reading: Reading, taken: str, start: int, end: int) -> Statement:
+        first = self._character(start)
+        marks = self._marks(reading, start, end)
+        parameters = tuple(reading.parameters[number] for number in sorted(reading.parameters))
+        if reading.all_secret:
+            marks = tuple(_secret(mark) for mark in marks)
+        return Statement(
+            start=first,
+            end=self._character(end),
+            action=reading.action,
+            effects=frozenset(reading.effects),
+            relations=tuple(reading.relations),
+            functions=tuple(reading.functions),
+            operators=tuple(reading.operators),
+            types=tuple(reading.types),
+            attributes=tuple(reading.attributes),
+            bounded=reading.bounded,
+            bounds=tuple(reading.bounds),
+            fingerprint=taken,
+            marks=marks,
+            parameters=parameters,
+            parameter_count=max(reading.parameters, default=0),
+            changes=tuple(reading.changes),
+            copy=reading.copy,
+            opaque=reading.opaque,
+            blind=reading.blind and not reading.changes,
+            problem=reading.problem,
+        )
+
+    def _marks(self, reading: Reading, start: int, end: int) -> tuple[Mark, ...]:
+        """Every literal token of the statement; what no expression accounts for is unproven."""
+        marks: list[Mark] = []
+        first = self._character(start)
+        secret_after = sorted(reading.secret_after)
+        place = bisect_left(self._starts, start)
+        while place < len(self._tokens) and self._starts[place] < end:
+            left, right, number = self._tokens[place]
+            string = number in STRINGS
+            if not (string or number in NUMBERS or number in TRUTHS):
+                place += 1
+                continue
+            literal = reading.literals.get(left)
+            if literal is None and place and self._tokens[place - 1][2] == MINUS:
+                # The parser folds a sign into its number, whose place is then the sign's.
+                literal = reading.literals.get(self._starts[place - 1])
+                if literal is not None:
+                    left = self._starts[place - 1]
+            if number == INTEGER and left not in reading.integers:
+                reading.blind = False
+            if literal is None and number in TRUTHS:
+                place += 1
+                continue
+            if string and place + 2 < len(self._tokens) and self._tokens[place + 1][2] == UESCAPE:
+                right = self._tokens[place + 2][1]
+                place += 2
+            secret = bool(string and secret_after and secret_after[0] <= left)
+            if secret:
+                secret_after.pop(0)
+            marks.append(
+                _mark(literal, self._character(left) - first, self._character(right) - first, secret)
+            )
+            place += 1
+        return tuple(marks)
+
+
+def _mark(literal: Literal | None, start: int, end: int, secret: bool) -> Mark:  # noqa: FBT001
+    if literal is None:
+        return Mark(start, end, secret=secret)
+    return Mark(
+        start, end, literal.columns, literal.proven, secret or literal.secret, literal.argument
+    )
+
+
+def _secret(mark: Mark) -> Mark:
+    return Mark(mark.start, mark.end, mark.columns, mark.proven, True, mark.argument)
+
+
+def _prepared(inner: Statement, name: str) -> Statement:
+    """A PREPARE carries what it prepares; it runs only when it is executed."""
+    fields: dict[str, Any] = {key: getattr(inner, key) for key in inner.__struct_fields__}
+    fields.update(
+        action="PREPARE",
+        changes=(Prepare(name, inner),),
+        fingerprint="utility:PrepareStmt",
+        parameters=(),
+        parameter_count=0,
+        blind=False,
+    )
+    return Statement(**fields)
+
+
+__all__ = ["Effect", "analyse"]

@@ -1,0 +1,387 @@
+"""Definitions: what DDL and the statements about roles and privileges do.
+
+Law: a definition's text runs nothing, except where PostgreSQL evaluates it at once (a new column's
+default, the bounds of a partition); only there do functions count.
+"""
+
+from typing import Any, Final
+
+from custody.model.words import Effect
+from custody.wire.sql import bodies
+from custody.wire.sql.query import into
+from custody.wire.sql.reading import Handler, Reading, Scope, names, qualified
+from custody.wire.sql.session import option, word
+from custody.wire.sql.syntax import MadeFunction, MadeRelation
+from custody.wire.sql.tree import Node
+
+DEFINE, GRANT, EXECUTE = Effect.DEFINE, Effect.GRANT, Effect.EXECUTE
+
+_RELATIONS: Final = frozenset(
+    f"OBJECT_{kind}"
+    for kind in ("TABLE", "VIEW", "MATVIEW", "SEQUENCE", "INDEX", "FOREIGN_TABLE", "COLUMN")
+)
+_OF_A_TABLE: Final = frozenset(("OBJECT_TRIGGER", "OBJECT_RULE", "OBJECT_POLICY"))
+_WORDS: Final = {
+    "MATVIEW": "MATERIALIZED VIEW",
+    "FDW": "FOREIGN DATA WRAPPER",
+    "FOREIGN_SERVER": "SERVER",
+    "TABCONSTRAINT": "TABLE",
+    "DOMCONSTRAINT": "DOMAIN",
+    "COLUMN": "TABLE",
+    "ATTRIBUTE": "TYPE",
+    "OPCLASS": "OPERATOR CLASS",
+    "OPFAMILY": "OPERATOR FAMILY",
+    "STATISTIC_EXT": "STATISTICS",
+    "TSCONFIGURATION": "TEXT SEARCH CONFIGURATION",
+    "TSDICTIONARY": "TEXT SEARCH DICTIONARY",
+    "TSPARSER": "TEXT SEARCH PARSER",
+    "TSTEMPLATE": "TEXT SEARCH TEMPLATE",
+}
+
+
+def kind_of(object_type: Any) -> str:  # noqa: ANN401  # a decoded tree
+    """``OBJECT_MATVIEW`` → ``MATERIALIZED VIEW``: the word of the command tag."""
+    bare = str(object_type or "").removeprefix("OBJECT_")
+    return _WORDS.get(bare, bare.replace("_", " "))
+
+
+def mention(reading: Reading, relation: Node, use: Effect = DEFINE) -> int:
+    """A relation that the statement is about."""
+    return reading.relation(relation.get("schemaname", ""), relation.get("relname", ""), use)
+
+
+def defines(action: str, *effects: Effect) -> Handler:
+    """DDL about at most one relation; what its text holds is not run."""
+
+    def handle(reading: Reading, node: Node, scope: Scope) -> None:
+        reading.effect(*(effects or (DEFINE,)))
+        rest = dict(node)
+        if "relname" in rest.get("relation", {}):
+            mention(reading, rest.pop("relation"))
+        with reading.dormant():
+            reading.visit(rest, scope)
+        reading.action = action
+
+    return handle
+
+
+def secretive(action: str, *effects: Effect) -> Handler:
+    """As ``defines``, for statements whose options hold passwords or connection strings."""
+    inner = defines(action, *effects)
+
+    def handle(reading: Reading, node: Node, scope: Scope) -> None:
+        inner(reading, node, scope)
+        reading.all_secret = True
+
+    return handle
+
+
+def makes(action: str) -> Handler:
+    """DDL that may bring a function, operator, cast or type into being."""
+    inner = defines(action)
+
+    def handle(reading: Reading, node: Node, scope: Scope) -> None:
+        inner(reading, node, scope)
+        parts = next(
+            (node[key] for key in ("defnames", "domainname", "typeName") if key in node), None
+        )
+        name = qualified(parts)[1] if isinstance(parts, list) else ""
+        reading.change(MadeFunction(name))
+        if action == "CREATE":
+            reading.action = f"CREATE {kind_of(node.get('kind'))}"
+
+    return handle
+
+
+def create_table(reading: Reading, node: Node, scope: Scope) -> None:
+    into(reading, node.get("relation", {}))
+    rest = {key: value for key, value in node.items() if key not in {"relation", "partbound"}}
+    with reading.dormant():
+        reading.visit(rest, scope)
+    reading.visit(node.get("partbound", {}), scope)
+    reading.action = "CREATE TABLE"
+
+
+def create_foreign_table(reading: Reading, node: Node, scope: Scope) -> None:
+    create_table(reading, node.get("base", node.get("baseStmt", {})), scope)
+    reading.effect(DEFINE)
+    if option(node.get("options"), "program") is not None:
+        reading.effect(EXECUTE)
+    reading.action = "CREATE FOREIGN TABLE"
+
+
+def create_view(reading: Reading, node: Node, scope: Scope) -> None:
+    into(reading, node.get("view", {}))
+    with reading.dormant():
+        reading.visit(node.get("query", {}), scope)
+    reading.action = "CREATE VIEW"
+
+
+def create_sequence(reading: Reading, node: Node, _scope: Scope) -> None:
+    into(reading, node.get("sequence", {}))
+    reading.action = "CREATE SEQUENCE"
+
+
+def alter_sequence(reading: Reading, node: Node, _scope: Scope) -> None:
+    mention(reading, node.get("sequence", {}))
+    reading.effect(DEFINE)
+    reading.action = "ALTER SEQUENCE"
+
+
+_NOT_RUN: Final = frozenset(("AT_ColumnDefault", "AT_SetExpression"))
+
+
+def alter_table(reading: Reading, node: Node, scope: Scope) -> None:
+    reading.effect(DEFINE)
+    mention(reading, node.get("relation", {}))
+    read_before = Effect.READ in reading.effects
+    for element in node.get("cmds", []):
+        command = element.get("AlterTableCmd", {})
+        kind = command.get("subtype")
+        if kind == "AT_ChangeOwner":
+            reading.effect(GRANT)
+        if kind in _NOT_RUN:
+            with reading.dormant():
+                reading.visit(command, scope)
+        else:
+            reading.visit(command, scope)
+    if not read_before:
+        # The relations in its clauses (a partition, a referenced table) are not read from.
+        reading.effects.discard(Effect.READ)
+    reading.action = f"ALTER {kind_of(node.get('objtype', 'OBJECT_TABLE'))}"
+
+
+def create_function(reading: Reading, node: Node, scope: Scope) -> None:
+    reading.effect(DEFINE)
+    reading.change(MadeFunction(qualified(node.get("funcname"))[1]))
+    options = node.get("options")
+    language = (word(option(options, "language")) or "sql").lower()
+    if language in {"c", "internal"}:
+        # Its library is loaded, and runs, when the function is checked.
+        reading.effect(EXECUTE)
+    text = option(options, "as")
+    parts = names(text["List"].get("items")) if isinstance(text, dict) and "List" in text else []
+    with reading.dormant():
+        reading.visit(node.get("sql_body", {}), scope)
+        if len(parts) == 1 and language not in {"c", "internal"}:
+            bodies.read_text(reading, language, parts[0], reading.source, scope)
+    reading.action = "CREATE PROCEDURE" if node.get("is_procedure") else "CREATE FUNCTION"
+
+
+def alter_function(reading: Reading, node: Node, _scope: Scope) -> None:
+    reading.effect(DEFINE)
+    reading.change(MadeFunction(qualified(node.get("func", {}).get("objname"))[1]))
+    reading.action = f"ALTER {kind_of(node.get('objtype', 'OBJECT_FUNCTION'))}"
+
+
+def create_schema(reading: Reading, node: Node, scope: Scope) -> None:
+    reading.effect(DEFINE)
+    if node.get("authrole"):
+        reading.effect(GRANT)
+    reading.visit(node.get("schemaElts", []), scope)
+    reading.change(MadeRelation("", ""))
+    reading.action = "CREATE SCHEMA"
+
+
+def _named(reading: Reading, kind: str, thing: Node) -> None:
+    """The relation that an object of a DROP, COMMENT, … stands for, if it is one."""
+    found = names(thing["List"].get("items")) if "List" in thing else names([thing])
+    if kind in _OF_A_TABLE or kind in {"OBJECT_COLUMN", "OBJECT_TABCONSTRAINT"}:
+        found = found[:-1]
+    elif kind == "OBJECT_SCHEMA" and found:
+        reading.relation(found[-1], "*", DEFINE)
+        return
+    elif kind not in _RELATIONS:
+        return
+    if found:
+        reading.relation(found[-2] if len(found) > 1 else "", found[-1], DEFINE)
+
+
+def drop(reading: Reading, node: Node, _scope: Scope) -> None:
+    reading.effect(DEFINE)
+    for thing in node.get("objects", []):
+        _named(reading, str(node.get("removeType")), thing)
+    reading.action = f"DROP {kind_of(node.get('removeType'))}"
+
+
+def describe(action: str) -> Handler:
+    """COMMENT and SECURITY LABEL."""
+
+    def handle(reading: Reading, node: Node, _scope: Scope) -> None:
+        reading.effect(DEFINE)
+        _named(reading, str(node.get("objtype")), node.get("object", {}))
+        reading.action = action
+
+    return handle
+
+
+def move(reading: Reading, node: Node, _scope: Scope) -> None:
+    """RENAME, SET SCHEMA, OWNER TO: another name, place or master for the same thing."""
+    kind = str(node.get("renameType", node.get("objectType", "")))
+    reading.effect(DEFINE)
+    if kind == "OBJECT_ROLE" or "newowner" in node:
+        reading.effect(GRANT)
+    relation = node.get("relation")
+    if relation:
+        mention(reading, relation)
+        name = node.get("newname", relation.get("relname", ""))
+        reading.change(MadeRelation(node.get("newschema", relation.get("schemaname", "")), name))
+    elif kind == "OBJECT_SCHEMA":
+        _named(reading, kind, node.get("object", {}))
+        reading.change(MadeRelation("", ""))
+        reading.change(MadeFunction(""))
+    else:
+        reading.change(MadeFunction(node.get("newname", "")))
+    reading.action = f"ALTER {kind_of(kind)}"
+
+
+def grant(reading: Reading, node: Node, _scope: Scope) -> None:
+    reading.effect(GRANT)
+    everywhere = node.get("targtype") == "ACL_TARGET_ALL_IN_SCHEMA"
+    for thing in node.get("objects", []):
+        if "RangeVar" in thing:
+            mention(reading, thing["RangeVar"], GRANT)
+        elif everywhere or node.get("objtype") == "OBJECT_SCHEMA":
+            reading.relation(names([thing])[0] if names([thing]) else "", "*", GRANT)
+    reading.action = "GRANT" if node.get("is_grant") else "REVOKE"
+
+
+def grant_role(reading: Reading, node: Node, _scope: Scope) -> None:
+    reading.effect(GRANT)
+    reading.action = "GRANT ROLE" if node.get("is_grant") else "REVOKE ROLE"
+
+
+def role(action: str) -> Handler:
+    """CREATE and ALTER ROLE; a PASSWORD's string is a secret."""
+
+    def handle(reading: Reading, node: Node, _scope: Scope) -> None:
+        reading.effect(GRANT)
+        for element in node.get("options", []):
+            definition = element.get("DefElem", {})
+            if definition.get("defname") == "password":
+                reading.secret_after.append(definition.get("location", 0))
+        reading.action = action
+
+    return handle
+
+
+def index(reading: Reading, node: Node, scope: Scope) -> None:
+    inner = defines("CREATE INDEX")
+    inner(reading, node, scope)
+    if node.get("idxname"):
+        schema = node.get("relation", {}).get("schemaname", "")
+        reading.change(MadeRelation(schema, node["idxname"]))
+
+
+def extension(action: str) -> Handler:
+    inner = defines(action)
+
+    def handle(reading: Reading, node: Node, scope: Scope) -> None:
+        inner(reading, node, scope)
+        reading.change(MadeFunction(""))
+        reading.change(MadeRelation("", ""))
+
+    return handle
+
+
+_PLAIN: Final = """
+    AlterCollationStmt AlterDatabaseRefreshCollStmt AlterDatabaseSetStmt AlterDatabaseStmt
+    AlterEnumStmt AlterEventTrigStmt AlterExtensionContentsStmt AlterFdwStmt AlterObjectDependsStmt
+    AlterOpFamilyStmt AlterPolicyStmt AlterPublicationStmt AlterStatsStmt AlterTableMoveAllStmt
+    AlterTableSpaceOptionsStmt AlterTSConfigurationStmt AlterTSDictionaryStmt ClusterStmt
+    CreateAmStmt CreateConversionStmt CreateEnumStmt CreateEventTrigStmt CreateFdwStmt
+    CreatePolicyStmt CreatePublicationStmt CreatedbStmt CreateStatsStmt CreateTransformStmt
+    CreateTrigStmt DropdbStmt DropUserMappingStmt RefreshMatViewStmt ReindexStmt RuleStmt
+"""
+_ACTIONS: Final = {
+    "AlterDatabaseSetStmt": "ALTER DATABASE",
+    "AlterDatabaseRefreshCollStmt": "ALTER DATABASE",
+    "AlterEnumStmt": "ALTER TYPE",
+    "AlterEventTrigStmt": "ALTER EVENT TRIGGER",
+    "AlterExtensionContentsStmt": "ALTER EXTENSION",
+    "AlterFdwStmt": "ALTER FOREIGN DATA WRAPPER",
+    "AlterObjectDependsStmt": "ALTER FUNCTION",
+    "AlterOpFamilyStmt": "ALTER OPERATOR FAMILY",
+    "AlterStatsStmt": "ALTER STATISTICS",
+    "AlterTableMoveAllStmt": "ALTER TABLE",
+    "AlterTableSpaceOptionsStmt": "ALTER TABLESPACE",
+    "AlterTSConfigurationStmt": "ALTER TEXT SEARCH CONFIGURATION",
+    "AlterTSDictionaryStmt": "ALTER TEXT SEARCH DICTIONARY",
+    "CreateAmStmt": "CREATE ACCESS METHOD",
+    "CreateEnumStmt": "CREATE TYPE",
+    "CreateEventTrigStmt": "CREATE EVENT TRIGGER",
+    "CreateFdwStmt": "CREATE FOREIGN DATA WRAPPER",
+    "CreatedbStmt": "CREATE DATABASE",
+    "CreateStatsStmt": "CREATE STATISTICS",
+    "CreateTrigStmt": "CREATE TRIGGER",
+    "DropdbStmt": "DROP DATABASE",
+    "DropUserMappingStmt": "DROP USER MAPPING",
+    "RefreshMatViewStmt": "REFRESH MATERIALIZED VIEW",
+    "RuleStmt": "CREATE RULE",
+}
+
+
+def _plain_action(node_name: str) -> str:
+    """``CreatePolicyStmt`` → ``CREATE POLICY``."""
+    bare = node_name.removesuffix("Stmt")
+    spaced = "".join(f" {letter}" if letter.isupper() else letter for letter in bare)
+    return _ACTIONS.get(node_name, spaced.strip().upper())
+
+
+DEFINITIONS: Final[dict[str, Handler]] = {
+    **{name: defines(_plain_action(name)) for name in _PLAIN.split()},
+    "AlterDefaultPrivilegesStmt": defines("ALTER DEFAULT PRIVILEGES", GRANT),
+    "AlterDomainStmt": makes("ALTER DOMAIN"),
+    "AlterExtensionStmt": extension("ALTER EXTENSION"),
+    "AlterForeignServerStmt": secretive("ALTER SERVER"),
+    "AlterFunctionStmt": alter_function,
+    "AlterObjectSchemaStmt": move,
+    "AlterOperatorStmt": makes("ALTER OPERATOR"),
+    "AlterOwnerStmt": move,
+    "AlterRoleSetStmt": defines("ALTER ROLE", GRANT),
+    "AlterRoleStmt": role("ALTER ROLE"),
+    "AlterSeqStmt": alter_sequence,
+    "AlterSubscriptionStmt": secretive("ALTER SUBSCRIPTION", DEFINE, EXECUTE),
+    "AlterSystemStmt": secretive("ALTER SYSTEM", DEFINE, EXECUTE),
+    "AlterTableStmt": alter_table,
+    "AlterTypeStmt": makes("ALTER TYPE"),
+    "AlterUserMappingStmt": secretive("ALTER USER MAPPING"),
+    "CommentStmt": describe("COMMENT"),
+    "CompositeTypeStmt": lambda reading, _node, _scope: _composite(reading),
+    "CreateCastStmt": makes("CREATE CAST"),
+    "CreateDomainStmt": makes("CREATE DOMAIN"),
+    "CreateExtensionStmt": extension("CREATE EXTENSION"),
+    "CreateForeignServerStmt": secretive("CREATE SERVER"),
+    "CreateForeignTableStmt": create_foreign_table,
+    "CreateFunctionStmt": create_function,
+    "CreateOpClassStmt": makes("CREATE OPERATOR CLASS"),
+    "CreateOpFamilyStmt": makes("CREATE OPERATOR FAMILY"),
+    "CreatePLangStmt": makes("CREATE LANGUAGE"),
+    "CreateRangeStmt": makes("CREATE TYPE"),
+    "CreateRoleStmt": role("CREATE ROLE"),
+    "CreateSchemaStmt": create_schema,
+    "CreateSeqStmt": create_sequence,
+    "CreateStmt": create_table,
+    "CreateSubscriptionStmt": secretive("CREATE SUBSCRIPTION", DEFINE, EXECUTE),
+    "CreateTableSpaceStmt": defines("CREATE TABLESPACE", DEFINE, EXECUTE),
+    "CreateUserMappingStmt": secretive("CREATE USER MAPPING"),
+    "DefineStmt": makes("CREATE"),
+    "DropOwnedStmt": defines("DROP OWNED", DEFINE, GRANT),
+    "DropRoleStmt": defines("DROP ROLE", GRANT),
+    "DropStmt": drop,
+    "DropSubscriptionStmt": defines("DROP SUBSCRIPTION", DEFINE, EXECUTE),
+    "DropTableSpaceStmt": defines("DROP TABLESPACE", DEFINE, EXECUTE),
+    "GrantRoleStmt": grant_role,
+    "GrantStmt": grant,
+    "ImportForeignSchemaStmt": secretive("IMPORT FOREIGN SCHEMA", DEFINE, EXECUTE),
+    "IndexStmt": index,
+    "ReassignOwnedStmt": defines("REASSIGN OWNED", DEFINE, GRANT),
+    "RenameStmt": move,
+    "SecLabelStmt": describe("SECURITY LABEL"),
+    "ViewStmt": create_view,
+}
+
+
+def _composite(reading: Reading) -> None:
+    reading.effect(DEFINE)
+    reading.action = "CREATE TYPE"

@@ -1,0 +1,253 @@
+"""Expressions: what they call, and what their literals and parameters meet.
+
+Law: a literal is proven only where it stands directly beside a column, by comparison or by
+assignment; any other place, however harmless it looks, leaves it unproven.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from custody.model.words import Effect
+from custody.wire.sql.builtins import effects_of
+from custody.wire.sql.reading import Handler, Item, Reading, Scope, names, qualified
+from custody.wire.sql.session import parameter_set_by_call
+from custody.wire.sql.syntax import ColumnUse, FunctionUse, OperatorUse, TypeUse
+from custody.wire.sql.tree import Node
+
+_COMPARISONS: Final = frozenset(
+    ("=", "<>", "!=", "<", ">", "<=", ">=", "~~", "!~~", "~~*", "!~~*", "~", "!~", "~*", "!~*", "^@")
+)
+_BETWEEN: Final = frozenset(
+    ("AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM")
+)
+_MATCHES: Final = frozenset(("AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR"))
+_SAMPLING: Final = frozenset(("bernoulli", "system"))
+
+
+def assign(reading: Reading, value: Node, use: ColumnUse, scope: Scope) -> None:
+    """``value`` is assigned to the column: directly, or as an expression."""
+    for leaf in _values(reading, value, scope):
+        _meet(reading, leaf, (use,), scope, certain=True)
+
+
+def neutral(reading: Reading, value: Any, scope: Scope) -> None:  # noqa: ANN401  # a decoded tree
+    """A count or a length: a literal or parameter here meets no column."""
+    if isinstance(value, list):
+        for element in value:
+            neutral(reading, element, scope)
+    elif isinstance(value, dict) and ("A_Const" in value or "ParamRef" in value):
+        _meet(reading, value, (), scope, certain=True)
+    elif isinstance(value, dict):
+        reading.visit(value, scope)
+
+
+def bare_column(node: Any) -> Node | None:  # noqa: ANN401  # a decoded tree
+    """The ColumnRef behind casts and collations, if there is nothing else."""
+    while isinstance(node, dict):
+        if "ColumnRef" in node:
+            reference: Node = node["ColumnRef"]
+            return reference
+        if "TypeCast" in node:
+            node = node["TypeCast"].get("arg")
+        elif "CollateClause" in node:
+            node = node["CollateClause"].get("arg")
+        else:
+            return None
+    return None
+
+
+def locate(reference: Node, scope: Scope) -> tuple[ColumnUse | None, bool]:
+    """Which relations' column a reference may be, and whether it can be nothing else."""
+    fields = names(reference.get("fields"))
+    if not fields or fields[-1] == "*":
+        return None, False
+    if len(fields) > 1:
+        item = scope.find(fields[:-1])
+        if item is None or item.relation < 0:
+            return None, False
+        return ColumnUse((item.relation,), fields[-1]), True
+    visible: list[Item] = [item for inner in scope.outward() for item in inner.items]
+    relations = tuple(dict.fromkeys(item.relation for item in visible if item.relation >= 0))
+    if not relations:
+        return None, False
+    return ColumnUse(relations, fields[0]), all(item.relation >= 0 for item in visible)
+
+
+def _values(reading: Reading, node: Any, scope: Scope) -> Iterator[Node]:  # noqa: ANN401
+    """The leaves of a literal, a list or an array of them; casts are taken off, and noted."""
+    if isinstance(node, list):
+        for element in node:
+            yield from _values(reading, element, scope)
+    elif "TypeCast" in node:
+        _type_name(reading, node["TypeCast"].get("typeName", {}), scope)
+        yield from _values(reading, node["TypeCast"].get("arg", {}), scope)
+    elif "CollateClause" in node:
+        yield from _values(reading, node["CollateClause"].get("arg", {}), scope)
+    elif "List" in node:
+        yield from _values(reading, node["List"].get("items", []), scope)
+    elif "A_ArrayExpr" in node:
+        yield from _values(reading, node["A_ArrayExpr"].get("elements", []), scope)
+    else:
+        yield node
+
+
+def _meet(
+    reading: Reading, leaf: Node, columns: tuple[ColumnUse, ...], scope: Scope, *, certain: bool
+) -> None:
+    """One leaf meets these columns; what is no leaf is walked as an expression of its own."""
+    if "A_Const" in leaf:
+        constant = leaf["A_Const"]
+        if not constant.get("isnull"):
+            place = constant.get("location", 0)
+            reading.literal(place, columns, proven=certain)
+            if "ival" in constant:
+                reading.integers.add(place)
+    elif "ParamRef" in leaf:
+        reading.parameter(leaf["ParamRef"].get("number", 0), columns, proven=certain)
+    else:
+        reading.visit(leaf, scope)
+
+
+def _constant(reading: Reading, constant: Node, scope: Scope) -> None:
+    _meet(reading, {"A_Const": constant}, (), scope, certain=False)
+
+
+def _parameter(reading: Reading, parameter: Node, scope: Scope) -> None:
+    _meet(reading, {"ParamRef": parameter}, (), scope, certain=False)
+
+
+def _compare(reading: Reading, one: Node, other: Node, scope: Scope) -> None:
+    """Two sides of a comparison. A row is compared element by element."""
+    if "RowExpr" in one and "RowExpr" in other:
+        left, right = one["RowExpr"].get("args", []), other["RowExpr"].get("args", [])
+        if len(left) == len(right):
+            for pair in zip(left, right, strict=True):
+                _compare(reading, *pair, scope)
+            return
+    for column, value in ((one, other), (other, one)):
+        reference = bare_column(column)
+        if reference is None:
+            continue
+        use, certain = locate(reference, scope)
+        reading.visit(column, scope)
+        for leaf in _values(reading, value, scope):
+            _meet(reading, leaf, (use,) if use else (), scope, certain=certain and use is not None)
+        return
+    reading.visit(one, scope)
+    reading.visit(other, scope)
+
+
+def operator(reading: Reading, parts: list[Node] | None) -> str:
+    """Note an operator; its bare name comes back."""
+    schema, name = qualified(parts)
+    if schema != "pg_catalog" and reading.live:
+        reading.operators[OperatorUse(schema, name)] = None
+    return name
+
+
+def _operation(reading: Reading, node: Node, scope: Scope) -> None:
+    kind = node.get("kind", "")
+    left, right = node.get("lexpr"), node.get("rexpr")
+    if kind in _BETWEEN:
+        for name in ("<=", ">="):
+            reading.operators[OperatorUse("", name)] = None
+        direct = True
+    else:
+        name = operator(reading, node.get("name"))
+        if kind in _MATCHES and isinstance(right, dict) and "FuncCall" in right:
+            # LIKE … ESCAPE and SIMILAR TO wrap the pattern in a call of PostgreSQL's own.
+            call = right["FuncCall"]
+            if qualified(call.get("funcname"))[0] == "pg_catalog":
+                right = {"List": {"items": call.get("args", [])}}
+        direct = name in _COMPARISONS and kind != "AEXPR_NULLIF"
+    if direct and left is not None and right is not None:
+        if kind == "AEXPR_IN" and "RowExpr" in left:
+            for row in _values(reading, right, scope):
+                _compare(reading, left, row, scope)
+        else:
+            _compare(reading, left, right, scope)
+        return
+    for side in (left, right):
+        if side is not None:
+            reading.visit(side, scope)
+
+
+def _column(reading: Reading, reference: Node, _scope: Scope) -> None:
+    fields = names(reference.get("fields"))
+    if len(fields) > 1 and fields[-1] != "*" and reading.live:
+        reading.attributes[fields[-1]] = None
+
+
+def _indirection(reading: Reading, node: Node, scope: Scope) -> None:
+    for name in names(node.get("indirection")):
+        if name != "*" and reading.live:
+            reading.attributes[name] = None
+    reading.visit(node, scope)
+
+
+def _call(reading: Reading, node: Node, scope: Scope) -> None:
+    schema, name = qualified(node.get("funcname"))
+    arguments = node.get("args", [])
+    reading.function(FunctionUse(schema, name, len(arguments)))
+    builtin = effects_of(schema, name)
+    reading.effect(*builtin.effects)
+    if builtin.opaque:
+        reading.opaque = True
+    if name == "set_config" and reading.live:
+        change = parameter_set_by_call(arguments)
+        if change is not None:
+            reading.change(change)
+            if change.name in {"", "role", "session_authorization"}:
+                reading.effect(Effect.GRANT)
+    reading.visit(node, scope)
+
+
+def _type_name(reading: Reading, node: Node, scope: Scope) -> None:
+    schema, name = qualified(node.get("names"))
+    if schema != "pg_catalog" and reading.live:
+        reading.types[TypeUse(schema, name)] = None
+    neutral(reading, node.get("typmods", []), scope)
+
+
+def _sublink(reading: Reading, node: Node, scope: Scope) -> None:
+    if node.get("operName"):
+        operator(reading, node["operName"])
+    elif node.get("subLinkType") in {"ANY_SUBLINK", "ALL_SUBLINK"}:
+        reading.operators[OperatorUse("", "=")] = None
+    reading.visit(node, scope)
+
+
+def _case(reading: Reading, node: Node, scope: Scope) -> None:
+    if node.get("arg"):
+        reading.operators[OperatorUse("", "=")] = None
+    reading.visit(node, scope)
+
+
+def _sort(reading: Reading, node: Node, scope: Scope) -> None:
+    if node.get("useOp"):
+        operator(reading, node["useOp"])
+    reading.visit(node.get("node", {}), scope)
+
+
+def _sample(reading: Reading, node: Node, scope: Scope) -> None:
+    schema, name = qualified(node.get("method"))
+    if name not in _SAMPLING or schema not in {"", "pg_catalog"}:
+        reading.function(FunctionUse(schema, name, 1))
+    reading.visit(node.get("relation", {}), scope)
+    neutral(reading, node.get("args", []), scope)
+    neutral(reading, node.get("repeatable", {}), scope)
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "A_Const": _constant,
+    "A_Expr": _operation,
+    "A_Indirection": _indirection,
+    "CaseExpr": _case,
+    "ColumnRef": _column,
+    "FuncCall": _call,
+    "ParamRef": _parameter,
+    "RangeTableSample": _sample,
+    "SortBy": _sort,
+    "SubLink": _sublink,
+    "TypeName": _type_name,
+}

@@ -1,0 +1,318 @@
+"""SELECT, INSERT, UPDATE, DELETE and MERGE: what they touch, and under which names.
+
+Law: a name is taken for a CTE only where PostgreSQL would take it for one; the relation that a
+statement writes to is always a relation.
+"""
+
+from typing import Any, Final
+
+from custody.model.words import Effect
+from custody.wire.sql.bounds import Target, demand
+from custody.wire.sql.expression import assign, neutral
+from custody.wire.sql.folding import Folding
+from custody.wire.sql.reading import Handler, Item, Reading, Scope
+from custody.wire.sql.syntax import Bound, ColumnUse, MadeRelation, TemporaryRelation
+from custody.wire.sql.tree import Node
+
+
+def range_variable(reading: Reading, node: Node, scope: Scope) -> None:
+    """A name in a FROM clause."""
+    schema, name = node.get("schemaname", ""), node.get("relname", "")
+    alias = node.get("alias", {})
+    if not schema and scope.is_cte(name):
+        index = -1
+    else:
+        index = reading.relation(schema, name, Effect.READ)
+        reading.effect(Effect.READ)
+        if alias.get("colnames"):
+            index = -1
+    scope.items.append(Item(alias.get("aliasname", name), "" if alias else schema, name, index))
+
+
+def write_target(reading: Reading, node: Node, scope: Scope) -> int:
+    """The relation that a statement writes rows to."""
+    schema, name = node.get("schemaname", ""), node.get("relname", "")
+    index = reading.relation(schema, name, Effect.WRITE)
+    reading.effect(Effect.WRITE)
+    if (schema, name) in {("", "pg_settings"), ("pg_catalog", "pg_settings")}:
+        # Its rule turns an UPDATE into set_config(name, setting).
+        reading.effect(Effect.GRANT)
+        reading.setting_unknown()
+    if schema == "pg_catalog" or (not schema and name.startswith("pg_")):
+        reading.effect(Effect.DEFINE, Effect.GRANT)
+    alias = node.get("alias", {})
+    scope.items.append(Item(alias.get("aliasname", name), "" if alias else schema, name, index))
+    return index
+
+
+def into(reading: Reading, relation: Node) -> None:
+    """A table that comes into being from a query, or from CREATE."""
+    schema, name = relation.get("schemaname", ""), relation.get("relname", "")
+    temporary = relation.get("relpersistence") == "t" or schema == "pg_temp"
+    use = Effect.WRITE if temporary else Effect.DEFINE
+    reading.relation("pg_temp" if temporary else schema, name, use)
+    reading.effect(use)
+    reading.change(TemporaryRelation(name) if temporary else MadeRelation(schema, name))
+
+
+def with_clause(reading: Reading, clause: Node | None, scope: Scope) -> None:
+    """CTEs come into scope one after the other, or all at once in WITH RECURSIVE."""
+    if not clause:
+        return
+    tables = [cte.get("CommonTableExpr", {}) for cte in clause.get("ctes", [])]
+    if clause.get("recursive"):
+        scope.ctes.update(table.get("ctename", "") for table in tables)
+    for table in tables:
+        reading.visit(table.get("ctequery", {}), Scope(scope))
+        reading.visit([table.get("search_clause", {}), table.get("cycle_clause", {})], scope)
+        scope.ctes.add(table.get("ctename", ""))
+
+
+def select(reading: Reading, node: Node, scope: Scope) -> None:
+    """A SELECT, VALUES or TABLE, on its own or inside."""
+    _select(reading, node, scope, ())
+
+
+def _select(
+    reading: Reading, node: Node, outer: Scope, columns: tuple[ColumnUse, ...], *, lone: bool = True
+) -> None:
+    """``columns`` are those that the rows are assigned to, if any."""
+    scope = Scope(outer)
+    with_clause(reading, node.get("withClause"), scope)
+    if node.get("op", "SETOP_NONE") != "SETOP_NONE":
+        for side in ("larg", "rarg"):
+            _select(reading, node.get(side, {}), scope, columns, lone=lone)
+    if lone:
+        reading.effect(Effect.READ)
+    from_clause(reading, node.get("fromClause", []), scope)
+    for row in node.get("valuesLists", []):
+        _row(reading, row.get("List", {}).get("items", []), columns, scope)
+    _row(reading, node.get("targetList", []), columns, scope)
+    if "intoClause" in node:
+        into(reading, node["intoClause"].get("rel", {}))
+        reading.visit(node["intoClause"].get("options", []), scope)
+    if node.get("lockingClause"):
+        reading.effect(Effect.WRITE)
+    for clause in (
+        "distinctClause",
+        "whereClause",
+        "groupClause",
+        "havingClause",
+        "windowClause",
+        "sortClause",
+    ):
+        if clause in node:
+            reading.visit(node[clause], scope)
+    neutral(reading, node.get("limitCount", {}), scope)
+    neutral(reading, node.get("limitOffset", {}), scope)
+
+
+def _row(
+    reading: Reading, values: list[Node], columns: tuple[ColumnUse, ...], scope: Scope
+) -> None:
+    """A row of values, or the output of a SELECT, that is assigned to columns in order."""
+    for position, value in enumerate(values):
+        inner = value["ResTarget"].get("val", {}) if "ResTarget" in value else value
+        if position < len(columns):
+            assign(reading, inner, columns[position], scope)
+        else:
+            reading.visit(inner, scope)
+
+
+def from_clause(reading: Reading, items: list[Node], scope: Scope) -> None:
+    for item in items:
+        _from_item(reading, item, scope)
+
+
+def _from_item(reading: Reading, item: Node, scope: Scope) -> None:
+    if "RangeVar" in item:
+        range_variable(reading, item["RangeVar"], scope)
+    elif "JoinExpr" in item:
+        join = item["JoinExpr"]
+        _from_item(reading, join.get("larg", {}), scope)
+        _from_item(reading, join.get("rarg", {}), scope)
+        reading.visit(join.get("quals", {}), scope)
+        _derived(join, scope)
+        _derived({"alias": join.get("join_using_alias", {})}, scope)
+    elif "RangeTableSample" in item:
+        sample = item["RangeTableSample"]
+        _from_item(reading, sample.get("relation", {}), scope)
+        reading.visit({"RangeTableSample": {**sample, "relation": {}}}, scope)
+    else:
+        # A sub-select, a function, a JSON or XML table: columns of its own. Those that are LATERAL
+        # see their left neighbours; letting all of them see these can only weaken a claim.
+        for kind, node in item.items():
+            if kind == "RangeSubselect":
+                reading.visit(node.get("subquery", {}), scope)
+            else:
+                reading.visit(item, scope)
+            _derived(node if isinstance(node, dict) else {}, scope, certain=True)
+
+
+def _derived(node: Node, scope: Scope, *, certain: bool = False) -> None:
+    alias = node.get("alias", {}).get("aliasname", "")
+    if alias or certain:
+        scope.items.append(Item(alias, "", alias, -1))
+
+
+def _column_targets(
+    reading: Reading, targets: list[Node], index: int, scope: Scope
+) -> tuple[ColumnUse, ...]:
+    """The columns of an INSERT's list; one with a subscript or a field is not its column whole."""
+    found = []
+    for element in targets:
+        target = element.get("ResTarget", {})
+        found.append(ColumnUse((index,), target.get("name", "")))
+        reading.visit(target.get("indirection", []), scope)
+    return tuple(found)
+
+
+_POSITIONS: Final = 1664
+"""As many columns as an INSERT without a list can have (PostgreSQL's limit for a target list)."""
+
+
+def insert(reading: Reading, node: Node, outer: Scope) -> None:
+    scope = Scope(outer)
+    with_clause(reading, node.get("withClause"), scope)
+    index = write_target(reading, node.get("relation", {}), scope)
+    source = node.get("selectStmt", {}).get("SelectStmt")
+    if source is not None:
+        if "cols" in node:
+            columns = _column_targets(reading, node["cols"], index, scope)
+        else:
+            columns = _by_position(source, index)
+        # The rows of the source see the CTEs, not the table that they go to.
+        inner = Scope(outer)
+        inner.ctes.update(scope.ctes)
+        _select(reading, source, inner, columns, lone=_reads(source))
+    conflict = node.get("onConflictClause")
+    if conflict:
+        scope.items.append(Item("excluded", "", "excluded", index))
+        reading.visit(conflict.get("infer", {}), scope)
+        _set_clause(reading, conflict.get("targetList", []), index, scope)
+        reading.visit(conflict.get("whereClause", {}), scope)
+    returned = _returning(reading, node, index, scope)
+    if returned and conflict and conflict.get("action") == "ONCONFLICT_UPDATE":
+        reading.effect(Effect.READ)
+
+
+def _by_position(source: Node, index: int) -> tuple[ColumnUse, ...]:
+    rows = [row.get("List", {}).get("items", []) for row in source.get("valuesLists", [])]
+    width = max([len(row) for row in rows] + [len(source.get("targetList", []))])
+    if source.get("op", "SETOP_NONE") != "SETOP_NONE":
+        return _by_position(source.get("larg", {}), index)
+    # Behind a star nothing can be counted.
+    for position, value in enumerate(source.get("targetList", [])):
+        fields = value.get("ResTarget", {}).get("val", {}).get("ColumnRef", {}).get("fields", [])
+        if fields and "A_Star" in fields[-1]:
+            width = position
+            break
+    return tuple(ColumnUse((index,), "", place) for place in range(min(width, _POSITIONS)))
+
+
+def _reads(source: Node) -> bool:
+    """A source of rows that is more than VALUES: it has output of its own."""
+    return "valuesLists" not in source
+
+
+def _set_clause(reading: Reading, targets: list[Node], index: int, scope: Scope) -> None:
+    for element in targets:
+        target = element.get("ResTarget", {})
+        use = ColumnUse((index,), target.get("name", ""))
+        reading.visit(target.get("indirection", []), scope)
+        value = target.get("val", {})
+        if "MultiAssignRef" not in value:
+            assign(reading, value, use, scope)
+            continue
+        # (a, b) = (1, 2): the same source stands behind each of its columns.
+        reference = value["MultiAssignRef"]
+        source, place = reference.get("source", {}), reference.get("colno", 1)
+        fields = source.get("RowExpr", {}).get("args", [])
+        if place <= len(fields):
+            assign(reading, fields[place - 1], use, scope)
+        elif place == 1:
+            reading.visit(source, scope)
+
+
+def _returning(reading: Reading, node: Node, index: int, scope: Scope) -> bool:
+    clause = node.get("returningClause")
+    if not clause:
+        return False
+    inner = Scope(scope)
+    inner.items.extend(Item(name, "", name, index) for name in ("old", "new"))
+    reading.visit(clause, inner)
+    return True
+
+
+def _bounded(reading: Reading, target: Target, condition: Any) -> None:  # noqa: ANN401
+    folding = Folding()
+    demanded = demand(target, condition, folding)
+    if demanded is None:
+        reading.bounded = False
+    for names in demanded or ():
+        reading.bounds.append(Bound(target.item.relation, tuple(sorted(names))))
+    reading.blind = reading.blind and not folding.used_integers
+
+
+def update(reading: Reading, node: Node, outer: Scope) -> None:
+    scope = Scope(outer)
+    with_clause(reading, node.get("withClause"), scope)
+    index = write_target(reading, node.get("relation", {}), scope)
+    item = scope.items[-1]
+    from_clause(reading, node.get("fromClause", []), scope)
+    _set_clause(reading, node.get("targetList", []), index, scope)
+    reading.visit(node.get("whereClause", {}), scope)
+    _bounded(reading, Target(item, alone=len(scope.items) == 1), node.get("whereClause"))
+    if _returning(reading, node, index, scope):
+        reading.effect(Effect.READ)
+
+
+def delete(reading: Reading, node: Node, outer: Scope) -> None:
+    scope = Scope(outer)
+    with_clause(reading, node.get("withClause"), scope)
+    index = write_target(reading, node.get("relation", {}), scope)
+    item = scope.items[-1]
+    from_clause(reading, node.get("usingClause", []), scope)
+    reading.visit(node.get("whereClause", {}), scope)
+    _bounded(reading, Target(item, alone=len(scope.items) == 1), node.get("whereClause"))
+    if _returning(reading, node, index, scope):
+        reading.effect(Effect.READ)
+
+
+def merge(reading: Reading, node: Node, outer: Scope) -> None:
+    scope = Scope(outer)
+    with_clause(reading, node.get("withClause"), scope)
+    index = write_target(reading, node.get("relation", {}), scope)
+    target = Target(scope.items[-1], alone=False)
+    _from_item(reading, node.get("sourceRelation", {}), scope)
+    reading.visit(node.get("joinCondition", {}), scope)
+    _bounded(reading, target, node.get("joinCondition"))
+    for clause in node.get("mergeWhenClauses", []):
+        when = clause.get("MergeWhenClause", {})
+        reading.visit(when.get("condition", {}), scope)
+        act = when.get("commandType")
+        if when.get("matchKind") == "MERGE_WHEN_NOT_MATCHED_BY_SOURCE" and act in {
+            "CMD_UPDATE",
+            "CMD_DELETE",
+        }:
+            _bounded(reading, target, when.get("condition"))
+        if act == "CMD_UPDATE":
+            _set_clause(reading, when.get("targetList", []), index, scope)
+            continue
+        values = when.get("values", [])
+        columns = _column_targets(reading, when.get("targetList", []), index, scope) or tuple(
+            ColumnUse((index,), "", place) for place in range(len(values))
+        )
+        _row(reading, values, columns, scope)
+    if _returning(reading, node, index, scope):
+        reading.effect(Effect.READ)
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "DeleteStmt": delete,
+    "InsertStmt": insert,
+    "MergeStmt": merge,
+    "RangeVar": range_variable,
+    "SelectStmt": select,
+    "UpdateStmt": update,
+}

@@ -1,0 +1,239 @@
+"""What has been gathered of one statement while its tree is walked.
+
+Law: gathering only adds. A place that is visited twice keeps the weaker of two claims, and an
+effect is left out only where the text is not run (a view's body, a plan that is only shown).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from custody.model.words import Effect
+from custody.wire.sql.syntax import (
+    Bound,
+    Change,
+    ColumnUse,
+    Copy,
+    FunctionUse,
+    Mark,
+    OperatorUse,
+    ParameterUse,
+    RelationUse,
+    SetParameter,
+    TypeUse,
+)
+from custody.wire.sql.tree import Node
+
+Handler = Callable[["Reading", Any, "Scope"], None]
+
+
+class Item:
+    """Something that a FROM clause brings into scope. ``relation`` is -1 for what is derived."""
+
+    __slots__ = ("alias", "name", "relation", "schema")
+
+    def __init__(self, alias: str, schema: str, name: str, relation: int) -> None:
+        self.alias: Final = alias
+        self.schema: Final = schema
+        self.name: Final = name
+        self.relation: Final = relation
+
+
+class Scope:
+    """The names that an expression can see: the items of its query, then those around it."""
+
+    __slots__ = ("ctes", "items", "parent")
+
+    def __init__(self, parent: "Scope | None" = None) -> None:
+        self.parent: Final = parent
+        self.items: Final[list[Item]] = []
+        self.ctes: Final[set[str]] = set()
+
+    def outward(self) -> Iterator["Scope"]:
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+    def is_cte(self, name: str) -> bool:
+        return any(name in scope.ctes for scope in self.outward())
+
+    def find(self, fields: list[str]) -> Item | None:
+        """The item that qualifies a column: ``alias``, ``table`` or ``schema.table``."""
+        for scope in self.outward():
+            for item in scope.items:
+                if len(fields) == 1 and item.alias == fields[0]:
+                    return item
+                if len(fields) > 1 and [item.schema, item.name] == fields[-2:]:
+                    return item
+        return None
+
+
+class Literal:
+    """What is known of the literal that starts at a place in the text."""
+
+    __slots__ = ("argument", "columns", "proven", "secret")
+
+    def __init__(self, columns: tuple[ColumnUse, ...], *, proven: bool) -> None:
+        self.columns = columns
+        self.proven = proven
+        self.secret = False
+        self.argument = 0
+
+
+class Reading:
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        self.handlers: Final = handlers
+        self.action = ""
+        self.effects: Final[set[Effect]] = set()
+        self.relations: Final[list[RelationUse]] = []
+        self.functions: Final[dict[FunctionUse, None]] = {}
+        self.operators: Final[dict[OperatorUse, None]] = {}
+        self.types: Final[dict[TypeUse, None]] = {}
+        self.attributes: Final[dict[str, None]] = {}
+        self.bounded = True
+        self.bounds: Final[list[Bound]] = []
+        self.literals: Final[dict[int, Literal]] = {}
+        self.integers: Final[set[int]] = set()
+        """Where integers stand that are literals of expressions, and nothing else."""
+        self.parameters: Final[dict[int, ParameterUse]] = {}
+        self.changes: Final[list[Change]] = []
+        self.copy: Copy | None = None
+        self.opaque = False
+        self.blind = True
+        self.plannable = False
+        self.problem = ""
+        self.secret_after: Final[list[int]] = []
+        """The first string behind each of these places is a secret."""
+        self.all_secret = False
+        """Every string of the statement may be one."""
+        self.source = b""
+        """The statement's own text."""
+        self.depth = 0
+        """How many bodies this text lies in."""
+        self._dormant = 0
+
+    @property
+    def live(self) -> bool:
+        """What is being walked is run by this statement."""
+        return self._dormant == 0
+
+    @contextmanager
+    def dormant(self) -> Iterator[None]:
+        self._dormant += 1
+        try:
+            yield
+        finally:
+            self._dormant -= 1
+
+    def effect(self, *effects: Effect) -> None:
+        if self.live:
+            self.effects.update(effects)
+
+    def change(self, change: Change) -> None:
+        if self.live:
+            self.changes.append(change)
+
+    def setting_unknown(self) -> None:
+        """Any of the session's settings may change."""
+        self.change(SetParameter("", None))
+
+    def unknown(self, problem: str) -> None:
+        if self.live:
+            self.effects.add(Effect.UNKNOWN)
+            self.problem = self.problem or problem
+
+    def absorb(self, inner: "Reading") -> None:
+        """Add what a text inside this statement says. Its places are not places of this text."""
+        offset = len(self.relations)
+        self.relations.extend(inner.relations)
+        for bound in inner.bounds:
+            self.bounds.append(Bound(bound.relation + offset, bound.names))
+        self.bounded = self.bounded and inner.bounded
+        self.opaque = self.opaque or inner.opaque
+        self.all_secret = self.all_secret or inner.all_secret or bool(inner.secret_after)
+        self.blind = False
+        if self.live:
+            self.effects.update(inner.effects)
+            self.functions.update(inner.functions)
+            self.operators.update(inner.operators)
+            self.types.update(inner.types)
+            self.attributes.update(inner.attributes)
+            self.changes.extend(inner.changes)
+            self.problem = self.problem or inner.problem
+
+    def relation(self, schema: str, name: str, use: Effect) -> int:
+        self.relations.append(RelationUse(schema, name, use))
+        return len(self.relations) - 1
+
+    def function(self, use: FunctionUse) -> None:
+        if self.live:
+            self.functions[use] = None
+
+    def literal(self, place: int, columns: tuple[ColumnUse, ...], *, proven: bool) -> Literal:
+        known = self.literals.get(place)
+        if known is None:
+            known = self.literals[place] = Literal(columns, proven=proven)
+        else:
+            known.proven = known.proven and proven
+            known.columns = _joined(known.columns, columns)
+        return known
+
+    def parameter(self, number: int, columns: tuple[ColumnUse, ...], *, proven: bool) -> None:
+        known = self.parameters.get(number)
+        if known is not None:
+            columns = _joined(known.columns, columns)
+            proven = proven and known.proven
+        self.parameters[number] = ParameterUse(number, columns, proven)
+
+    def visit(self, value: Any, scope: Scope) -> None:  # noqa: ANN401  # a decoded tree
+        """Walk a node, a list of nodes, or a field's value."""
+        if isinstance(value, list):
+            for element in value:
+                if isinstance(element, (dict, list)):
+                    self.visit(element, scope)
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                if key[0].isupper():
+                    handler = self.handlers.get(key)
+                    if handler is not None:
+                        handler(self, inner, scope)
+                        continue
+                if isinstance(inner, dict):
+                    self.fields(inner, scope)
+                elif isinstance(inner, list):
+                    self.visit(inner, scope)
+
+    def fields(self, struct: Node, scope: Scope) -> None:
+        """Walk a struct that stands without its node's name, as some fields do."""
+        if "relname" in struct:
+            self.handlers["RangeVar"](self, struct, scope)
+        elif "limitOption" in struct:
+            self.handlers["SelectStmt"](self, struct, scope)
+        elif "names" in struct and "typemod" in struct:
+            self.handlers["TypeName"](self, struct, scope)
+        else:
+            self.visit(struct, scope)
+
+
+def _joined(some: tuple[ColumnUse, ...], more: tuple[ColumnUse, ...]) -> tuple[ColumnUse, ...]:
+    return some + tuple(use for use in more if use not in some)
+
+
+def names(parts: list[Node] | None) -> list[str]:
+    """The strings in a list of String nodes; a star is ``*``."""
+    found: list[str] = []
+    for part in parts or ():
+        if "String" in part:
+            found.append(part["String"].get("sval", ""))
+        elif "A_Star" in part:
+            found.append("*")
+    return found
+
+
+def qualified(parts: list[Node] | None) -> tuple[str, str]:
+    """Schema (or empty) and name of a possibly qualified name; a database in front is dropped."""
+    found = names(parts)
+    if not found:
+        return "", ""
+    return (found[-2] if len(found) > 1 else ""), found[-1]

@@ -1,0 +1,88 @@
+"""PostgreSQL's own parser, as far as it is needed: trees, tokens, fingerprints, PL/pgSQL bodies.
+
+Law: this is the only module that touches the C library, which can crash the process on hostile
+text. Nothing here may be called in a process that holds a key, a socket or another's session.
+"""
+
+import ctypes
+from typing import Any, Final, cast
+
+import msgspec
+from postgast.native import lib
+from postgast.pg_query_pb2 import ScanResult
+
+from custody.model.errors import CustodyError
+
+Node = dict[str, Any]
+"""A node of libpg_query's JSON tree. Fields that are zero, false or empty are left out."""
+
+_DECODER: Final = msgspec.json.Decoder(Node)
+_ANY_DECODER: Final = msgspec.json.Decoder()
+
+
+class SyntaxFaultError(CustodyError):
+    """PostgreSQL's parser refused the text. Its message may quote the text, so it is not kept."""
+
+    def __init__(self) -> None:
+        super().__init__("sql.syntax", "The statement is not valid SQL for PostgreSQL's parser.")
+
+
+def parse(text: bytes) -> list[Node]:
+    """The raw statements of a text; ``stmt_location`` and ``stmt_len`` count bytes."""
+    result = lib.pg_query_parse(text)
+    try:
+        if result.error:
+            raise SyntaxFaultError
+        tree = _DECODER.decode(result.parse_tree)
+    finally:
+        lib.pg_query_free_parse_result(result)
+    return cast("list[Node]", tree.get("stmts", []))
+
+
+def fingerprint(text: bytes) -> str:
+    """libpg_query's fingerprint, 16 hexadecimal digits. Constants do not enter it."""
+    result = lib.pg_query_fingerprint(text)
+    try:
+        if result.error:
+            raise SyntaxFaultError
+        return cast("str", result.fingerprint_str.decode("ascii"))
+    finally:
+        lib.pg_query_free_fingerprint_result(result)
+
+
+# Token numbers of libpg_query's scanner (protobuf enum Token), by the scanner's own names.
+_TOKEN: Final = {
+    name: number
+    for name, number in ScanResult.DESCRIPTOR.file.enum_types_by_name["Token"].values_by_name.items()
+    for number in (number.number,)
+}
+INTEGER: Final = _TOKEN["ICONST"]
+MINUS: Final = _TOKEN["ASCII_45"]
+UESCAPE: Final = _TOKEN["UESCAPE"]
+STRINGS: Final = frozenset(_TOKEN[name] for name in ("SCONST", "USCONST", "BCONST", "XCONST"))
+NUMBERS: Final = frozenset((INTEGER, _TOKEN["FCONST"]))
+TRUTHS: Final = frozenset((_TOKEN["TRUE_P"], _TOKEN["FALSE_P"]))
+COMMENTS: Final = frozenset((_TOKEN["SQL_COMMENT"], _TOKEN["C_COMMENT"]))
+
+
+def tokens(text: bytes) -> list[tuple[int, int, int]]:
+    """All tokens as (start, end, number), positions in bytes."""
+    result = lib.pg_query_scan(text)
+    try:
+        if result.error:
+            raise SyntaxFaultError
+        data = ctypes.string_at(result.pbuf.data, result.pbuf.len)
+    finally:
+        lib.pg_query_free_scan_result(result)
+    return [(token.start, token.end, token.token) for token in ScanResult.FromString(data).tokens]
+
+
+def parse_body(definition: bytes) -> list[Any]:
+    """The PL/pgSQL functions of a CREATE FUNCTION or DO text."""
+    result = lib.pg_query_parse_plpgsql(definition)
+    try:
+        if result.error:
+            raise SyntaxFaultError
+        return cast("list[Any]", _ANY_DECODER.decode(result.plpgsql_funcs))
+    finally:
+        lib.pg_query_free_plpgsql_parse_result(result)
