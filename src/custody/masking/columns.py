@@ -6,7 +6,7 @@ unquoted identifiers fold to lower case, quoted ones are taken as they stand.
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -81,6 +81,7 @@ _CREDENTIAL_COLUMNS: Final = (
     ("pg_subscription", "subconninfo"),
 )
 """Catalogue columns that hold credentials (PostgreSQL manual, System Catalogs)."""
+_CREDENTIAL_RELATIONS: Final = frozenset(relation for relation, _ in _CREDENTIAL_COLUMNS)
 _SAMPLE_RELATIONS: Final = frozenset(
     {
         "pg_statistic",
@@ -105,10 +106,22 @@ _KNOWN_VIEWS: Final = frozenset(
 """Catalogue views that show definitions and counters, never a relation's values."""
 
 
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+_MEMORY_LIMIT: Final = 4096
+
+
+def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """Names repeat; the answers are kept, within a bound."""
+    if len(memory) >= _MEMORY_LIMIT:
+        memory.clear()
+    memory[key] = value
+
+
 class ColumnRules:
     """The column patterns of a configuration, with the kind that each one's values become."""
 
-    __slots__ = ("_builtin", "_memory", "_rules", "configured")
+    __slots__ = ("_builtin", "_kinds", "_memory", "_rules", "configured")
 
     def __init__(self, rules: Sequence[tuple[ColumnPattern, Kind]]) -> None:
         self._rules: Final = tuple(rules)
@@ -119,19 +132,30 @@ class ColumnRules:
         self.configured: Final = bool(rules)
         """Whether an operator named any column at all."""
         self._memory: Final[dict[Relation, bool]] = {}
+        self._kinds: Final[dict[Column, Kind | None]] = {}
 
     def kind_of(self, columns: Sequence[Column]) -> Kind | None:
         """The kind of the first rule that meets one of these columns."""
         for column in columns:
-            for pattern, kind in self._rules:
+            try:
+                kind = self._kinds[column]
+            except KeyError:
+                kind = self._find_kind(column)
+                _remember(self._kinds, column, kind)
+            if kind is not None:
+                return kind
+        return None
+
+    def _find_kind(self, column: Column) -> Kind | None:
+        for pattern, kind in self._rules:
+            if pattern.meets(column):
+                return kind
+        if column.schema == "pg_catalog":
+            for pattern, kind in self._builtin:
                 if pattern.meets(column):
                     return kind
-            if column.schema == "pg_catalog":
-                for pattern, kind in self._builtin:
-                    if pattern.meets(column):
-                        return kind
-                if self.configured and column.relation in _SAMPLE_RELATIONS:
-                    return BUILTIN_KIND
+            if self.configured and column.relation in _SAMPLE_RELATIONS:
+                return BUILTIN_KIND
         return None
 
     def touch(self, relations: Sequence[Relation], *, resolved: bool) -> bool:
@@ -144,9 +168,7 @@ class ColumnRules:
         known = self._memory.get(relation)
         if known is None:
             known = self._holds_credentials(relation) or self._may_hold(relation)
-            if len(self._memory) >= 4096:
-                self._memory.clear()
-            self._memory[relation] = known
+            _remember(self._memory, relation, known)
         return known
 
     def _may_hold(self, relation: Relation) -> bool:
@@ -166,9 +188,7 @@ class ColumnRules:
         )
 
     def _holds_credentials(self, relation: Relation) -> bool:
-        return relation.schema == "pg_catalog" and any(
-            pattern.relation == relation.name for pattern, _ in self._builtin
-        )
+        return relation.schema == "pg_catalog" and relation.name in _CREDENTIAL_RELATIONS
 
 
 BUILTIN_KIND: Final = Kind("credential", Form.REDACT)

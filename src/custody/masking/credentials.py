@@ -14,7 +14,8 @@ _GAP: Final = rb"(?:[\s]|/\*(?:[^*\x1f]|\*+[^*/\x1f])*\*+/|--[^\n\x1f]*\n)*"
 """White space and comments, as SQL has them."""
 NAME: Final = (
     rb"(?i:pass(?:word|wd|phrase|code)|pwd|identified"
-    rb"|secret|api[_ -]?key|(?:access|secret|account|private|auth|encryption|signing|master)[_ -]?key"
+    rb"|secret|api[_ -]?key"
+    rb"|(?:access|secret|account|private|auth|encryption|signing|master)[_ -]?key"
     rb"|(?:access|auth|refresh|session|id|bearer|api|security|csrf)[_ -]?token)"
 )
 _SUFFIX: Final = rb"[A-Za-z0-9_]{0,20}[\"'`\]\\]{0,3}(?:\s*::\s*[A-Za-z]+)?"

@@ -74,7 +74,13 @@ SHAPES: Final = (
     Shape("ssn", _SSN, _SSN, numbers.social_security, apart=True),
     Shape("ssn", _NAMED_SSN, _NAMED_SSN, numbers.social_security, apart=True),
     Shape("ip", _IP4, _IP4, numbers.addresses, apart=True),
-    Shape("ip", rb"[0-9A-Fa-f]:[0-9A-Fa-f:]*:|::[0-9A-Fa-f]", _IP6, numbers.addresses, apart=True),
+    Shape(
+        "ip",
+        rb"(?:[0-9A-Fa-f]{1,4}:){5}|[0-9A-Fa-f]::|::[0-9A-Fa-f]",
+        _IP6,
+        numbers.addresses,
+        apart=True,
+    ),
     Shape("jwt", rb"e(?:yJ|wo)[A-Za-z0-9_=-]{6,}\.", _JWT),
     Shape(
         "private-key",
@@ -109,7 +115,7 @@ SHAPES: Final = (
     ),
     Shape(
         "connection-string",
-        rb"(?i:jdbc:oracle)|@(?:tcp|unix|udp)\(|[^\s:]:(?:[0-9]{2,5}|\*):",
+        rb"(?i:jdbc:oracle)|@(?:tcp|unix|udp)\(|:(?:[0-9]{2,5}|\*):[A-Za-z0-9_*-]+:[A-Za-z0-9_*-]+:",
         credentials.PAIRS,
     ),
 )

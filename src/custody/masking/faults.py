@@ -126,7 +126,7 @@ class FaultMasker:
                 name = name[1:-1].replace('""', '"')
             kind = self._rules.kind_of((Column(schema, relation, name),))
             if kind is not None:
-                return self._tokens.mark(kind, value, canonical(value))
+                return self._tokens.mark(kind, canonical(value))
         return REDACTED.redaction
 
     def _context(self, fault: ErrorReport) -> str:

@@ -5,7 +5,6 @@ who acted, and from where, keeps personal data (it is the evidence) and loses on
 """
 
 import re
-from collections.abc import Sequence
 from enum import Enum
 from typing import Any, Final
 
@@ -32,10 +31,6 @@ class FieldMasker:
     def mask(self, value: Any) -> Any:  # noqa: ANN401 - walks values of any field
         """``value`` itself where nothing in it changes."""
         return self._walk(value, self._everything)
-
-    def texts(self, texts: Sequence[str]) -> Sequence[str]:
-        """Free texts, scanned together."""
-        return self._everything.scan(texts)
 
     def _walk(self, value: Any, scanner: Scanner) -> Any:  # noqa: ANN401 - as above
         if isinstance(value, Enum):

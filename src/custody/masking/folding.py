@@ -25,7 +25,7 @@ _DASHES: Final = frozenset("\u2212\u00ad\u2043\u02d7")
 _DOTS: Final = frozenset("\u00b7\u2022\u2027\u30fb\u3002\u2219\u22c5")
 
 
-def _fold(char: str) -> str | None:
+def _fold(char: str) -> str | None:  # noqa: PLR0911 - one return for each class of characters
     if char in _KEPT_CONTROLS:
         return char
     category = unicodedata.category(char)

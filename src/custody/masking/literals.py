@@ -68,7 +68,9 @@ def pieces(text: str) -> Iterator[Piece]:
         at = piece.end
 
 
-def _piece(text: str, found: re.Match[str]) -> Piece:
+def _piece(  # noqa: PLR0911 - one return for each kind of opening
+    text: str, found: re.Match[str]
+) -> Piece:
     start, opener = found.start(), found.group()
     if opener == "--":
         end = text.find("\n", start)

@@ -13,6 +13,7 @@ from custody.masking.detectors import SECRETS
 from custody.masking.faults import FaultMasker
 from custody.masking.fields import FieldMasker
 from custody.masking.folding import BORDER
+from custody.masking.literals import may_hide
 from custody.masking.rules import MaskRule, check_rules
 from custody.masking.scanner import Scanner
 from custody.masking.statements import StatementMasker
@@ -31,6 +32,7 @@ from custody.model.record import (
 )
 
 _KEY_BYTES: Final = 32
+_AROUND_LIMIT: Final = 1024
 
 
 class RecordMasker:
@@ -55,6 +57,7 @@ class RecordMasker:
         self._fields: Final = FieldMasker(self._scanner, credentials)
         self._statements: Final = StatementMasker(self._rules, self._scanner, tokens)
         self._faults: Final = FaultMasker(self._rules, self._statements, tokens)
+        self._around: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
         self._values: Final = ValueMasker(
             self._rules, self._scanner, tokens, self._cutter, self._bounds
         )
@@ -98,13 +101,14 @@ class RecordMasker:
         return Record(record.time, new, loop, session)
 
     def _command_seen(self, body: CommandSeen) -> CommandSeen:
-        old = body.command
-        command = self._command(old)
         around = (body.rule, body.reason, body.policy, body.target, body.stage)
-        if self._scanner.is_clean(BORDER.join(around)):
-            return CommandSeen(command, body.decision, *around)
-        around = tuple(self._fields.mask(text) for text in around)
-        return CommandSeen(command, body.decision, *around)
+        masked = self._around.get(around)
+        if masked is None:
+            masked = tuple(self._fields.mask(text) for text in around)
+            if len(self._around) >= _AROUND_LIMIT:
+                self._around.clear()
+            self._around[around] = masked
+        return CommandSeen(self._command(body.command), body.decision, *masked)
 
     def _command(self, command: Command) -> Command:
         touched = self._rules.touch(command.relations, resolved=command.resolved)
@@ -112,23 +116,28 @@ class RecordMasker:
         text = command.text
         if command.marks or touched:
             text = self._statements.mask_marked(text, command.marks, touched=touched and not blind)
-        text = self._statements.settle(text, blind=blind)
-        if size(text) > self._bounds.command_bytes:
+        words: tuple[str, ...] = (
+            command.action,
+            command.fingerprint,
+            command.form,
+            command.problem,
+            *command.objects,
+        )
+        clean = self._scanner.is_clean(BORDER.join((text, *words)))
+        if blind or not clean or may_hide(text):
+            text = self._statements.settle(text, blind=blind)
+        if len(text) * 4 > self._bounds.command_bytes and size(text) > self._bounds.command_bytes:
             text = self._cutter.cut_masked(text, self._bounds.command_bytes)
-        action, objects = command.action, command.objects
-        fingerprint, form, problem = command.fingerprint, command.form, command.problem
-        if not self._scanner.is_clean(BORDER.join((action, fingerprint, form, problem, *objects))):
-            action, fingerprint, form, problem, *rest = self._fields.texts(
-                (action, fingerprint, form, problem, *objects)
-            )
-            objects = tuple(rest)
+        if not clean:
+            words = tuple(self._scanner.scan(words))
         arguments = command.arguments
         if arguments:
             arguments = self._values.arguments(arguments, touched=touched or blind)
+        action, fingerprint, form, problem = words[:4]
         return Command(
             action,
             command.effects,
-            objects,
+            words[4:],
             command.bounded,
             text,
             arguments,
@@ -139,31 +148,37 @@ class RecordMasker:
 
     def _response(self, body: Response) -> Response:
         touched = self._rules.touch(body.relations, resolved=body.resolved)
-        columns, captured, truncated = body.columns, body.captured, body.truncated
+        captured, truncated = body.captured, body.truncated
         if captured:
             captured, truncated = self._values.cells(
-                columns, captured, touched=touched, truncated=truncated
+                body.columns, captured, touched=touched, truncated=truncated
             )
+        columns, tag = self._columns(body.columns, body.tag)
         error = body.error
         if error is not None:
             error = self._fault(error, body.relations, touched=touched)
+        notices = body.notices
+        if notices:
+            notices = tuple(
+                self._fault(notice, body.relations, touched=touched) for notice in notices
+            )
         arguments = body.arguments
         if arguments:
             arguments = self._values.arguments(arguments, touched=touched)
         return Response(
             body.command,
             body.outcome,
-            self._fields.mask(body.tag),
+            tag,
             body.rows,
             body.bytes,
             body.duration_us,
-            self._columns(columns),
+            columns,
             captured,
             truncated,
             error,
-            tuple(self._fault(notice, body.relations, touched=touched) for notice in body.notices),
+            notices,
             body.notices_dropped,
-            self._fields.mask(body.digest),
+            self._fields.mask(body.digest) if body.digest else "",
             arguments=arguments,
         )
 
@@ -172,13 +187,14 @@ class RecordMasker:
         captured, truncated = self._values.cells(
             body.columns, body.captured, touched=touched, truncated=body.truncated
         )
+        columns, direction = self._columns(body.columns, body.direction)
         return Stream(
             body.command,
-            self._fields.mask(body.direction),
+            direction,
             self._fields.mask(body.kind),
             body.bytes,
             body.announced,
-            self._columns(body.columns),
+            columns,
             captured,
             truncated,
             self._fields.mask(body.digest),
@@ -192,8 +208,15 @@ class RecordMasker:
         masked: ErrorReport = self._fields.mask(fault)
         return masked
 
-    def _columns(self, columns: Sequence[OutputColumn]) -> tuple[OutputColumn, ...]:
-        names = [text for column in columns for text in (column.name, column.type)]
-        if not self._scanner.is_clean(BORDER.join(names)):
-            names = self._scanner.scan(names)
-        return tuple(OutputColumn(names[at], names[at + 1]) for at in range(0, len(names), 2))
+    def _columns(
+        self, columns: Sequence[OutputColumn], tag: str
+    ) -> tuple[tuple[OutputColumn, ...], str]:
+        """The columns without their origins, and the tag that goes with them."""
+        texts = [tag]
+        for column in columns:
+            texts.append(column.name)
+            texts.append(column.type)
+        if not self._scanner.is_clean(BORDER.join(texts)):
+            texts = self._scanner.scan(texts)
+        masked = [OutputColumn(texts[at], texts[at + 1]) for at in range(1, len(texts), 2)]
+        return tuple(masked), texts[0]

@@ -21,7 +21,6 @@ _UUID: Final = re.compile(rb"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12
 _DATE: Final = re.compile(rb"(?:\A|[^0-9])[0-9]{2}[-/. ][0-9]{2}[-/. ](?:19|20)[0-9]{2}")
 _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _NEIGHBOURHOOD: Final = 40
-_CARD_LENGTHS: Final = range(12, 20)
 
 
 class Found(NamedTuple):
@@ -84,26 +83,28 @@ def _is_usual_grouping(offsets: list[int], first: int, last: int) -> bool:
     return sizes[0] <= 2 and all(size == sizes[0] for size in sizes[:-1]) and sizes[-1] <= sizes[0]
 
 
+_ISSUED: Final = (
+    (2200, 2204, range(16, 20)),  # Mir
+    (2221, 2720, range(16, 17)),  # Mastercard
+    (3000, 3099, range(14, 20)),  # Diners Club
+    (3400, 3499, range(15, 16)),  # American Express
+    (3500, 3599, range(15, 20)),  # JCB
+    (3600, 3699, range(14, 20)),  # Diners Club
+    (3700, 3799, range(15, 16)),  # American Express
+    (3800, 3999, range(14, 20)),  # Diners Club
+    (4000, 4999, (13, 16, 18, 19)),  # Visa
+    (5000, 5099, range(12, 20)),  # Maestro, Dankort, Elo, RuPay, Verve
+    (5100, 5599, range(16, 17)),  # Mastercard
+    (5600, 6999, range(12, 20)),  # Maestro, Discover, UnionPay, RuPay, Troy, Hipercard
+    (8100, 8299, range(16, 20)),  # UnionPay, RuPay
+    (9792, 9792, range(16, 17)),  # Troy
+)
+"""First four digits from and to, and the lengths that networks issue with them."""
+
+
 def _is_issued(number: bytes) -> bool:
-    """Whether a network issues numbers like this; ranges as the networks publish them."""
-    length, two, four = len(number), int(number[:2]), int(number[:4])
-    first = number[0:1]
-    if first == b"4":  # Visa
-        return length in {13, 16, 18, 19}
-    if two in {34, 37}:  # American Express
-        return length == 15
-    if two in {30, 36, 38, 39}:  # Diners Club
-        return 14 <= length <= 19
-    if two == 35:  # JCB
-        return 15 <= length <= 19
-    if 2200 <= four <= 2204:  # Mir
-        return 16 <= length <= 19
-    if 51 <= two <= 55 or 2221 <= four <= 2720 or four == 9792:  # Mastercard, Troy
-        return length == 16
-    if two in {81, 82}:  # UnionPay, RuPay
-        return 16 <= length <= 19
-    # Discover, UnionPay, RuPay, Maestro, Verve, Dankort, Elo and Hipercard share the rest of 5 and 6.
-    return two == 50 or 56 <= two <= 69
+    first = int(number[:4])
+    return any(low <= first <= high and len(number) in sizes for low, high, sizes in _ISSUED)
 
 
 def _inside_hexadecimal(data: bytes, start: int, end: int) -> bool:

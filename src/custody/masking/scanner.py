@@ -18,6 +18,8 @@ from custody.masking.folding import BORDER, DELETED
 from custody.masking.tokens import OWN, REDACTED, Kind, Tokens
 
 _PASSES: Final = 6
+_SHORTEST_NUMBER: Final = 12
+"""Fewer digits alone are nothing that a detector looks for."""
 _OPEN: Final = "‹"  # noqa: RUF001 - begins every mark
 _CONTROL_CUE: Final = rb"[\x00-\x08\x0b\x0c\x0e-\x19\x1b-\x1e\x7f]"
 _HEXADECIMAL_CUE: Final = rb"\\x[0-9A-Fa-f]{16}"
@@ -90,7 +92,11 @@ class Scanner:
 
         ``text`` may be many values joined by ``BORDER``.
         """
-        return not self._own and text.isascii() and not self._set.Match(text.encode())
+        if self._own or not text.isascii():
+            return False
+        if len(text) < _SHORTEST_NUMBER and text.isdigit():
+            return True
+        return not self._set.Match(text.encode())
 
     def scan(self, texts: Sequence[str]) -> list[str]:
         """The texts with every find replaced."""
@@ -101,8 +107,10 @@ class Scanner:
             changed = []
             for at, spans in zip(pending, found, strict=True):
                 if spans:
-                    results[at] = apply(results[at], spans)
-                    changed.append(at)
+                    text = results[at]
+                    results[at] = apply(text, spans)
+                    if spans[0].end - spans[0].start < len(text):
+                        changed.append(at)
             if not changed:
                 return results
             pending = changed
@@ -162,7 +170,7 @@ class Scanner:
             value = text[start:end]
             normal = hit.normal if hit.normal is not None else folding.plain(value)
             per_text.setdefault(owner, []).append(
-                Span(start, end, self._tokens.mark(hit.kind, value, normal))
+                Span(start, end, self._tokens.mark(hit.kind, normal))
             )
         yield from per_text.items()
 
@@ -204,7 +212,7 @@ class Scanner:
                     start, end = match.span()
                     if seen[start:end].strip(OWN):
                         value = text[start:end]
-                        mark = self._tokens.mark(kind, value, folding.plain(value))
+                        mark = self._tokens.mark(kind, folding.plain(value))
                         spans.append(Span(start, end, mark))
             found[at] = _join_spans(spans) if len(spans) > 1 else spans
 

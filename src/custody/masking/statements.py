@@ -6,7 +6,7 @@ touches has one. A literal that nobody marked is a literal that is not proven.
 
 import re
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
 from custody.masking import folding, literals
 from custody.masking.columns import ColumnRules
@@ -113,7 +113,7 @@ class StatementMasker:
         value = literals.value_of(literal)
         if self._tokens.is_own(value):
             return None
-        return quote_mark(self._tokens.mark(kind, value, canonical(value)))
+        return quote_mark(self._tokens.mark(kind, canonical(value)))
 
     def _uncovered(self, text: str, covered: Sequence[_Change]) -> list[_Change]:
         changes: list[_Change] = []
@@ -127,26 +127,24 @@ class StatementMasker:
         return changes
 
     def _blind(self, text: str, piece: Piece) -> list[_Change]:
-        redacted = quote_mark(REDACTED.redaction)
+        """The changes that take the values out of one piece."""
+        whole = [_Change(piece.start, piece.end, quote_mark(REDACTED.redaction))]
         match piece.sort:
             case Sort.STRING:
-                if not piece.value or self._tokens.is_own(piece.value):
-                    return []
-                return [_Change(piece.start, piece.end, redacted)]
+                gone = bool(piece.value) and not self._tokens.is_own(piece.value)
             case Sort.NUMBER:
-                if is_short_number(piece.value):
-                    return []
-                return [_Change(piece.start, piece.end, redacted)]
+                gone = not is_short_number(piece.value)
+            case Sort.IDENTIFIER:
+                gone = not piece.terminated
             case Sort.COMMENT:
                 return [
-                    _Change(found.start(), found.end(), redacted)
+                    _Change(found.start(), found.end(), quote_mark(REDACTED.redaction))
                     for found in _IN_COMMENT.finditer(text, piece.start, piece.end)
                     if not self._is_harmless(found.group())
                 ]
-            case Sort.IDENTIFIER:
-                if piece.terminated:
-                    return []
-                return [_Change(piece.start, piece.end, redacted)]
+            case _:
+                assert_never(piece.sort)
+        return whole if gone else []
 
     def _is_harmless(self, found: str) -> bool:
         inner = found.strip("'\"")

@@ -57,8 +57,8 @@ class Tokens:
         self._key: Final = key
         self._labels: Final = frozenset(kind.label for kind in kinds) | {REDACTED.label}
 
-    def mark(self, kind: Kind, value: str, normal: str) -> str:
-        """The mark for ``value``, whose normalised form is ``normal``."""
+    def mark(self, kind: Kind, normal: str) -> str:
+        """The mark for a value, given in its normalised form."""
         match kind.form:
             case Form.REDACT:
                 return kind.redaction

@@ -61,9 +61,7 @@ class ValueMasker:
         limit = min(self._bounds.response_bytes, max(left, 0))
         if kind is not None:
             masked = (
-                value
-                if self._tokens.is_own(value)
-                else self._tokens.mark(kind, value, canonical(value))
+                value if self._tokens.is_own(value) else self._tokens.mark(kind, canonical(value))
             )
         elif not argument.readable and self._hides(value):
             masked = REDACTED.redaction
@@ -142,7 +140,7 @@ class ValueMasker:
                     open_cells.append((at, column))
                     texts.append(cell)
                 else:
-                    masked[column] = self._tokens.mark(kind, cell, canonical(cell))
+                    masked[column] = self._tokens.mark(kind, canonical(cell))
             rows.append(masked)
         scanned = self._scanner.scan(texts)
         if any("PRIVATE KEY" in text for text in texts):
@@ -160,12 +158,12 @@ class ValueMasker:
     ) -> tuple[tuple[Row, ...], bool]:
         """First the cut in the original's places, then, as marks may be longer, in the masked."""
         rows = list(masked)
-        fitting = _fitting(original, limit)
-        cut = fitting < len(original)
+        cut = _may_exceed(original, limit) and (fitting := _fitting(original, limit)) < len(
+            original
+        )
         if cut:
             rows = rows[:fitting] if fitting else self._first(original[0], rows[0], limit, is_whole)
-        fitting = _fitting(rows, limit)
-        if fitting < len(rows):
+        if _may_exceed(rows, limit) and (fitting := _fitting(rows, limit)) < len(rows):
             cut = True
             rows = rows[:fitting] if fitting else self._first(rows[0], rows[0], limit, None)
         return tuple(rows), cut
@@ -200,6 +198,12 @@ class ValueMasker:
         if whole is None:
             return self._cutter.cut_masked(cell, limit)
         return CUT if whole else self._cutter.cut_original(cell, limit)
+
+
+def _may_exceed(rows: Sequence[Row], limit: int) -> bool:
+    """A quick count that never counts too little."""
+    cells = [cell or "" for row in rows for cell in row]
+    return size("".join(cells)) + len(cells) > limit
 
 
 def _fitting(rows: Sequence[Row], limit: int) -> int:
