@@ -29,7 +29,7 @@ class Listener:
         self._registry: Final = registry
         self._tasks: Final = tasks
         self._server: asyncio.Server | None = None
-        self._open = 0
+        self.open = 0
 
     async def bind(self, host: str, port: int) -> tuple[str, int]:
         """Raises ``CustodyError`` ``listen.failed``."""
@@ -52,11 +52,11 @@ class Listener:
             self._server.close()
 
     def _accept(self) -> asyncio.Protocol:
-        if self._open >= self.door.max_connections:
-            _log.warning("%s: connection refused, %d are open", self.door.name, self._open)
+        if self.open >= self.door.max_connections:
+            _log.warning("%s: connection refused, %d are open", self.door.name, self.open)
             return _Full()
         session = SessionHost(self._rooms, self._registry, self.door)
-        self._open += 1
+        self.open += 1
         self._tasks.create_task(self._host(session))
         return session.client
 
@@ -64,7 +64,7 @@ class Listener:
         try:
             await session.run()
         finally:
-            self._open -= 1
+            self.open -= 1
 
 
 class _Full(asyncio.Protocol):

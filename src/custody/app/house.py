@@ -1,0 +1,203 @@
+"""The wiring: which class stands behind which face.
+
+Law: only here are concrete rooms named. Nothing here decides anything.
+"""
+
+import asyncio
+import os
+import ssl
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from custody.app.authority import server_certificate
+from custody.app.config import compile_policy
+from custody.app.config_model import Cleartext, Config, ListenerConfig, Responses, TargetConfig
+from custody.app.protocols import find_protocol
+from custody.evidence.files import DiskFiles
+from custody.evidence.keyring import load_token_key
+from custody.gateway.advice import Advice, Parser
+from custody.gateway.gate import Clock, Gate
+from custody.gateway.lookup import Lookups
+from custody.gateway.rooms import Door, Rooms
+from custody.gateway.target import Target
+from custody.identity.doorkeeper import TicketDoorkeeper
+from custody.masking.bounds import Bounds
+from custody.masking.masker import RecordMasker
+from custody.masking.rules import MaskRule
+from custody.model.identity import Loop
+from custody.model.interfaces import Advisor, Codec, EvidenceLog, Masker, Vault
+from custody.model.words import TargetName
+from custody.state.store import State
+from custody.vault.references import ReferenceVault
+
+
+def make_masker(config: Config) -> RecordMasker:
+    """The masker of a configuration. Raises ``CustodyError`` as masking and the key file do."""
+    rules = [msgspec.convert(mask, MaskRule) for mask in config.masks]
+    key = load_token_key(DiskFiles(), config.gateway.keys)
+    bounds = Bounds(
+        command_bytes=config.capture.command_bytes, response_bytes=config.capture.response_bytes
+    )
+    return RecordMasker(rules, key, bounds)
+
+
+def make_targets(config: Config) -> dict[TargetName, Target]:
+    return {target.name: _target(target) for target in config.targets}
+
+
+def make_vault(config: Config) -> ReferenceVault:
+    return ReferenceVault(
+        {
+            target.name: target.password.reveal() if target.password is not None else "plain:"
+            for target in config.targets
+        },
+        environment=os.environ,
+        folder=config.folder,
+    )
+
+
+class Advisors:
+    """Gives sessions of one database one shared memory of its catalogue.
+
+    It is forgotten with the last session: a client that names many databases leaves nothing.
+    """
+
+    def __init__(self, parser: Parser, vault: Vault, tasks: asyncio.TaskGroup) -> None:
+        self._parser: Final = parser
+        self._vault: Final = vault
+        self._tasks: Final = tasks
+        self._lookups: Final[weakref.WeakValueDictionary[tuple[TargetName, str], Lookups]] = (
+            weakref.WeakValueDictionary()
+        )
+
+    def __call__(self, target: Target, database: str, loop: Loop) -> Advisor:
+        del loop  # every loop asks with the target's own credential, on the gateway's behalf
+        key = (target.name, database)
+        lookups = self._lookups.get(key)
+        if lookups is None:
+            inquirer = find_protocol(target.protocol).inquirer
+            lookups = Lookups(target, database, self._vault, inquirer, self._start)
+            self._lookups[key] = lookups
+        return Advice(self._parser, lookups)
+
+    def _start(self, lookups: Lookups) -> None:
+        self._tasks.create_task(lookups.run())
+
+
+def make_rooms(
+    config: Config,
+    *,
+    log: EvidenceLog,
+    masker: Masker,
+    state: State,
+    parser: Parser,
+    clock: Clock,
+    tasks: asyncio.TaskGroup,
+) -> Rooms:
+    policy = compile_policy(config)
+    vault = make_vault(config)
+    return Rooms(
+        gate=Gate(policy, masker, log, clock),
+        policy=policy,
+        log=log,
+        doorkeeper=TicketDoorkeeper(state),
+        vault=vault,
+        targets=make_targets(config),
+        advisor=Advisors(parser, vault, tasks),
+        clock=clock,
+        strict_responses=config.gateway.responses is Responses.STRICT,
+    )
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A door and where it is to be."""
+
+    door: Door
+    host: str
+    port: int
+
+
+def make_doors(config: Config) -> list[Place]:
+    """Every listener that is built: one for each protocol, and those of targets' own."""
+    places = []
+    for listener in config.listeners:
+        context = _server_context(config, listener)
+        places.append(
+            Place(
+                _door(config, listener, context, listener.target),
+                listener.address.host,
+                listener.address.port,
+            )
+        )
+        for target in config.targets:
+            if target.listen is not None and target.protocol == listener.name:
+                places.append(
+                    Place(
+                        _door(config, listener, context, target.name),
+                        target.listen.host,
+                        target.listen.port,
+                    )
+                )
+    return places
+
+
+def _door(
+    config: Config, listener: ListenerConfig, context: ssl.SSLContext, target: TargetName | None
+) -> Door:
+    return Door(
+        name=listener.name if target is None else f"{listener.name}.{target}",
+        protocol=listener.name,
+        tls=context,
+        cleartext_loopback=listener.cleartext is Cleartext.LOOPBACK,
+        target=target,
+        codec=_codecs(config, listener.name, bound=target is not None),
+        application_protocol=find_protocol(listener.name).application_protocol,
+        notice=listener.notice,
+        idle_timeout_s=listener.idle_timeout_ms / 1000,
+        max_connections=listener.max_connections,
+    )
+
+
+def _codecs(config: Config, protocol: str, *, bound: bool) -> Callable[[bool], Codec]:
+    """Makes codecs that know the configuration's bounds."""
+    masked_columns = any(mask.get("columns") for mask in config.masks)
+    built = find_protocol(protocol)
+    options: Mapping[bool, object] = {
+        clear: built.options(
+            cleartext=clear,
+            database_is_free=bound,
+            capture_bytes=config.capture.response_bytes,
+            command_bytes=config.capture.command_bytes,
+            resolve_origins=masked_columns,
+        )
+        for clear in (False, True)
+    }
+    return lambda clear: built.codec(options[clear])
+
+
+def _server_context(config: Config, listener: ListenerConfig) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if listener.cert is not None and listener.key is not None:
+        context.load_cert_chain(listener.cert, listener.key)
+    else:
+        certificate, key = server_certificate(config)
+        context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols([find_protocol(listener.name).application_protocol])
+    return context
+
+
+def _target(target: TargetConfig) -> Target:
+    return Target(
+        name=target.name,
+        protocol=target.protocol,
+        host=target.address.host,
+        port=target.address.port,
+        tls=target.tls.value,
+        ca=target.ca,
+        database=target.database,
+        user=target.user,
+    )

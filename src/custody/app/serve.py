@@ -1,0 +1,170 @@
+"""`custody serve`: the whole gateway under one command.
+
+Law: it is ready only when every listener is bound; it ends in order (no new connections, the open
+ones drain, the log is closed and signed), or at once if the log breaks: nothing may then move.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+from typing import Final
+
+from custody import __version__
+from custody.app.admin import AdminServer
+from custody.app.config_model import Config
+from custody.app.house import make_doors, make_masker, make_rooms
+from custody.app.indexing import IndexerProcess
+from custody.app.operations import Operations
+from custody.app.process import raise_file_limit
+from custody.app.scribe import Scribe
+from custody.app.tickets import TicketDesk
+from custody.evidence.keyclient import KeyholderProcess
+from custody.evidence.log import Log
+from custody.evidence.opening import LogOptions, open_log, system_surroundings
+from custody.gateway.listener import Listener, watch
+from custody.gateway.parsing.pool import ParserPool
+from custody.gateway.registry import Registry
+from custody.gateway.rooms import Rooms
+from custody.model.command import Refusal
+from custody.model.errors import CustodyError, LogFailureError
+from custody.model.interfaces import Masker
+from custody.model.record import ConfigLoaded, Record
+from custody.state.store import State
+
+DRAIN_S: Final = 10.0
+LAST_WORDS_S: Final = 0.5
+LAPSE_INTERVAL_S: Final = 5.0
+FILES_FOR_SESSIONS: Final = 8192
+
+_SHUTDOWN: Final = Refusal("57P01", "custody: the gateway is shutting down", fatal=True)
+
+_log: Final = logging.getLogger("custody.serve")
+
+Announce = Callable[[str], None]
+
+
+async def serve(config: Config, announce: Announce, *, accept_new_anchor: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ``CustodyError`` where it cannot start.
+
+    ``announce`` gets a line for each listener that is bound, and then ``ready``.
+    """
+    raise_file_limit(FILES_FOR_SESSIONS)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    masker = make_masker(config)
+    gateway = config.gateway
+    keys = await asyncio.to_thread(
+        KeyholderProcess, gateway.keys, gateway.anchor, accept_new_anchor=accept_new_anchor
+    )
+    options = LogOptions(
+        evidence=gateway.data / "evidence",
+        anchor=gateway.anchor,
+        version=__version__,
+        durability=gateway.durability.value,
+        responses=gateway.responses.value,
+        accept_new_anchor=accept_new_anchor,
+    )
+    with keys:
+        async with open_log(options, keys, on_broken=_stop_now) as log:
+            with State.open(gateway.data / "state.db") as state:
+                await _run(config, log, masker, state, announce, stopped)
+
+
+def _stop_now(failure: LogFailureError) -> None:
+    """The log broke: nothing may move any more. Clients get their last words, then it is over."""
+    _log.critical("the evidence log broke, so the gateway stops: %s", failure)
+    asyncio.get_running_loop().call_later(LAST_WORDS_S, os._exit, 1)
+
+
+async def _run(  # noqa: PLR0913, PLR0917 - the parts that must outlive everything below
+    config: Config,
+    log: Log,
+    masker: Masker,
+    state: State,
+    announce: Announce,
+    stopped: asyncio.Event,
+) -> None:
+    clock = system_surroundings().clock.wall
+    scribe = Scribe(masker, log)
+    desk = TicketDesk(state, scribe.write, clock, os.urandom)
+    registry = Registry()
+    try:
+        async with asyncio.TaskGroup() as tasks, ParserPool() as parser:
+            rooms = make_rooms(
+                config,
+                log=log,
+                masker=masker,
+                state=state,
+                parser=parser,
+                clock=clock,
+                tasks=tasks,
+            )
+            await _record_config(config, rooms, masker, scribe)
+            tasks.create_task(watch(registry, rooms))
+            tasks.create_task(_end_lapsed(desk))
+            operations = Operations(config, desk)
+            admin = AdminServer(config.gateway.data / "run" / "admin.sock", operations.dispatch)
+            await admin.start()
+            listeners = await _listen(config, rooms, registry, tasks, announce)
+            announce("ready")
+            await stopped.wait()
+            await _drain(listeners, registry)
+            admin.close()
+            raise _StoppedError  # noqa: TRY301 - what cancels the tasks of a TaskGroup
+    except* _StoppedError:
+        return
+
+
+async def _listen(
+    config: Config,
+    rooms: Rooms,
+    registry: Registry,
+    tasks: asyncio.TaskGroup,
+    announce: Announce,
+) -> list[Listener]:
+    listeners = []
+    for place in make_doors(config):
+        listener = Listener(place.door, rooms, registry, tasks)
+        host, port = await listener.bind(place.host, place.port)
+        announce(f"listening {place.door.name} {host}:{port}")
+        listeners.append(listener)
+    return listeners
+
+
+async def _drain(listeners: list[Listener], registry: Registry) -> None:
+    """Let open sessions end by themselves for a while; then end them."""
+    for listener in listeners:
+        listener.close()
+    deadline = asyncio.get_running_loop().time() + DRAIN_S
+    while len(registry) and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.05)
+    for session in registry.all():
+        session.kill("shutdown", _SHUTDOWN)
+    await asyncio.sleep(0.1 if any(listener.open for listener in listeners) else 0)
+
+
+async def _record_config(config: Config, rooms: Rooms, masker: Masker, scribe: Scribe) -> None:
+    summary = (
+        f"targets: {', '.join(target.name for target in config.targets)}; "
+        f"grants: {', '.join(grant.name for grant in config.grants)}; "
+        f"rules: {', '.join(rule.name for rule in config.rules)}; masks: {len(config.masks)}"
+    )
+    loaded = ConfigLoaded(rooms.policy.digest.hex(), masker.digest.hex(), summary)
+    await scribe.write(Record(rooms.clock(), loaded))
+
+
+async def _end_lapsed(desk: TicketDesk) -> None:
+    """Record the ends of loops whose time is over."""
+    while True:
+        await asyncio.sleep(LAPSE_INTERVAL_S)
+        try:
+            await desk.end_lapsed()
+        except CustodyError as error:
+            _log.error("ends of loops were not recorded: %s", error.code)
+
+
+class _StoppedError(Exception):
+    """Ends the TaskGroup of the gateway."""

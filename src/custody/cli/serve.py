@@ -1,0 +1,44 @@
+"""`custody serve`."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from custody.cli.output import ConfigOption, read_config
+
+
+def serve(
+    config: ConfigOption = None,
+    *,
+    accept_new_anchor: Annotated[
+        bool,
+        typer.Option(
+            "--accept-new-anchor",
+            help="Go on with a log that is older than its anchor (data restored from a backup). "
+            "This is recorded, and can never be undone.",
+        ),
+    ] = False,
+) -> None:
+    """Run the gateway: listeners, evidence log, search index, all under this one command.
+
+    Prints each address that it listens on, then `ready`. SIGTERM lets sessions finish for at most
+    ten seconds.
+    """
+    from custody.app.process import harden, log_to_stderr  # noqa: PLC0415 - see main: start fast
+
+    harden()
+    log_to_stderr()
+    settings = read_config(config, warn=True)
+
+    import uvloop  # noqa: PLC0415
+
+    from custody.app.serve import serve as run  # noqa: PLC0415
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(settings, _announce, accept_new_anchor=accept_new_anchor))
+
+
+def _announce(line: str) -> None:
+    # Flushed at once: whoever started us waits for these lines, maybe through a pipe.
+    typer.echo(line)
