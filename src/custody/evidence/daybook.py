@@ -8,11 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from custody.evidence.files import Files, OpenFile, add_file, make_durable_directory, read_if_there
+from custody.evidence.files import (
+    Files,
+    OpenFile,
+    add_file,
+    make_durable_directory,
+    read_if_there,
+    replace_file,
+)
 from custody.evidence.keyring import KeyService
 from custody.evidence.seal import KEY_SIZE, SealError
 from custody.evidence.segment import segments_directory
-from custody.evidence.wrapped import DayKey, first_lines, key_line, parse
+from custody.evidence.wrapped import DayKey, first_lines, key_line, parse, whole_lines
 from custody.model.errors import LogFailureError
 
 
@@ -105,11 +112,11 @@ def open_day(
         files.sync_directory(path.parent)
     else:
         secret = _unwrap_day(keys, day, parse(data, day).day_key)
+    whole = whole_lines(data)
+    if whole != data:  # lines that a crash cut short: nothing durable was sealed under them
+        replace_file(files, path, whole)
     file = files.open(path, write=True)
-    opened = OpenDay(DayKey(day, secret), dict(parse(data, day).keys), file, random)
-    if not data.endswith(b"\n"):  # a line that a crash cut short: it sealed nothing
-        opened.write(b"\n")
-    return opened
+    return OpenDay(DayKey(day, secret), dict(parse(whole, day).keys), file, random)
 
 
 def _unwrap_day(keys: KeyService, day: str, wrapped: bytes) -> bytes:

@@ -89,6 +89,16 @@ def read(buffer: bytes | memoryview, offset: int = 0) -> Frame | Fault:
     return Frame(index, durable, random, leaf, sealed, end)
 
 
+def measure(buffer: bytes, offset: int) -> tuple[int, int] | None:
+    """Index and length of the frame whose header stands here, unchecked; for stepping over it."""
+    if offset + HEADER_SIZE > len(buffer):
+        return None
+    magic, version, leaf_size, sealed_size, index, _, _ = _COVERED.unpack_from(buffer, offset)
+    if magic != MAGIC or version != FORMAT or leaf_size > LEAF_MAX or sealed_size > SEALED_MAX:
+        return None
+    return index, HEADER_SIZE + leaf_size + sealed_size
+
+
 def find(buffer: bytes, offset: int) -> tuple[int, Frame] | None:
     """The first readable frame at or after ``offset``, wherever it begins, behind damage."""
     while (at := buffer.find(MAGIC, offset)) >= 0:

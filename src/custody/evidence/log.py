@@ -91,7 +91,6 @@ class Log:
         self._watch = ClockWatch(around.clock)
         self._prepared: OpenDay | None = None
         self._wanted_day = ""
-        self._year_ending = False
         self._publishing = threading.Lock()
         self._wanted = asyncio.Event()
         self._stop = asyncio.Event()
@@ -163,8 +162,10 @@ class Log:
             return
         wall = self._around.clock.wall_ms()
         today, current = day_of(wall), self.writer.day.day
-        if milliseconds_to_midnight(wall) < _PREPARE_AHEAD_MS:
-            self._want_day(max(next_day(today), current))
+        tomorrow = next_day(today)
+        # A year's first day is prepared once it has come: its folder announces a log.
+        if milliseconds_to_midnight(wall) < _PREPARE_AHEAD_MS and tomorrow[:4] == current[:4]:
+            self._want_day(max(tomorrow, current))
         if today > current:
             if self._prepared is not None and self._prepared.day == today:
                 self._enter(self._prepared)
@@ -191,10 +192,14 @@ class Log:
         self._stock.prepare(self.writer.day.day)
 
     def close(self) -> None:
-        """The last record, the last checkpoint, and the lock. Raises where these fail."""
+        """The last record, the last checkpoint, and the lock. Raises where these fail.
+
+        With sessions still open there is no ``log.close``: the next start accounts for them.
+        """
         try:
             if not self.writer.broken:
-                self._note(LogClose("closed"))
+                if not self.writer.chains:
+                    self._note(LogClose("closed"))
                 self.writer.committer.flush()
                 self.publish()
         finally:
@@ -238,18 +243,14 @@ class Log:
         return segment
 
     def _end_year(self) -> bool:
-        """Close and sign this year's log; false where that must be tried again."""
+        """Sign all of this year's log; false where that must be tried again."""
         writer = self.writer
         try:
-            if not self._year_ending:
-                writer.committer.flush()
-                self.publish()
-                self._note(LogClose("year"))
-                self._year_ending = True
-                writer.refuse_all(_between_years)
+            writer.refuse_all(_between_years)
             writer.committer.flush()
             self.publish()
         except (LogFailureError, OSError) as error:
+            writer.refuse_all(None)
             self._publish_failed(error)
             return False
         return not writer.broken
@@ -262,7 +263,6 @@ class Log:
         around = self._around
         writer.enter_year(Publisher(around.files, self.options.evidence, origin, self._keys))
         writer.refuse_all(None)
-        self._year_ending = False
         options = self.options
         self._note(LogOpen(options.version, options.durability, options.responses, previous))
         writer.carry(around.clock.wall_ms())

@@ -115,6 +115,16 @@ def parse(data: bytes, day: str) -> WrappedDay:
     return WrappedDay(day_key, keys, damaged)
 
 
+def whole_lines(data: bytes) -> bytes:
+    """The file without the unreadable end that a crash may leave; damage further up stays."""
+    while data:
+        last = data[:-1].rpartition(b"\n")[2] if data.endswith(b"\n") else b""
+        if last and _words(last):
+            break
+        data = data[: data[:-1].rfind(b"\n") + 1]
+    return data
+
+
 def _line(text: str) -> bytes:
     line = text.encode()
     return b"%s %08x\n" % (line, zlib.crc32(line))
