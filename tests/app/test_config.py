@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from custody.app.config import compile_policy, find_config, load_config, parse_config
-from custody.app.config_faults import ConfigError
+from custody.app.config_faults import ConfigError, spelled
 from custody.app.config_model import Cleartext, Config, Tls
+from custody.masking.tokens import Form
 from custody.model.words import Decision, Effect
 
 CONTRACT = (Path(__file__).parent / "contract.toml").read_bytes()
@@ -71,7 +72,9 @@ def test_the_contract_loads_as_it_stands() -> None:
     assert (unbounded.name, unbounded.then) == ("unbounded-write", Decision.DENY)
     assert unbounded.reason == "UPDATE and DELETE need a WHERE here"
     assert (big.then, big.approvers, big.timeout_ms) == (Decision.ASK, ("dba",), 600_000)
-    assert [sorted(mask) for mask in config.masks] == [["columns"], ["as", "detect"]]
+    columns, detectors = config.masks
+    assert (columns.columns, columns.form) == (("users.ssn", "*.password"), Form.REDACT)
+    assert (detectors.detect, detectors.form) == (("card", "email", "secret"), Form.TOKEN)
     assert (config.capture.response_bytes, config.capture.command_bytes) == (65536, 1048576)
     assert config.retention.days == 365
     assert compile_policy(config).digest == compile_policy(read(CONTRACT)).digest
@@ -217,6 +220,25 @@ def test_a_faulty_rule_is_refused(when: str, then: str, more: str, code: str, ke
     assert f" {key}: " in str(error)
     assert fault.line > 15
     assert fault.cure or code.startswith("config.")
+
+
+@pytest.mark.parametrize(
+    ("table", "code", "key"),
+    [
+        ('columns = ["a.b"]\ndetect = ["card"]', "config.mask-rule", "mask[0]"),
+        ("", "config.mask-rule", "mask[0]"),
+        ('detect = ["cards"]', "config.mask-detector", "mask[0].detect"),
+        ('name = "x"\npattern = "("', "config.mask-pattern", "mask[0].pattern"),
+        ('name = "x"\npattern = "(?=a)"', "config.mask-pattern", "mask[0].pattern"),
+        ('columns = ["a b"]', "config.mask-column", "mask[0].columns"),
+        ('columns = ["a.b"]\nas = "hash"', "config.choice", "mask[0].as"),
+        ('colums = ["a.b"]', "config.unknown-key", "mask[0].colums"),
+    ],
+)
+def test_a_mask_that_cannot_work_is_refused(table: str, code: str, key: str) -> None:
+    error = refused(f"{OFF}[[mask]]\n{table}\n")
+    assert (code, key) in [(fault.code, spelled(fault.at)) for fault in error.faults]
+    assert all(fault.line > 14 for fault in error.faults)
 
 
 def test_every_fault_is_told_at_once() -> None:

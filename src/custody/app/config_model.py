@@ -5,7 +5,7 @@ keys is made from here. A value that has been read is in its final form: millise
 absolute paths.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -14,6 +14,7 @@ import msgspec
 
 from custody.app import config_values as read
 from custody.app.config_values import Address, SecretReference
+from custody.masking.rules import MaskRule
 from custody.model.words import Decision, Effect, TargetName
 from custody.policy.grant import Grant, Hours
 from custody.policy.rule import Rule
@@ -253,8 +254,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Names of targets whose protocols are not built yet; grants may speak of them."""
     grants: tuple[Grant, ...]
     rules: tuple[Rule, ...]
-    masks: tuple[Mapping[str, object], ...]
-    """As they were written; masking owns their meaning."""
+    masks: tuple[MaskRule, ...]
     capture: CaptureConfig
     retention: RetentionConfig
     warnings: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from custody.app.config_faults import At, Faults
+from custody.app.config_masks import read_masks
 from custody.app.config_model import (
     BUILT,
     LATER_LISTENERS,
@@ -50,7 +51,7 @@ def read_sections(document: Mapping[str, object], path: Path, faults: Faults) ->
     targets = tuple(_targets(document, folder, faults))
     grants = tuple(_grants(document, folder, faults))
     rules = tuple(_rules(document, folder, faults))
-    masks = tuple(table for _, table in _tables(document, "mask", faults))
+    masks = read_masks(list(_tables(document, "mask", faults)), folder, faults)
     _warn_of_later_parts(document, faults)
     if faults.found or gateway is None or capture is None or retention is None:
         return None

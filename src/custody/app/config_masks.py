@@ -1,0 +1,82 @@
+"""Reads ``[[mask]]`` tables into the rules that masking checks.
+
+Law: masking alone knows which rules can work; here its faults get their place in the file.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+from custody.app import config_values as read
+from custody.app.config_faults import At, Faults
+from custody.app.config_model import Key
+from custody.app.config_tables import read_table
+from custody.masking.rules import MaskRule, check_rules
+from custody.masking.tokens import Form
+from custody.model.errors import CustodyError
+
+_PLACE: Final = re.compile(r"mask\[\d+\](?:\.(\w+)(?:\[\d+\])?)? ?")
+
+
+class MaskConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Exactly one of ``columns``, ``detect`` and ``pattern``."""
+
+    columns: Annotated[
+        tuple[str, ...],
+        Key(read.some_texts, "list", "`table.column`, `schema.table.column`; `*` is any.", "none"),
+    ] = ()
+    detect: Annotated[
+        tuple[str, ...],
+        Key(
+            read.some_texts, "list", "What to find in any text: `card`, `email`, `secret` …", "none"
+        ),
+    ] = ()
+    pattern: Annotated[
+        str, Key(read.some_text, "RE2", "A regular expression of your own.", "none")
+    ] = ""
+    name: Annotated[
+        str, Key(read.name, "text", "What `pattern` finds; stands in its place.", "none")
+    ] = ""
+    form: Annotated[
+        Form,
+        Key(
+            read.choice(Form),
+            '"redact", "token" or "last4"',
+            "What takes the value's place; `token`: the same value, the same token.",
+        ),
+    ] = msgspec.field(name="as", default=Form.REDACT)
+
+
+def read_masks(
+    tables: Sequence[tuple[At, dict[str, object]]], folder: Path, faults: Faults
+) -> tuple[MaskRule, ...]:
+    rules: list[MaskRule] = []
+    for at, table in tables:
+        mask = read_table(MaskConfig, table, at, folder, faults)
+        if mask is None:
+            continue
+        rule = MaskRule(mask.columns, mask.detect, mask.pattern, mask.name, mask.form)
+        try:
+            check_rules([rule])
+        except CustodyError as error:
+            _place(error, at, faults)
+        rules.append(rule)
+    if not faults.found:
+        try:
+            check_rules(rules)
+        except CustodyError as error:  # what only all rules together break, such as their number
+            faults.add(error.code, ("mask",), error.fault, error.cure)
+    return tuple(rules)
+
+
+def _place(error: CustodyError, at: At, faults: Faults) -> None:
+    place = _PLACE.match(error.fault)
+    if place is None:
+        faults.add(error.code, at, error.fault, error.cure)
+        return
+    key = place.group(1)
+    words = error.fault[place.end() :]
+    faults.add(error.code, (*at, key) if key else at, f"It {words}", error.cure)

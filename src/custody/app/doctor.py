@@ -1,0 +1,259 @@
+"""`custody doctor`: looks at this machine with the configuration in hand.
+
+Law: it changes nothing, waits for nothing longer than a few seconds, and shows no secret. Every
+finding that is not in order names its cure.
+"""
+
+import asyncio
+import contextlib
+import datetime as dt
+import os
+import resource
+import shutil
+import socket
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from custody.app.authority import (
+    AUTHORITY_CERTIFICATE,
+    AUTHORITY_KEY,
+    SERVER_CERTIFICATE,
+    SERVER_KEY,
+    read_certificate,
+)
+from custody.app.authority_certificates import RENEW_DAYS
+from custody.app.config import load_config
+from custody.app.config_faults import ConfigError
+from custody.app.config_model import Config
+from custody.app.config_values import Address
+from custody.evidence.files import DiskFiles
+from custody.evidence.keyring import KEY_ENCRYPTION_KEY, LOG_KEY, TOKEN_KEY, load_keyring
+from custody.model.errors import CustodyError
+from custody.model.identity import Identity
+from custody.vault.references import ReferenceVault, warnings_for
+
+CONNECT_S: Final = 3.0
+TIGHT_BYTES: Final = 64 << 20
+SCARCE_BYTES: Final = 1 << 30
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAULT = "fault"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    level: Level
+    what: str
+    cure: str = ""
+
+
+def examine(path: Path, environment: Mapping[str, str], now: dt.datetime) -> Iterator[Finding]:
+    """Findings as they are made. A configuration with a fault ends it: nothing else can be told."""
+    try:
+        config = load_config(path)
+    except ConfigError as error:
+        for fault in error.faults:
+            yield Finding(Level.FAULT, error.line(fault), fault.cure)
+        return
+    yield Finding(Level.OK, f"{path} is sound")
+    for warning in config.warnings:
+        yield Finding(Level.WARN, warning)
+    yield from _keys(config)
+    yield from _data(config)
+    yield from _certificates(config, now)
+    yield from _doors(config)
+    yield from asyncio.run(_targets(config, environment))
+    yield from _machine(config)
+
+
+def _mode(path: Path, allowed: int) -> Finding | None:
+    """A finding if others may do more with it than ``allowed``."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError as error:
+        return Finding(
+            Level.FAULT,
+            f"{path}: {error.strerror}",
+            "`custody init DIR` makes what is needed; or correct the path in the configuration.",
+        )
+    if mode & ~allowed:
+        return Finding(Level.FAULT, f"{path} has mode {mode:04o}", f"chmod {allowed:04o} {path}")
+    return None
+
+
+def _keys(config: Config) -> Iterator[Finding]:
+    keys = config.gateway.keys
+    places = [(keys, 0o700)]
+    places += [(keys / name, 0o600) for name in (LOG_KEY, KEY_ENCRYPTION_KEY, TOKEN_KEY)]
+    places += [
+        (keys / name, 0o600) for name in (AUTHORITY_KEY, SERVER_KEY) if (keys / name).exists()
+    ]
+    faults = [finding for path, allowed in places if (finding := _mode(path, allowed))]
+    yield from faults
+    if faults:
+        return
+    try:
+        name = load_keyring(DiskFiles(), keys, None, os.urandom).name
+    except CustodyError as error:
+        yield Finding(Level.FAULT, error.fault, error.cure)
+        return
+    if name != config.gateway.name:
+        yield Finding(
+            Level.FAULT,
+            f"The log key is {name!r}'s, but this gateway is called {config.gateway.name!r}",
+            f'Write name = "{name}", or make keys for the new name with `custody init`.',
+        )
+        return
+    yield Finding(Level.OK, f"keys in {keys} are there and private")
+
+
+def _data(config: Config) -> Iterator[Finding]:
+    data = config.gateway.data
+    fault = _mode(data, 0o700)
+    if fault is None and not os.access(data, os.W_OK | os.X_OK):
+        fault = Finding(Level.FAULT, f"{data} cannot be written", "Give it to this account.")
+    yield fault or Finding(Level.OK, f"{data} is there and private")
+    anchor = config.gateway.anchor
+    if not os.access(anchor.parent, os.W_OK | os.X_OK):
+        yield Finding(
+            Level.FAULT,
+            f"{anchor.parent}, where the anchor is kept, cannot be written",
+            "Give it to this account, or name another `anchor`.",
+        )
+
+
+def _certificates(config: Config, now: dt.datetime) -> Iterator[Finding]:
+    gateway = config.gateway
+    own = [one.cert for one in config.listeners if one.cert is not None]
+    local = [gateway.data / AUTHORITY_CERTIFICATE, gateway.keys / SERVER_CERTIFICATE]
+    for path in [*own, *(local if len(own) < len(config.listeners) else [])]:
+        try:
+            certificate = read_certificate(path)
+        except CustodyError as error:
+            yield Finding(Level.FAULT, error.fault, error.cure)
+            continue
+        days = (certificate.not_valid_after_utc - now).days
+        if days >= RENEW_DAYS:
+            yield Finding(Level.OK, f"{path} is valid for {days} days")
+        elif path == gateway.keys / SERVER_CERTIFICATE:
+            yield Finding(Level.OK, f"{path} is renewed when `custody serve` starts")
+        elif days >= 0:
+            yield Finding(Level.WARN, f"{path} expires in {days} days", "Replace it in time.")
+        else:
+            yield Finding(Level.FAULT, f"{path} has expired", "Replace it.")
+
+
+def _doors(config: Config) -> Iterator[Finding]:
+    doors = [one.address for one in config.listeners]
+    doors += [target.listen for target in config.targets if target.listen is not None]
+    serving = _serving(config.gateway.data / "run" / "admin.sock")
+    for door in doors:
+        if serving:
+            yield Finding(Level.OK, f"{door}: `custody serve` is running")
+            continue
+        cause = _bind(door)
+        if cause:
+            yield Finding(
+                Level.FAULT,
+                f"{door} cannot be listened on: {cause}",
+                "Choose another address, or stop what listens there.",
+            )
+        else:
+            yield Finding(Level.OK, f"{door} is free to listen on")
+
+
+def _serving(path: Path) -> bool:
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as client:
+        client.settimeout(CONNECT_S)
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+def _bind(address: Address) -> str:
+    """Why it cannot be bound; empty if it can."""
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, place = found[0]
+        with contextlib.closing(socket.socket(family, kind, protocol)) as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind(place)
+    except OSError as error:
+        return error.strerror or "unknown host"
+    return ""
+
+
+async def _targets(config: Config, environment: Mapping[str, str]) -> Sequence[Finding]:
+    references = {
+        target.name: target.password.reveal()
+        for target in config.targets
+        if target.password is not None
+    }
+    vault = ReferenceVault(references, environment=environment, folder=config.folder)
+    findings: list[Finding] = []
+    for target in config.targets:
+        cause = await _connect(target.address)
+        if cause:
+            cure = "Check the address and what stands between; start the target."
+            findings.append(
+                Finding(Level.FAULT, f"{target.name} at {target.address}: {cause}", cure)
+            )
+        else:
+            findings.append(Finding(Level.OK, f"{target.name} at {target.address} answers"))
+        if target.name in references:
+            try:
+                await vault.lease(Identity("doctor", "local", ()), target.name)
+                findings.append(Finding(Level.OK, f"{target.name}: {target.password} is there"))
+            except CustodyError as error:
+                findings.append(Finding(Level.FAULT, error.fault, error.cure))
+    findings += [
+        Finding(Level.WARN, warning) for warning in warnings_for(references, folder=config.folder)
+    ]
+    return findings
+
+
+async def _connect(address: Address) -> str:
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            _, writer = await asyncio.open_connection(address.host, address.port)
+    except TimeoutError:
+        return f"no answer within {CONNECT_S:.0f} s"
+    except OSError as error:
+        number = error.errno or 0  # name resolution has negative numbers of its own
+        return os.strerror(number).lower() if number > 0 else "unknown host"
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return ""
+
+
+def _machine(config: Config) -> Iterator[Finding]:
+    core, _ = resource.getrlimit(resource.RLIMIT_CORE)
+    if core:
+        yield Finding(
+            Level.WARN,
+            "core dumps are on: a crash would write secrets in memory to disk",
+            "Set `ulimit -c 0` (systemd: LimitCORE=0) for `custody serve`.",
+        )
+    else:
+        yield Finding(Level.OK, "core dumps are off")
+    try:
+        free = shutil.disk_usage(config.gateway.data).free
+    except OSError:
+        return  # said already: the directory is not there
+    size = f"{free / (1 << 30):.1f} GiB free for {config.gateway.data}"
+    if free < TIGHT_BYTES:
+        yield Finding(Level.FAULT, size, "Commands are refused when the disk is full: make room.")
+    elif free < SCARCE_BYTES:
+        yield Finding(Level.WARN, size, "Commands are refused when the disk is full: make room.")
+    else:
+        yield Finding(Level.OK, size)

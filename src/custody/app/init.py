@@ -1,0 +1,82 @@
+"""`custody init`: a configuration that runs as it is, with keys and a local authority.
+
+Law: nothing that exists is overwritten or removed. The configuration is written last, so that a
+directory with one is complete.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from custody.app.authority import AUTHORITY_CERTIFICATE, create_authority, local_hosts
+from custody.app.config import FILE_NAME
+from custody.app.config_values import GATEWAY_NAME
+from custody.app.init_template import config_text
+from custody.evidence.files import DiskFiles
+from custody.evidence.keyring import VERIFIER_POLICY, create_keys
+from custody.model.errors import CustodyError
+
+DATA: Final = "data"
+KEYS: Final = "keys"
+ANCHOR: Final = "anchor"
+
+
+class Installation(msgspec.Struct, frozen=True):
+    """What was made, for the next steps that are printed."""
+
+    config: Path
+    keys: Path
+    verifier_policy: Path
+    authority: Path
+
+
+def initialise(
+    directory: Path, name: str, now: dt.datetime, random: Callable[[int], bytes]
+) -> Installation:
+    """Raises ``CustodyError`` ``init.exists``, ``init.name`` or ``init.unwritable``."""
+    if not GATEWAY_NAME.fullmatch(name):
+        raise CustodyError(
+            "init.name",
+            "This name cannot be a gateway's.",
+            "Use letters, digits, dots, dashes and underscores: --name gw1.example.com",
+        )
+    try:
+        for existing in (directory / each for each in (FILE_NAME, KEYS, DATA, ANCHOR)):
+            if existing.exists() and not _is_empty_directory(existing):
+                raise CustodyError(
+                    "init.exists",
+                    f"{existing} exists, and nothing is overwritten.",
+                    "Name another directory, or move it away first.",
+                )
+        return _make(directory, name, now, random)
+    except OSError as error:
+        raise CustodyError(
+            "init.unwritable",
+            f"{error.filename or directory} cannot be written: {error.strerror}.",
+            "Name a directory that this account may write.",
+        ) from None
+
+
+def _is_empty_directory(path: Path) -> bool:
+    """Such as a volume that was mounted for it."""
+    return path.is_dir() and next(path.iterdir(), None) is None
+
+
+def _make(
+    directory: Path, name: str, now: dt.datetime, random: Callable[[int], bytes]
+) -> Installation:
+    directory.mkdir(parents=True, exist_ok=True)
+    data, keys = directory / DATA, directory / KEYS
+    for private in (data, keys):
+        private.mkdir(exist_ok=True)
+        private.chmod(0o700)
+    create_keys(DiskFiles(), keys, name, now.year, random)
+    create_authority(keys, data, name, local_hosts(name), now)
+    config = directory / FILE_NAME
+    with config.open("x", encoding="utf-8") as file:
+        file.write(config_text(name))
+    config.chmod(0o600)
+    return Installation(config, keys, keys / VERIFIER_POLICY, data / AUTHORITY_CERTIFICATE)

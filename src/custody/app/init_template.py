@@ -1,0 +1,66 @@
+"""The configuration that `custody init` writes.
+
+Law: it loads without a warning, and every line that is commented out would load too.
+"""
+
+from typing import Final
+
+_TEMPLATE: Final = """\
+# Custody. All paths are relative to this file; docs/configuration.md lists every key.
+# `custody policy check` judges this file, `custody doctor` the machine around it.
+
+[gateway]
+name = "{name}"
+data = "data"                     # evidence, index, state
+keys = "keys"                     # never inside data, never in its backups
+anchor = "anchor"                 # the last signed size and root, outside data
+durability = "disk"               # each record is on disk before its command moves
+responses = "async"               # within 50 ms; "strict": before the answer's last byte
+
+[listen.postgres]
+address = "127.0.0.1:6432"
+# cert = "server.pem"             # without them: a certificate of the local CA, whose own
+# key = "server.key"              # certificate clients need: sslrootcert=data/ca.pem
+# cleartext = "loopback"          # take tickets without TLS, from this machine only
+# notice = "This session is recorded."
+
+# A system behind the gateway. Clients name it as their database.
+[[target]]
+name = "orders"
+protocol = "postgres"
+address = "127.0.0.1:5432"
+# tls = "verify-full"             # the default, but for loopback: "prefer". "require", "off"
+database = "orders"
+user = "app"
+password = "env:ORDERS_PASSWORD"  # or "file:PATH"; only the gateway ever knows it
+
+# Who may use it, and what for. No grant, no session.
+[[grant]]
+groups = ["agents"]
+targets = ["orders"]
+effects = ["read", "write"]       # also define, grant, execute, unknown; the rest is denied
+max_loop = "8h"
+
+# Rules narrow what the grants allow. The first that matches decides.
+[[rule]]
+name = "unbounded-write"
+when = '"write" in command.effects && !command.bounded'
+then = "deny"
+reason = "UPDATE and DELETE need a WHERE here"
+
+# What is never stored as it is. Live traffic stays unchanged.
+[[mask]]
+columns = ["*.password"]
+[[mask]]
+detect = ["card", "email", "secret"]
+as = "token"                      # same value, same token; or "redact", "last4"
+
+[capture]
+response_bytes = 65536            # of each response, after masking
+command_bytes = 1048576           # a longer SQL text is refused
+"""
+
+
+def config_text(name: str) -> str:
+    """``name`` must be fit for a gateway: it is set in as it is."""
+    return _TEMPLATE.format(name=name)
