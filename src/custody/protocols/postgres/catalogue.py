@@ -77,8 +77,11 @@ class FunctionFacts(msgspec.Struct, frozen=True):
 
 class SurpriseFacts(msgspec.Struct, frozen=True):
     operators: frozenset[str]
-    """Names of operators, ``types`` names of types that a volatile function stands behind."""
+    """Names of operators that a user's volatile function stands behind."""
     types: frozenset[str]
+    """Likewise of types: a cast to them, or a domain's check, runs one."""
+    attributes: frozenset[str] = frozenset()
+    """Names of a user's volatile functions that can be called as ``row.name``."""
     complete: bool = True
 
 
@@ -88,6 +91,10 @@ class SessionFacts(msgspec.Struct, frozen=True):
     role: str
     conforming: bool
     """``standard_conforming_strings`` is on."""
+
+
+class Unanswered(msgspec.Struct, frozen=True):
+    """It could not be found out: no connection, no right, no time."""
 
 
 class TableFact(msgspec.Struct, frozen=True):
@@ -100,7 +107,7 @@ class TableFact(msgspec.Struct, frozen=True):
     """Attribute number and name; system columns are not here."""
 
 
-Answer = RelationFacts | FunctionFacts | SurpriseFacts | SessionFacts | TableFact
+Answer = RelationFacts | FunctionFacts | SurpriseFacts | SessionFacts | TableFact | Unanswered
 
 Known = Callable[[Question], Answer | None]
 """What is known already; ``None`` where nobody has asked yet."""
@@ -147,8 +154,8 @@ JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang
 WHERE p.proname OPERATOR(pg_catalog.=) {name}::pg_catalog.name
 ORDER BY p.oid LIMIT {limit}"""
 
-# A type surprises when a domain's check, a cast from or to it, or its own input or output
-# functions are volatile and not PostgreSQL's own. 16384 is FirstNormalObjectId.
+# A type surprises when a domain's check, a cast to it, or its own input or output functions are
+# volatile and not PostgreSQL's own. 16384 is FirstNormalObjectId.
 _SURPRISES = """\
 SELECT 'operator', o.oprname::pg_catalog.text
 FROM pg_catalog.pg_operator o
@@ -159,8 +166,7 @@ UNION
 SELECT 'type', t.typname::pg_catalog.text
 FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_cast k ON k.castfunc OPERATOR(pg_catalog.=) p.oid
-JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) k.castsource
-  OR t.oid OPERATOR(pg_catalog.=) k.casttarget
+JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) k.casttarget
 WHERE p.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
   AND p.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v'
 UNION
@@ -181,6 +187,16 @@ JOIN pg_catalog.pg_depend d ON d.objid OPERATOR(pg_catalog.=) c.oid
 JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) d.refobjid
 WHERE c.contypid OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
   AND p.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v'
+UNION
+SELECT 'attribute', p.proname::pg_catalog.text
+FROM pg_catalog.pg_proc p
+JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) p.proargtypes[0]
+WHERE p.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
+  AND p.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v'
+  AND p.pronargs OPERATOR(pg_catalog.>=) 1
+  AND p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults OPERATOR(pg_catalog.<=) 1
+  AND t.typtype::pg_catalog.text OPERATOR(pg_catalog.=)
+      ANY (ARRAY['c','p','d']::pg_catalog.text[])
 LIMIT {limit}"""
 
 _DEFAULTS = """\
@@ -214,7 +230,7 @@ def sql(question: Question) -> str:
             assert_never(question)
 
 
-def read(question: Question, rows: Sequence[Row]) -> Answer:
+def read(question: Question, rows: Sequence[Row]) -> Answer:  # noqa: PLR0911  # a table
     """The answer in the rows of ``sql(question)``, each value as the server's text."""
     match question:
         case RelationsNamed():
@@ -226,11 +242,12 @@ def read(question: Question, rows: Sequence[Row]) -> Answer:
             )
             return FunctionFacts(found, complete=len(rows) <= ROWS_AT_MOST)
         case Surprises():
-            return SurpriseFacts(
-                frozenset(row[1] or "" for row in rows if row[0] == "operator"),
-                frozenset(row[1] or "" for row in rows if row[0] == "type"),
-                complete=len(rows) <= ROWS_AT_MOST,
+            operators, types, attributes = (
+                frozenset(row[1] or "" for row in rows if row[0] == what)
+                for what in ("operator", "type", "attribute")
             )
+            complete = len(rows) <= ROWS_AT_MOST
+            return SurpriseFacts(operators, types, attributes, complete=complete)
         case SessionDefaults():
             if not rows:
                 return SessionFacts("", "", conforming=False)

@@ -101,7 +101,8 @@ class _Message:
         return len(self._source[:place].decode()) if self._wide else place
 
     def _statement(self, node: Node, start: int, end: int) -> Statement:
-        kind, body = next(iter(node.items()), ("", {}))
+        kind = next(iter(node), "")
+        body: Node = node.get(kind, {})
         if kind == "PrepareStmt":
             inner = self._statement(body.get("query", {}), start, end)
             return _prepared(inner, body.get("name", ""))
@@ -150,6 +151,7 @@ class _Message:
             changes=tuple(reading.changes),
             copy=reading.copy,
             opaque=reading.opaque,
+            backslash="\\" in self._text,
             blind=reading.blind and not reading.changes,
             problem=reading.problem,
         )
@@ -184,7 +186,9 @@ class _Message:
             if secret:
                 secret_after.pop(0)
             marks.append(
-                _mark(literal, self._character(left) - first, self._character(right) - first, secret)
+                _mark(
+                    literal, self._character(left) - first, self._character(right) - first, secret
+                )
             )
             place += 1
         return tuple(marks)

@@ -26,9 +26,7 @@ def read_body(reading: Reading, language: str, body: str, scope: Scope) -> None:
     read_text(reading, language, body, definition.encode(), scope)
 
 
-def read_text(
-    reading: Reading, language: str, body: str, definition: bytes, scope: Scope
-) -> None:
+def read_text(reading: Reading, language: str, body: str, definition: bytes, scope: Scope) -> None:
     """A body in a language, with the text of the statement that defines it."""
     if reading.depth >= _DEEPEST:
         _unreadable(reading, "bodies nested too deep")

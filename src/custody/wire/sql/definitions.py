@@ -103,7 +103,7 @@ def create_table(reading: Reading, node: Node, scope: Scope) -> None:
 
 
 def create_foreign_table(reading: Reading, node: Node, scope: Scope) -> None:
-    create_table(reading, node.get("base", node.get("baseStmt", {})), scope)
+    create_table(reading, node.get("base", {}), scope)
     reading.effect(DEFINE)
     if option(node.get("options"), "program") is not None:
         reading.effect(EXECUTE)

@@ -15,7 +15,24 @@ from custody.wire.sql.syntax import ColumnUse, FunctionUse, OperatorUse, TypeUse
 from custody.wire.sql.tree import Node
 
 _COMPARISONS: Final = frozenset(
-    ("=", "<>", "!=", "<", ">", "<=", ">=", "~~", "!~~", "~~*", "!~~*", "~", "!~", "~*", "!~*", "^@")
+    (
+        "=",
+        "<>",
+        "!=",
+        "<",
+        ">",
+        "<=",
+        ">=",
+        "~~",
+        "!~~",
+        "~~*",
+        "!~~*",
+        "~",
+        "!~",
+        "~*",
+        "!~*",
+        "^@",
+    )
 )
 _BETWEEN: Final = frozenset(
     ("AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM")

@@ -21,7 +21,7 @@ class Folding:
         self.used_integers = False
         """An integer's value, not only its place, decided something."""
 
-    def fold(self, node: Any) -> bool | None:  # noqa: ANN401  # a decoded tree
+    def fold(self, node: Any) -> bool | None:  # noqa: ANN401, C901, PLR0911  # one arm for each node
         """The condition's value if it is always the same, as far as constants show it.
 
         NULL counts as false: a row is touched by neither.
@@ -41,7 +41,7 @@ class Folding:
             if "A_Const" not in inner:
                 return None
             is_null = bool(inner["A_Const"].get("isnull"))
-            return is_null == (test.get("nulltesttype") == "IS_NULL")
+            return is_null is (test.get("nulltesttype") == "IS_NULL")
         if "BooleanTest" in node:
             return self._fold_test(node["BooleanTest"])
         if "CoalesceExpr" in node:
@@ -128,7 +128,7 @@ class Folding:
             results.append(self.fold(node["defresult"]) if "defresult" in node else False)
         return results[0] if len(set(results)) == 1 else None
 
-    def _fold_operation(self, node: Node) -> bool | None:
+    def _fold_operation(self, node: Node) -> bool | None:  # noqa: PLR0911  # one for each form
         kind = node.get("kind", "")
         left, right = node.get("lexpr"), node.get("rexpr")
         if not isinstance(left, dict) or not isinstance(right, dict):
@@ -139,19 +139,19 @@ class Folding:
             members = [self._shape(item) for item in right.get("List", {}).get("items", [])]
             found = any(self._equal(one, member) is True for member in members)
             return (name == "=") if found else None
-        if kind.startswith("AEXPR_BETWEEN") or kind.startswith("AEXPR_NOT_BETWEEN"):
+        if kind.startswith(("AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN")):
             limits = [self._shape(item) for item in right.get("List", {}).get("items", [])]
             inside = all(self._equal(one, limit) is True for limit in limits)
             return (not kind.startswith("AEXPR_NOT")) if inside else None
         other = self._shape(right)
-        if kind == "AEXPR_NOT_DISTINCT":
-            return self._equal(one, other)
-        if kind == "AEXPR_DISTINCT":
-            same = self._equal(one, other)
-            return None if same is None else not same
+        if kind in {"AEXPR_NOT_DISTINCT", "AEXPR_DISTINCT"}:
+            same = self._equal(one, other) or None
+            return None if same is None else kind == "AEXPR_NOT_DISTINCT"
         if kind not in {"AEXPR_OP", "AEXPR_LIKE", "AEXPR_ILIKE"}:
             return None
-        return self._compared(name, one, other)
+        value = self._compared(name, one, other)
+        # A cast may make different constants equal: 'a '::char(2) = 'a'::char(2).
+        return None if value is False and (_casts(left) or _casts(right)) else value
 
     def _compared(self, name: str, one: Any, other: Any) -> bool | None:  # noqa: ANN401
         if isinstance(other, str) and other in (
@@ -182,7 +182,7 @@ class Folding:
             return False
         return None
 
-    def _shape(self, node: Any) -> Any:  # noqa: ANN401  # a decoded tree, or a folded value
+    def _shape(self, node: Any) -> Any:  # noqa: ANN401, PLR0911  # one for each form
         """A constant's value, or the node without its places and casts; ``None``: SQL NULL."""
         node = _stripped(node)
         if "A_Const" in node:
@@ -201,7 +201,7 @@ class Folding:
             return self._arithmetic(node["A_Expr"])
         return _without_places(node)
 
-    def _arithmetic(self, node: Node) -> Any:  # noqa: ANN401  # a folded value
+    def _arithmetic(self, node: Node) -> Any:  # noqa: ANN401, PLR0911  # one for each operator
         name = qualified(node.get("name"))[1]
         one = self._shape(node["lexpr"]) if "lexpr" in node else 0
         other = self._shape(node.get("rexpr", {}))
@@ -229,6 +229,13 @@ class Folding:
 
 def _is_number(value: Any) -> bool:  # noqa: ANN401  # a folded value
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _casts(node: Node) -> bool:
+    """Whether a side is a cast, or a sum of them."""
+    return "TypeCast" in node or any(
+        _casts(side) for side in node.get("A_Expr", {}).values() if isinstance(side, dict)
+    )
 
 
 def _integers_in(value: Any) -> bool:  # noqa: ANN401  # a folded value
@@ -275,5 +282,3 @@ def _opposite(shape: Any) -> Any:  # noqa: ANN401  # a folded value
         turned = "IS_NOT_NULL" if test.get("nulltesttype") == "IS_NULL" else "IS_NULL"
         return {"NullTest": {**test, "nulltesttype": turned}}
     return {"BoolExpr": {"boolop": "NOT_EXPR", "args": [shape]}}
-
-

@@ -15,7 +15,6 @@ from custody.wire.sql.syntax import (
     ColumnUse,
     Copy,
     FunctionUse,
-    Mark,
     OperatorUse,
     ParameterUse,
     RelationUse,

@@ -16,7 +16,7 @@ MEANINGFUL: Final = frozenset(
 """``session_authorization`` and ``role`` change whose grants the server applies."""
 
 
-def constant(node: Any) -> str | None:  # noqa: ANN401  # a decoded tree
+def constant(node: Any) -> str | None:  # noqa: ANN401, PLR0911  # one for each form
     """The text of a constant argument, or ``None`` where it is not one."""
     while isinstance(node, dict) and "TypeCast" in node:
         node = node["TypeCast"].get("arg")

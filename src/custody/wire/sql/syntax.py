@@ -267,6 +267,8 @@ class Statement(msgspec.Struct, frozen=True, array_like=True):
     copy: Copy | None = None
     opaque: bool = False
     """``relations`` may be short: dynamic SQL, a body in a language that is not read."""
+    backslash: bool = False
+    """Its message holds one, so that ``standard_conforming_strings`` matters."""
     blind: bool = False
     """The meaning is the same for any other values of the integers that the text holds."""
     problem: str = ""

@@ -5,13 +5,16 @@ text. Nothing here may be called in a process that holds a key, a socket or anot
 """
 
 import ctypes
+from importlib import import_module
 from typing import Any, Final, cast
 
 import msgspec
-from postgast.native import lib
-from postgast.pg_query_pb2 import ScanResult
 
 from custody.model.errors import CustodyError
+
+# Imported by name: the stubs that come with them are not valid Python to a type checker.
+lib: Final[Any] = import_module("postgast.native").lib
+ScanResult: Final[Any] = import_module("postgast.pg_query_pb2").ScanResult
 
 Node = dict[str, Any]
 """A node of libpg_query's JSON tree. Fields that are zero, false or empty are left out."""
@@ -53,7 +56,9 @@ def fingerprint(text: bytes) -> str:
 # Token numbers of libpg_query's scanner (protobuf enum Token), by the scanner's own names.
 _TOKEN: Final = {
     name: number
-    for name, number in ScanResult.DESCRIPTOR.file.enum_types_by_name["Token"].values_by_name.items()
+    for name, number in ScanResult.DESCRIPTOR.file.enum_types_by_name[
+        "Token"
+    ].values_by_name.items()
     for number in (number.number,)
 }
 INTEGER: Final = _TOKEN["ICONST"]
