@@ -71,10 +71,16 @@ def say(sentence: str) -> None:
 
 
 def print_json(document: object) -> None:
-    """One document, on one line. Takes what msgspec can encode."""
+    """One document, on one line. Takes what msgspec can encode, and paths."""
     import msgspec  # noqa: PLC0415 - see main: start fast
 
-    typer.echo(msgspec.json.encode(document).decode())
+    typer.echo(msgspec.json.encode(document, enc_hook=_path).decode())
+
+
+def _path(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def print_items(items: Sequence[object], following: str | None = None) -> None:

@@ -1,0 +1,86 @@
+"""Judges statements that someone typed, as a session of theirs would be judged.
+
+Law: nothing is asked of any target and nothing is recorded. What only the target's catalogue
+could tell counts as the worst that it could be, so a real session may be allowed more, never less
+than the statement's own text can show here.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from custody.app.config import compile_policy
+from custody.app.config_model import Config, TargetConfig
+from custody.gateway.parsing.pool import ParserPool
+from custody.model.command import Command
+from custody.model.errors import CustodyError
+from custody.model.identity import Identity, Loop, Session
+from custody.model.words import LoopId, SessionId, TargetName
+from custody.policy.explain import Explanation, explain
+from custody.protocols.postgres.meaning import changes, understand, unreadable
+from custody.protocols.postgres.session_view import opening
+from custody.wire.sql.syntax import Statements, Unreadable
+
+ASSUMED_PATH = '"$user", public'
+"""PostgreSQL's own default of ``search_path``."""
+_HOUR_MS = 3_600_000
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """One statement of the text, with how its verdict came about."""
+
+    command: Command
+    explanation: Explanation
+
+
+async def judge(
+    config: Config, target: str, identity: Identity, text: str, now: int
+) -> Sequence[Judged]:
+    """Every statement of ``text``, each as if those before it had succeeded."""
+    session = _session(_target(config, target), identity, now)
+    policy = compile_policy(config)
+    commands = await _commands(text, session)
+    return [Judged(command, explain(policy, session, command, now)) for command in commands]
+
+
+def _target(config: Config, name: str) -> TargetConfig:
+    for target in config.targets:
+        if target.name == name:
+            return target
+    known = ", ".join(sorted(target.name for target in config.targets)) or "none"
+    raise CustodyError(
+        "usage.unknown-target", f"There is no target {name!r}.", f"The configuration has: {known}."
+    )
+
+
+def _session(target: TargetConfig, identity: Identity, now: int) -> Session:
+    return Session(
+        id=SessionId("ses_explained"),
+        loop=Loop(LoopId("loop_explained"), identity, now, now + _HOUR_MS),
+        target=TargetName(target.name),
+        protocol=target.protocol,
+        client="",
+        user=target.user,
+        database=target.database,
+        application="custody policy explain",
+        started=now,
+    )
+
+
+async def _commands(text: str, session: Session) -> Sequence[Command]:
+    async with ParserPool() as parser:
+        analysis = await parser.parse(text)
+    match analysis:
+        case Unreadable(reason):
+            return [unreadable(text, reason)]
+        case Statements(statements):
+            view = opening(session.user, (), ASSUMED_PATH, conforming=True)
+            commands: list[Command] = []
+            for statement in statements:
+                commands.append(understand(text, statement, view, _nobody_asked))
+                view = view.apply(changes(statement, view, _nobody_asked))
+            return commands
+
+
+def _nobody_asked(_question: object) -> None:
+    return None
