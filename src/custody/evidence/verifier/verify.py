@@ -93,9 +93,11 @@ class _Verification:
         return self._findings.report(logs)
 
     def _years(self) -> list[str]:
-        found = {folder.name for folder in (self._evidence / "log").glob("[0-9]*")}
-        found |= {folder.name[:4] for folder in (self._evidence / "segments").glob("[0-9]*")}
-        return sorted(year for year in found if len(year) == 4 and year.isdigit())
+        logs = {folder.name for folder in (self._evidence / "log").glob("[0-9]*")}
+        days = {folder.name[:4] for folder in (self._evidence / "segments").glob("[0-9]*")}
+        # A day's folder may be made before its year has any record.
+        begun = {year for year in days - logs if any(True for _ in Walk(self._evidence, year))}
+        return sorted(year for year in logs | begun if len(year) == 4 and year.isdigit())
 
     def _name(self) -> str:
         """The gateway's name: from the keys beside the log, the policy, or the anchor."""
