@@ -292,3 +292,9 @@ class Unreadable(msgspec.Struct, frozen=True, array_like=True, tag="unreadable")
 
 
 Analysis = Statements | Unreadable
+
+
+class ParseQuestion(msgspec.Struct, frozen=True):
+    """What does the text of this message say? The answer is an ``Analysis``."""
+
+    text: str
