@@ -74,7 +74,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = Path("keys")
     anchor: Annotated[
         Path,
-        Key(read.path, "path", "Directory of the last signed size and root, outside `data`."),
+        Key(read.path, "path", "File of the last signed size and root, outside `data`."),
     ] = Path("anchor")
     durability: Annotated[
         Durability,

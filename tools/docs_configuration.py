@@ -1,0 +1,108 @@
+"""The tables of configuration keys, from the structs that read them."""
+
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+
+from custody.app.config_masks import MaskConfig
+from custody.app.config_model import (
+    LATER_LISTENERS,
+    LATER_PROTOCOLS,
+    LATER_TABLES,
+    CaptureConfig,
+    GatewayConfig,
+    GrantConfig,
+    ListenerConfig,
+    RetentionConfig,
+    RuleConfig,
+    TargetConfig,
+)
+from custody.app.config_tables import Field, fields_of
+from custody.policy.condition import FUNCTIONS
+from custody.policy.reading import FIELDS
+
+BEGIN = "<!-- generated: keys; change them in src/custody/app/config_model.py, then `make docs` -->"
+END = "<!-- end of the generated part -->"
+TABLES: Mapping[str, type[msgspec.Struct]] = {
+    "[gateway]": GatewayConfig,
+    "[listen.postgres]": ListenerConfig,
+    "[[target]]": TargetConfig,
+    "[[grant]]": GrantConfig,
+    "[[rule]]": RuleConfig,
+    "[[mask]]": MaskConfig,
+    "[capture]": CaptureConfig,
+    "[retention]": RetentionConfig,
+}
+
+
+def with_keys(page: str) -> str:
+    """The page with its generated part replaced."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{_generated()}\n{END}{after}"
+
+
+def _generated() -> str:
+    parts = [_table(name, kind) for name, kind in TABLES.items()]
+    parts.append(_variables())
+    parts.append(_later())
+    return "\n".join(parts)
+
+
+def _table(name: str, kind: type[msgspec.Struct]) -> str:
+    lines = [f"### `{name}`", "", "| key | form | default | meaning |", "|---|---|---|---|"]
+    lines += [
+        f"| `{field.key}` | {_cell(field.how.form)} | {_cell(_default(field))} "
+        f"| {_cell(field.how.says)} |"
+        for field in fields_of(kind)
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _default(field: Field) -> str:
+    if field.required:
+        return "**required**"
+    if field.how.default:
+        return field.how.default
+    match field.default:
+        case bool() as value:
+            return f"`{str(value).lower()}`"
+        case Enum() as value:
+            return f'`"{value.value}"`'
+        case Path() | str():
+            return f'`"{field.default}"`'
+        case value:
+            return f"`{value}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _variables() -> str:
+    lines = ["### What a rule's `when` can mention", "", "| variable | fields |", "|---|---|"]
+    for variable, fields in FIELDS.items():
+        said = ", ".join(f"`{field}`" for field in sorted(fields)) or "the time, UTC"
+        lines.append(f"| `{variable}` | {said} |")
+    functions = ", ".join(f"`{name}`" for name in sorted(FUNCTIONS))
+    return "\n".join([*lines, "", f"Functions: {functions}, and CEL's operators and macros.", ""])
+
+
+def _later() -> str:
+    def said(names: frozenset[str], form: str) -> str:
+        return ", ".join(f"`{form.format(name)}`" for name in sorted(names))
+
+    return "\n".join(
+        [
+            "### Parts that are not built yet",
+            "",
+            (
+                "Accepted with a warning at start, without effect: "
+                f"{said(LATER_LISTENERS, '[listen.{}]')}; tables {said(LATER_TABLES, '[{}]')}; "
+                f"targets whose protocol is {said(LATER_PROTOCOLS, '{}')}."
+            ),
+            "",
+        ]
+    )
