@@ -1,0 +1,119 @@
+"""What one command's answer has been so far.
+
+Law: counts are of all that passed, values only of what was captured; a description that is not
+known leaves columns without names rather than with wrong ones.
+"""
+
+from typing import Final
+
+from custody.model.command import Argument
+from custody.model.record import ErrorReport, OutputColumn, Response
+from custody.model.words import Outcome
+from custody.protocols.postgres.capture import Capture, Description, with_formats
+from custody.protocols.postgres.copying import Tap, columns_of
+from custody.protocols.postgres.ledger import EXECUTE, Due, Ledger, Meant
+from custody.protocols.postgres.names import Portal
+from custody.protocols.postgres.values import TEXT
+
+
+class Answer:
+    __slots__ = (
+        "arguments",
+        "bytes",
+        "capture",
+        "cut",
+        "description",
+        "rows",
+        "tag",
+        "tap",
+    )
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.bytes = 0
+        self.tag = ""
+        self.cut = False
+        """Something was left out beside rows."""
+        self.capture: Capture | None = None
+        self.description: Description | None = None
+        self.tap: Tap | None = None
+        self.arguments: tuple[Argument, ...] = ()
+
+    def describe(self, description: Description, ledger: Ledger) -> None:
+        """A RowDescription of a simple query: its rows follow."""
+        self.description = description
+        if self.capture is None:
+            self.capture = Capture(ledger.capture_bytes, ledger.encoding)
+        self.capture.expect(with_formats(description, ()))
+
+    def begin_rows(self, due: Due | None, ledger: Ledger) -> Capture:
+        """The first row of an answer without a RowDescription of its own."""
+        capture = self.capture = Capture(ledger.capture_bytes, ledger.encoding)
+        if due is None or due.kind != EXECUTE or not isinstance(due.about, Portal):
+            return capture
+        portal = due.about
+        definition = portal.definition
+        described = portal.description
+        if described is None and definition is not None:
+            described = definition.description
+        self.description = described
+        default = portal.formats[0] if len(portal.formats) == 1 else TEXT
+        capture.expect(with_formats(described, portal.formats), default)
+        return capture
+
+    def copy_out(self, due: Due, ledger: Ledger) -> None:
+        tap = self.tap = Tap(ledger.capture_bytes, due.token, due.index, "down")
+        if due.index < len(due.meant):
+            meant = due.meant[due.index]
+            tap.copy = meant.copy
+            tap.origin = columns_of(meant.columns, meant.copy, meant.table)
+
+    def response(
+        self,
+        outcome: Outcome,
+        columns: tuple[OutputColumn, ...],
+        meant: Meant | None,
+        ledger: Ledger,
+        error: ErrorReport | None = None,
+    ) -> Response:
+        """The record's body; the host fills in the command's number and the time it took."""
+        notices: tuple[ErrorReport, ...] = ()
+        dropped = ledger.notices_dropped
+        if ledger.notices:
+            notices = tuple(ledger.notices)
+            ledger.notices.clear()
+            ledger.notices_dropped = 0
+        captured: tuple[tuple[str | None, ...], ...] = ()
+        truncated = self.cut
+        digest = ""
+        if self.capture is not None:
+            captured = tuple(self.capture.rows)
+            truncated = truncated or self.capture.truncated or len(captured) < self.rows
+        elif self.tap is not None:
+            captured = self.tap.rows(ledger.encoding)
+            columns = self.tap.origin
+            truncated = self.tap.truncated
+            digest = self.tap.digest
+        tag = self.tag
+        count = tag.rpartition(" ")[2]
+        return Response(
+            None,
+            outcome,
+            tag,
+            int(count) if count.isdecimal() and len(count) < _DIGITS else self.rows,
+            self.bytes,
+            0,
+            columns,
+            captured,
+            truncated,
+            error,
+            notices,
+            dropped,
+            digest,
+            meant.relations if meant is not None else (),
+            meant.resolved if meant is not None else True,
+            self.arguments,
+        )
+
+
+_DIGITS: Final = 16

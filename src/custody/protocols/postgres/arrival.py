@@ -1,0 +1,133 @@
+"""The client's part of the login: from the first byte to its ticket.
+
+Law: nothing is asked for in clear text unless that was allowed, and nothing that the client says
+here is believed. Each step is done once; a step out of turn ends the connection.
+"""
+
+from collections import deque
+from typing import Final
+
+from custody.model.command import Refusal
+from custody.model.errors import WireError
+from custody.model.event import (
+    CancelReceived,
+    Ended,
+    Event,
+    LoginReceived,
+    Send,
+    TlsRequested,
+)
+from custody.model.secret import Secret
+from custody.model.words import Side
+from custody.protocols.postgres import frames
+from custody.protocols.postgres.frames import HEADER
+from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.startup import (
+    CLEARTEXT_PASSWORD,
+    PASSWORD_BYTES_AT_MOST,
+    CancelRequest,
+    GssRequest,
+    Startup,
+    TlsRequest,
+    UnsupportedVersion,
+    password_of,
+    read_opening,
+)
+from custody.wire.buffer import Buffer
+
+_NO_TLS: Final = Refusal(
+    "28000",
+    "custody: a ticket is accepted inside TLS only",
+    hint="Connect with sslmode=require, better verify-full.",
+    fatal=True,
+)
+
+
+class Arrival:
+    def __init__(self, buffer: Buffer, options: PostgresOptions) -> None:
+        self._buffer: Final = buffer
+        self._options: Final = options
+        self._events: Final[deque[Event]] = deque()
+        self._secured = False
+        self._tls_asked = False
+        self._gss_asked = False
+        self.startup: Startup | None = None
+        self.over = False
+        """The login was received, or the connection ended."""
+
+    def secured(self) -> None:
+        self._secured = True
+
+    def next_event(self) -> Event | None:
+        if not self._events and not self.over:
+            if self.startup is None:
+                self._open()
+            else:
+                self._password(self.startup)
+            self._check_end()
+        return self._events.popleft() if self._events else None
+
+    def _check_end(self) -> None:
+        if not self._events and not self.over and self._buffer.ended:
+            self._end("client.closed")
+
+    def _open(self) -> None:
+        buffer = self._buffer
+        opening = read_opening(buffer, database_is_free=self._options.database_is_free)
+        match opening:
+            case None:
+                pass
+            case TlsRequest():
+                self._once("TLS", self._tls_asked or self._secured)
+                self._tls_asked = True
+                self._events.append(TlsRequested(b"S", b"N", len(buffer)))
+            case GssRequest():
+                self._once("GSSAPI encryption", self._gss_asked or self._secured)
+                self._gss_asked = True
+                self._events.append(Send(Side.CLIENT, b"N"))
+            case CancelRequest(key=key):
+                self._events.append(CancelReceived(key))
+                self.over = True
+            case UnsupportedVersion(major=major, minor=minor):
+                self._refuse(
+                    Refusal("0A000", f"custody: protocol {major}.{minor} is not spoken", fatal=True)
+                )
+            case Startup():
+                self._started(opening)
+
+    def _once(self, what: str, again: bool) -> None:  # noqa: FBT001  # a guard
+        if again:
+            raise WireError("postgres.startup", f"The client asked for {what} twice.")
+
+    def _started(self, startup: Startup) -> None:
+        if not startup.login.user:
+            self._refuse(Refusal("28000", "custody: the start-up packet names no user", fatal=True))
+        elif not (self._secured or self._options.cleartext):
+            self._refuse(_NO_TLS)
+        else:
+            self.startup = startup
+            self._events.append(Send(Side.CLIENT, startup.negotiation + CLEARTEXT_PASSWORD))
+
+    def _password(self, startup: Startup) -> None:
+        buffer = self._buffer
+        if not buffer.ensure(5):
+            return
+        kind, length = HEADER.unpack_from(buffer.data, buffer.position)
+        if kind == ord("X"):
+            self._end("client.terminated")
+            return
+        if kind != ord("p") or not 5 <= length <= PASSWORD_BYTES_AT_MOST:
+            raise WireError("postgres.password", "A password message was expected.")
+        if not buffer.ensure(length + 1):
+            return
+        body = bytes(buffer.take(length + 1)[5:])
+        self._events.append(LoginReceived(startup.login, Secret(password_of(body))))
+        self.over = True
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._events.append(Send(Side.CLIENT, frames.error(refusal)))
+        self._end("client.refused")
+
+    def _end(self, reason: str) -> None:
+        self._events.append(Ended(reason))
+        self.over = True

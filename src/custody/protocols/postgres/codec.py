@@ -1,0 +1,210 @@
+"""One PostgreSQL connection, both sides ("Frontend/Backend Protocol", version 3).
+
+Law: no I/O, no clock, and only ``WireError`` is raised, whatever bytes come. A connection is in one
+of the phases of ``Phase``, and only moves forward.
+"""
+
+import secrets
+from collections.abc import Callable, Hashable, Sequence
+from enum import Enum
+from typing import Final
+
+from custody.model.command import Refusal
+from custody.model.errors import WireError
+from custody.model.event import CommandsReceived, Ended, Event, LoginReceived, Send, SessionReady
+from custody.model.interfaces import UpstreamLogin
+from custody.model.words import Side
+from custody.protocols.postgres import frames, meaning
+from custody.protocols.postgres.arrival import Arrival
+from custody.protocols.postgres.asking import Asking
+from custody.protocols.postgres.departure import Departure
+from custody.protocols.postgres.ledger import Ledger
+from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.reading import Meaning, Recall
+from custody.protocols.postgres.replication import OpaqueSession
+from custody.protocols.postgres.replies import Replies
+from custody.protocols.postgres.requests import Requests
+from custody.wire.buffer import Buffer
+
+
+class Phase(Enum):
+    ARRIVAL = "the client logs in"
+    ADMISSION = "the host checks the login"
+    DEPARTURE = "the gateway logs in to the target"
+    SESSION = "commands flow"
+    OPAQUE = "a replication stream flows"
+    OVER = "nothing more is read"
+
+
+class PostgresCodec:
+    def __init__(
+        self,
+        options: PostgresOptions | None = None,
+        *,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+        words: Meaning = meaning,
+    ) -> None:
+        self._options: Final = options or PostgresOptions()
+        self._random: Final = random
+        self._words: Final = words
+        self._phase = Phase.ARRIVAL
+        self._client: Buffer = Buffer()
+        self._server: Buffer = Buffer()
+        self._arrival: Final = Arrival(self._client, self._options)
+        self._departure: Departure | None = None
+        self._asking: Asking | None = None
+        self._requests: Requests | None = None
+        self._replies: Replies | None = None
+        self._opaque: OpaqueSession | None = None
+        self._recall: Recall | None = None
+        self._replication = False
+        self._farewell: Ended | None = None
+
+    def consult(self, recall: Recall) -> None:
+        """Where answers may be found without waiting; what is not found there is an ``Inquiry``.
+
+        An answer is used for as long as ``recall`` gives that same object.
+        """
+        self._recall = recall
+        if self._asking is not None and self._replies is not None:
+            self._asking.recall = recall
+            self._replies.origins.recall = recall
+
+    @property
+    def client_key(self) -> bytes:
+        """The cancel key as the client was told, and as its ``CancelReceived`` will bring it."""
+        return self._departure.client_key if self._departure is not None else b""
+
+    def receive(self, side: Side, data: bytes) -> None:
+        if self._phase is Phase.OVER:
+            return
+        (self._client if side is Side.CLIENT else self._server).receive(data)
+
+    def next_event(self, side: Side) -> Event | None:
+        if side is Side.CLIENT:
+            if self._requests is not None:
+                return self._requests.next_event()
+        elif self._replies is not None:
+            return self._replies.next_event()
+        try:
+            return self._before_session(side)
+        except WireError:
+            self._phase = Phase.OVER
+            raise
+
+    def _before_session(self, side: Side) -> Event | None:
+        if self._farewell is not None:
+            farewell, self._farewell = self._farewell, None
+            return farewell
+        if self._opaque is not None:
+            return self._opaque.next_event(side)
+        if side is Side.CLIENT:
+            if self._phase is Phase.ARRIVAL:
+                event = self._arrival.next_event()
+                if self._arrival.over and self._phase is Phase.ARRIVAL:
+                    self._phase = Phase.ADMISSION
+                return event
+            return self._while_waiting()
+        departure = self._departure
+        if departure is None or self._phase is not Phase.DEPARTURE:
+            return None
+        event = departure.next_event()
+        if isinstance(event, SessionReady):
+            self._begin(departure)
+        return event
+
+    def _while_waiting(self) -> Event | None:
+        """The client must wait for its login: it can only go away, and send little."""
+        if self._phase is Phase.OVER:
+            return None
+        if self._client.ended:
+            self._phase = Phase.OVER
+            return Ended("client.closed")
+        if len(self._client) > self._options.bind_bytes:
+            raise WireError("postgres.startup", "The client does not wait for its login.")
+        return None
+
+    def _begin(self, departure: Departure) -> None:
+        if departure.view is None:
+            return
+        options = self._options
+        if self._replication:
+            self._phase = Phase.OPAQUE
+            self._opaque = OpaqueSession(self._client, self._server)
+            return
+        self._phase = Phase.SESSION
+        ledger = Ledger(departure.view, capture_bytes=options.capture_bytes)
+        ledger.status = departure.status
+        for name, value in departure.parameters.items():
+            ledger.report_parameter(name, value)
+        asking = Asking(ledger, self._words, options)
+        replies = Replies(ledger, self._server, resolve_origins=options.resolve_origins)
+        asking.recall = replies.origins.recall = self._recall
+        self._asking, self._replies = asking, replies
+        self._requests = Requests(ledger, self._client, asking, options)
+
+    def answer(self, question: Hashable, answer: object) -> None:
+        if self._asking is None or self._replies is None:
+            if self._departure is not None:
+                self._departure.answer(question, answer)
+            return
+        self._asking.answer(question, answer)
+        self._replies.answer(question, answer)
+
+    def secured(self) -> None:
+        self._arrival.secured()
+
+    def admit(self, login: LoginReceived, upstream: UpstreamLogin) -> Sequence[Send]:
+        startup = self._arrival.startup
+        if startup is None or self._phase is not Phase.ADMISSION:
+            raise ValueError("Only a login that was received can be admitted, once.")
+        if login.login.replication and not upstream.replication:
+            return self.refuse(login, _NO_REPLICATION)
+        self._replication = login.login.replication
+        self._departure = Departure(self._server, startup, upstream, self._random(18))
+        self._phase = Phase.DEPARTURE
+        return (Send(Side.SERVER, self._departure.begin()),)
+
+    def start_server(self, *, tls: bool, channel_binding: bytes | None) -> Sequence[Send]:
+        if self._departure is None:
+            raise ValueError("No login at the target was begun.")
+        start = self._departure.start(tls=tls, channel_binding=channel_binding)
+        return (Send(Side.SERVER, start),)
+
+    def allow(self, message: CommandsReceived) -> None:
+        if self._asking is None:
+            raise ValueError("There is no session yet.")
+        self._asking.allow(message)
+
+    def refuse(
+        self, what: LoginReceived | CommandsReceived | None, refusal: Refusal
+    ) -> Sequence[Send]:
+        if isinstance(what, CommandsReceived):
+            if self._asking is None:
+                raise ValueError("There is no session yet.")
+            return self._asking.refuse(what, refusal)
+        last = Refusal(refusal.code, refusal.message, refusal.detail, refusal.hint, fatal=True)
+        between = self._replies is None or self._replies.between_messages
+        if self._opaque is not None:
+            between = False  # nobody knows where a message ends
+        if self._phase is Phase.OVER or not between:
+            return ()
+        self._phase = Phase.OVER
+        if what is not None:
+            self._farewell = Ended("client.refused")
+        return (Send(Side.CLIENT, frames.error(last)),)
+
+    def cancel(self) -> bytes:
+        key = self._departure.server_key if self._departure is not None else b""
+        return frames.cancel_request(key) if key else b""
+
+    def buffered(self, side: Side) -> int:
+        return len(self._client if side is Side.CLIENT else self._server)
+
+
+_NO_REPLICATION: Final = Refusal(
+    "0A000",
+    "custody: replication connections are not permitted here",
+    hint="A grant must name them; they are recorded as opaque streams.",
+    fatal=True,
+)

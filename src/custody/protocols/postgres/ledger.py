@@ -1,0 +1,273 @@
+"""What was forwarded and is not answered yet, and what the answers so far mean for the session.
+
+Law: the server answers in the order in which it was asked, so one queue tells which message an
+answer belongs to. A *domain* is a pipeline up to its Sync (or one simple Query, which is its own):
+the first error in it makes the server skip the rest of it.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from custody.model.command import Column, Command
+from custody.model.event import StreamEnded
+from custody.model.record import ErrorReport
+from custody.protocols.postgres.copying import Tap
+from custody.protocols.postgres.names import Definition, Named, Names, Portal
+from custody.protocols.postgres.session_view import SessionView
+from custody.protocols.postgres.values import python_encoding
+from custody.wire.sql.syntax import Change, Copy, SetParameter, Statement
+
+QUERY: Final = 1
+FUNCTION: Final = 2
+SYNC: Final = 3
+PARSE: Final = 4
+BIND: Final = 5
+DESCRIBE: Final = 6
+EXECUTE: Final = 7
+CLOSE: Final = 8
+REFUSED_QUERY: Final = 9
+"""The injected failing Query; ``error`` holds what the client is told instead."""
+REFUSED_PIPELINE: Final = 10
+"""The injected failing Execute."""
+COPY_END: Final = 11
+
+ANYTHING: Final[tuple[Change, ...]] = (SetParameter("", None),)
+"""What a message that nobody could read may have done to its session."""
+PARAMETERS_AT_MOST: Final = 256
+NOTICES_AT_MOST: Final = 32
+
+
+class Meant:
+    """One command of a message: what its success means for the session."""
+
+    __slots__ = (
+        "changes",
+        "columns",
+        "copy",
+        "relations",
+        "resolved",
+        "stales",
+        "statement",
+        "table",
+        "text",
+    )
+
+    def __init__(
+        self,
+        command: Command,
+        text: str = "",
+        changes: tuple[Change, ...] = (),
+        statement: Statement | None = None,
+        *,
+        stales: bool = False,
+    ) -> None:
+        self.relations = command.relations
+        self.resolved = command.resolved
+        self.changes = changes
+        self.stales = stales
+        self.statement = statement
+        self.text = text
+        self.copy: Copy | None = None
+        self.table: Column | None = None
+        """The table that a COPY certainly reads or fills, with an empty column name."""
+        self.columns: tuple[str, ...] = ()
+
+
+class Due:
+    """One forwarded message whose answer is due."""
+
+    __slots__ = (
+        "about",
+        "answered",
+        "changing",
+        "domain",
+        "error",
+        "failed",
+        "index",
+        "kind",
+        "meant",
+        "merged",
+        "thing",
+        "token",
+    )
+
+    def __init__(
+        self,
+        kind: int,
+        domain: int,
+        token: int | None = None,
+        meant: Sequence[Meant] = (),
+        thing: Named | None = None,
+    ) -> None:
+        self.kind = kind
+        self.domain = domain
+        self.token = token
+        self.meant = meant
+        self.thing = thing
+        """What the message defines or ends."""
+        self.about: Named | None = None
+        """What a Describe asks about, or an Execute runs."""
+        self.index = 0
+        """The command that is being answered."""
+        self.failed = False
+        self.merged = False
+        """One command stands for a text of unknown statements: its answers are one."""
+        self.answered = False
+        self.error = b""
+        self.changing = False
+        """It may change what the messages behind it mean."""
+
+
+class Ledger:
+    """Shared by the two sides of a codec."""
+
+    def __init__(self, view: SessionView, *, capture_bytes: int) -> None:
+        self.due: Final[deque[Due]] = deque()
+        self.view = view
+        self.status = "I"
+        """Of the last ReadyForQuery: ``I`` idle, ``T`` in a transaction, ``E`` in a failed one."""
+        self.domain = 0
+        self.batch_open = False
+        """An extended-query message was forwarded since the last Sync."""
+        self.dropping = False
+        """The server ignores everything until the next Sync."""
+        self.statements: Final[Names[Definition]] = Names()
+        self.portals: Final[Names[Portal]] = Names()
+        self.encoding = "utf-8"
+        self.parameters: Final[dict[str, str]] = {}
+        self.notices: list[ErrorReport] = []
+        self.notices_dropped = 0
+        self.capture_bytes: Final = capture_bytes
+        self.tap: Tap | None = None
+        """COPY data that the client is sending."""
+        self.copying: Due | None = None
+        """The command that takes COPY data in now."""
+        self.copy_ended = False
+        self.changing = 0
+        """How many of ``due`` may change what later messages mean."""
+        self.skipped: Final[deque[Due]] = deque()
+        """Forwarded, and certainly ignored by the server; still to be reported."""
+        self.stale = False
+        self.error_since_ready = False
+        self.next_token = 1
+        self.changed = False
+        """Something changed the session since the last ReadyForQuery."""
+        self.closed_stream: StreamEnded | None = None
+        """COPY data whose end the server has brought about; still to be reported."""
+        self.doubt = -1
+        """The last domain in which a command may have changed client_encoding."""
+        self.answered_domain = -1
+
+    @property
+    def quiet(self) -> bool:
+        """The server owes nothing and holds no half-sent pipeline."""
+        return not self.due and not self.batch_open
+
+    def end_domain(self) -> None:
+        """A Sync, a Query or a FunctionCall was forwarded: what follows is judged afresh."""
+        self.domain += 1
+        self.batch_open = False
+
+    def forward(self, due: Due) -> None:
+        """A message was forwarded (or will be: nothing overtakes it)."""
+        if self.dropping and due.kind != SYNC:
+            # It was judged before the error was known.
+            self._skip(due)
+            return
+        if due.changing:
+            self.changing += 1
+        self.due.append(due)
+
+    def settle(self) -> Due:
+        """The first message has its whole answer."""
+        due = self.due.popleft()
+        if due.changing:
+            self.changing -= 1
+        return due
+
+    def settled(self, status: str, domain: int) -> None:
+        """ReadyForQuery came for that domain."""
+        if domain > self.answered_domain:
+            self.answered_domain = domain
+        if status == "I" and len(self.portals):
+            self.portals.end(domain)
+        if status != self.status or self.changed or self.error_since_ready:
+            self.view = self.view.ready(status, failed=self.error_since_ready)
+            self.status = status
+            self.changed = self.error_since_ready = False
+
+    def begin_copy_in(self, due: Due) -> None:
+        """CopyInResponse: a Sync that stands before the end of the data is ignored."""
+        self.copying = due
+        self.copy_ended = False
+        command = self.due.popleft()
+        while self.due and self.due[0].kind in {SYNC, COPY_END}:
+            ended = self.settle().kind == COPY_END
+            if ended:
+                self.copy_ended = True
+                break
+        self.due.appendleft(command)
+
+    def skip(self) -> None:
+        """A message of a pipeline failed: what stands before the next Sync will be ignored."""
+        ignored: list[Due] = []
+        while self.due and self.due[0].kind != SYNC:
+            ignored.append(self.settle())
+        for due in reversed(ignored):
+            self.undo(due)
+        self.skipped.extend(due for due in ignored if due.token is not None)
+        self.dropping = not self.due
+
+    def _skip(self, due: Due) -> None:
+        self.undo(due)
+        if due.token is not None:
+            self.skipped.append(due)
+
+    def undo(self, due: Due) -> None:
+        thing = due.thing
+        if isinstance(thing, Definition):
+            self.statements.undo(thing)
+        elif isinstance(thing, Portal):
+            self.portals.undo(thing)
+
+    def judged_in(self) -> SessionView:
+        """The view in which the next message is judged."""
+        view = self.view
+        if not self.changing:
+            return view
+        for due in self.due:
+            if not due.changing or due.failed:
+                continue
+            if due.kind == EXECUTE or due.kind == QUERY:
+                for meant in due.meant[due.index :]:
+                    if meant.changes:
+                        same = due.domain == self.domain
+                        view = view.apply(meant.changes) if same else view.perhaps(meant.changes)
+            elif due.kind == PARSE and isinstance(due.thing, Definition):
+                if due.thing.statement is not None:
+                    name = due.thing.name.decode(errors="replace")
+                    view = view.prepare(name, due.thing.statement)
+        return view
+
+    def naming_is_open(self) -> bool:
+        """Whether SQL-level PREPARE, DEALLOCATE, DECLARE … of an earlier pipeline is not answered
+        yet.
+        """
+        return self.changing > 0 and any(
+            due.changing and due.domain != self.domain and due.kind in {QUERY, EXECUTE}
+            for due in self.due
+        )
+
+    def report_parameter(self, name: str, value: str) -> None:
+        if name in self.parameters or len(self.parameters) < PARAMETERS_AT_MOST:
+            self.parameters[name] = value
+        if name == "client_encoding":
+            self.encoding = python_encoding(value)
+        self.view = self.view.reported(name, value)
+
+    def notice(self, report: ErrorReport) -> None:
+        if len(self.notices) < NOTICES_AT_MOST:
+            self.notices.append(report)
+        else:
+            self.notices_dropped += 1

@@ -1,0 +1,172 @@
+"""Prepared statements and portals, by name, ahead of the server's answers.
+
+Law: a name means what it will mean when the server reaches the message that uses it, provided that
+every message before it in the same pipeline succeeds (the server skips it otherwise). Where a
+message of an *earlier* pipeline that redefined the name is not answered yet, nobody can know: the
+reader must wait (``UNCERTAIN``).
+"""
+
+from enum import Enum
+from typing import Final, Generic, TypeVar
+
+from custody.model.command import Argument
+from custody.protocols.postgres.binding import LongValues
+from custody.protocols.postgres.capture import Description
+from custody.wire.sql.syntax import Statement
+
+
+class Uncertain(Enum):
+    UNCERTAIN = "uncertain"
+
+
+UNCERTAIN: Final = Uncertain.UNCERTAIN
+
+
+class Named:
+    """What a name stands for. ``gone`` says that it stands for nothing any more (a Close)."""
+
+    __slots__ = ("cost", "dead", "domain", "gone", "name", "previous", "settled")
+
+    def __init__(self, name: bytes, domain: int) -> None:
+        self.name = name
+        self.domain = domain
+        self.settled = False
+        self.dead = False
+        self.gone = False
+        self.cost = 0
+        self.previous: Named | None = None
+
+
+class Definition(Named):
+    """A prepared statement. ``statement`` is ``None`` where its text could not be read, and
+    ``problem`` says why; it is also ``None`` for an empty text, without a problem.
+    """
+
+    __slots__ = ("description", "problem", "statement", "text", "types")
+
+    def __init__(self, name: bytes, domain: int, text: str) -> None:
+        super().__init__(name, domain)
+        self.text = text
+        self.statement: Statement | None = None
+        self.problem = ""
+        self.types: tuple[int, ...] = ()
+        self.description: Description | None = None
+
+
+class Portal(Named):
+    """A bound statement. ``definition`` is ``None`` where nobody knows what it runs."""
+
+    __slots__ = (
+        "arguments",
+        "body",
+        "cursor",
+        "definition",
+        "description",
+        "formats",
+        "holds",
+        "long",
+    )
+
+    def __init__(self, name: bytes, domain: int, definition: Definition | None) -> None:
+        super().__init__(name, domain)
+        self.definition = definition
+        self.arguments: tuple[Argument, ...] | None = None
+        """Decoded when it is first executed."""
+        self.body = b""
+        """The Bind that made it."""
+        self.long: LongValues | None = None
+        """The values of a Bind that was streamed."""
+        self.cursor = False
+        """DECLARE made it."""
+        self.formats: tuple[int, ...] = ()
+        self.description: Description | None = None
+        self.holds = False
+
+
+Thing = TypeVar("Thing", bound=Named)
+
+
+class Names(Generic[Thing]):
+    """One kind's names."""
+
+    def __init__(self) -> None:
+        self._things: Final[dict[bytes, Thing]] = {}
+        self.cost = 0
+        """What ``put`` was told that the live things hold, in bytes."""
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def find(self, name: bytes, domain: int) -> Thing | Uncertain | None:
+        """What the name means to a message of the pipeline ``domain``."""
+        thing = self._things.get(name)
+        if thing is None:
+            return None
+        if not (thing.settled or thing.domain == domain) and (thing.previous or thing.gone):
+            return UNCERTAIN
+        return None if thing.gone else thing
+
+    def put(self, thing: Thing) -> None:
+        """A message that defines (or, ``gone``, ends) the name was forwarded."""
+        before = self._things.get(thing.name)
+        thing.previous = before
+        if thing.gone and before is None:
+            return
+        self._things[thing.name] = thing
+        self.cost += thing.cost
+
+    def settle(self, thing: Thing) -> None:
+        """The server did it."""
+        thing.settled = True
+        before = thing.previous
+        while before is not None:
+            self.cost -= before.cost
+            before.cost = 0
+            before = before.previous
+        thing.previous = None
+        if thing.gone and self._things.get(thing.name) is thing:
+            del self._things[thing.name]
+
+    def undo(self, thing: Thing) -> None:
+        """The server did not do it."""
+        thing.dead = True
+        self.cost -= thing.cost
+        thing.cost = 0
+        if self._things.get(thing.name) is not thing:
+            return
+        before = thing.previous
+        while before is not None and before.dead:
+            before = before.previous
+        if before is None:
+            del self._things[thing.name]
+        else:
+            self._things[thing.name] = before  # type: ignore[assignment]  # of the same kind
+
+    def remove(self, name: bytes) -> None:
+        """It ended by something else than its own Close."""
+        thing = self._things.pop(name, None)
+        if thing is not None:
+            self._forget(thing)
+
+    def end(self, domain: int) -> None:
+        """A transaction ended with that pipeline: what was bound in it or before is over."""
+        over = [t for t in self._things.values() if t.domain <= domain and not _outlives(t)]
+        for thing in over:
+            del self._things[thing.name]
+            self._forget(thing)
+
+    def clear(self) -> None:
+        """All that have a name are over."""
+        for name in [name for name in self._things if name]:
+            self.remove(name)
+
+    def _forget(self, thing: Named) -> None:
+        before: Named | None = thing
+        while before is not None:
+            self.cost -= before.cost
+            before.cost = 0
+            before = before.previous
+
+
+def _outlives(thing: Named) -> bool:
+    return isinstance(thing, Portal) and thing.holds

@@ -1,0 +1,321 @@
+"""The client's side of a session: messages in, events out, in the order in which they came.
+
+Law: a message that holds a command is given to the host before anything behind it is read, and
+moves only after ``allow``. What the server would ignore anyway is not forwarded, and counted.
+"""
+
+from enum import Enum
+from typing import Final
+
+from custody.model.errors import WireError
+from custody.model.event import Ended, Event, RecordFirst, Relay
+from custody.model.record import Opaque
+from custody.model.words import Side
+from custody.protocols.postgres.asking import Asking
+from custody.protocols.postgres.binding import bind_names, name_at
+from custody.protocols.postgres.frames import HEADER, malformed
+from custody.protocols.postgres.incoming import Incoming
+from custody.protocols.postgres.ledger import BIND, CLOSE, DESCRIBE, SYNC, Due, Ledger
+from custody.protocols.postgres.names import (
+    Definition,
+    Named,
+    Portal,
+    Uncertain,
+)
+from custody.protocols.postgres.options import PostgresOptions
+from custody.wire.buffer import Buffer
+
+SMALL_AT_MOST: Final = 10_000  # PQ_SMALL_MESSAGE_LIMIT of the server
+LARGE_AT_MOST: Final = 0x3FFF_FFFE  # PQ_LARGE_MESSAGE_LIMIT
+_LARGE: Final = frozenset(b"QPBFdf")
+_Q, _P, _B, _E, _D, _C, _H, _S, _F, _X, _DATA, _DONE, _FAIL = b"QPBEDCHSFXdcf"
+_COPY: Final = frozenset(b"dcf")
+_EXTENDED: Final = frozenset(b"PBEDC")
+
+
+class Again(Enum):
+    """Progress was made without an event."""
+
+    AGAIN = "again"
+
+
+AGAIN: Final = Again.AGAIN
+
+
+class Requests:
+    def __init__(
+        self, ledger: Ledger, buffer: Buffer, asking: Asking, options: PostgresOptions
+    ) -> None:
+        self.buffer: Final = buffer
+        self._ledger: Final = ledger
+        self._asking: Final = asking
+        self._incoming: Final = Incoming(ledger)
+        self._options: Final = options
+        self._rest = 0
+        """Bytes of the message that is passing, still to come."""
+        self._discarding = False
+        self._over = False
+        self._dropped = 0
+        self._dropped_bytes = 0
+        self._along: Final = {
+            _B: self._bind,
+            _D: self._describe,
+            _C: self._close,
+            _H: self._flush,
+            _S: self._sync,
+            _DATA: self._incoming.data,
+        }
+
+    def next_event(self) -> Event | None:
+        asking = self._asking
+        while True:
+            if asking.busy:
+                event = asking.next_event()
+                if event is not None or asking.busy:
+                    return event
+            if asking.rest:
+                # A refused or a permitted long message: what is left of it follows.
+                self._rest, self._discarding = asking.take_rest()
+            if self._over:
+                return None
+            step = self._pass() if self._rest else self._read()
+            if step is not AGAIN:
+                return step
+
+    def _read(self) -> Event | Again | None:
+        """Move along what holds no command; stop at what does."""
+        buffer, ledger = self.buffer, self._ledger
+        data = buffer.data
+        start = position = buffer.position
+        end = len(data)
+        along, bind_bytes = self._along, self._options.bind_bytes
+        stalled = len(ledger.due) >= self._options.pending
+        while end - position >= 5 and not (stalled or ledger.dropping):
+            kind, length = HEADER.unpack_from(data, position)
+            stop = position + length + 1
+            move = along.get(kind)
+            if move is None or stop > end or length < 4:
+                break
+            if length > SMALL_AT_MOST and (length > bind_bytes or kind not in _LARGE):
+                if kind != _DATA:
+                    break
+            if not move(data, position + 5, stop):
+                stalled = True
+                break
+            position = stop
+        if position > start:
+            buffer.position = position
+            return Relay(Side.SERVER, (memoryview(data)[start:position],))
+        if stalled:
+            return None
+        if not buffer.ensure(5):
+            return self._ended()
+        kind, length = HEADER.unpack_from(buffer.data, buffer.position)
+        return self._message(kind, length)
+
+    def _message(self, kind: int, length: int) -> Event | Again | None:
+        """The message at the buffer's position, of which only the header is certainly there."""
+        limit = LARGE_AT_MOST if kind in _LARGE else SMALL_AT_MOST
+        if not 4 <= length <= limit:
+            raise WireError("postgres.length", "A message has an invalid length.")
+        if (straggler := self._incoming.stragglers(kind in _COPY)) is not None:
+            return straggler
+        if self._ledger.dropping and kind not in {_S, _X}:
+            return self._drop(kind, length + 1)
+        if kind == _DATA:
+            self._incoming.begin()
+            self._rest = length + 1
+            self._discarding = False
+            return AGAIN
+        options = self._options
+        if kind in {_Q, _P} and length > options.command_bytes + SMALL_AT_MOST:
+            self._asking.too_long(simple=kind == _Q, size=length + 1)
+            return AGAIN
+        if kind in {_B, _F} and length > options.bind_bytes:
+            if not self.buffer.ensure(options.bind_bytes):
+                return self._wait()
+            return self._long(kind, length)
+        if not self.buffer.ensure(length + 1):
+            return self._wait()
+        return self._whole(kind, length)
+
+    def _whole(self, kind: int, length: int) -> Event | Again | None:
+        buffer, asking = self.buffer, self._asking
+        if kind in self._along and not self._ledger.dropping:
+            return AGAIN
+        start = buffer.position
+        stop = start + length + 1
+        data = buffer.data
+        if kind == _Q:
+            read = asking.query(data, start, stop)
+        elif kind == _P:
+            read = asking.parse(data, start, stop)
+        elif kind == _E:
+            read = asking.execute(data, start, stop)
+        elif kind == _F:
+            read = asking.function(data, start, stop)
+        elif kind in {_DONE, _FAIL}:
+            buffer.position = stop
+            return self._incoming.end(memoryview(data)[start:stop])
+        elif kind == _S:
+            buffer.position = stop
+            return self._sync_after_drop(memoryview(data)[start:stop])
+        elif kind == _X:
+            buffer.position = stop
+            self._over = True
+            wire = (memoryview(data)[start:stop],)
+            buffer.drop()
+            return Ended("client.terminated", wire)
+        else:
+            raise WireError("postgres.message", "A message of an unknown type came.")
+        if not read:
+            return None  # what it refers to depends on answers that are not here yet
+        buffer.position = stop
+        return AGAIN
+
+    def _long(self, kind: int, length: int) -> Event | Again | None:
+        buffer = self.buffer
+        start = buffer.position
+        stop = start + self._options.bind_bytes
+        begin = self._asking.long_bind if kind == _B else self._asking.long_function
+        if not begin(buffer.data, start, stop, length + 1):
+            return None
+        buffer.position = stop
+        return AGAIN
+
+    def _pass(self) -> Event | Again | None:
+        """More of a message that is forwarded, or thrown away, as it comes."""
+        buffer = self.buffer
+        if not buffer.gather():
+            return self._ended()
+        taken = min(self._rest, len(buffer.data) - buffer.position)
+        piece = buffer.take(taken)
+        self._rest -= taken
+        if self._discarding:
+            return AGAIN
+        values = self._asking.passing
+        if values is None:
+            return self._incoming.piece(piece, last=not self._rest)
+        values.pass_by(piece)
+        if self._rest:
+            return Relay(Side.SERVER, (piece,))
+        return self._asking.long_ended(piece)
+
+    def _wait(self) -> Event | None:
+        return self._ended() if self.buffer.ended else None
+
+    def _ended(self) -> Event | None:
+        if not self.buffer.ended:
+            return None
+        self._over = True
+        return Ended("client.closed")
+
+    # Messages that hold no command. Each says whether it may move along.
+
+    def _bind(self, data: bytes, position: int, stop: int) -> bool:
+        ledger, options = self._ledger, self._options
+        name, source, _ = bind_names(data, position, stop)
+        definition = self._find_statement(source)
+        if isinstance(definition, Uncertain):
+            return False
+        portal = Portal(name, ledger.domain, definition)
+        portal.body = data[position:stop]
+        portal.cost = stop - position
+        full = len(ledger.portals) >= options.statements
+        if full or ledger.portals.cost + portal.cost > options.statement_bytes:
+            raise WireError("postgres.portals", "The session holds too many open portals.")
+        ledger.portals.put(portal)
+        ledger.forward(Due(BIND, ledger.domain, thing=portal))
+        ledger.batch_open = True
+        return True
+
+    def _find_statement(self, name: bytes) -> Definition | Uncertain | None:
+        ledger = self._ledger
+        definition = ledger.statements.find(name, ledger.domain)
+        if definition is None and name and ledger.naming_is_open():
+            return Uncertain.UNCERTAIN
+        return definition
+
+    def _describe(self, data: bytes, position: int, stop: int) -> bool:
+        ledger = self._ledger
+        thing = self._named(data, position, stop, "Describe")
+        if isinstance(thing, Uncertain):
+            return False
+        due = Due(DESCRIBE, ledger.domain)
+        due.about = thing
+        ledger.forward(due)
+        ledger.batch_open = True
+        return True
+
+    def _close(self, data: bytes, position: int, stop: int) -> bool:
+        ledger = self._ledger
+        thing = self._named(data, position, stop, "Close")
+        if isinstance(thing, Uncertain):
+            return False
+        name, _ = name_at(data, position + 1, stop, "Close")
+        end: Named
+        if data[position] == 83:
+            ending = Definition(name, ledger.domain, "")
+            ending.gone = True
+            ledger.statements.put(ending)
+            end = ending
+        else:
+            closing = Portal(name, ledger.domain, None)
+            closing.gone = True
+            ledger.portals.put(closing)
+            end = closing
+        ledger.forward(Due(CLOSE, ledger.domain, thing=end))
+        ledger.batch_open = True
+        return True
+
+    def _named(self, data: bytes, position: int, stop: int, what: str) -> Named | Uncertain | None:
+        """What a Describe or a Close is about: ``S`` a statement, ``P`` a portal."""
+        name, end = name_at(data, position + 1, stop, what)
+        if end != stop or data[position] not in b"SP":
+            raise malformed(what)
+        if data[position] == 83:
+            return self._find_statement(name)
+        return self._ledger.portals.find(name, self._ledger.domain)
+
+    def _flush(self, data: bytes, position: int, stop: int) -> bool:
+        del data
+        if position != stop:
+            raise malformed("Flush")
+        return True
+
+    def _sync(self, data: bytes, position: int, stop: int) -> bool:
+        del data
+        if position != stop:
+            raise malformed("Sync")
+        ledger = self._ledger
+        if ledger.copying is not None and not ledger.copy_ended:
+            return True  # the server ignores it: "COPY Operations"
+        ledger.forward(Due(SYNC, ledger.domain))
+        ledger.end_domain()
+        return True
+
+    # What the server would ignore.
+
+    def _drop(self, kind: int, size: int) -> Again:
+        if kind not in {_H, *_COPY}:
+            self._dropped += 1
+            self._dropped_bytes += size
+        self._rest = size
+        self._discarding = True
+        return AGAIN
+
+    def _sync_after_drop(self, wire: memoryview) -> Event:
+        ledger = self._ledger
+        dropped, self._dropped = self._dropped, 0
+        size, self._dropped_bytes = self._dropped_bytes, 0
+        ledger.dropping = False
+        ledger.forward(Due(SYNC, ledger.domain))
+        ledger.end_domain()
+        if not dropped:
+            return Relay(Side.SERVER, (wire,))
+        body = Opaque(
+            f"{dropped} messages behind a failed or refused one, ignored by the protocol", size
+        )
+        return RecordFirst(Side.SERVER, body, (wire,))
+
+
