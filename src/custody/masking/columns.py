@@ -164,6 +164,13 @@ class ColumnRules:
             return any(self._holds_credentials(relation) for relation in relations)
         return not resolved or any(self._touches(relation) for relation in relations)
 
+    def names(self, schema: str, relation: str) -> bool:
+        """Whether a rule names this relation, not only any."""
+        return any(
+            pattern.relation != ANY and pattern.meets_relation(schema, relation)
+            for pattern, _ in self._rules
+        )
+
     def _touches(self, relation: Relation) -> bool:
         known = self._memory.get(relation)
         if known is None:

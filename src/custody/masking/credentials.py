@@ -138,8 +138,8 @@ def long_secret(data: bytes, start: int, end: int) -> Iterator[Found]:
         return
     upper = sum(65 <= char <= 90 for char in value)
     lower = sum(97 <= char <= 122 for char in value)
-    digits = sum(48 <= char <= 57 for char in value)
-    if upper >= 5 and lower >= 5 and digits >= 2 and len(set(value)) >= 18:
+    others = sum(char < 65 for char in value)
+    if upper >= 5 and lower >= 5 and others >= 2 and len(set(value)) >= 18:
         yield Found(start, end)
 
 

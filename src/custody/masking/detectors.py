@@ -31,7 +31,7 @@ def _any(patterns: tuple[bytes, ...]) -> bytes:
 
 
 _E_MAIL: Final = (
-    rb"(?:\"[^\"\s\x1f]{1,64}\"|[A-Za-z0-9\x1c_.%+!#$*~^-]+)(?:@|%40)"
+    rb"(?:\"[^\"\t\n\r\x1f]{1,64}\"|[A-Za-z0-9\x1c_.%+!#$*~^-]+)(?:@|%40)"
     rb"(?:[A-Za-z0-9\x1c_-]+\.)+(?:[A-Za-z\x1c]{2,}|xn--[A-Za-z0-9-]+)"
 )
 _PHONE: Final = _any(

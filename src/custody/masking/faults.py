@@ -30,9 +30,17 @@ _ONLY_NAMES: Final = re.compile(
 _KEY: Final = re.compile(r"\(([^()]+)\)=\((.*)\)", re.DOTALL)
 _PLAIN_NAME: Final = re.compile(r'"(?:[^"]|"")+"|[^\W\d][\w$]*')
 _PARENTHESES: Final = re.compile(r"\((.+)\)", re.DOTALL)
-_QUOTES: Final = "\"'\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019\u201a\u300c\u300d"
-_QUOTED: Final = re.compile(rf"[{_QUOTES}](.*)[{_QUOTES}]", re.DOTALL)
-_OPEN_QUOTE: Final = re.compile(rf"[{_QUOTES}](.*)\Z", re.DOTALL)
+_QUOTE: Final = re.compile("[\"'\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019\u201a\u300c\u300d]")
+_CLOSING: Final = {
+    "\u201c": "\u201d\u201c",
+    "\u201d": "\u201d",
+    "\u201e": "\u201c\u201d",
+    "\u00ab": "\u00bb",
+    "\u00bb": "\u00ab",
+    "\u2018": "\u2019",
+    "\u201a": "\u2018",
+    "\u300c": "\u300d",
+}
 _COPY: Final = re.compile(r'(COPY ([^,"]+), line \d+, column ([^,:"]+): ")(.*)(")', re.DOTALL)
 _NUMBER: Final = re.compile(r"[0-9][\w.,]*")
 _RAISED: Final = ("P0", "00000", "01000")
@@ -51,15 +59,16 @@ class FaultMasker:
         self._tokens: Final = tokens
 
     def touches(self, fault: ErrorReport, relations: tuple[Relation, ...]) -> bool:
-        """Whether the fault itself names a relation that no one listed and that is masked."""
+        """Whether the fault itself names a relation that a rule names, or that nobody listed."""
         if not self._rules.configured or not fault.relation:
             return False
-        listed = any(
-            relation.name == fault.relation and relation.columns is not None
-            for relation in relations
-        )
-        return not listed and self._rules.touch(
-            (Relation(fault.schema, fault.relation, None),), resolved=True
+        if self._rules.names(fault.schema, fault.relation):
+            return True
+        named = Relation(fault.schema, fault.relation, None)
+        return (
+            bool(relations)
+            and all(relation.name != fault.relation for relation in relations)
+            and self._rules.touch((named,), resolved=True)
         )
 
     def mask(self, fault: ErrorReport) -> ErrorReport:
@@ -126,6 +135,8 @@ class FaultMasker:
                 name = name[1:-1].replace('""', '"')
             kind = self._rules.kind_of((Column(schema, relation, name),))
             if kind is not None:
+                if self._tokens.is_own(value):
+                    return value
                 return self._tokens.mark(kind, canonical(value))
         return REDACTED.redaction
 
@@ -141,11 +152,15 @@ class FaultMasker:
 
     def _unquoted(self, text: str) -> str:
         """Everything from the first quote to the last: a value may hold quotes itself."""
-        quoted = _QUOTED.search(text) or _OPEN_QUOTE.search(text)
-        if quoted is None or not quoted.group(1):
+        first = _QUOTE.search(text)
+        if first is None:
             return text
-        start, end = quoted.span(1)
-        return text[:start] + REDACTED.redaction + text[end:]
+        start = first.end()
+        closing = _CLOSING.get(first.group(), first.group())
+        end = max((text.rfind(sign, start) for sign in closing), default=-1)
+        if end < 0:
+            end = len(text)
+        return text[:start] + REDACTED.redaction + text[end:] if end > start else text
 
     def _numbers(self, text: str) -> str:
         return _NUMBER.sub(

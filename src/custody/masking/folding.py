@@ -42,7 +42,7 @@ def _fold(char: str) -> str | None:  # noqa: PLR0911 - one return for each class
         return " "
     if char in _DOTS:
         return "."
-    likeness = unicodedata.normalize("NFKD", char)[0]
+    likeness = unicodedata.normalize("NFKC", char)[0]
     if likeness.isascii() and likeness.isprintable():
         return likeness
     return FOREIGN if category.startswith("L") else OTHER

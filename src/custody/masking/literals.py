@@ -176,6 +176,13 @@ def _number(text: str) -> str:
     return plain.lstrip("0") or "0" if plain.isdigit() else plain
 
 
+def is_disguised(written: str, value: str) -> bool:
+    """Whether a string or quoted identifier reads differently from how it is written."""
+    return not written.startswith("$") and f"'{value}'" != written[-len(value) - 2 :].replace(
+        '"', "'"
+    )
+
+
 def value_of(literal: str) -> str:
     """What a literal says; the text itself where it is no literal that we can read."""
     found = list(pieces(literal.strip()))

@@ -19,6 +19,7 @@ _WORD_BEFORE: Final = re.compile(rb"[0-9A-Za-z]*\Z")
 _WORD_AFTER: Final = re.compile(rb"[0-9A-Za-z]*")
 _UUID: Final = re.compile(rb"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _DATE: Final = re.compile(rb"(?:\A|[^0-9])[0-9]{2}[-/. ][0-9]{2}[-/. ](?:19|20)[0-9]{2}")
+_MORE_DOTS: Final = re.compile(rb"\.[0-9]")
 _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _NEIGHBOURHOOD: Final = 40
 
@@ -181,7 +182,7 @@ def phones(data: bytes, start: int, end: int) -> Iterator[Found]:
 def addresses(data: bytes, start: int, end: int) -> Iterator[Found]:
     """IP addresses, both versions, in their canonical spelling."""
     text = data[start:end].rstrip(b".:") if not data[start:end].endswith(b"::") else data[start:end]
-    if not 2 < len(text) <= 45:
+    if not 2 < len(text) <= 45 or _MORE_DOTS.match(data, start + len(text)):
         return
     try:
         address = ipaddress.ip_address(text.decode())

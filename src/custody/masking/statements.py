@@ -76,7 +76,7 @@ class StatementMasker:
             piece
             for piece in literals.pieces(text)
             if piece.sort in {Sort.STRING, Sort.IDENTIFIER}
-            and piece.value not in text[piece.start : piece.end]
+            and literals.is_disguised(text[piece.start : piece.end], piece.value)
         ]
         if not candidates:
             return text
