@@ -128,7 +128,7 @@ class Folding:
             results.append(self.fold(node["defresult"]) if "defresult" in node else False)
         return results[0] if len(set(results)) == 1 else None
 
-    def _fold_operation(self, node: Node) -> bool | None:  # noqa: PLR0911  # one for each form
+    def _fold_operation(self, node: Node) -> bool | None:  # one for each form
         kind = node.get("kind", "")
         left, right = node.get("lexpr"), node.get("rexpr")
         if not isinstance(left, dict) or not isinstance(right, dict):

@@ -1,0 +1,83 @@
+"""A worker: reads texts from its standard input, writes what they mean to its standard output.
+
+Law: it holds no key, no socket and no file but these two; it may be killed at any moment, and it
+ends by itself when its input does. It never writes what it reads anywhere else.
+"""
+
+import gc
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from custody.gateway.parsing.framing import LENGTH, REQUEST_BYTES_AT_MOST, encode
+from custody.wire.sql.analyse import analyse
+from custody.wire.sql.syntax import Unreadable
+
+_MEMORY_BYTES: Final = 1 << 30
+_FILES: Final = 8
+_CHUNK: Final = 256 * 1024
+_DEPTH: Final = 6_000
+"""Python frames; a deeper tree is unreadable (``too-deep``)."""
+
+
+def _confine() -> None:
+    """No core with clients' texts in it, no file written, no more than so much memory."""
+    for limit, value in (
+        (resource.RLIMIT_AS, _MEMORY_BYTES),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, _FILES),
+    ):
+        _, hard = resource.getrlimit(limit)
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (bound, bound))
+
+
+def _frames() -> Iterator[bytes]:
+    """The texts, one after the other, until the input ends or breaks its bound."""
+    received = bytearray()
+    wanted = LENGTH.size
+    while True:
+        while len(received) < wanted:
+            part = os.read(0, _CHUNK)
+            if not part:
+                return
+            received += part
+        (length,) = LENGTH.unpack_from(received)
+        if length > REQUEST_BYTES_AT_MOST:
+            return
+        if len(received) < LENGTH.size + length:
+            wanted = LENGTH.size + length
+            continue
+        yield bytes(received[LENGTH.size : LENGTH.size + length])
+        del received[: LENGTH.size + length]
+        wanted = LENGTH.size
+
+
+def _write(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
+
+
+def main() -> int:
+    sys.setrecursionlimit(_DEPTH)
+    analyse("SELECT a FROM b WHERE c = 1")  # what is loaded late is loaded now
+    _confine()
+    gc.collect()
+    gc.freeze()
+    _write(LENGTH.pack(0))
+    for data in _frames():
+        text = data.decode()
+        try:
+            reply = encode(analyse(text))
+        except MemoryError:
+            reply = encode(Unreadable("too-long"))
+        _write(LENGTH.pack(len(reply)) + reply)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
