@@ -5,7 +5,7 @@ that the server answers with one line. The log keeps records and becomes durable
 """
 
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from custody.model.command import Command, Refusal, Verdict
 from custody.model.errors import LogFailureError, WireError
@@ -73,6 +73,10 @@ class LineCodec:
         return CommandsReceived(
             tuple(command(part) for part in text.split(";")), (line,), token=self.tokens
         )
+
+    client_key = b"key"
+
+    def consult(self, recall: Callable[[Hashable], object | None]) -> None: ...
 
     def answer(self, question: Hashable, answer: object) -> None: ...
 

@@ -7,12 +7,13 @@ import asyncio
 import os
 import ssl
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
-from custody.app.authority import server_certificate
+from custody.app.authority import server_identity
 from custody.app.config import compile_policy
 from custody.app.config_model import Cleartext, Config, ListenerConfig, Responses, TargetConfig
 from custody.app.protocols import find_protocol
@@ -26,7 +27,7 @@ from custody.gateway.target import Target
 from custody.identity.doorkeeper import TicketDoorkeeper
 from custody.masking.bounds import Bounds
 from custody.masking.masker import RecordMasker
-from custody.masking.rules import MaskRule
+from custody.model.errors import CustodyError
 from custody.model.identity import Loop
 from custody.model.interfaces import Advisor, Codec, EvidenceLog, Masker, Vault
 from custody.model.words import TargetName
@@ -36,12 +37,11 @@ from custody.vault.references import ReferenceVault
 
 def make_masker(config: Config) -> RecordMasker:
     """The masker of a configuration. Raises ``CustodyError`` as masking and the key file do."""
-    rules = [msgspec.convert(mask, MaskRule) for mask in config.masks]
     key = load_token_key(DiskFiles(), config.gateway.keys)
     bounds = Bounds(
         command_bytes=config.capture.command_bytes, response_bytes=config.capture.response_bytes
     )
-    return RecordMasker(rules, key, bounds)
+    return RecordMasker(config.masks, key, bounds)
 
 
 def make_targets(config: Config) -> dict[TargetName, Target]:
@@ -87,7 +87,7 @@ class Advisors:
         self._tasks.create_task(lookups.run())
 
 
-def make_rooms(
+def make_rooms(  # noqa: PLR0913 - what it wires, no less
     config: Config,
     *,
     log: EvidenceLog,
@@ -120,28 +120,16 @@ class Place(msgspec.Struct, frozen=True):
     port: int
 
 
-def make_doors(config: Config) -> list[Place]:
+def make_doors(config: Config) -> Iterator[Place]:
     """Every listener that is built: one for each protocol, and those of targets' own."""
-    places = []
     for listener in config.listeners:
         context = _server_context(config, listener)
-        places.append(
-            Place(
-                _door(config, listener, context, listener.target),
-                listener.address.host,
-                listener.address.port,
-            )
-        )
+        here = listener.address
+        yield Place(_door(config, listener, context, listener.target), here.host, here.port)
         for target in config.targets:
             if target.listen is not None and target.protocol == listener.name:
-                places.append(
-                    Place(
-                        _door(config, listener, context, target.name),
-                        target.listen.host,
-                        target.listen.port,
-                    )
-                )
-    return places
+                here = target.listen
+                yield Place(_door(config, listener, context, target.name), here.host, here.port)
 
 
 def _door(
@@ -163,7 +151,7 @@ def _door(
 
 def _codecs(config: Config, protocol: str, *, bound: bool) -> Callable[[bool], Codec]:
     """Makes codecs that know the configuration's bounds."""
-    masked_columns = any(mask.get("columns") for mask in config.masks)
+    masked_columns = any(mask.columns for mask in config.masks)
     built = find_protocol(protocol)
     options: Mapping[bool, object] = {
         clear: built.options(
@@ -181,11 +169,15 @@ def _codecs(config: Config, protocol: str, *, bound: bool) -> Callable[[bool], C
 def _server_context(config: Config, listener: ListenerConfig) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if listener.cert is not None and listener.key is not None:
-        context.load_cert_chain(listener.cert, listener.key)
-    else:
-        certificate, key = server_certificate(config)
-        context.load_cert_chain(certificate, key)
+    identity = server_identity(config, listener, datetime.now(UTC))
+    try:
+        context.load_cert_chain(identity.certificate, identity.key)
+    except (OSError, ssl.SSLError) as error:
+        raise CustodyError(
+            "tls.certificate",
+            f"The certificate {identity.certificate} and its key cannot be used.",
+            "Check both files: PEM, readable, and belonging together.",
+        ) from error
     context.set_alpn_protocols([find_protocol(listener.name).application_protocol])
     return context
 

@@ -9,20 +9,21 @@ import logging
 import os
 import signal
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from custody import __version__
 from custody.app.admin import AdminServer
 from custody.app.config_model import Config
 from custody.app.house import make_doors, make_masker, make_rooms
 from custody.app.indexing import IndexerProcess
-from custody.app.operations import Operations
 from custody.app.process import raise_file_limit
+from custody.app.reading_access import socket_path
+from custody.app.reading_desk import Desk, gateway_shelf
 from custody.app.scribe import Scribe
 from custody.app.tickets import TicketDesk
 from custody.evidence.keyclient import KeyholderProcess
-from custody.evidence.log import Log
-from custody.evidence.opening import LogOptions, open_log, system_surroundings
+from custody.evidence.log import Log, LogOptions
+from custody.evidence.opening import open_log, system_surroundings
 from custody.gateway.listener import Listener, watch
 from custody.gateway.parsing.pool import ParserPool
 from custody.gateway.registry import Registry
@@ -30,7 +31,7 @@ from custody.gateway.rooms import Rooms
 from custody.model.command import Refusal
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.interfaces import Masker
-from custody.model.record import ConfigLoaded, Record
+from custody.model.record import ConfigLoaded, Milliseconds, Record
 from custody.state.store import State
 
 DRAIN_S: Final = 10.0
@@ -70,7 +71,7 @@ async def serve(config: Config, announce: Announce, *, accept_new_anchor: bool =
     with keys:
         async with open_log(options, keys, on_broken=_stop_now) as log:
             with State.open(gateway.data / "state.db") as state:
-                await _run(config, log, masker, state, announce, stopped)
+                await _run(config, _Parts(log, masker, state, keys), announce, stopped)
 
 
 def _stop_now(failure: LogFailureError) -> None:
@@ -79,17 +80,32 @@ def _stop_now(failure: LogFailureError) -> None:
     asyncio.get_running_loop().call_later(LAST_WORDS_S, os._exit, 1)
 
 
-async def _run(  # noqa: PLR0913, PLR0917 - the parts that must outlive everything below
-    config: Config,
-    log: Log,
-    masker: Masker,
-    state: State,
-    announce: Announce,
-    stopped: asyncio.Event,
-) -> None:
-    clock = system_surroundings().clock.wall
+class _Parts(NamedTuple):
+    """What outlives every session."""
+
+    log: Log
+    masker: Masker
+    state: State
+    keys: KeyholderProcess
+
+
+async def _run(config: Config, parts: _Parts, announce: Announce, stopped: asyncio.Event) -> None:
+    log, masker, state, keys = parts
+    wall = system_surroundings().clock.wall_ms
+
+    def clock() -> Milliseconds:
+        return Milliseconds(wall())
+
     scribe = Scribe(masker, log)
-    desk = TicketDesk(state, scribe.write, clock, os.urandom)
+    tickets = TicketDesk(state, scribe.write, clock, os.urandom)
+    gateway = config.gateway
+    indexer = IndexerProcess(
+        data=gateway.data,
+        name=gateway.name,
+        keys=keys,
+        durable=lambda: (log.origin, log.durable_size),
+    )
+    desk = Desk(gateway_shelf(gateway.data, gateway.name, keys, indexer.freshen), tickets)
     registry = Registry()
     try:
         async with asyncio.TaskGroup() as tasks, ParserPool() as parser:
@@ -104,9 +120,9 @@ async def _run(  # noqa: PLR0913, PLR0917 - the parts that must outlive everythi
             )
             await _record_config(config, rooms, masker, scribe)
             tasks.create_task(watch(registry, rooms))
-            tasks.create_task(_end_lapsed(desk))
-            operations = Operations(config, desk)
-            admin = AdminServer(config.gateway.data / "run" / "admin.sock", operations.dispatch)
+            tasks.create_task(_end_lapsed(tickets))
+            tasks.create_task(indexer.run())
+            admin = AdminServer(socket_path(config), desk.dispatch)
             await admin.start()
             listeners = await _listen(config, rooms, registry, tasks, announce)
             announce("ready")
@@ -115,7 +131,7 @@ async def _run(  # noqa: PLR0913, PLR0917 - the parts that must outlive everythi
             admin.close()
             raise _StoppedError  # noqa: TRY301 - what cancels the tasks of a TaskGroup
     except* _StoppedError:
-        return
+        _log.info("stopped")
 
 
 async def _listen(
@@ -138,9 +154,11 @@ async def _drain(listeners: list[Listener], registry: Registry) -> None:
     """Let open sessions end by themselves for a while; then end them."""
     for listener in listeners:
         listener.close()
-    deadline = asyncio.get_running_loop().time() + DRAIN_S
-    while len(registry) and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.05)
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            await registry.emptied()
+    except TimeoutError:
+        _log.warning("%d sessions did not end by themselves", len(registry))
     for session in registry.all():
         session.kill("shutdown", _SHUTDOWN)
     await asyncio.sleep(0.1 if any(listener.open for listener in listeners) else 0)
@@ -156,12 +174,12 @@ async def _record_config(config: Config, rooms: Rooms, masker: Masker, scribe: S
     await scribe.write(Record(rooms.clock(), loaded))
 
 
-async def _end_lapsed(desk: TicketDesk) -> None:
+async def _end_lapsed(tickets: TicketDesk) -> None:
     """Record the ends of loops whose time is over."""
     while True:
         await asyncio.sleep(LAPSE_INTERVAL_S)
         try:
-            await desk.end_lapsed()
+            await tickets.end_lapsed()
         except CustodyError as error:
             _log.error("ends of loops were not recorded: %s", error.code)
 

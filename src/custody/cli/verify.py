@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from custody.evidence.verifier.verify import Progress
 
 
-def verify(
+def verify(  # noqa: PLR0913 - the options of a command
     directory: Annotated[
         Path, typer.Argument(help="A data or evidence directory, of a running gateway too.")
     ],

@@ -149,7 +149,7 @@ class Login:
                 self._host.cancel_requested(event.key)
                 self._finish("cancel")
             case Ended():
-                self._finish(event.reason)
+                self._ended(event.reason)
             case _:
                 raise CustodyError(
                     "gateway.order", f"{type(event).__name__} came before the login was done."
@@ -268,6 +268,16 @@ class Login:
         self._send(self._codec.admit(event, upstream))
         self._host.client.free("its login is being checked")
         self.pump()
+
+    def _ended(self, reason: str) -> None:
+        """The client left, or the codec turned it away before its ticket (no TLS, for example)."""
+        if reason == "client.refused":
+            body = LoginRefused(reason, "", self._door.protocol, self._host.client.address)
+            try:
+                self._rooms.gate.note_stranger(body)
+            except CustodyError as error:
+                _log.error("%s: a refusal was not recorded: %s", self._host.id, error.code)
+        self._finish(reason)
 
     async def _refuse(
         self,

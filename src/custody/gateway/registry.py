@@ -4,6 +4,7 @@ Law: a session is here from the moment its loop is known until its last record i
 a kill, a revoked ticket or an expiry reaches every session of a loop.
 """
 
+import asyncio
 from collections.abc import Iterator
 from typing import Final, Protocol
 
@@ -17,7 +18,6 @@ class Live(Protocol):
 
     id: SessionId
     admission: Admission | None
-    client_key: bytes
 
     def kill(self, reason: str, refusal: Refusal) -> None:
         """End it now; the client is told why in its own protocol."""
@@ -36,14 +36,26 @@ class Registry:
     def __init__(self) -> None:
         self._sessions: Final[dict[SessionId, Live]] = {}
         self._by_key: Final[dict[bytes, Live]] = {}
+        self._empty: Final = asyncio.Event()
+        self._empty.set()
 
     def add(self, session: Live) -> None:
         self._sessions[session.id] = session
-        self._by_key[session.client_key] = session
+        self._empty.clear()
 
-    def remove(self, session: Live) -> None:
+    def add_key(self, session: Live, key: bytes) -> None:
+        """The cancel key that the session's client was given."""
+        self._by_key[key] = session
+
+    def remove(self, session: Live, key: bytes) -> None:
         self._sessions.pop(session.id, None)
-        self._by_key.pop(session.client_key, None)
+        self._by_key.pop(key, None)
+        if not self._sessions:
+            self._empty.set()
+
+    async def emptied(self) -> None:
+        """Returns once no session is open."""
+        await self._empty.wait()
 
     def by_key(self, key: bytes) -> Live | None:
         """The session that this cancel key belongs to. Keys are random and unguessable."""

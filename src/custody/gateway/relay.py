@@ -102,6 +102,7 @@ class Relay:
         self.to_client: Final = Outbox(host.client)
         self.to_server: Final = Outbox(welcome.server)
         self._server: Final = welcome.server
+        codec.consult(welcome.advisor.recall)
         self._messages: Final[dict[int, _Message]] = {}
         self._commands = 0
         self._refused = 0

@@ -125,6 +125,7 @@ class SessionHost:
             return
         self._server = welcome.server
         self._target = welcome.target
+        self._registry.add_key(self, self._codec.client_key)
         self._stage = Relay(self, self._rooms, self._codec, welcome, self._tasks)
         self._stage.pump()
 
@@ -252,7 +253,8 @@ class SessionHost:
             except CustodyError as error:
                 # The next recovery accounts for sessions that have no end.
                 _log.error("%s: its end was not recorded: %s", self.id, error.code)
-            self._registry.remove(self)
+            key = self._codec.client_key if self._codec is not None else b""
+            self._registry.remove(self, key)
         if isinstance(self._stage, Login):
             self._stage.finish()
         if self._server is not None:

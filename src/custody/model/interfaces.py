@@ -49,6 +49,13 @@ class Codec(Protocol):
         """The next event of that side, or ``None``: it needs more bytes, or an answer."""
         ...
 
+    def consult(self, recall: Callable[[Hashable], object | None]) -> None:
+        """Where answers may be found without waiting; what is not found there is an ``Inquiry``.
+
+        An answer is used for as long as ``recall`` gives that same object.
+        """
+        ...
+
     def answer(self, question: Hashable, answer: object) -> None:
         """The answer to an ``Inquiry``."""
         ...
@@ -81,6 +88,11 @@ class Codec(Protocol):
         that went away). A ``Send`` to the server is the injected failing message: it is recorded
         before it is sent, and its reply is consumed.
         """
+        ...
+
+    @property
+    def client_key(self) -> bytes:
+        """The cancel key as the client was told, and as ``CancelReceived`` will bring it."""
         ...
 
     def cancel(self) -> bytes:
@@ -133,7 +145,8 @@ class Advisor(Protocol):
 
     async def find(self, question: Hashable) -> object | None:
         """Find out. Never raises for what the question itself holds, and never waits for ever:
-        what cannot be found is an answer too: ``None``, and who asked then takes the worst."""
+        what cannot be found is an answer too: ``None``, and who asked then takes the worst.
+        """
         ...
 
     def forget(self) -> None:
