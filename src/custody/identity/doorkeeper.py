@@ -110,7 +110,9 @@ class TicketDoorkeeper:
 
 
 def _withdrawn(ticket: Ticket) -> bool:
-    return ticket.revoked is not None or ticket.ended is not None
+    # A loop that ended when its time was over has expired, it was not withdrawn.
+    ended = ticket.ended is not None and ticket.ended < ticket.loop.expires
+    return ticket.revoked is not None or ended
 
 
 def _lapsed(ticket: Ticket, now: int) -> bool:

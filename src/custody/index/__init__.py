@@ -18,6 +18,7 @@ from custody.index.face import (
     Watermark,
 )
 from custody.index.query import KEYS, parse_query
+from custody.index.reader import position_of
 from custody.index.store import SqliteIndex
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "Term",
     "Watermark",
     "parse_query",
+    "position_of",
 ]

@@ -116,6 +116,8 @@ class Filter(msgspec.Struct, frozen=True):
     terms: tuple[Term, ...] = ()
     since: int | None = None
     until: int | None = None
+    n: int | None = None
+    """Only records with this number in their session."""
 
     def also(self, *terms: Term) -> "Filter":
         return msgspec.structs.replace(self, terms=self.terms + terms)

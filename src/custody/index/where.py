@@ -70,6 +70,8 @@ def condition(asked: Filter, low: int, high: int) -> Condition:
         built.add("event.time >= ?", asked.since)
     if asked.until is not None:
         built.add("event.time < ?", asked.until)
+    if asked.n is not None:
+        built.add("event.n = ?", asked.n)
     texts: list[str] = []
     absent: list[str] = []
     for term in asked.terms:

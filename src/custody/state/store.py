@@ -95,6 +95,18 @@ class State:
             )
             return ended.rowcount > 0
 
+    def lapsed_loops(self, now: int, *, limit: int = 1000) -> Sequence[Loop]:
+        """Loops whose time is over and whose end is not marked yet, oldest first."""
+        query = (
+            _joined()
+            .where(loops.c.ended.is_(None), loops.c.expires <= now)
+            .order_by(loops.c.expires)
+            .limit(limit)
+        )
+        with _Failing(), self._reader.begin() as connection:
+            found = [_ticket(row).loop for row in connection.execute(query)]
+        return list({loop.id: loop for loop in found}.values())
+
     def tickets(self, *, loop: LoopId | None = None, limit: int = 1000) -> Sequence[Ticket]:
         """The newest tickets first."""
         query = _joined().order_by(tickets.c.created.desc(), tickets.c.id).limit(limit)

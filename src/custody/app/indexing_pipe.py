@@ -1,0 +1,54 @@
+"""What the gateway and its indexing process say to each other, a line of JSON each.
+
+Law: day keys go to the child, one at a time and only when it asks; the key that wraps them never
+does. Lines are bounded, and an end of the pipe ends the child.
+"""
+
+from typing import Final
+
+import msgspec
+
+LINE_MAX: Final = 65_536
+
+
+class Follow(msgspec.Struct, frozen=True, tag="follow"):
+    """To the child: so much of this log is durable. ``token`` comes back in ``Reached``."""
+
+    log: str
+    size: int
+    token: int = 0
+
+
+class DayKeyGiven(msgspec.Struct, frozen=True, tag="key"):
+    """To the child: the open day key; empty where it does not open, and why."""
+
+    day: str
+    secret: bytes
+    code: str = ""
+    fault: str = ""
+
+
+class DayKeyWanted(msgspec.Struct, frozen=True, tag="unwrap"):
+    """From the child: the wrapped day key that it found in the evidence."""
+
+    day: str
+    wrapped: bytes
+
+
+class Reached(msgspec.Struct, frozen=True, tag="reached"):
+    """From the child: what ``Follow`` asked for was done as far as it can be."""
+
+    token: int
+    code: str = ""
+    """Empty, or why the index could not be written."""
+
+
+ToChild = Follow | DayKeyGiven
+FromChild = DayKeyWanted | Reached
+
+to_child: Final[msgspec.json.Decoder[ToChild]] = msgspec.json.Decoder(ToChild)
+from_child: Final[msgspec.json.Decoder[FromChild]] = msgspec.json.Decoder(FromChild)
+
+
+def line(message: ToChild | FromChild) -> bytes:
+    return msgspec.json.encode(message) + b"\n"

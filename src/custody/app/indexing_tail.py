@@ -1,0 +1,103 @@
+"""Bringing the index up to the log.
+
+Law: the index follows the log and never leads it. A damaged or foreign index is discarded and
+built again; a disk that fails is left for the next time. The log itself is only read.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from custody.evidence.reader import DurableEnd, EvidenceReader, Passage, ReadRecord
+from custody.index import Filed, IndexDamagedError, Watermark
+from custody.model.errors import CustodyError
+
+BATCH: Final = 1000
+MOST_REPAIRS: Final = 5
+"""Of one catching up: a disk that damages what is written to it must not be written for ever."""
+
+_log: Final = logging.getLogger("custody.index")
+
+
+class TailedIndex(Protocol):
+    """What following asks of the index."""
+
+    def watermark(self) -> Watermark | None: ...
+
+    def append(self, batch: Sequence[Filed], through: Watermark) -> None: ...
+
+    def discard(self, since: str = "") -> Sequence[str]: ...
+
+
+class Tail:
+    """Follows one gateway's log into its index."""
+
+    def __init__(self, index: TailedIndex, reader: EvidenceReader) -> None:
+        self._index: Final = index
+        self._reader: Final = reader
+        self._marked: Watermark | None = None
+        """What the index said last; what was read since then may be more than it keeps."""
+        self._reached: Watermark | None = None
+
+    def catch_up(self, durable: DurableEnd | None = None) -> int:
+        """Index what is there, up to ``durable`` where a writer tells it. How many were taken in.
+
+        Raises ``CustodyError`` where the index cannot be written; the log's faults are logged.
+        """
+        taken = 0
+        for _ in range(MOST_REPAIRS):
+            try:
+                self._find_place()
+                more = True
+                while more:
+                    passage = self._follow(durable)
+                    if passage is None:
+                        break
+                    taken += self._take(passage)
+                    more = passage.more
+            except IndexDamagedError as error:
+                _log.warning("%s", error)
+                self._index.discard(error.day)
+            except CustodyError as error:
+                if error.code != "evidence.no-record":
+                    raise
+                _log.warning("the index is not of this log, so it is built again: %s", error)
+                self._index.discard()
+            else:
+                return taken
+        raise CustodyError(
+            "index.failed",
+            "The index was damaged again and again while it was built.",
+            "Check the disk under data/index; evidence itself is not affected.",
+        )
+
+    def _find_place(self) -> None:
+        marked = self._index.watermark()
+        if marked != self._marked or marked is None:
+            self._marked = self._reached = marked
+
+    def _follow(self, durable: DurableEnd | None) -> Passage | None:
+        reached = self._reached
+        if reached is None:
+            logs = self._reader.logs()
+            return self._reader.follow(logs[0], 0, BATCH, durable) if logs else None
+        return self._reader.follow(reached.log, reached.index, BATCH, durable)
+
+    def _take(self, passage: Passage) -> int:
+        filed = [kept for record in passage.records if (kept := _filed(record)) is not None]
+        through = Watermark(passage.log, passage.following)
+        if passage.records:
+            self._index.append(filed, through)
+        self._reached = through
+        self._marked = self._index.watermark()
+        return len(filed)
+
+
+def _filed(read: ReadRecord) -> Filed | None:
+    if isinstance(read.record, CustodyError):
+        if not read.record.code.startswith("evidence.") or read.record.code == "evidence.no-keys":
+            raise read.record  # the keys cannot be asked now: later, rather than never
+        # Pruned or shredded content leaves nothing to search; its leaf stays in the log.
+        _log.info("record %d is not indexed: %s", read.number, read.record.code)
+        return None
+    return Filed(read.day, read.record)

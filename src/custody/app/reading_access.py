@@ -1,0 +1,129 @@
+"""How a command reaches the evidence: through the running gateway, or by itself.
+
+Law: where a gateway runs, it alone touches the data; where none answers, the command opens the data
+itself. What both give is the same.
+"""
+
+import asyncio
+import contextlib
+import getpass
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from custody.app.config_model import Config
+from custody.model.errors import CustodyError
+
+ANSWER_SECONDS: Final = 150.0
+LONGEST_ANSWER: Final = 256 * 1024 * 1024
+MOST_ASKED: Final = 1000
+"""Items of one call; more come in pages."""
+
+Document = dict[str, Any]
+
+
+class _Fault(msgspec.Struct):
+    code: str
+    message: str
+
+
+class _Answer(msgspec.Struct):
+    result: Document | None = None
+    error: _Fault | None = None
+
+
+def socket_path(config: Config) -> Path:
+    return config.gateway.data / "run" / "admin.sock"
+
+
+def actor() -> str:
+    """Whom an act is recorded as: the account that runs the command."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def ask(config: Config, call: str, arguments: Mapping[str, object]) -> Document:
+    """One call, answered. Raises ``CustodyError``, the gateway's own included."""
+    answer = ask_gateway(socket_path(config), call, arguments)
+    if answer is not None:
+        return answer
+    # What is needed without a gateway costs half a second of imports.
+    from custody.app.reading_direct import answer_directly  # noqa: PLC0415 - see above
+
+    return asyncio.run(answer_directly(config, call, arguments))
+
+
+def pages(
+    config: Config, call: str, arguments: Mapping[str, object], *, most: int | None = None
+) -> Iterator[Document]:
+    """The documents of one question, page by page, until there are no more or ``most`` items came.
+
+    A page may be short, even empty, and still not be the last.
+    """
+    left = most
+    cursor = arguments.get("cursor")
+    while left is None or left > 0:
+        limit = min(left or MOST_ASKED, MOST_ASKED)
+        document = ask(config, call, {**arguments, "cursor": cursor, "limit": limit})
+        yield document
+        cursor = document["next"]
+        if cursor is None:
+            return
+        if left is not None:
+            left -= len(document["items"])
+
+
+def gather(config: Config, call: str, arguments: Mapping[str, object], *, most: int) -> Document:
+    """One document of up to ``most`` items; its ``next`` says how to go on."""
+    items: list[Document] = []
+    whole: Document = {}
+    for document in pages(config, call, arguments, most=most):
+        items.extend(document["items"])
+        whole = {**document, **whole, "next": document["next"]}
+    return {**whole, "items": items}
+
+
+def ask_gateway(path: Path, call: str, arguments: Mapping[str, object]) -> Document | None:
+    """The gateway's answer; ``None`` where no gateway listens."""
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as connection:
+        connection.settimeout(ANSWER_SECONDS)
+        try:
+            connection.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise CustodyError(
+                "admin.unreachable",
+                f"The running gateway cannot be reached at {path}: {error.strerror or error}.",
+                "Run the command as the gateway's own account.",
+            ) from None
+        try:
+            connection.sendall(msgspec.json.encode({"call": call, "arguments": arguments}) + b"\n")
+            answer = msgspec.json.decode(_line(connection), type=_Answer)
+        except (OSError, msgspec.DecodeError):
+            raise CustodyError(
+                "admin.broken",
+                "The running gateway ended the conversation before it answered.",
+                "Look at its log, then try again.",
+            ) from None
+    if answer.error is not None:
+        raise CustodyError(answer.error.code, answer.error.message)
+    return answer.result or {"items": [], "next": None}
+
+
+def _line(connection: socket.socket) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while not parts or not parts[-1].endswith(b"\n"):
+        part = connection.recv(262_144)
+        size += len(part)
+        if not part or size > LONGEST_ANSWER:
+            break
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,137 @@
+"""The calls that the command line makes, by name: on the admin socket, or in its own process.
+
+Law: a call is typed before it is done, reads run beside the event loop and only a few at once, and
+whoever asks gets an answer or a ``CustodyError``.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from custody.app.reading import (
+    Document,
+    FacetsAsked,
+    HistogramAsked,
+    LoopsAsked,
+    Reading,
+    SearchAsked,
+    SessionsAsked,
+    ShowAsked,
+    TimelineAsked,
+)
+from custody.app.reading_log import EvidenceRecords
+from custody.app.tickets import TicketCreate, TicketDesk, TicketList, TicketRevoke
+from custody.evidence.files import DiskFiles
+from custody.evidence.keyring import KeyService
+from custody.evidence.reader import EvidenceReader
+from custody.index import IndexDamagedError, SqliteIndex
+from custody.model.errors import CustodyError
+
+Asked = TypeVar("Asked", bound=msgspec.Struct)
+
+READERS_AT_ONCE: Final = 2
+
+Answer = Callable[[Reading, Any], Document]
+
+READS: Final[Mapping[str, tuple[type[msgspec.Struct], Answer]]] = {
+    "loops": (LoopsAsked, Reading.loops),
+    "sessions": (SessionsAsked, Reading.sessions),
+    "show": (ShowAsked, Reading.show),
+    "timeline": (TimelineAsked, Reading.timeline),
+    "search": (SearchAsked, Reading.search),
+    "facets": (FacetsAsked, Reading.facets),
+    "histogram": (HistogramAsked, Reading.histogram),
+}
+"""Calls that read: what they are asked with, and what answers."""
+
+WRITES: Final = frozenset({"ticket.create", "ticket.revoke"})
+"""Calls that write to the evidence log, so need its lock where no gateway runs."""
+
+
+class Shelf(NamedTuple):
+    """Where evidence is read, and how its index is kept fresh."""
+
+    reading: Reading
+    freshen: Callable[[], Awaitable[None]]
+    """Returns once the index has caught up with the log, or has had its time."""
+    discard: Callable[[str], object]
+    """Forgets a damaged day of the index and all later ones; with an empty text, all of it."""
+
+
+def gateway_shelf(
+    data: Path, name: str, keys: KeyService, freshen: Callable[[], Awaitable[None]]
+) -> Shelf:
+    """The shelf of a running gateway, whose index a process of its own keeps (``freshen`` is that
+    process's). ``keys`` is asked from a thread.
+    """
+    index = SqliteIndex(data / "index")
+    reader = EvidenceReader(DiskFiles(), data / "evidence", name, keys)
+    reading = Reading(index, EvidenceRecords(reader), lambda: time.time_ns() // 1_000_000)
+    return Shelf(reading, freshen, index.discard)
+
+
+class Desk:
+    """``dispatch`` fits the admin socket. Without a shelf it does not read."""
+
+    def __init__(self, shelf: Shelf | None, tickets: TicketDesk) -> None:
+        self._shelf: Final = shelf
+        self._tickets: Final = tickets
+        self._turn: Final = asyncio.Semaphore(READERS_AT_ONCE)
+
+    async def dispatch(self, call: str, arguments: Mapping[str, object]) -> Document:
+        """Raises ``admin.unknown-call``, ``admin.arguments``, and whatever the call raises."""
+        shelf = self._shelf
+        if shelf is not None and call in READS:
+            wanted, answer = READS[call]
+            return await self._read(shelf, answer, _typed(arguments, wanted))
+        match call:
+            case "index.rebuild" if shelf is not None:
+                _typed(arguments, _Nothing)
+                shelf.discard("")
+                await shelf.freshen()
+                return _document()
+            case "ticket.create":
+                return _document(await self._tickets.create(_typed(arguments, TicketCreate)))
+            case "ticket.list":
+                return _document(*self._tickets.list(_typed(arguments, TicketList)))
+            case "ticket.revoke":
+                return _document(await self._tickets.revoke(_typed(arguments, TicketRevoke)))
+            case _:
+                raise CustodyError(
+                    "admin.unknown-call",
+                    "The running gateway does not know this call.",
+                    "Is the command of another version than the gateway? Restart the older one.",
+                )
+
+    async def _read(self, shelf: Shelf, answer: Answer, asked: msgspec.Struct) -> Document:
+        async with self._turn:
+            await shelf.freshen()
+            try:
+                return await asyncio.to_thread(answer, shelf.reading, asked)
+            except IndexDamagedError as error:
+                shelf.discard(error.day)
+            await shelf.freshen()
+            return await asyncio.to_thread(answer, shelf.reading, asked)
+
+
+def _document(*items: dict[str, Any]) -> Document:
+    return {"items": list(items), "next": None}
+
+
+class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+def _typed(arguments: Mapping[str, object], wanted: type[Asked]) -> Asked:
+    try:
+        return msgspec.convert(dict(arguments), wanted)
+    except msgspec.ValidationError as error:
+        raise CustodyError(
+            "admin.arguments",
+            f"The arguments do not fit: {error}.",
+            "`--help` says what the command takes.",
+        ) from None

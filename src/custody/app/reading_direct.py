@@ -1,0 +1,101 @@
+"""Reading and writing evidence where no gateway runs.
+
+Law: readers bring the index up to date and read; writers take the log's lock first, so that a
+gateway cannot run beside them. Neither leaves anything running.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+from custody import __version__
+from custody.app.config_model import Config
+from custody.app.house import make_masker
+from custody.app.indexing_tail import Tail
+from custody.app.reading import Document, Reading
+from custody.app.reading_desk import WRITES, Desk, Shelf
+from custody.app.reading_log import EvidenceRecords
+from custody.app.scribe import Scribe as RecordScribe
+from custody.app.tickets import Scribe, TicketDesk
+from custody.evidence.files import DiskFiles
+from custody.evidence.keyclient import KeyholderProcess
+from custody.evidence.log import LogOptions
+from custody.evidence.opening import open_log
+from custody.evidence.reader import EvidenceReader
+from custody.index import SqliteIndex
+from custody.model.errors import CustodyError
+from custody.model.record import Receipt, Record
+from custody.state import State
+
+LOCK_SECONDS: Final = 10.0
+
+
+async def answer_directly(config: Config, call: str, arguments: Mapping[str, object]) -> Document:
+    """One call, on the data itself. Raises ``CustodyError``."""
+    async with contextlib.AsyncExitStack() as stack:
+        data = config.gateway.data
+        scribe: Scribe = _no_scribe
+        if call in WRITES:
+            scribe = await stack.enter_async_context(_open_log(config))
+        state = stack.enter_context(State.open(data / "state.db"))
+        tickets = TicketDesk(state, scribe, _now, os.urandom)
+        if call.startswith("ticket."):
+            desk = Desk(None, tickets)
+        else:
+            keys = stack.enter_context(KeyholderProcess(config.gateway.keys))
+            reader = EvidenceReader(DiskFiles(), data / "evidence", config.gateway.name, keys)
+            stack.callback(reader.close)
+            index = SqliteIndex(data / "index")
+            stack.callback(index.close)
+            desk = Desk(_shelf(index, reader), tickets)
+        return await desk.dispatch(call, arguments)
+
+
+def _shelf(index: SqliteIndex, reader: EvidenceReader) -> Shelf:
+    async def freshen() -> None:
+        await asyncio.to_thread(_catch_up, index, reader)
+
+    return Shelf(Reading(index, EvidenceRecords(reader), _now), freshen, index.discard)
+
+
+def _catch_up(index: SqliteIndex, reader: EvidenceReader) -> None:
+    """Index what is new; where another command does so already, wait until it is done."""
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        with index.writing() as held:
+            if held:
+                Tail(index, reader).catch_up()
+                return
+        if time.monotonic() > until:
+            return
+        time.sleep(0.1)
+
+
+@contextlib.asynccontextmanager
+async def _open_log(config: Config) -> AsyncIterator[Scribe]:
+    """The log, held for the few records of one act."""
+    gateway = config.gateway
+    options = LogOptions(
+        evidence=gateway.data / "evidence",
+        anchor=gateway.anchor,
+        version=__version__,
+        durability=gateway.durability.value,
+        responses=gateway.responses.value,
+    )
+    with KeyholderProcess(gateway.keys, gateway.anchor) as keys:
+        masker = make_masker(config)
+        async with open_log(options, keys) as log:
+            yield RecordScribe(masker, log).write
+
+
+async def _no_scribe(record: Record) -> Receipt:
+    raise CustodyError(
+        "log.not-open", f"The evidence log is not open for {type(record.body).__name__}."
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

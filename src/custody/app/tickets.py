@@ -1,0 +1,162 @@
+"""Making, listing and withdrawing tickets, on the record.
+
+Law: a ticket that opens something has its ``loop.start`` in the evidence before it works; a
+withdrawal works first and is recorded then, since a broken log must not keep a door open. The
+secret is given back once and kept nowhere.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, Final, Protocol
+
+import msgspec
+
+from custody.app.reading_items import moment
+from custody.identity import local_identity, mint_loop, mint_ticket
+from custody.model.errors import CustodyError
+from custody.model.identity import Loop, Ticket
+from custody.model.record import AdminAct, LoopEnd, LoopStart, Milliseconds, Receipt, Record
+from custody.model.words import IdentityKind, LoopId, TicketId
+
+LONGEST_TTL_MS: Final = 366 * 86_400_000
+MOST_LISTED: Final = 1000
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+Sentence = Annotated[str, msgspec.Meta(max_length=1024)]
+
+Scribe = Callable[[Record], Awaitable[Receipt]]
+"""Masks a record, appends it, and returns once it is durable; raises ``CustodyError``."""
+
+
+class TicketCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ticket for a new loop of a local identity."""
+
+    subject: Name
+    groups: Annotated[tuple[Name, ...], msgspec.Meta(max_length=100)]
+    ttl_ms: Annotated[int, msgspec.Meta(ge=1000, le=LONGEST_TTL_MS)]
+    actor: Name
+    """Who asks for it: the operator's account."""
+    purpose: Sentence = ""
+    on_behalf_of: Sentence = ""
+    kind: IdentityKind = IdentityKind.AGENT
+
+
+class TicketList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_LISTED)] = 100
+
+
+class TicketRevoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    id: Name
+    actor: Name
+
+
+class TicketBook(Protocol):
+    """What is asked of the state database."""
+
+    def add(self, ticket: Ticket) -> None: ...
+
+    def revoke(self, ticket: TicketId, now: int) -> Ticket: ...
+
+    def end_loop(self, loop: LoopId, now: int) -> bool: ...
+
+    def tickets(self, *, loop: LoopId | None = None, limit: int = 1000) -> Sequence[Ticket]: ...
+
+    def lapsed_loops(self, now: int) -> Sequence[Loop]: ...
+
+
+class TicketDesk:
+    """``clock`` gives milliseconds since the Unix epoch, ``entropy`` random bytes."""
+
+    def __init__(
+        self,
+        book: TicketBook,
+        scribe: Scribe,
+        clock: Callable[[], int],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._book: Final = book
+        self._scribe: Final = scribe
+        self._clock: Final = clock
+        self._entropy: Final = entropy
+
+    async def create(self, asked: TicketCreate) -> dict[str, Any]:
+        """The ticket as ``list`` shows it, with its ``secret``: the only time that it is told."""
+        now = self._clock()
+        identity = local_identity(asked.subject, asked.groups, asked.kind)
+        loop = mint_loop(
+            identity,
+            now=now,
+            ttl_ms=asked.ttl_ms,
+            entropy=self._entropy,
+            purpose=asked.purpose,
+            on_behalf_of=asked.on_behalf_of,
+        )
+        secret, ticket = mint_ticket(loop, now=now, entropy=self._entropy)
+        time = Milliseconds(now)
+        await self._scribe(Record(time, LoopStart(loop, ticket.id), loop.id))
+        act = AdminAct("ticket.create", asked.actor, ticket.id)
+        await self._scribe(Record(time, act, loop.id))
+        self._book.add(ticket)
+        return {**_item(ticket, now), "secret": secret.reveal()}
+
+    def list(self, asked: TicketList) -> list[dict[str, Any]]:
+        """The newest first."""
+        now = self._clock()
+        return [_item(ticket, now) for ticket in self._book.tickets(limit=asked.limit)]
+
+    async def revoke(self, asked: TicketRevoke) -> dict[str, Any]:
+        """Withdraw a ticket, and end its loop if no other ticket of it holds.
+
+        Raises ``ticket.not-found``; ``ticket.not-recorded`` where the ticket was withdrawn but the
+        record of it could not be made.
+        """
+        now = self._clock()
+        ticket = self._book.revoke(TicketId(asked.id), now)
+        others = self._book.tickets(loop=ticket.loop.id)
+        last = not any(_state(other, now) == "valid" for other in others)
+        ended = last and self._book.end_loop(ticket.loop.id, now)
+        time = Milliseconds(now)
+        try:
+            act = AdminAct("ticket.revoke", asked.actor, ticket.id)
+            await self._scribe(Record(time, act, ticket.loop.id))
+            if ended:
+                await self._scribe(Record(time, LoopEnd("ticket.revoked"), ticket.loop.id))
+        except CustodyError as error:
+            raise CustodyError(
+                "ticket.not-recorded",
+                f"Ticket {ticket.id} is withdrawn, but that could not be recorded: {error.fault}",
+                error.cure,
+            ) from error
+        return _item(ticket, now)
+
+    async def end_lapsed(self) -> int:
+        """Record the end of every loop whose time is over. How many there were."""
+        lapsed = self._book.lapsed_loops(self._clock())
+        for loop in lapsed:
+            time = Milliseconds(self._clock())
+            await self._scribe(Record(time, LoopEnd("expired"), loop.id))
+            self._book.end_loop(loop.id, loop.expires)
+        return len(lapsed)
+
+
+def _state(ticket: Ticket, now: int) -> str:
+    ends = min(ticket.expires, ticket.loop.expires)
+    if ticket.revoked is not None or (ticket.ended is not None and ticket.ended < ends):
+        return "revoked"
+    return "expired" if now >= ends else "valid"
+
+
+def _item(ticket: Ticket, now: int) -> dict[str, Any]:
+    identity = ticket.loop.identity
+    return {
+        "id": ticket.id,
+        "time": moment(ticket.created),
+        "loop": ticket.loop.id,
+        "identity": identity.subject,
+        "issuer": identity.issuer,
+        "groups": list(identity.groups),
+        "kind": identity.kind.value,
+        "purpose": ticket.loop.purpose,
+        "expires": moment(ticket.expires),
+        "revoked": None if ticket.revoked is None else moment(ticket.revoked),
+        "state": _state(ticket, now),
+    }

@@ -1,0 +1,28 @@
+"""`custody loops`."""
+
+from typing import Annotated
+
+import typer
+
+from custody.app.reading_access import gather
+from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
+from custody.cli.terminal import print_document
+
+
+def loops(
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 50,
+    cursor: Annotated[str | None, typer.Option(help="Go on: `next` of the last page.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the runs of agents, the newest first."""
+    document = gather(read_config(config), "loops", {"cursor": cursor}, most=limit)
+    if json:
+        print_document(document)
+        return
+    from custody.cli import tables  # noqa: PLC0415 - Rich is not needed for --json
+
+    tables.print_whole(console(), tables.loops(document["items"]))
+    if document["next"] is not None:
+        say(f"more: --cursor {document['next']}")

@@ -1,0 +1,51 @@
+"""`custody search`."""
+
+from typing import Annotated
+
+import typer
+
+from custody.app.reading_access import ask, gather
+from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
+from custody.cli.terminal import print_document
+
+
+def search(  # noqa: PLR0913 - a question has these parts
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(help='Words, "parts of text" and key:value terms.', show_default=False),
+    ] = None,
+    *,
+    oldest: Annotated[bool, typer.Option("--oldest", help="The oldest first.")] = False,
+    count: Annotated[
+        str | None, typer.Option(help="Count the hits by identity, target, verdict, object …")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 100,
+    cursor: Annotated[str | None, typer.Option(help="Go on: `next` of the last page.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Find commands by what they say, who ran them, where, and how they ended.
+
+    For example: custody search 'verdict:deny target:orders since:1h "drop table"'
+    """
+    read = read_config(config)
+    asked = {"query": " ".join(query or [])}
+    if count is not None:
+        document = ask(read, "facets", {**asked, "field": count, "limit": min(limit, 1000)})
+    else:
+        order = "oldest" if oldest else "newest"
+        document = gather(read, "search", {**asked, "order": order, "cursor": cursor}, most=limit)
+    if json:
+        print_document(document)
+        return
+    from custody.cli import tables  # noqa: PLC0415 - Rich is not needed for --json
+
+    out = console()
+    items = document["items"]
+    if count is not None:
+        tables.print_whole(out, tables.counts(items))
+    else:
+        for line in tables.hits(items, out.width):
+            out.print(line)
+    if document["next"] is not None:
+        say(f"more: --cursor {document['next']}")
