@@ -4,7 +4,7 @@ Law: what is not known counts as the worst that it could be: a name may be any o
 function that nobody can vouch for is ``execute``, a text that could not be read is ``unknown``.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -26,7 +26,6 @@ from custody.wire.sql.syntax import (
     Change,
     ColumnUse,
     Execute,
-    Prepare,
     RelationUse,
     SetParameter,
     Statement,
@@ -65,14 +64,19 @@ def questions(statement: Statement, view: SessionView, known: Known) -> tuple[Qu
 
     What cannot be found out is known too, as ``Unanswered``: ``understand`` then takes the worst.
     """
-    wanted: dict[Question, None] = {}
+    return tuple(question for question in wanted(statement, view) if known(question) is None)
+
+
+def wanted(statement: Statement, view: SessionView) -> tuple[Question, ...]:
+    """All that the meaning depends on beside the statement and the view."""
+    found: dict[Question, None] = {}
     for inner in _all(statement, view):
         for use in inner.relations:
             if use.name != "*":
-                wanted[RelationsNamed(use.name)] = None
+                found[RelationsNamed(use.name)] = None
         for question in functions.questions(inner):
-            wanted[question] = None
-    return tuple(question for question in wanted if known(question) is None)
+            found[question] = None
+    return tuple(found)
 
 
 def understand(  # noqa: PLR0913  # what a meaning depends on, no less
@@ -90,54 +94,6 @@ def understand(  # noqa: PLR0913  # what a meaning depends on, no less
     ``secret`` filled in. ``form`` goes into the command as it is.
     """
     return assemble(text, statement, meaning(statement, view, known), arguments, form=form)
-
-
-class Understanding:
-    """Remembers meanings, so that a statement seen again costs next to nothing.
-
-    Sound because a meaning depends on the statement (its stamp), the settings and the catalogue
-    alone; statements that run prepared ones depend on more and are not kept.
-    """
-
-    def __init__(self, capacity: int = 4_096) -> None:
-        self._capacity: Final = capacity
-        self._kept: Final[dict[Hashable, Meaning]] = {}
-
-    def understand(  # noqa: PLR0913, PLR0917  # as above
-        self,
-        text: str,
-        statement: Statement,
-        view: SessionView,
-        known: Known,
-        generation: Hashable,
-        arguments: Sequence[Argument] = (),
-        *,
-        form: str = "simple",
-    ) -> Command:
-        """As ``understand``. ``generation`` names the state of the catalogue behind ``known``, its
-        target and database included; it changes whenever an answer may have changed.
-        """
-        found = self.recall(statement, view, generation)
-        if found is None:
-            found = meaning(statement, view, known)
-            self.keep(statement, view, generation, found)
-        return assemble(text, statement, found, arguments, form=form)
-
-    def recall(
-        self, statement: Statement, view: SessionView, generation: Hashable
-    ) -> Meaning | None:
-        if not statement.stamp:
-            return None
-        return self._kept.get((statement.stamp, view.settings, generation))
-
-    def keep(
-        self, statement: Statement, view: SessionView, generation: Hashable, found: Meaning
-    ) -> None:
-        if not statement.stamp or _runs_others(statement):
-            return
-        if len(self._kept) >= self._capacity:
-            del self._kept[next(iter(self._kept))]
-        self._kept[(statement.stamp, view.settings, generation)] = found
 
 
 def assemble(
@@ -224,10 +180,6 @@ def stales(command: Command) -> bool:
     return not command.effects.isdisjoint(
         (Effect.DEFINE, Effect.EXECUTE, Effect.UNKNOWN, Effect.GRANT)
     )
-
-
-def _runs_others(statement: Statement) -> bool:
-    return any(isinstance(change, (Execute, Prepare)) for change in statement.changes)
 
 
 def _all(statement: Statement, view: SessionView) -> list[Statement]:
@@ -431,7 +383,6 @@ def _may(names: frozenset[str] | None, name: str) -> bool:
 
 __all__ = [
     "Meaning",
-    "Understanding",
     "assemble",
     "changes",
     "meaning",
@@ -439,4 +390,5 @@ __all__ = [
     "stales",
     "understand",
     "unreadable",
+    "wanted",
 ]
