@@ -13,10 +13,11 @@ import msgspec
 
 from custody.app.authority import AUTHORITY_CERTIFICATE, create_authority, local_hosts
 from custody.app.config import FILE_NAME
+from custody.app.config_model import Config
 from custody.app.config_values import GATEWAY_NAME
 from custody.app.init_template import config_text
 from custody.evidence.files import DiskFiles
-from custody.evidence.keyring import VERIFIER_POLICY, create_keys
+from custody.evidence.keyring import VERIFIER_POLICY, create_keys, verifier_policy
 from custody.model.errors import CustodyError
 
 DATA: Final = "data"
@@ -80,3 +81,14 @@ def _make(
         file.write(config_text(name))
     config.chmod(0o600)
     return Installation(config, keys, keys / VERIFIER_POLICY, data / AUTHORITY_CERTIFICATE)
+
+
+def renew_verifier_policy(config: Config, public: bytes, year: int) -> bool:
+    """Writes ``verifier.policy`` anew where the gateway was given another name since; whether it
+    did. The key is the same: only the name of the log that it signs is another.
+    """
+    path = config.gateway.keys / VERIFIER_POLICY
+    if path.exists() and f"log {config.gateway.name}/" in path.read_text("utf-8", "replace"):
+        return False
+    path.write_text(verifier_policy(config.gateway.name, public, year), "utf-8")
+    return True

@@ -38,3 +38,4 @@ def log_to_stderr() -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     logging.getLogger("asyncio").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)

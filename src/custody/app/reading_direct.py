@@ -45,7 +45,9 @@ async def answer_directly(config: Config, call: str, arguments: Mapping[str, obj
         if call.startswith("ticket."):
             desk = Desk(None, tickets)
         else:
-            keys = stack.enter_context(KeyholderProcess(config.gateway.keys))
+            keys = stack.enter_context(
+                KeyholderProcess(config.gateway.keys, name=config.gateway.name)
+            )
             reader = EvidenceReader(DiskFiles(), data / "evidence", config.gateway.name, keys)
             stack.callback(reader.close)
             index = SqliteIndex(data / "index")
@@ -85,7 +87,7 @@ async def _open_log(config: Config) -> AsyncIterator[Scribe]:
         durability=gateway.durability.value,
         responses=gateway.responses.value,
     )
-    with KeyholderProcess(gateway.keys, gateway.anchor) as keys:
+    with KeyholderProcess(gateway.keys, gateway.anchor, name=gateway.name) as keys:
         masker = make_masker(config)
         async with open_log(options, keys) as log:
             yield RecordScribe(masker, log).write

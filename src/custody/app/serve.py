@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from custody import __version__
@@ -16,12 +17,14 @@ from custody.app.admin import AdminServer
 from custody.app.config_model import Config
 from custody.app.house import make_doors, make_masker, make_rooms
 from custody.app.indexing import IndexerProcess
+from custody.app.init import renew_verifier_policy
 from custody.app.process import raise_file_limit
 from custody.app.reading_access import socket_path
 from custody.app.reading_desk import Desk, gateway_shelf
 from custody.app.scribe import Scribe
 from custody.app.tickets import TicketDesk
 from custody.evidence.keyclient import KeyholderProcess
+from custody.evidence.keyring import VERIFIER_POLICY
 from custody.evidence.log import Log, LogOptions
 from custody.evidence.opening import open_log, system_surroundings
 from custody.gateway.listener import Listener, watch
@@ -58,8 +61,16 @@ async def serve(config: Config, announce: Announce, *, accept_new_anchor: bool =
     masker = make_masker(config)
     gateway = config.gateway
     keys = await asyncio.to_thread(
-        KeyholderProcess, gateway.keys, gateway.anchor, accept_new_anchor=accept_new_anchor
+        KeyholderProcess,
+        gateway.keys,
+        gateway.anchor,
+        name=gateway.name,
+        accept_new_anchor=accept_new_anchor,
     )
+    if renew_verifier_policy(config, keys.public, datetime.now(UTC).year):
+        _log.warning(
+            "this gateway's name is new: keep a copy of %s", gateway.keys / VERIFIER_POLICY
+        )
     options = LogOptions(
         evidence=gateway.data / "evidence",
         anchor=gateway.anchor,

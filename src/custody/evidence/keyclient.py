@@ -25,12 +25,22 @@ class KeyholderProcess:
     """A running key-holder; a ``KeyService``. Calls block, from any thread, one at a time."""
 
     def __init__(
-        self, keys: Path, anchor: Path | None = None, *, accept_new_anchor: bool = False
+        self,
+        keys: Path,
+        anchor: Path | None = None,
+        *,
+        name: str | None = None,
+        accept_new_anchor: bool = False,
     ) -> None:
-        """Starts it. Raises ``LogFailureError`` with the key-holder's own words if it cannot."""
+        """Starts it. Raises ``LogFailureError`` with the key-holder's own words if it cannot.
+
+        ``name`` is the gateway's; the one that the keys were made for, if it is not given.
+        """
         command = [sys.executable, "-m", "custody.evidence.keyholder", "--keys", str(keys)]
         if anchor is not None:
             command += ["--anchor", str(anchor)]
+        if name is not None:
+            command += ["--name", name]
         self._command: Final = command
         self._lock: Final = threading.Lock()
         self._start(["--accept-new-anchor"] if accept_new_anchor else [])

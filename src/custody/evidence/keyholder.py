@@ -92,6 +92,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m custody.evidence.keyholder")
     parser.add_argument("--keys", type=Path, required=True)
     parser.add_argument("--anchor", type=Path)
+    parser.add_argument("--name")
     parser.add_argument("--accept-new-anchor", action="store_true")
     options = parser.parse_args(arguments)
     files = DiskFiles()
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
         anchor = options.anchor and Anchor(
             files, options.anchor, accept_new=options.accept_new_anchor
         )
-        keyring = load_keyring(files, options.keys, anchor, os.urandom)
+        keyring = load_keyring(files, options.keys, anchor, os.urandom, options.name)
     except CustodyError as error:
         refusal = REFUSED + f"{error.code}\n{error}".encode()
         sys.stdout.buffer.write(LENGTH.pack(len(refusal)) + refusal)

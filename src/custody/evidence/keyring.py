@@ -30,7 +30,6 @@ LOG_KEY: Final = "log.key"
 KEY_ENCRYPTION_KEY: Final = "key-encryption.key"
 TOKEN_KEY: Final = "token.key"  # noqa: S105  # a file name
 VERIFIER_POLICY: Final = "verifier.policy"
-_POLICY_YEARS: Final = 10
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 
 
@@ -153,12 +152,19 @@ def create_keys(
 
 
 def load_keyring(
-    files: Files, directory: Path, anchor: Anchor | None, random: Callable[[int], bytes]
+    files: Files,
+    directory: Path,
+    anchor: Anchor | None,
+    random: Callable[[int], bytes],
+    name: str | None = None,
 ) -> Keyring:
-    """Raises ``CustodyError`` that names the file, never its content."""
-    name, seed = _read_key(files, directory, LOG_KEY)
+    """Raises ``CustodyError`` that names the file, never its content.
+
+    ``name`` is the gateway's; the one that the keys were made for, if it is not given.
+    """
+    made_for, seed = _read_key(files, directory, LOG_KEY)
     _, key_encryption_key = _read_key(files, directory, KEY_ENCRYPTION_KEY)
-    return Keyring(name, seed, key_encryption_key, anchor, random)
+    return Keyring(name or made_for, seed, key_encryption_key, anchor, random)
 
 
 def load_token_key(files: Files, directory: Path) -> bytes:
@@ -167,14 +173,18 @@ def load_token_key(files: Files, directory: Path) -> bytes:
 
 
 def verifier_policy(name: str, public: bytes, year: int) -> str:
-    """C2SP tlog-policy text that trusts this gateway's logs, this year's and the next ones'."""
+    """C2SP tlog-policy text that trusts this gateway's logs: this year's by name, and every later
+    one by its key, since a policy may name a key only once.
+    """
+    log = verifier_key(f"{name}/{year}", public)
     lines = [
         "# Whose evidence this verifier trusts. Keep it away from the gateway, and give it to",
-        "# `custody verify --policy`. One line for each year: the log's name holds the year.",
+        "# `custody verify --policy`, which knows the key again under the names of later years.",
+        f"log {log.text}",
+        "# No witness vouches for this log yet.",
+        "quorum none",
+        "",
     ]
-    origins = [f"{name}/{year + later}" for later in range(_POLICY_YEARS)]
-    lines += [f"log {verifier_key(origin, public).text}" for origin in origins]
-    lines += ["# No witness vouches for this log yet.", "quorum none", ""]
     return "\n".join(lines)
 
 
