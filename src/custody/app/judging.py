@@ -68,7 +68,8 @@ def _session(target: TargetConfig, identity: Identity, now: int) -> Session:
 
 
 async def _commands(text: str, session: Session) -> Sequence[Command]:
-    async with ParserPool() as parser:
+    # Nobody waits behind this text, so a slow machine may take its time over it.
+    async with ParserPool(workers=1, timeout=5.0) as parser:
         analysis = await parser.parse(text)
     match analysis:
         case Unreadable(reason):

@@ -30,6 +30,16 @@ class Entry(NamedTuple):
 
 COMMANDS: Final = (
     Entry("init", "custody.cli.init:init", "Write a configuration, keys and a local CA."),
+    Entry("serve", "custody.cli.serve:serve", "Run the gateway."),
+    Entry("demo", "custody.cli.demo:demo", "See the main job end to end."),
+    Entry("verify", "custody.cli.verify:verify", "Prove that the evidence was not touched."),
+    Entry("ticket", "custody.cli.ticket:app", "Make, list and withdraw tickets."),
+    Entry("loops", "custody.cli.loops:loops", "List the runs of agents."),
+    Entry("sessions", "custody.cli.sessions:sessions", "List connections to targets."),
+    Entry("show", "custody.cli.show:show", "Show a session or a command, whole."),
+    Entry("timeline", "custody.cli.timeline:timeline", "Show what happened in a loop."),
+    Entry("search", "custody.cli.search:search", "Find commands."),
+    Entry("index", "custody.cli.index:app", "Look after the search index."),
     Entry("policy", "custody.cli.policy:app", "Judge a configuration, explain a verdict."),
     Entry("doctor", "custody.cli.doctor:doctor", "What is wrong here, and the cure."),
 )
@@ -67,7 +77,6 @@ app = typer.Typer(
     cls=LazyGroup,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 

@@ -55,7 +55,7 @@ class Condition:
             raise
         except BaseException as error:  # noqa: BLE001  # a panic of the Rust library is no Exception
             return Failed(_phrase(error))
-        if isinstance(value, bool):
+        if value is False or value is True:
             return value
         return Failed(f"its condition gave {_kind(value)}, not true or false")
 

@@ -55,6 +55,7 @@ class CompiledPolicy:
         self.digest: Final = policy_digest(grants, rules)
         self.grants: Final = tuple(grants)
         self.rules: Final = tuple(compile_rule(rule, self.digest) for rule in rules)
+        self._evaluations: Final = [(rule.condition.evaluate, rule) for rule in self.rules]
         mentioned = _union(rule.condition.mentioned for rule in self.rules)
         self._facts: Final = Facts(mentioned, targets or {})
         self._key: Final = _key(mentioned)
@@ -165,8 +166,10 @@ class CompiledPolicy:
         if not self.rules:
             return self.granted
         facts = self.facts(standing, command, now)
-        for rule in self.rules:
-            value = facts if isinstance(facts, Failed) else rule.condition.evaluate(facts)
+        if isinstance(facts, Failed):
+            return self.rules[0].failure(facts)
+        for evaluate, rule in self._evaluations:
+            value = evaluate(facts)
             if value is False:
                 continue
             return rule.verdict if value is True else rule.failure(value)
