@@ -225,8 +225,8 @@ def _sessions() -> Iterator[tuple[int, int]]:
 
 
 def _command(*words: str) -> list[str]:
-    # The same Python, so that the project's own environment need not be active.
-    return [sys.executable, "-m", "custody.cli.main", *words]
+    # Beside the Python that runs this, so that its environment need not be active.
+    return [str(Path(sys.executable).with_name("custody")), *words]
 
 
 def _clean_environment() -> dict[str, str]:

@@ -1,0 +1,156 @@
+"""Writes the figures of one run as the page that operators read.
+
+Law: every figure that has a target stands beside it, met or missed; what was not measured is said.
+"""
+
+import msgspec
+from bench.machine import Machine
+from bench.sizes import Connects, Rows, Sessions, Verification
+from bench.throughput import Speed
+
+FLOOR = {1: 0.35, 8: 0.35, 32: 0.6}
+"""Of PgBouncer's throughput, by number of clients."""
+
+
+class Figures(msgspec.Struct, frozen=True):
+    machine: Machine
+    postgres: str
+    sync_ms: float
+    speeds: list[Speed]
+    rows: list[Rows]
+    sessions: Sessions
+    connects: list[Connects]
+    verification: Verification
+    seconds: int
+
+
+def write(figures: Figures) -> str:
+    parts = [
+        HEADER,
+        _machine(figures),
+        _throughput(figures),
+        _latency(figures),
+        _sizes(figures),
+        REPEAT,
+    ]
+    return "\n".join(parts)
+
+
+HEADER = """# Performance
+
+Measured, not promised: `make bench` writes this page. Direct, PgBouncer (session mode) and Custody
+are measured in one run on one machine, in turns, against the same PostgreSQL and the same tables.
+Custody does its ordinary work: every statement is parsed, judged by three rules, masked (columns
+and detectors), recorded durably before it is forwarded, and its response captured. Ratios carry
+over to other machines better than figures do.
+"""
+
+REPEAT = """## Repeat it
+
+    make bench                         # about ten minutes; writes this page
+    make bench-smoke                   # seconds; writes nothing
+    .venv/bin/python -m bench.run --room /path/on/the/disk/that/matters
+
+PgBouncer is installed with apt-get where that is possible, and left out where it is not. Run it on
+a machine that does nothing else. No test asserts any of these times.
+"""
+
+
+def _machine(figures: Figures) -> str:
+    facts = figures.machine
+    return (
+        f"Machine: {facts.processor}, {facts.cores} cores, {facts.memory_gb} GB, {facts.system},"
+        f" Python {facts.python}, PostgreSQL {figures.postgres}; evidence on {facts.filesystem};"
+        f" load before the run {facts.load}. One write and `fdatasync` on that disk, beside the"
+        f" runs: {figures.sync_ms:.2f} ms (median). pgbench, clients, server, gateway share the"
+        " cores.\n"
+    )
+
+
+def _throughput(figures: Figures) -> str:
+    found = {(speed.mode, speed.clients, speed.place): speed for speed in figures.speeds}
+    lines = [
+        "## Throughput",
+        "",
+        f"`pgbench -S`, {figures.seconds} s each, transactions a second.",
+        "",
+        "| protocol | clients | direct | PgBouncer | Custody | of direct | of PgBouncer | target |",
+        "|---|--:|--:|--:|--:|--:|--:|---|",
+    ]
+    for mode, clients in sorted({(mode, count) for mode, count, _ in found}, reverse=False):
+        direct, custody = found[mode, clients, "direct"], found[mode, clients, "custody"]
+        bouncer = found.get((mode, clients, "pgbouncer"))
+        floor = FLOOR.get(clients)
+        ratio = custody.tps / bouncer.tps if bouncer else None
+        lines.append(
+            f"| {mode} | {clients} | {direct.tps:,.0f} | "
+            + (f"{bouncer.tps:,.0f}" if bouncer else "not measured")
+            + f" | {custody.tps:,.0f} | {custody.tps / direct.tps:.2f} | "
+            + (f"{ratio:.2f}" if ratio is not None else "")
+            + " | "
+            + (f"{floor}: {_met(ratio >= floor)}" if floor and ratio is not None else "")
+            + " |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _latency(figures: Figures) -> str:
+    lines = [
+        "## Latency at one client",
+        "",
+        "| protocol | direct p50 | Custody p50 | Custody p99 | added p50 | one sync + 0.15 ms |",
+        "|---|--:|--:|--:|--:|---|",
+    ]
+    found = {(speed.mode, speed.clients, speed.place): speed for speed in figures.speeds}
+    target = figures.sync_ms + 0.15
+    for mode in sorted({speed.mode for speed in figures.speeds}):
+        direct, custody = found[mode, 1, "direct"], found[mode, 1, "custody"]
+        added = custody.p50_ms - direct.p50_ms
+        lines.append(
+            f"| {mode} | {direct.p50_ms:.3f} ms | {custody.p50_ms:.3f} ms | {custody.p99_ms:.3f} ms"
+            f" | {added:.3f} ms | {target:.2f} ms: {_met(added <= target)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _sizes(figures: Figures) -> str:
+    direct, custody = figures.rows
+    ratio = direct.seconds / custody.seconds
+    own, through = figures.connects
+    beyond = through.p50_ms - own.p50_ms
+    clear = "" if own.tls else " (in clear text: this server has no TLS)"
+    speed = figures.verification.records / figures.verification.seconds
+    each = figures.sessions.kb_each
+    rows = [
+        (
+            f"a result of {custody.rows:,} rows of 100 bytes, psql",
+            f"{custody.seconds:.2f} s, direct {direct.seconds:.2f} s: {ratio:.2f} of direct",
+            f"0.8: {_met(ratio >= 0.8)}",
+        ),
+        (
+            "the gateway's memory growth meanwhile",
+            f"{custody.growth_kb / 1024:.1f} MB",
+            f"under 32 MB: {_met(custody.growth_kb < 32 * 1024)}",
+        ),
+        (
+            f"{figures.sessions.count:,} idle sessions",
+            f"{each:.0f} kB each",
+            f"under 100 kB: {_met(each < 100)}",
+        ),
+        (
+            "connect over TLS, log in, leave (p50)",
+            f"{through.p50_ms:.2f} ms; the server's own {own.p50_ms:.2f} ms{clear}",
+            f"under 5 ms beyond: {_met(beyond < 5)} ({beyond:.2f} ms)",
+        ),
+        (
+            "`custody verify` of the log of this run, contents opened",
+            f"{speed:,.0f} records a second ({figures.verification.records:,} in all)",
+            "200,000 a second for hashing and proofs",
+        ),
+    ]
+    head = ["## Sizes", "", "| what | measured | target |", "|---|---|---|"]
+    return "\n".join(head + [f"| {what} | {value} | {goal} |" for what, value, goal in rows]) + "\n"
+
+
+def _met(yes: bool) -> str:  # noqa: FBT001  # the one thing that it is about
+    return "met" if yes else "missed"
