@@ -53,6 +53,8 @@ class IndexerProcess:
         self._reached = 0
         self._moved: Final = asyncio.Condition()
         self._started: Final = asyncio.Event()
+        self.pid: int | None = None
+        """Of the process that runs now."""
         self._stdin: asyncio.StreamWriter | None = None
 
     async def run(self) -> None:
@@ -96,7 +98,7 @@ class IndexerProcess:
         )
         if process.stdin is None or process.stdout is None:
             raise AssertionError("a process that was given pipes has them")
-        self._stdin = process.stdin
+        self._stdin, self.pid = process.stdin, process.pid
         self._started.set()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -107,7 +109,7 @@ class IndexerProcess:
             _log.warning("the indexing process: %s", type(group.exceptions[0]).__name__)
         finally:
             self._started.clear()
-            self._stdin = None
+            self._stdin = self.pid = None
             await _end(process)
 
     async def _tell(self) -> None:

@@ -117,4 +117,5 @@ def _table(*columns: str) -> Table:
 def print_whole(out: Console, table: Table) -> None:
     """Print a table as wide as it is: an id that is cut is of no use."""
     wide = out.measure(table, options=out.options.update(width=10_000))
-    out.print(table, width=wide.maximum, crop=False)
+    out.width = max(out.width, wide.maximum)
+    out.print(table)

@@ -1,0 +1,105 @@
+"""The indexing process beside a log that is being written."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from tests.app.evidence_scene import LOOP, SESSION, Scene, append, usual
+
+from custody.app.indexing import IndexerProcess
+from custody.evidence.log import Log
+from custody.index import Order, SqliteIndex, parse_query
+
+
+def indexer(scene: Scene, log: Log) -> IndexerProcess:
+    return IndexerProcess(
+        data=scene.data,
+        name="gw1.example.com",
+        keys=scene.keys(),
+        durable=lambda: (log.origin, log.durable_size),
+    )
+
+
+def texts(scene: Scene) -> list[str]:
+    index = SqliteIndex(scene.data / "index")
+    page = index.search(parse_query("kind:command", 0), order=Order.OLDEST, limit=1000)
+    return [event.text for event in page.events]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def knows_of_keys(pid: int, scene: Scene) -> bool:
+    """Whether the keys directory is in its arguments or among its open files."""
+    place = str(scene.root / "keys")
+    process = Path(f"/proc/{pid}")
+    opened = [str(each.readlink()) for each in (process / "fd").iterdir()]
+    return place in (process / "cmdline").read_text() or any(place in each for each in opened)
+
+
+def test_what_is_durable_is_found_once_freshened(scene: Scene) -> None:
+    async def scenario() -> None:
+        async with scene.log() as log:
+            child = indexer(scene, log)
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(child.run())
+                story = usual()
+                await append(log, story)
+                await child.freshen()
+                assert len(texts(scene)) == 3
+                told = len(story.filed)
+                story.command("SELECT 'later'", session=SESSION, loop=LOOP)
+                await append(log, story, told)
+                await child.freshen()
+                assert texts(scene)[-1] == "SELECT 'later'"
+                running.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_it_is_started_again_when_it_dies(scene: Scene) -> None:
+    async def scenario() -> None:
+        async with scene.log() as log:
+            child = indexer(scene, log)
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(child.run())
+                story = usual()
+                await append(log, story)
+                await child.freshen()
+                assert child.pid is not None
+                first = child.pid
+                os.kill(first, signal.SIGKILL)
+                told = len(story.filed)
+                story.command("SELECT 'after'", session=SESSION, loop=LOOP)
+                await append(log, story, told)
+                async with asyncio.timeout(30):
+                    while "SELECT 'after'" not in texts(scene):
+                        await child.freshen()
+                assert child.pid not in {None, first}
+                assert len(texts(scene)) == 4
+                running.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_it_ends_with_its_parent(scene: Scene) -> None:
+    async def scenario() -> int:
+        async with scene.log() as log:
+            child = indexer(scene, log)
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(child.run())
+                await append(log, usual())
+                await child.freshen()
+                pid = child.pid
+                assert pid is not None
+                assert not knows_of_keys(pid, scene)
+                running.cancel()
+                return pid
+
+    pid = asyncio.run(scenario())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
