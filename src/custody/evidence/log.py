@@ -198,16 +198,28 @@ class Log:
         """
         try:
             if not self.writer.broken:
-                if not self.writer.chains:
-                    self._note(LogClose("closed"))
-                self.writer.committer.flush()
-                self.publish()
+                self._close_log()
         finally:
             self.writer.close()
             self._stock.close()
             if self._prepared is not None:
                 self._prepared.close()
             self._lock.close()
+
+    def _close_log(self) -> None:
+        if not self.writer.chains:
+            self._note(LogClose("closed"))
+        self.writer.committer.flush()
+        if self.writer.broken:
+            return  # ``on_broken`` has said so
+        try:
+            self.publish()
+        except OSError as error:
+            raise LogFailureError(
+                "log.unsigned",
+                f"The last records are durable but could not be signed: {error.strerror}.",
+                "Repair the disk and start the gateway again: it signs them then.",
+            ) from error
 
     def _note(self, body: Body) -> None:
         self.append(Record(Milliseconds(self._around.clock.wall_ms()), body))

@@ -47,6 +47,8 @@ class Stock:
         self._lock = threading.Lock()
         self._next: dict[str, Segment] = {}
         self._reserve = False
+        self._given: SegmentName | None = None
+        """The last segment that was handed out; on disk it may still look unused."""
         self.failing = False
         """The last attempt to prepare a segment failed."""
 
@@ -65,7 +67,10 @@ class Stock:
 
     def take(self, day: str) -> Segment | None:
         """The day's next segment, if it is prepared."""
-        return self._next.pop(day, None)
+        segment = self._next.pop(day, None)
+        if segment is not None:
+            self._given = segment.name
+        return segment
 
     def take_reserve(self, day: str) -> Segment | None:
         """The reserve, in the day's order. Raises ``OSError``."""
@@ -77,6 +82,7 @@ class Stock:
             self._files.rename(self._directory / _RESERVE, path)
             self._files.sync_directory(path.parent)
             self._reserve = False
+            self._given = name
             return self._open(name)
 
     def release(self, day: str) -> None:
@@ -110,7 +116,7 @@ class Stock:
     def _unused_last(self, day: str) -> SegmentName | None:
         """A segment that an earlier run prepared and did not need."""
         names = segments_of(self._files, self._evidence, day)
-        if not names:
+        if not names or names[-1] == self._given:
             return None
         opened = self._files.open(segment_path(self._evidence, names[-1]))
         try:

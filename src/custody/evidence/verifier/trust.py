@@ -4,6 +4,7 @@ Law: a key out of the evidence itself proves only that the evidence agrees with 
 then says that nobody vouched for it. A known key with a bad signature is a forgery.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,13 @@ from custody.evidence.checkpoint import (
 from custody.evidence.cosignature import cosigned_by
 from custody.evidence.files import DiskFiles
 from custody.evidence.merkle import EMPTY_ROOT
-from custody.evidence.note import NoteError, VerifierKey, parse_verifier_key
+from custody.evidence.note import NoteError, VerifierKey, parse_verifier_key, verifier_key
 from custody.evidence.tlog_policy import Policy
 from custody.evidence.verifier.report import Fault, Findings, Kind, counted
 from custody.model.errors import CustodyError
 
 KEY_FILE: Final = "log.vkey"
+_YEAR: Final = re.compile(r"[0-9]{4}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def trust(
         sentence = f"{origin} has no checkpoint: nothing of it is signed."
         findings.add(Fault(Kind.CHECKPOINT_MISSING, sentence, origin, path=path))
         return nothing
-    keys = [key for key in (policy.log_keys if policy else beside) if key.name == origin]
+    keys = _keys_of(origin, policy.log_keys if policy else beside)
     if not keys:
         kind = Kind.CHECKPOINT_UNKNOWN_KEY if policy else Kind.KEY_FILE_MISSING
         where = "the policy" if policy else KEY_FILE
@@ -89,6 +91,20 @@ def trust(
         findings.add(Fault(Kind.UNWITNESSED, sentence, origin, path=path))
     names = tuple(key.name for key in cosigners)
     return Trusted(origin, signed, vouched=policy is not None, witnesses=names)
+
+
+def _keys_of(origin: str, keys: tuple[VerifierKey, ...]) -> list[VerifierKey]:
+    """The keys for an origin. A key for one year's log of a gateway is one for its other years,
+    too, under their names: a policy may list a public key only once (tlog-policy, "duplicate").
+    """
+    name, _, year = origin.rpartition("/")
+    found: list[VerifierKey] = []
+    for key in keys:
+        gateway, _, key_year = key.name.rpartition("/")
+        same_gateway = gateway == name and _YEAR.fullmatch(key_year) and _YEAR.fullmatch(year)
+        if key.name == origin or same_gateway:
+            found.append(verifier_key(origin, key.public, key.algorithm))
+    return list(dict.fromkeys(found))
 
 
 def anchored(path: Path | None, findings: Findings) -> Mapping[str, Checkpoint]:
