@@ -152,7 +152,7 @@ def _check_evidence(show: Show, config: Path, home: Path) -> None:
         if time.monotonic() > deadline:
             raise CustodyError("demo.claim", "The evidence did not show every statement.")
         time.sleep(0.2)
-    transcript = _custody("show", "-c", str(config), str(sessions[0]["session"]))
+    transcript = _custody("show", "-c", str(config), str(sessions[0]["id"]))
     _claim("unbounded-write" in transcript, "the refusal is in the evidence")
     show(
         Finding(

@@ -130,6 +130,7 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
                 tasks=tasks,
             )
             await _record_config(config, rooms, masker, scribe)
+            tasks.create_task(log.run())
             tasks.create_task(watch(registry, rooms))
             tasks.create_task(_end_lapsed(tickets))
             tasks.create_task(indexer.run())

@@ -236,7 +236,7 @@ class Relay:
         box.put((event.data,))
 
     def _ended(self, event: Ended) -> None:
-        self._leaving = event.reason
+        self._leaving = self._leaving or event.reason
         self.to_server.put(event.wire)
 
     # Server to client.
