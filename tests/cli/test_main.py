@@ -46,6 +46,7 @@ def test_every_entry_leads_to_a_command(
         (["docto"], "Did you mean 'doctor'?"),
         (["doctor", "--nope"], "No such option: --nope"),
         (["init"], "Missing argument"),
+        (["policy"], "A command is missing."),
     ],
 )
 def test_wrong_use_ends_with_3(
@@ -77,7 +78,15 @@ def test_a_faulty_configuration_ends_with_3(
 
 @pytest.mark.parametrize(
     ("code", "ends"),
-    [("config.value", 3), ("policy.no-approvers", 3), ("usage.x", 3), ("log.broken", 1)],
+    [
+        ("config.value", 3),
+        ("policy.no-approvers", 3),
+        ("keys.unreadable", 3),
+        ("tls.no-authority", 3),
+        ("usage.x", 3),
+        ("keys.keyholder-gone", 1),
+        ("log.broken", 1),
+    ],
 )
 def test_the_code_decides_how_it_ends(
     code: str, ends: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -108,7 +117,7 @@ def test_help_imports_nothing_heavy() -> None:
     program = (
         "import sys; from custody.cli.main import run; run(['--help']); "
         "print([m for m in ('cel', 're2', 'cryptography', 'sqlalchemy', 'uvloop', 'asyncio',"
-        " 'postgast', 'alembic', 'msgspec') if m in sys.modules])"
+        " 'postgast', 'alembic', 'msgspec', 'rich') if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from custody import __version__
-from custody.cli.output import INTERRUPTED, OK, USAGE, exit_code, print_error
+from custody.cli.output import INTERRUPTED, OK, USAGE, exit_code, print_error, say
 from custody.model.errors import CustodyError
 
 
@@ -55,7 +55,15 @@ def load(entry: Entry) -> Any:  # noqa: ANN401 - a click command; typer publishe
         found = single
     command = typer.main.get_command(found)
     command.name = entry.name
+    _plain(command)
     return command
+
+
+def _plain(command: Any) -> None:  # noqa: ANN401 - as above
+    """Help as plain text: it starts faster than boxes, and goes through pipes as it is."""
+    command.rich_markup_mode = None
+    for inner in getattr(command, "commands", {}).values():
+        _plain(inner)
 
 
 class LazyGroup(TyperGroup):
@@ -77,6 +85,7 @@ app = typer.Typer(
     cls=LazyGroup,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 
@@ -121,7 +130,11 @@ def run(arguments: Sequence[str]) -> int:
         print_error(error.code, str(error), json=json)
         return exit_code(error)
     except typer.TyperException as error:
-        print_error("usage.arguments", f"{error.format_message()} Try --help.", json=json)
+        said = error.format_message()
+        if said.startswith("Usage:"):  # no sub-command was named: typer's message is the help
+            say(said)
+            said = "A command is missing."
+        print_error("usage.arguments", f"{said} Try --help.", json=json)
         return USAGE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED

@@ -46,7 +46,10 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document.", show_default=False)
 ]
 
-_REFUSED_AT_START: Final = ("config.", "policy.", "masking.", "usage.", "init.")
+_REFUSED_AT_START: Final = (
+    "config.", "init.", "keys.malformed", "keys.unreadable", "masking.key", "policy.", "tls.",
+    "usage.",
+)  # fmt: skip
 
 
 def exit_code(error: CustodyError) -> int:
