@@ -20,11 +20,11 @@ ANSWER_BYTES_AT_MOST: Final = 4_194_304
 FRAME_AT_MOST: Final = 1_048_576
 STATEMENT_TIMEOUT_MS: Final = 2000
 _SETTINGS: Final = (
+    # No search_path: the look-ups name every schema, and they ask for the role's own default.
     ("default_transaction_read_only", "on"),
     ("statement_timeout", str(STATEMENT_TIMEOUT_MS)),
     ("lock_timeout", str(STATEMENT_TIMEOUT_MS)),
     ("client_encoding", "UTF8"),
-    ("search_path", "pg_catalog"),
     ("row_security", "off"),
 )
 _IGNORED: Final = frozenset(b"STNKAnI")
