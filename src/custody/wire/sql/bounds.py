@@ -84,7 +84,10 @@ def _mention(target: Target, node: Node) -> Demand | None:
     bare: list[str] = []
     for fields, nested in references:
         if len(fields) == 1:
-            if target.alone and not nested:
+            # Inside a sub-select a bare name is that one's own column first: it says nothing.
+            if nested:
+                continue
+            if target.alone:
                 return _NOTHING_TO_CONFIRM
             bare.append(fields[0])
         elif len(fields) > 1 and (

@@ -93,7 +93,7 @@ class Folding:
         shapes = [self._shape(part) for part in parts]
         if sum(map(_integers_in, shapes)) > 1:
             self.used_integers = True
-        return any(_opposite(shape) in shapes for shape in shapes)
+        return any(_opposite(shape) in shapes or ("NOT", shape) in shapes for shape in shapes)
 
     def _fold_test(self, node: Node) -> bool | None:
         value = self.fold(node.get("arg", {}))
@@ -199,6 +199,8 @@ class Folding:
             return constant(node) if "sval" in value else ("const", str(value))
         if "A_Expr" in node and node["A_Expr"].get("kind") == "AEXPR_OP":
             return self._arithmetic(node["A_Expr"])
+        if node.get("BoolExpr", {}).get("boolop") == "NOT_EXPR":
+            return ("NOT", self._shape(node["BoolExpr"]["args"][0]))
         return _without_places(node)
 
     def _arithmetic(self, node: Node) -> Any:  # noqa: ANN401, PLR0911  # one for each operator
@@ -281,4 +283,4 @@ def _opposite(shape: Any) -> Any:  # noqa: ANN401  # a folded value
         test = dict(shape["NullTest"])
         turned = "IS_NOT_NULL" if test.get("nulltesttype") == "IS_NULL" else "IS_NULL"
         return {"NullTest": {**test, "nulltesttype": turned}}
-    return {"BoolExpr": {"boolop": "NOT_EXPR", "args": [shape]}}
+    return ("NOT", shape)
