@@ -46,7 +46,6 @@ def test_every_entry_leads_to_a_command(
         (["docto"], "Did you mean 'doctor'?"),
         (["doctor", "--nope"], "No such option: --nope"),
         (["init"], "Missing argument"),
-        (["policy"], "A command is missing."),
     ],
 )
 def test_wrong_use_ends_with_3(
@@ -59,6 +58,14 @@ def test_wrong_use_ends_with_3(
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["code"] == "usage.arguments"
     assert said in error["message"]
+
+
+def test_a_group_without_a_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["policy"]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("Usage: custody policy")
+    assert err.endswith("custody: A command is missing. Try --help.\n")
 
 
 def test_a_faulty_configuration_ends_with_3(
