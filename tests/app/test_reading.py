@@ -217,3 +217,27 @@ def test_the_index_of_another_log_is_not_believed(room: Room, tmp_path: Path) ->
     assert second.ask("loops") == {"items": [], "next": None}
     assert [item["kind"] for item in second.ask("search", query="kind:gap")["items"]] == ["gap"]
     second.close()
+
+
+def test_a_page_is_bounded_in_bytes_and_loses_nothing(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.scene.tell(usual())
+    whole = room.ask("show", id=SESSION)["items"]
+    found = room.ask("search", query="", order="oldest")["items"]
+    monkeypatch.setattr("custody.app.reading.MOST_BYTES", 1500)
+    monkeypatch.setattr("custody.index.store.MOST_CHARACTERS", 40)
+    for call, asked, wanted in (
+        ("show", {"id": SESSION}, whole),
+        ("search", {"query": "", "order": "oldest"}, found),
+    ):
+        pieces: list[dict[str, Any]] = []
+        pages = 0
+        cursor = None
+        while cursor is not None or not pages:
+            document = room.ask(call, cursor=cursor, **asked)
+            pieces += document["items"]
+            cursor = document["next"]
+            pages += 1
+        assert pieces == wanted
+        assert pages > 2

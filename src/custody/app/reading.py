@@ -40,6 +40,9 @@ Cursor = Annotated[str, msgspec.Meta(max_length=64)] | None
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Document = dict[str, Any]
 
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of one answer of ``show``, about; a single record may have more."""
+
 COMMANDS: Final = Term(Field.KIND, "command")
 
 
@@ -232,28 +235,30 @@ class Reading:
                 "`custody sessions` shows the sessions by their ids.",
             )
         page = self._page(wanted, Order.OLDEST, asked)
-        document = _document(self._whole(page.events), page)
+        items = self._whole(page.events)
+        following = page.next
+        if len(items) < len(page.events):
+            following = str(page.events[len(items) - 1].position)
+        document: Document = {"items": items, "next": following}
         if start.kind == "session.start":
             document["session"] = self._session_items([start])[0]
         return document
 
     def _whole(self, events: Iterable[Event]) -> list[Item]:
-        """Events with what the log holds of them."""
-        wanted: dict[str, set[int]] = {}
-        shown = list(events)
-        for event in shown:
-            indices = wanted.setdefault(event.log, set())
-            indices.add(event.index)
-            if "response" in event.detail:
-                indices.add(int(event.detail["response"]))
-        records = {log: self._log.records(log, indices) for log, indices in wanted.items()}
-        items = []
-        for event in shown:
+        """Events with what the log holds of them: as many as fit into one answer, at least one."""
+        items: list[Item] = []
+        size = 0
+        for event in events:
             item = event_item(event)
-            found = records[event.log]
-            _add(item, found.get(event.index))
+            indices = [event.index]
             if "response" in event.detail:
-                _add(item, found.get(int(event.detail["response"])))
+                indices.append(int(event.detail["response"]))
+            found = self._log.records(event.log, indices)
+            for index in indices:
+                _add(item, found.get(index))
+            size += len(msgspec.json.encode(item))
+            if items and size > MOST_BYTES:
+                break
             items.append(item)
         return items
 

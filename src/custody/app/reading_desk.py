@@ -75,16 +75,16 @@ def gateway_shelf(
 
 
 class Desk:
-    """``dispatch`` fits the admin socket. Without a shelf it does not read."""
+    """``dispatch`` fits the admin socket. What it was not given, it does not do."""
 
-    def __init__(self, shelf: Shelf | None, tickets: TicketDesk) -> None:
+    def __init__(self, shelf: Shelf | None, tickets: TicketDesk | None) -> None:
         self._shelf: Final = shelf
         self._tickets: Final = tickets
         self._turn: Final = asyncio.Semaphore(READERS_AT_ONCE)
 
     async def dispatch(self, call: str, arguments: Mapping[str, object]) -> Document:
         """Raises ``admin.unknown-call``, ``admin.arguments``, and whatever the call raises."""
-        shelf = self._shelf
+        shelf, tickets = self._shelf, self._tickets
         if shelf is not None and call in READS:
             wanted, answer = READS[call]
             return await self._read(shelf, answer, _typed(arguments, wanted))
@@ -94,12 +94,12 @@ class Desk:
                 shelf.discard("")
                 await shelf.freshen()
                 return _document()
-            case "ticket.create":
-                return _document(await self._tickets.create(_typed(arguments, TicketCreate)))
-            case "ticket.list":
-                return _document(*self._tickets.list(_typed(arguments, TicketList)))
-            case "ticket.revoke":
-                return _document(await self._tickets.revoke(_typed(arguments, TicketRevoke)))
+            case "ticket.create" if tickets is not None:
+                return _document(await tickets.create(_typed(arguments, TicketCreate)))
+            case "ticket.list" if tickets is not None:
+                return _document(*tickets.list(_typed(arguments, TicketList)))
+            case "ticket.revoke" if tickets is not None:
+                return _document(await tickets.revoke(_typed(arguments, TicketRevoke)))
             case _:
                 raise CustodyError(
                     "admin.unknown-call",

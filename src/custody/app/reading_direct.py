@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Final
 
 from custody import __version__
@@ -36,31 +36,31 @@ LOCK_SECONDS: Final = 10.0
 async def answer_directly(config: Config, call: str, arguments: Mapping[str, object]) -> Document:
     """One call, on the data itself. Raises ``CustodyError``."""
     async with contextlib.AsyncExitStack() as stack:
-        data = config.gateway.data
-        scribe: Scribe = _no_scribe
-        if call in WRITES:
-            scribe = await stack.enter_async_context(_open_log(config))
-        state = stack.enter_context(State.open(data / "state.db"))
-        tickets = TicketDesk(state, scribe, _now, os.urandom)
         if call.startswith("ticket."):
-            desk = Desk(None, tickets)
+            scribe: Scribe = _no_scribe
+            if call in WRITES:
+                scribe = await stack.enter_async_context(_open_log(config))
+            state = stack.enter_context(State.open(config.gateway.data / "state.db"))
+            desk = Desk(None, TicketDesk(state, scribe, _now, os.urandom))
         else:
-            keys = stack.enter_context(
-                KeyholderProcess(config.gateway.keys, name=config.gateway.name)
-            )
-            reader = EvidenceReader(DiskFiles(), data / "evidence", config.gateway.name, keys)
-            stack.callback(reader.close)
-            index = SqliteIndex(data / "index")
-            stack.callback(index.close)
-            desk = Desk(_shelf(index, reader), tickets)
+            desk = Desk(stack.enter_context(_shelf(config)), None)
         return await desk.dispatch(call, arguments)
 
 
-def _shelf(index: SqliteIndex, reader: EvidenceReader) -> Shelf:
-    async def freshen() -> None:
-        await asyncio.to_thread(_catch_up, index, reader)
+@contextlib.contextmanager
+def _shelf(config: Config) -> Iterator[Shelf]:
+    data, name = config.gateway.data, config.gateway.name
+    with contextlib.ExitStack() as stack:
+        keys = stack.enter_context(KeyholderProcess(config.gateway.keys, name=name))
+        reader = EvidenceReader(DiskFiles(), data / "evidence", name, keys)
+        stack.callback(reader.close)
+        index = SqliteIndex(data / "index")
+        stack.callback(index.close)
 
-    return Shelf(Reading(index, EvidenceRecords(reader), _now), freshen, index.discard)
+        async def freshen() -> None:
+            await asyncio.to_thread(_catch_up, index, reader)
+
+        yield Shelf(Reading(index, EvidenceRecords(reader), _now), freshen, index.discard)
 
 
 def _catch_up(index: SqliteIndex, reader: EvidenceReader) -> None:

@@ -194,7 +194,7 @@ def _other(item: Item) -> Iterator[RenderableType]:
 
 
 def _inside(what: RenderableType) -> Padding:
-    return Padding(what, (0, 0, 0, _INDENT))
+    return Padding(what, (0, 0, 0, _INDENT), expand=False)
 
 
 def _loud(sentence: str, indent: int = _INDENT) -> Padding:

@@ -35,6 +35,8 @@ MOST_CANDIDATES: Final = 20_000
 """How many rows, or empty stretches, one call to ``search`` looks at before it answers."""
 MOST_EVENTS: Final = 1000
 """The most events that one page may hold."""
+MOST_CHARACTERS: Final = 4 * 1024 * 1024
+"""Of text in one page; a single event may have more."""
 LOOK_BACK: Final = 32
 """How many days back the beginning of a session or loop is looked for."""
 REMEMBERED: Final = 10_000
@@ -204,13 +206,17 @@ class SqliteIndex:
     # The readers' side.
 
     def search(self, asked: Filter, *, order: Order, limit: int, cursor: str | None = None) -> Page:
-        """Raises ``search.bad-cursor``. At most ``MOST_EVENTS`` events come at once."""
+        """Raises ``search.bad-cursor``. At most ``MOST_EVENTS`` events come at once, and fewer
+        where their texts are long.
+        """
         limit = max(1, min(limit, MOST_EVENTS))
         found: list[Event] = []
+        size = 0
         at = _parse_cursor(cursor)
         for looked, (position, event) in enumerate(self._candidates(asked, order, at), 1):
             if event is not None:
-                if len(found) == limit:
+                size += len(event.text) + sum(len(each or "") for each in event.arguments)
+                if found and (len(found) == limit or size > MOST_CHARACTERS):
                     return Page(tuple(found), str(found[-1].position))
                 found.append(event)
             if looked >= MOST_CANDIDATES:
