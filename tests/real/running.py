@@ -17,6 +17,7 @@ from typing import Any
 
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
+PAGE = "20000"
 
 
 class GatewayDiedError(AssertionError):
@@ -36,6 +37,7 @@ class RunningGateway:
         self._environment = {**_clean_environment(), **environment}
         self._process: subprocess.Popen[bytes] | None = None
         self._read = 0
+        self._known: set[tuple[int, str]] = set()
         self.custody("init", str(folder), configured=False)
         self.config.write_text(config)
 
@@ -113,6 +115,7 @@ class RunningGateway:
     def kill(self) -> None:
         """SIGKILL for the main process, at once. Its children must end by themselves."""
         assert self._process is not None
+        self.family()
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait(STOP_SECONDS)
@@ -121,8 +124,9 @@ class RunningGateway:
         """Whatever state it is in: leave no process behind."""
         if self._process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        for pid in self.family():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._process.wait(STOP_SECONDS)
 
     def custody(
@@ -146,19 +150,32 @@ class RunningGateway:
         return done
 
     def items(self, *words: str) -> list[dict[str, Any]]:
-        """The items of one of the commands that print ``--json``, all pages."""
-        document = json.loads(self.custody(*words, "--json").stdout)
-        found: list[dict[str, Any]] = document["items"]
-        return found
+        """The items of one of the commands that print ``--json``, page by page."""
+        found: list[dict[str, Any]] = []
+        cursor: tuple[str, ...] = ()
+        while True:
+            page = self.custody(*words, "--json", "--limit", PAGE, *cursor).stdout
+            document = json.loads(page)
+            found += document["items"]
+            if document["next"] is None:
+                return found
+            cursor = ("--cursor", str(document["next"]))
 
     def commands(self) -> list[dict[str, Any]]:
-        """Every command of every session in the evidence, as `custody show` gives them."""
-        sessions = [str(session["id"]) for session in self.items("sessions")]
-        return [item for session in sessions for item in self.items("show", session)]
+        """Every command in the evidence, the oldest first."""
+        return self.items("search", "--oldest")
 
     def family(self) -> list[int]:
-        """The gateway's processes that still run: it leads a session of its own."""
-        return [pid for pid, session in _sessions() if session == self.pid]
+        """The gateway's processes that still run, those included whose parent has died."""
+        if self._process is None:
+            return []
+        alive = _processes()
+        grown = {self.pid} if self.pid in alive else set()
+        while more := {pid for pid, (parent, _) in alive.items() if parent in grown} - grown:
+            grown |= more
+        self._known |= {(pid, alive[pid][1]) for pid in grown}
+        # A number may be given to another process: its start tells.
+        return sorted(pid for pid, born in self._known if pid in alive and alive[pid][1] == born)
 
     def ticket(self, subject: str = "ada", group: str = "agents", ttl: str = "1h") -> str:
         words = ("ticket", "create", "--subject", subject, "--group", group, "--ttl", ttl)
@@ -215,13 +232,16 @@ def running_gateway(
         gateway.end()
 
 
-def _sessions() -> Iterator[tuple[int, int]]:
-    """Each live process with its session, from /proc (proc(5): the sixth field of ``stat``)."""
+def _processes() -> dict[int, tuple[int, str]]:
+    """Each live process with its parent and its start (proc(5), fields 4 and 22 of ``stat``)."""
+    found: dict[int, tuple[int, str]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            state, _, _, session, *_ = entry.read_text().rpartition(")")[2].split()
-            if state != "Z":
-                yield int(entry.parent.name), int(session)
+            # The name stands in parentheses and may hold anything.
+            fields = entry.read_text().rpartition(")")[2].split()
+            if fields[0] != "Z":
+                found[int(entry.parent.name)] = int(fields[1]), fields[19]
+    return found
 
 
 def _command(*words: str) -> list[str]:
