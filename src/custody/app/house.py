@@ -4,6 +4,7 @@ Law: only here are concrete rooms named. Nothing here decides anything.
 """
 
 import asyncio
+import logging
 import os
 import ssl
 import weakref
@@ -23,6 +24,7 @@ from custody.gateway.advice import Advice, Parser
 from custody.gateway.gate import Clock, Gate
 from custody.gateway.lookup import Lookups
 from custody.gateway.rooms import Door, Rooms
+from custody.gateway.session import kind_of
 from custody.gateway.target import Target
 from custody.identity.doorkeeper import TicketDoorkeeper
 from custody.masking.bounds import Bounds
@@ -33,6 +35,8 @@ from custody.model.interfaces import Advisor, Codec, EvidenceLog, Masker, Vault
 from custody.model.words import TargetName
 from custody.state.store import State
 from custody.vault.references import ReferenceVault
+
+_log: Final = logging.getLogger("custody.house")
 
 
 def make_masker(config: Config) -> RecordMasker:
@@ -84,7 +88,14 @@ class Advisors:
         return Advice(self._parser, lookups)
 
     def _start(self, lookups: Lookups) -> None:
-        self._tasks.create_task(lookups.run())
+        self._tasks.create_task(self._run(lookups))
+
+    @staticmethod
+    async def _run(lookups: Lookups) -> None:
+        try:
+            await lookups.run()
+        except Exception as error:  # noqa: BLE001 - a target's odd answer must not end the gateway
+            _log.error("look-ups failed with %s", kind_of(error))
 
 
 def make_rooms(  # noqa: PLR0913 - what it wires, no less

@@ -41,6 +41,7 @@ class Connection(asyncio.Protocol):
         self._established: asyncio.Future[None] | None = None
         self._holds: set[str] = set()
         self._closed = False
+        self._ended = False
         self._peer_ended = False
 
     # What asyncio calls.
@@ -83,7 +84,7 @@ class Connection(asyncio.Protocol):
     # What the owner calls.
 
     def write(self, data: bytes | memoryview) -> None:
-        if self._closed or self._transport is None:
+        if self._closed or self._ended or self._transport is None:
             return
         if self._tls is None:
             self._transport.write(data)
@@ -92,7 +93,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(self._tls.take())
 
     def write_all(self, wire: Iterable[bytes | memoryview]) -> None:
-        if self._closed or self._transport is None:
+        if self._closed or self._ended or self._transport is None:
             return
         if self._tls is None:
             for piece in wire:
@@ -138,12 +139,11 @@ class Connection(asyncio.Protocol):
 
     def end_writing(self) -> None:
         """Tell the peer that nothing more comes, and go on reading where the transport can."""
-        if self._closed or self._transport is None:
+        if self._closed or self._ended or self._transport is None:
             return
-        if self._tls is not None:
-            self._tls.close_notify()
-            self._transport.write(self._tls.take())
+        self._say_goodbye(self._transport)
         if self._transport.can_write_eof():
+            self._ended = True
             self._transport.write_eof()
 
     def close(self) -> None:
@@ -151,10 +151,14 @@ class Connection(asyncio.Protocol):
         if self._closed or self._transport is None:
             return
         self._closed = True
+        if not self._ended:
+            self._say_goodbye(self._transport)
+        self._transport.close()
+
+    def _say_goodbye(self, transport: asyncio.Transport) -> None:
         if self._tls is not None and self._tls.established:
             self._tls.close_notify()
-            self._transport.write(self._tls.take())
-        self._transport.close()
+            transport.write(self._tls.take())
 
     def abort(self) -> None:
         """Drop the connection with whatever is queued."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from custody.gateway.registry import Registry
 from custody.gateway.rooms import Door, Rooms
-from custody.gateway.session import SessionHost
+from custody.gateway.session import SessionHost, kind_of
 from custody.model.errors import CustodyError
 
 CHECK_INTERVAL_S: Final = 1.0
@@ -63,6 +63,8 @@ class Listener:
     async def _host(self, session: SessionHost) -> None:
         try:
             await session.run()
+        except Exception as error:  # noqa: BLE001 - one session's fault is never another's
+            _log.error("%s: its end failed with %s", session.id, kind_of(error))
         finally:
             self.open -= 1
 
@@ -78,4 +80,7 @@ async def watch(registry: Registry, rooms: Rooms) -> None:
         await asyncio.sleep(CHECK_INTERVAL_S)
         now = rooms.clock()
         for session in registry.all():
-            session.check(now)
+            try:
+                session.check(now)
+            except Exception as error:  # noqa: BLE001 - the others are still to be checked
+                _log.error("%s: its check failed with %s", session.id, kind_of(error))

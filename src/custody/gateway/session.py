@@ -68,7 +68,7 @@ class SessionHost:
         except* Exception as group:  # noqa: BLE001 - one session's fault ends that session only
             self._reason = self._reason or "internal"
             for error in group.exceptions:
-                _log.error("%s: ended by %s", self.id, _kind(error))
+                _log.error("%s: ended by %s", self.id, kind_of(error))
         finally:
             deadline.cancel()
             self._finish()
@@ -162,7 +162,7 @@ class SessionHost:
         except WireError as error:
             self._wire_error(error)
         except Exception as error:  # noqa: BLE001 - fail closed: this session ends, others go on
-            _log.error("%s: ended by %s", self.id, _kind(error))
+            _log.error("%s: ended by %s", self.id, kind_of(error))
             self.kill("internal", _INTERNAL)
 
     def ended(self, connection: Connection) -> None:
@@ -215,7 +215,7 @@ class SessionHost:
         except WireError as error:
             self._wire_error(error)
         except Exception as error:  # noqa: BLE001 - as in ``received``
-            _log.error("%s: ended by %s", self.id, _kind(error))
+            _log.error("%s: ended by %s", self.id, kind_of(error))
             self.end("internal")
 
     def _wire_error(self, error: WireError) -> None:
@@ -269,7 +269,7 @@ class _OverError(Exception):
 _INTERNAL: Final = Refusal("XX000", "custody: this session failed inside the gateway", fatal=True)
 
 
-def _kind(error: BaseException) -> str:
+def kind_of(error: BaseException) -> str:
     """The kind and place of an error; never its text, which may quote a command."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
