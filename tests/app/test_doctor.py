@@ -74,7 +74,6 @@ def spoil_mode(name: str, mode: int) -> Callable[[Path], None]:
         (spoil_mode("data", 0o750), "data has mode 0750", "chmod 0700"),
         (lambda folder: (folder / "keys/log.key").unlink(), "No such file", "custody init"),
         (lambda folder: (folder / "keys/log.key").write_text("x"), "is no key file", "backup"),
-        (lambda folder: change(folder, "gw.test", "gw2.test"), "is called 'gw2.test'", "name ="),
         (lambda folder: change(folder, "[[grant]]", "[[grants]]"), "not known", "grant"),
         (lambda folder: (folder / "data/ca.pem").unlink(), "cannot be read", "custody init"),
     ],
