@@ -35,6 +35,7 @@ class Room:
         self.state = State.open(scene.data / "state.db")
         self.tail = Tail(self.index, self.reader)
         self.caught_up = 0
+        self.fresh = True
 
     def close(self) -> None:
         self.index.close()
@@ -42,8 +43,9 @@ class Room:
         self.state.close()
 
     def ask(self, call: str, **arguments: object) -> dict[str, Any]:
-        async def freshen() -> None:
+        async def freshen() -> bool:
             self.caught_up += self.tail.catch_up()
+            return self.fresh
 
         async def scribe(record: Record) -> Receipt:
             raise CustodyError("log.not-open", str(record))
@@ -241,3 +243,10 @@ def test_a_page_is_bounded_in_bytes_and_loses_nothing(
             pages += 1
         assert pieces == wanted
         assert pages > 2
+
+
+def test_an_answer_says_when_the_index_is_behind(room: Room) -> None:
+    room.scene.tell(usual())
+    assert "behind" not in room.ask("loops")
+    room.fresh = False
+    assert room.ask("loops")["behind"] is True

@@ -51,6 +51,7 @@ class IndexerProcess:
         self._durable: Final = durable
         self._token = 0
         self._reached = 0
+        self._fault = ""
         self._moved: Final = asyncio.Condition()
         self._started: Final = asyncio.Event()
         self.pid: int | None = None
@@ -72,14 +73,16 @@ class IndexerProcess:
             _log.warning("the indexing process ended; it is started again in %.0f s", pause)
             await asyncio.sleep(pause)
 
-    async def freshen(self) -> None:
-        """Wait until all that is durable now is indexed, but not for ever."""
+    async def freshen(self) -> bool:
+        """Wait until all that is durable now is indexed, but not for ever; whether it is."""
         with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(FRESHEN_SECONDS):
                 await self._started.wait()
                 wanted = await self._order()
                 async with self._moved:
                     await self._moved.wait_for(lambda: self._reached >= wanted)
+                    return not self._fault
+        return False
 
     async def _one_life(self) -> None:
         process = await asyncio.create_subprocess_exec(
@@ -140,8 +143,9 @@ class IndexerProcess:
             match from_child.decode(text):
                 case DayKeyWanted(day=day, wrapped=wrapped):
                     await self._send(await asyncio.to_thread(self._open, day, wrapped))
-                case Reached(token=token):
+                case Reached(token=token, code=code):
                     async with self._moved:
+                        self._fault = code
                         self._reached = max(self._reached, token)
                         self._moved.notify_all()
 

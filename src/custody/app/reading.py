@@ -4,7 +4,7 @@ Law: these are the only operations that read evidence for people, and they are t
 admin socket and without it. Each answer is one bounded page: ``{"items": […], "next": …}``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -40,6 +40,8 @@ Cursor = Annotated[str, msgspec.Meta(max_length=64)] | None
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Document = dict[str, Any]
 
+AT_ONCE: Final = 32
+"""Events whose records are held in memory at once."""
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Of one answer of ``show``, about; a single record may have more."""
 
@@ -244,23 +246,38 @@ class Reading:
             document["session"] = self._session_items([start])[0]
         return document
 
-    def _whole(self, events: Iterable[Event]) -> list[Item]:
+    def _whole(self, events: Sequence[Event]) -> list[Item]:
         """Events with what the log holds of them: as many as fit into one answer, at least one."""
         items: list[Item] = []
         size = 0
-        for event in events:
-            item = event_item(event)
-            indices = [event.index]
-            if "response" in event.detail:
-                indices.append(int(event.detail["response"]))
-            found = self._log.records(event.log, indices)
-            for index in indices:
-                _add(item, found.get(index))
-            size += len(msgspec.json.encode(item))
-            if items and size > MOST_BYTES:
-                break
-            items.append(item)
+        for at in range(0, len(events), AT_ONCE):
+            some = events[at : at + AT_ONCE]
+            records = self._records(some)
+            for event in some:
+                item = event_item(event)
+                for index in _indices(event):
+                    _add(item, records.get((event.log, index)))
+                size += len(msgspec.json.encode(item))
+                if items and size > MOST_BYTES:
+                    return items
+                items.append(item)
         return items
+
+    def _records(
+        self, events: Sequence[Event]
+    ) -> Mapping[tuple[str, int], StoredRecord | Unopened]:
+        found: dict[tuple[str, int], StoredRecord | Unopened] = {}
+        for log in {event.log for event in events}:
+            wanted = [n for event in events if event.log == log for n in _indices(event)]
+            for index, record in self._log.records(log, wanted).items():
+                found[log, index] = record
+        return found
+
+
+def _indices(event: Event) -> list[int]:
+    """Where the log holds an event and, if it came, its answer."""
+    answer = event.detail.get("response")
+    return [event.index] if answer is None else [event.index, int(answer)]
 
 
 def _add(item: Item, record: StoredRecord | Unopened | None) -> None:

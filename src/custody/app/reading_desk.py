@@ -52,19 +52,20 @@ WRITES: Final = frozenset({"ticket.create", "ticket.revoke"})
 """Calls that write to the evidence log, so need its lock where no gateway runs."""
 
 
+Freshen = Callable[[], Awaitable[bool]]
+
+
 class Shelf(NamedTuple):
     """Where evidence is read, and how its index is kept fresh."""
 
     reading: Reading
-    freshen: Callable[[], Awaitable[None]]
-    """Returns once the index has caught up with the log, or has had its time."""
+    freshen: Freshen
+    """Returns once the index has caught up with the log (true), or has had its time (false)."""
     discard: Callable[[str], object]
     """Forgets a damaged day of the index and all later ones; with an empty text, all of it."""
 
 
-def gateway_shelf(
-    data: Path, name: str, keys: KeyService, freshen: Callable[[], Awaitable[None]]
-) -> Shelf:
+def gateway_shelf(data: Path, name: str, keys: KeyService, freshen: Freshen) -> Shelf:
     """The shelf of a running gateway, whose index a process of its own keeps (``freshen`` is that
     process's). ``keys`` is asked from a thread.
     """
@@ -92,8 +93,8 @@ class Desk:
             case "index.rebuild" if shelf is not None:
                 _typed(arguments, _Nothing)
                 shelf.discard("")
-                await shelf.freshen()
-                return _document()
+                fresh = await shelf.freshen()
+                return _document() if fresh else {**_document(), "behind": True}
             case "ticket.create" if tickets is not None:
                 return _document(await tickets.create(_typed(arguments, TicketCreate)))
             case "ticket.list" if tickets is not None:
@@ -109,13 +110,15 @@ class Desk:
 
     async def _read(self, shelf: Shelf, answer: Answer, asked: msgspec.Struct) -> Document:
         async with self._turn:
-            await shelf.freshen()
+            fresh = await shelf.freshen()
             try:
-                return await asyncio.to_thread(answer, shelf.reading, asked)
+                document = await asyncio.to_thread(answer, shelf.reading, asked)
             except IndexDamagedError as error:
                 shelf.discard(error.day)
-            await shelf.freshen()
-            return await asyncio.to_thread(answer, shelf.reading, asked)
+                fresh = await shelf.freshen()
+                document = await asyncio.to_thread(answer, shelf.reading, asked)
+        # What is not there because it was not indexed yet must not look as if it never was.
+        return document if fresh else {**document, "behind": True}
 
 
 def _document(*items: dict[str, Any]) -> Document:

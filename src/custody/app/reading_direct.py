@@ -57,22 +57,22 @@ def _shelf(config: Config) -> Iterator[Shelf]:
         index = SqliteIndex(data / "index")
         stack.callback(index.close)
 
-        async def freshen() -> None:
-            await asyncio.to_thread(_catch_up, index, reader)
+        async def freshen() -> bool:
+            return await asyncio.to_thread(_catch_up, index, reader)
 
         yield Shelf(Reading(index, EvidenceRecords(reader), _now), freshen, index.discard)
 
 
-def _catch_up(index: SqliteIndex, reader: EvidenceReader) -> None:
+def _catch_up(index: SqliteIndex, reader: EvidenceReader) -> bool:
     """Index what is new; where another command does so already, wait until it is done."""
     until = time.monotonic() + LOCK_SECONDS
     while True:
         with index.writing() as held:
             if held:
                 Tail(index, reader).catch_up()
-                return
+                return True
         if time.monotonic() > until:
-            return
+            return False
         time.sleep(0.1)
 
 

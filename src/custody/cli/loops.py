@@ -6,7 +6,7 @@ import typer
 
 from custody.app.reading_access import gather
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
-from custody.cli.terminal import print_document
+from custody.cli.terminal import print_document, warn_if_behind
 
 
 def loops(
@@ -24,5 +24,6 @@ def loops(
     from custody.cli import tables  # noqa: PLC0415 - Rich is not needed for --json
 
     tables.print_whole(console(), tables.loops(document["items"]))
+    warn_if_behind(document)
     if document["next"] is not None:
         say(f"more: --cursor {document['next']}")

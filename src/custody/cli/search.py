@@ -6,7 +6,7 @@ import typer
 
 from custody.app.reading_access import ask, gather
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
-from custody.cli.terminal import print_document
+from custody.cli.terminal import print_document, warn_if_behind
 
 
 def search(  # noqa: PLR0913 - a question has these parts
@@ -47,5 +47,6 @@ def search(  # noqa: PLR0913 - a question has these parts
     else:
         for line in tables.hits(items, out.width):
             out.print(line)
+    warn_if_behind(document)
     if document["next"] is not None:
         say(f"more: --cursor {document['next']}")

@@ -6,7 +6,7 @@ import typer
 
 from custody.app.reading_access import gather, pages
 from custody.cli.output import ConfigOption, JsonOption, console, read_config
-from custody.cli.terminal import print_document
+from custody.cli.terminal import print_document, warn_if_behind
 
 
 def show(  # noqa: PLR0913 - what is shown, and how much of it
@@ -32,6 +32,7 @@ def show(  # noqa: PLR0913 - what is shown, and how much of it
     out = console()
     first = cursor is None
     for document in pages(read, "show", asked, most=limit):
+        warn_if_behind(document)
         if first and "session" in document:
             for line in transcript.heading(document["session"]):
                 out.print(line)

@@ -7,6 +7,7 @@ is shown by its code, so that nothing looks absent that is present. ``--json`` g
 
 import json
 import unicodedata
+from collections.abc import Mapping
 from typing import Final
 
 import typer
@@ -72,6 +73,16 @@ def ascii_json(document: object) -> str:
     return text.replace("\x7f", "\\u007f")
 
 
-def print_document(document: object) -> None:
+def warn_if_behind(document: Mapping[str, object]) -> None:
+    """Say on standard error that newer records are missing from an answer."""
+    if "behind" in document:
+        typer.echo(
+            "warning: the search index is still catching up; the newest records are missing here",
+            err=True,
+        )
+
+
+def print_document(document: Mapping[str, object]) -> None:
     """One document on one line of standard output."""
+    warn_if_behind(document)
     typer.echo(ascii_json(document))

@@ -6,7 +6,7 @@ import typer
 
 from custody.app.reading_access import gather, pages
 from custody.cli.output import ConfigOption, JsonOption, console, read_config
-from custody.cli.terminal import print_document
+from custody.cli.terminal import print_document, warn_if_behind
 
 
 def timeline(
@@ -30,6 +30,7 @@ def timeline(
 
     out = console()
     for document in pages(read, "timeline", asked, most=limit):
+        warn_if_behind(document)
         for item in document["items"]:
             for line in transcript.event(item, 0):
                 out.print(line)
