@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from tests.evidence.signing import log_key, private
+from tests.evidence.signing import private
 
 from custody.evidence import frame, wrapped
 from custody.evidence.checkpoint import Checkpoint, sign_checkpoint
 from custody.evidence.merkle import leaf_hash
-from custody.evidence.note import encode_base64
+from custody.evidence.note import encode_base64, verifier_key
 from custody.evidence.seal import derive, place, seal
 from custody.evidence.tile import EntryBundles, Resource, TiledTree
 
@@ -111,11 +111,19 @@ DIALOGUE = (
 class SmallLog:
     """Writes steps; ``publish`` signs what is there."""
 
-    def __init__(self, evidence: Path, year: str = "2026", segment_bytes: int = 4096) -> None:
+    def __init__(
+        self,
+        evidence: Path,
+        year: str = "2026",
+        segment_bytes: int = 4096,
+        signs_as: str = "",
+    ) -> None:
+        """``signs_as``: whose key signs, by the name of another log; this log's own if empty."""
         self.evidence = evidence
         self.anchor = evidence.parent.parent / "anchor"
         self.origin = f"{NAME}/{year}"
-        self.key = log_key(self.origin)
+        self._signer = private(signs_as or self.origin)
+        self.key = verifier_key(self.origin, self._signer.public_key().public_bytes_raw())
         self.segment_bytes = segment_bytes
         self.tree = TiledTree()
         self.bundles = EntryBundles()
@@ -124,6 +132,8 @@ class SmallLog:
         self.leaves: list[bytes] = []
         self.places: list[tuple[str, int, int]] = []
         """By index: segment, offset and length of its frame."""
+        self.checkpoint = b""
+        """As it was published last."""
         self._segment = NO_SEGMENT
         self._data = bytearray()
         self._keys: dict[tuple[str, str], bytes] = {}
@@ -144,12 +154,13 @@ class SmallLog:
         signed = Checkpoint(self.origin, self.size, self.tree.root())
         self.durable = self.size
         if anchor:
-            line = f"{signed.origin} {signed.size} {encode_base64(signed.root)}\n"
+            line = f"{signed.origin} {signed.size} {encode_base64(signed.root)}"
             self.anchor.parent.mkdir(parents=True, exist_ok=True)
-            self.anchor.write_text("custody-anchor/1\n" + line)
-        note = sign_checkpoint(signed, self.key, private(self.origin).sign)
+            _keep_line(self.anchor, line, self.origin, "custody-anchor/1")
+        note = sign_checkpoint(signed, self.key, self._signer.sign)
         self._put(Resource("checkpoint", note))
-        (self.evidence / "log.vkey").write_text(self.key.text + "\n")
+        _keep_line(self.evidence / "log.vkey", self.key.text, self.origin, "")
+        self.checkpoint = note
         return self
 
     def torn_tail(self, data: bytes) -> "SmallLog":
@@ -260,6 +271,13 @@ class SmallLog:
         path.write_bytes(each.data)
 
 
+def _keep_line(path: Path, line: str, origin: str, head: str) -> None:
+    """Replace the line of one log in a file that has one line for each."""
+    lines = path.read_text().splitlines() if path.exists() else [head] if head else []
+    kept = [each for each in lines if not each.startswith(origin)]
+    path.write_text("\n".join([*kept, line, ""]))
+
+
 def _nonce(size: int) -> bytes:
     return bytes(size)
 
@@ -270,4 +288,3 @@ def dialogue(root: Path) -> SmallLog:
     log.write(*DIALOGUE[:6]).publish()
     log.write(*DIALOGUE[6:]).publish()
     return log
-

@@ -14,6 +14,7 @@ from typing import Final
 from custody.evidence.frame import Frame
 from custody.evidence.leaf import Fact, Leaf
 from custody.evidence.seal import SealError, derive, place, unseal
+from custody.evidence.verifier.reading import read_bytes
 from custody.evidence.verifier.report import Fault, Findings, Kind, PayloadState
 from custody.evidence.wrapped import DayKey, WrappedDay, parse, scope_of
 from custody.model.errors import CustodyError
@@ -23,6 +24,7 @@ OpenDay = Callable[[str, bytes], bytes]
 ``CustodyError`` where it cannot be opened."""
 
 _PAYLOAD: Final = "custody-payload/1"
+_MAX_KEYS_BYTES: Final = 1 << 30
 _ABSENT: Final = WrappedDay(b"", {}, 0)
 
 
@@ -108,9 +110,8 @@ class ContentsCheck:
         return self.evidence / "wrapped" / name
 
     def _read(self, name: str) -> _Day:
-        try:
-            data = self._path(name).read_bytes()
-        except OSError:
+        data = read_bytes(self._path(name), _MAX_KEYS_BYTES)
+        if data is None:
             return _Day(name, _ABSENT, -1, None)
         wrapped = parse(data, name)
         if wrapped.damaged > (0 if data.endswith(b"\n") else 1):

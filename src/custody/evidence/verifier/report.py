@@ -25,6 +25,7 @@ class Exit(IntEnum):
 class Kind(StrEnum):
     """What is wrong. Those in ``INCOMPLETE`` leave something unproved; all others are tampering."""
 
+    NOTHING = "evidence.empty"
     CHECKPOINT_MISSING = "checkpoint.missing"
     CHECKPOINT_MALFORMED = "checkpoint.malformed"
     CHECKPOINT_FORGED = "checkpoint.forged"
@@ -70,6 +71,7 @@ class Kind(StrEnum):
 
 INCOMPLETE: Final = frozenset(
     {
+        Kind.NOTHING,
         Kind.CHECKPOINT_MISSING,
         Kind.CHECKPOINT_STALE,
         Kind.KEY_FILE_MISSING,

@@ -4,11 +4,11 @@ Law: reading only, and any file may be absent, of any length or content. At most
 are held for each kind of file, so memory does not grow with the log.
 """
 
-import os
 from pathlib import Path
 from typing import Final
 
 from custody.evidence.tile import TILE_WIDTH, Bundle, Tile
+from custody.evidence.verifier.reading import names, read_bytes
 
 MAX_FILE_BYTES: Final = 256 * (2 + 65_535)
 """The longest entry bundle; nothing longer is read."""
@@ -27,10 +27,10 @@ class Shelf:
     def widths(self, full: Tile | Bundle) -> list[int]:
         """The widths in which a tile or bundle is there, smallest first. ``full`` names it."""
         folder, _, name = full.path.rpartition("/")
-        names = self._names(folder)
-        found = [TILE_WIDTH] if name in names else []
-        if f"{name}.p" in names:
-            partial = _listed(self._folder / folder / f"{name}.p")
+        found_names = self._names(folder)
+        found = [TILE_WIDTH] if name in found_names else []
+        if f"{name}.p" in found_names:
+            partial = names(self._folder / folder / f"{name}.p")
             found += [int(text) for text in partial if _is_width(text)]
         return sorted(found)
 
@@ -38,25 +38,14 @@ class Shelf:
         return self._read(place.path)
 
     def _read(self, path: str) -> bytes | None:
-        try:
-            with (self._folder / path).open("rb") as file:
-                return file.read(MAX_FILE_BYTES + 1)
-        except OSError:
-            return None
+        return read_bytes(self._folder / path, MAX_FILE_BYTES + 1)
 
     def _names(self, folder: str) -> frozenset[str]:
         kind = folder.split("/")[1]
         known = self._listed.get(kind)
         if known is None or known[0] != folder:
-            known = self._listed[kind] = (folder, _listed(self._folder / folder))
+            known = self._listed[kind] = (folder, names(self._folder / folder))
         return known[1]
-
-
-def _listed(folder: Path) -> frozenset[str]:
-    try:
-        return frozenset(os.listdir(folder))  # noqa: PTH208  # names alone, and fast
-    except OSError:
-        return frozenset()
 
 
 def _is_width(text: str) -> bool:

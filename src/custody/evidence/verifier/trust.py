@@ -20,8 +20,15 @@ from custody.evidence.checkpoint import (
 from custody.evidence.cosignature import cosigned_by
 from custody.evidence.files import DiskFiles
 from custody.evidence.merkle import EMPTY_ROOT
-from custody.evidence.note import NoteError, VerifierKey, parse_verifier_key, verifier_key
+from custody.evidence.note import (
+    MAX_NOTE_BYTES,
+    NoteError,
+    VerifierKey,
+    parse_verifier_key,
+    verifier_key,
+)
 from custody.evidence.tlog_policy import Policy
+from custody.evidence.verifier.reading import read_bytes
 from custody.evidence.verifier.report import Fault, Findings, Kind, counted
 from custody.model.errors import CustodyError
 
@@ -47,13 +54,14 @@ class Trusted:
 
 def keys_beside(evidence: Path, findings: Findings) -> tuple[VerifierKey, ...]:
     """The keys that the evidence names itself: one verifier key a line."""
-    try:
-        lines = (evidence / KEY_FILE).read_bytes()[:1_000_000].decode("utf-8").split("\n")
-        return tuple(parse_verifier_key(line) for line in lines if line)
-    except FileNotFoundError:
+    data = read_bytes(evidence / KEY_FILE, MAX_NOTE_BYTES)
+    if data is None:
         return ()
-    except (OSError, UnicodeDecodeError, NoteError) as error:
-        reason = error.fault if isinstance(error, NoteError) else "It cannot be read."
+    try:
+        lines = data.decode("utf-8").split("\n")
+        return tuple(parse_verifier_key(line) for line in lines if line)
+    except (UnicodeDecodeError, NoteError) as error:
+        reason = error.fault if isinstance(error, NoteError) else "It is not UTF-8."
         sentence = f"{KEY_FILE} is not what the gateway wrote. {reason}"
         findings.add(Fault(Kind.KEY_FILE_ALTERED, sentence, path=KEY_FILE))
         return ()

@@ -4,6 +4,7 @@ Law: anchor before checkpoint before records, so that what a running gateway add
 ever more, never a contradiction. Each year's log in turn; sessions carry over from one to the next.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from custody.evidence.merkle import EMPTY_ROOT
 from custody.evidence.note import VerifierKey
 from custody.evidence.tlog_policy import Policy
 from custody.evidence.verifier.contents import ContentsCheck, OpenDay
+from custody.evidence.verifier.reading import names
 from custody.evidence.verifier.records import Entries, RecordsCheck
 from custody.evidence.verifier.report import (
     Fault,
@@ -36,6 +38,7 @@ Progress = Callable[[str, int, int], None]
 """``progress(what, done, total)``: ``what`` is ``tree`` or ``records`` and the log's origin."""
 
 _LOOKS: Final = 8
+_YEAR: Final = re.compile(r"[0-9]{4}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +85,36 @@ class _Verification:
     def run(self) -> Report:
         self._anchors = anchored(self._options.anchor, self._findings)
         self._beside = keys_beside(self._evidence, self._findings)
-        name = self._name()
         years = self._years()
+        name = self._name(years)
         logs = tuple(self._log(f"{name}/{year}", last=year == years[-1]) for year in years)
         for origin, anchor in self._anchors.items():
             if anchor.size and origin not in {log.origin for log in logs}:
                 sentence = f"{origin} was signed with {anchor.size} records and is gone."
                 self._add(Kind.ANCHOR_ROLLED_BACK, origin, sentence)
+        if not logs:
+            self._add(Kind.NOTHING, "", "There is no log here, so nothing is proved.")
         self._summarise(logs)
         return self._findings.report(logs)
 
     def _years(self) -> list[str]:
-        logs = {folder.name for folder in (self._evidence / "log").glob("[0-9]*")}
-        days = {folder.name[:4] for folder in (self._evidence / "segments").glob("[0-9]*")}
+        logs = names(self._evidence / "log")
+        days = {day[:4] for day in names(self._evidence / "segments")}
         # A day's folder may be made before its year has any record.
         begun = {year for year in days - logs if any(True for _ in Walk(self._evidence, year))}
-        return sorted(year for year in logs | begun if len(year) == 4 and year.isdigit())
+        return sorted(year for year in logs | begun if _YEAR.fullmatch(year))
 
-    def _name(self) -> str:
-        """The gateway's name: from the keys beside the log, the policy, or the anchor."""
+    def _name(self, years: list[str]) -> str:
+        """The gateway's name: from the keys beside the log, the policy, the anchor, or else from
+        what the checkpoints call themselves.
+        """
         keys = [*self._beside, *(self._options.policy.log_keys if self._options.policy else ())]
         origins = [key.name for key in keys] or list(self._anchors)
-        return origins[0].rpartition("/")[0] if origins else "unknown"
+        for year in years:
+            data = Shelf(self._evidence / "log" / year).checkpoint() or b""
+            origins.append(data.partition(b"\n")[0].decode("utf-8", "replace"))
+        named = [origin for origin in origins if "/" in origin]
+        return named[0].rpartition("/")[0] if named else "unknown"
 
     def _log(self, origin: str, *, last: bool) -> LogSummary:
         year = origin.rpartition("/")[2]
@@ -183,9 +194,13 @@ class _Verification:
 
     def _check_year(self, records: RecordsCheck) -> None:
         """A year begins with the final checkpoint of the one before, where that is here."""
+        previous = str(records.first.facts.get("previous", "")) if records.first else ""
         if self._last is None or records.first is None:
+            if previous:
+                self._findings.not_proved.append(
+                    f"{records.origin}: the log of the year before is not here"
+                )
             return
-        previous = str(records.first.facts.get("previous", ""))
         if not previous.startswith(self._last.body):
             sentence = f"{records.origin} does not begin with the end of {self._last.origin}."
             self._add(Kind.YEAR_LINK, records.origin, sentence)

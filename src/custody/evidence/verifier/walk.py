@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from custody.evidence.frame import FRAME_MAX, Fault, Frame, find, read
+from custody.evidence.verifier.reading import names, read_bytes
 
 MAX_SEGMENT_BYTES: Final = 256 * 1024 * 1024
 _PEEK_BYTES: Final = 64 * 1024
@@ -65,10 +66,11 @@ Found = Placed | Unreadable | Misplaced | Tail
 def segment_names(evidence: Path, year: str) -> list[str]:
     """A year's segments in order, as leaves name them."""
     found: list[tuple[str, int, str]] = []
-    for folder in (evidence / "segments").glob(f"{year}-*"):
-        if _DAY.fullmatch(folder.name):
-            files = map(_FILE.fullmatch, (file.name for file in folder.iterdir()))
-            found += [(folder.name, int(match[1]), match[1]) for match in files if match]
+    folder = evidence / "segments"
+    for day in names(folder):
+        if _DAY.fullmatch(day) and day.startswith(f"{year}-"):
+            files = map(_FILE.fullmatch, names(folder / day))
+            found += [(day, int(match[1]), match[1]) for match in files if match]
     return [f"{day}/{number}" for day, _, number in sorted(found)]
 
 
@@ -152,8 +154,4 @@ class Walk:
         return known
 
     def _bytes(self, name: str, limit: int = MAX_SEGMENT_BYTES) -> bytes:
-        try:
-            with (self._folder / f"{name}.seg").open("rb") as file:
-                return file.read(limit)
-        except OSError:
-            return b""
+        return read_bytes(self._folder / f"{name}.seg", limit) or b""
