@@ -27,9 +27,9 @@ _ONLY_NAMES: Final = re.compile(
     rf"(?:, skipping)?)"
 )
 """Messages whose quoted parts are names of the schema."""
-_KEY: Final = re.compile(r"\(([^()]+)\)=\((.*)\)", re.DOTALL)
+_BETWEEN: Final = ")=("
+"""``Key (names)=(values)``: the same in every language."""
 _PLAIN_NAME: Final = re.compile(r'"(?:[^"]|"")+"|[^\W\d][\w$]*')
-_PARENTHESES: Final = re.compile(r"\((.+)\)", re.DOTALL)
 _QUOTE: Final = re.compile("[\"'\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019\u201a\u300c\u300d]")
 _CLOSING: Final = {
     "\u201c": "\u201d\u201c",
@@ -41,7 +41,7 @@ _CLOSING: Final = {
     "\u201a": "\u2018",
     "\u300c": "\u300d",
 }
-_COPY: Final = re.compile(r'(COPY ([^,"]+), line \d+, column ([^,:"]+): ")(.*)(")', re.DOTALL)
+_COPY: Final = re.compile(r'COPY ([^,"]{1,200}), line \d{1,20}, column ([^,:"]{1,200}): "')
 _NUMBER: Final = re.compile(r"[0-9][\w.,]*")
 _RAISED: Final = ("P0", "00000", "01000")
 """SQLSTATEs of RAISE: any text that a function composed."""
@@ -109,14 +109,15 @@ class FaultMasker:
 
     def _detail(self, fault: ErrorReport) -> str:
         text = fault.detail
-        key = _KEY.search(text)
-        if key is not None:
-            start, end = key.span(2)
-            return text[:start] + self._key_values(fault, *key.groups()) + text[end:]
-        parentheses = _PARENTHESES.search(text)
-        if parentheses is not None:
-            start, end = parentheses.span(1)
-            text = text[:start] + REDACTED.redaction + text[end:]
+        keys, start, end = text.find("("), text.find(_BETWEEN), text.rfind(")")
+        if 0 <= keys < start < end:
+            start += len(_BETWEEN)
+            values = self._key_values(
+                fault, text[keys + 1 : start - len(_BETWEEN)], text[start:end]
+            )
+            return text[:start] + values + text[end:]
+        if 0 <= keys < end - 1:
+            text = text[: keys + 1] + REDACTED.redaction + text[end:]
         return self._numbers(self._unquoted(text))
 
     def _key_values(self, fault: ErrorReport, keys: str, values: str) -> str:
@@ -144,10 +145,16 @@ class FaultMasker:
         text = fault.context
         copied = _COPY.search(text)
         if copied is not None:
-            before, relation, name, value, after = copied.groups()
-            start, end = copied.span()
-            new = self._column_value(fault.schema, relation, name, value)
-            return text[:start] + before + new + after + text[end:]
+            relation, name = copied.groups()
+            start, end = copied.end(), text.rfind('"', copied.end())
+            if end >= 0:
+                new = self._column_value(fault.schema, relation, name, text[start:end])
+                return (
+                    self._unquoted(text[: copied.start()])
+                    + text[copied.start() : start]
+                    + new
+                    + text[end:]
+                )
         return self._unquoted(text)
 
     def _unquoted(self, text: str) -> str:

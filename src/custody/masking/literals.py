@@ -119,7 +119,7 @@ def _string(text: str, start: int, opener: str) -> Piece:
         at = following.end()
     value = "".join(raw)
     if escaped:
-        return Piece(Sort.STRING, start, end, _unescape(value))
+        return Piece(Sort.STRING, start, end, _paired(_unescape(value)))
     if opener[0] in "uU":
         end, value = _unicode(text, end, value)
         return Piece(Sort.STRING, start, end, value)
@@ -146,11 +146,19 @@ def _unicode(text: str, end: int, value: str) -> tuple[int, str]:
     if named is not None:
         sign, end = named.group(1), named.end()
     sign = re.escape(sign)
-    return end, re.sub(
+    read = re.sub(
         sign + r"(?:\+([0-9A-Fa-f]{6})|([0-9A-Fa-f]{4})|(" + sign + r"))",
         lambda m: m.group(3) or _character(m.group(1) or m.group(2)),
         value,
     )
+    return end, _paired(read)
+
+
+def _paired(text: str) -> str:
+    """Two escapes may spell one character, as UTF-16 does; a half alone is none."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _character(digits: str) -> str:

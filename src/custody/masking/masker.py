@@ -132,7 +132,7 @@ class RecordMasker:
             words = tuple(self._scanner.scan(words))
         arguments = command.arguments
         if arguments:
-            arguments = self._values.arguments(arguments, touched=touched or blind)
+            arguments = self._values.arguments(arguments, touched=touched, blind=blind)
         action, fingerprint, form, problem = words[:4]
         return Command(
             action,

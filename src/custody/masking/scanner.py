@@ -100,7 +100,7 @@ class Scanner:
 
     def scan(self, texts: Sequence[str]) -> list[str]:
         """The texts with every find replaced."""
-        results = list(texts)
+        results = [text if text.isascii() else folding.encodable(text) for text in texts]
         pending = [at for at, text in enumerate(results) if text]
         for _ in range(_PASSES):
             found = self.find([results[at] for at in pending])

@@ -36,12 +36,17 @@ class ValueMasker:
         self._cutter: Final = cutter
         self._bounds: Final = bounds
 
-    def arguments(self, arguments: Sequence[Argument], *, touched: bool) -> tuple[Argument, ...]:
-        """Masked, each within ``response_bytes`` and together within ``command_bytes``."""
+    def arguments(
+        self, arguments: Sequence[Argument], *, touched: bool, blind: bool = False
+    ) -> tuple[Argument, ...]:
+        """Masked, each within ``response_bytes`` and together within ``command_bytes``.
+
+        ``blind``: the command could not be read, so no value of it is proven to be anything.
+        """
         masked = []
         left = self._bounds.command_bytes
         for argument in arguments:
-            value, cut = self._argument(argument, left, touched=touched)
+            value, cut = self._argument(argument, left, touched=touched, blind=blind)
             left -= size(value or "") + 1
             masked.append(
                 Argument(
@@ -53,11 +58,13 @@ class ValueMasker:
             )
         return tuple(masked)
 
-    def _argument(self, argument: Argument, left: int, *, touched: bool) -> tuple[str | None, bool]:
+    def _argument(
+        self, argument: Argument, left: int, *, touched: bool, blind: bool
+    ) -> tuple[str | None, bool]:
         value = argument.value
         if value is None:
             return None, False
-        kind = self._argument_kind(argument, touched=touched)
+        kind = self._argument_kind(argument, touched=touched, blind=blind)
         limit = min(self._bounds.response_bytes, max(left, 0))
         if kind is not None:
             masked = (
@@ -73,11 +80,11 @@ class ValueMasker:
             return self._cutter.cut_masked(masked, limit), True
         return masked, False
 
-    def _argument_kind(self, argument: Argument, *, touched: bool) -> Kind | None:
+    def _argument_kind(self, argument: Argument, *, touched: bool, blind: bool) -> Kind | None:
         if argument.secret:
             return REDACTED
         kind = self._rules.kind_of(argument.columns) if argument.columns else None
-        if kind is None and touched and not argument.proven:
+        if kind is None and (blind or (touched and not argument.proven)):
             return REDACTED
         return kind
 
