@@ -87,7 +87,8 @@ class Gate:
             return Denial(NOT_RECORDED, (), 0)
         if refused is None:
             return Permit(numbers)
-        return Denial(_refusal(verdicts[refused]), numbers, refused)
+        problem = message.commands[refused].problem
+        return Denial(_refusal(verdicts[refused], problem), numbers, refused)
 
     def _record(
         self,
@@ -169,16 +170,17 @@ class Gate:
             self.note(session, Response(number, Outcome.REFUSED, "", 0, 0, 0, error=report))
 
 
-def _refusal(verdict: Verdict) -> Refusal:
+def _refusal(verdict: Verdict, problem: str) -> Refusal:
+    unread = f" The command could not be read: {problem}." if problem else ""
     if verdict.decision is Decision.ASK:
         return Refusal(
             code="42501",
             message="custody: approval is not available yet, so what would need it is denied",
-            detail=f"Rule {verdict.rule} asks for approval: {verdict.reason}",
+            detail=f"Rule {verdict.rule} asks for approval: {verdict.reason}{unread}",
         )
     return Refusal(
         code="42501",
         message=f"custody denied this command: {verdict.reason}",
-        detail=f"Rule: {verdict.rule}.",
+        detail=f"Rule: {verdict.rule}.{unread}",
         hint="The session lives on. `custody policy explain` shows which rule decides and why.",
     )
