@@ -4,9 +4,10 @@ Law: a day key is wrapped and on disk, its directories too, before anything is s
 key of a new scope is on disk no later than the first record that it seals.
 """
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from custody.evidence.files import (
     Files,
@@ -22,6 +23,9 @@ from custody.evidence.segment import segments_directory
 from custody.evidence.wrapped import DayKey, first_lines, key_line, parse, whole_lines
 from custody.model.errors import LogFailureError
 
+_PADDING: Final = b"\n" * 65536
+_LOW_BYTES: Final = 16384
+
 
 class ScopeKey(NamedTuple):
     key: bytes
@@ -36,6 +40,9 @@ class OpenDay:
         "_file",
         "_key",
         "_keys",
+        "_lock",
+        "_padded",
+        "_queued_size",
         "_random",
         "_size",
         "_unwritten",
@@ -49,8 +56,10 @@ class OpenDay:
         key: DayKey,
         wrapped: dict[str, bytes],
         file: OpenFile,
+        size: int,
         random: Callable[[int], bytes],
     ) -> None:
+        """``size``: where the next line goes in the file; behind it stands padding."""
         self.day = key.day
         self.content_key = key.content_key()
         self._key = key
@@ -58,7 +67,10 @@ class OpenDay:
         self._keys: dict[str, bytes] = {}
         self._unwritten: dict[str, bytes] = {}
         self._file = file
-        self._size = file.size()
+        self._size = size
+        self._queued_size = size
+        self._padded = file.size()
+        self._lock = threading.Lock()
         self._random = random
 
     def session_key(self, scope: str) -> ScopeKey:
@@ -79,15 +91,36 @@ class OpenDay:
                 self._unwritten[scope] = made.line
         return ScopeKey(known, self._unwritten.get(scope, b""))
 
-    def queued(self, scope: str) -> None:
+    @property
+    def left(self) -> int:
+        """Bytes of lines that can be added without any more disk space."""
+        return self._padded - self._queued_size
+
+    @property
+    def low(self) -> bool:
+        return self.left < _LOW_BYTES
+
+    def queued(self, scope: str, line: bytes) -> None:
         """The scope's line goes to disk with the record that is being queued."""
         self._unwritten.pop(scope, None)
+        self._queued_size += len(line)
 
     def write(self, lines: bytes) -> None:
         """Add lines, synced."""
-        self._file.write_at(lines, self._size)
-        self._size += len(lines)
-        self._file.sync()
+        with self._lock:
+            self._file.write_at(lines, self._size)
+            self._size += len(lines)
+            self._padded = max(self._padded, self._size)
+            self._file.sync()
+
+    def extend(self) -> None:
+        """Take disk space ahead of need, as empty lines; from any thread. Raises ``OSError``."""
+        with self._lock:
+            if self.low:
+                end = max(self._padded, self._queued_size)
+                self._file.write_at(_PADDING, end)
+                self._file.sync()
+                self._padded = end + len(_PADDING)
 
     def close(self) -> None:
         self._file.close()
@@ -112,11 +145,12 @@ def open_day(
         files.sync_directory(path.parent)
     else:
         secret = _unwrap_day(keys, day, parse(data, day).day_key)
-    whole = whole_lines(data)
-    if whole != data:  # lines that a crash cut short: nothing durable was sealed under them
+    whole = whole_lines(data, day)
+    if not data.startswith(whole) or data[len(whole) :].strip(b"\n"):
+        # Lines that a crash cut short: nothing durable was sealed under them.
         replace_file(files, path, whole)
     file = files.open(path, write=True)
-    return OpenDay(DayKey(day, secret), dict(parse(whole, day).keys), file, random)
+    return OpenDay(DayKey(day, secret), dict(parse(whole, day).keys), file, len(whole), random)
 
 
 def _unwrap_day(keys: KeyService, day: str, wrapped: bytes) -> bytes:

@@ -44,7 +44,11 @@ class KeyholderProcess:
         self._command: Final = command
         self._lock: Final = threading.Lock()
         self._start(["--accept-new-anchor"] if accept_new_anchor else [])
-        self.public, self.name = self._about()
+        try:
+            self.public, self.name = self._about()
+        except LogFailureError:
+            self.close()
+            raise
 
     def sign(self, body: bytes) -> bytes:
         return self._ask(keyholder.SIGN + body)

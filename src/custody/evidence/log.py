@@ -188,8 +188,10 @@ class Log:
                 self._around.files, self.options.evidence, self._keys, day, self._around.random
             )
             self._stock.prepare(day)
+            opened.extend()
             self._prepared = opened
         self._stock.prepare(self.writer.day.day)
+        self.writer.day.extend()
 
     def close(self) -> None:
         """The last record, the last checkpoint, and the lock. Raises where these fail.
@@ -311,7 +313,8 @@ class Log:
         while not self._stop.is_set():
             await _set_within(self._wanted, self.options.publish_every)
             self._wanted.clear()
-            if self._stock.ready(self.writer.day.day) and not self._wanted_day:
+            day = self.writer.day
+            if self._stock.ready(day.day) and not day.low and not self._wanted_day:
                 continue
             try:
                 await asyncio.to_thread(self.prepare)

@@ -86,7 +86,7 @@ def _stream_marked(body: Stream) -> bool:
 
 
 def _arguments_marked(arguments: tuple[Argument, ...]) -> bool:
-    return any(argument.columns or argument.secret for argument in arguments)
+    return bool(arguments) and any(each.columns or each.secret for each in arguments)
 
 
 _MARKED: Final[Mapping[type, Callable[..., bool]]] = {

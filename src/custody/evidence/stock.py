@@ -24,10 +24,11 @@ _UNFINISHED: Final = ".unfinished"
 class Segment:
     """A segment that is written to. ``offset`` is where the next frame goes."""
 
-    __slots__ = ("file", "name", "offset", "size")
+    __slots__ = ("file", "name", "offset", "size", "text")
 
     def __init__(self, name: SegmentName, file: OpenFile, size: int, offset: int = 0) -> None:
         self.name = name
+        self.text = name.text
         self.file = file
         self.size = size
         self.offset = offset

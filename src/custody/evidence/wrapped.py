@@ -115,14 +115,10 @@ def parse(data: bytes, day: str) -> WrappedDay:
     return WrappedDay(day_key, keys, damaged)
 
 
-def whole_lines(data: bytes) -> bytes:
-    """The file without the unreadable end that a crash may leave; damage further up stays."""
-    while data:
-        last = data[:-1].rpartition(b"\n")[2] if data.endswith(b"\n") else b""
-        if last and _words(last):
-            break
-        data = data[: data[:-1].rfind(b"\n") + 1]
-    return data
+def whole_lines(data: bytes, day: str) -> bytes:
+    """The file without padding, and without the lines that a crash left unreadable."""
+    lines = [line + b"\n" for line in data.split(b"\n") if _words(line)]
+    return f"{VERSION} {day}\n".encode() + b"".join(lines)
 
 
 def _line(text: str) -> bytes:

@@ -180,7 +180,7 @@ class Writer:
             self._retire(segment)
             self.wants_segment()
         left = self._segment.size - self._segment.offset
-        low = left < self._segment.size // 8 or self._on_reserve
+        low = left < max(self._segment.size // 8, 2 * LEAF_MAX) or self._on_reserve
         self._full = not ready and self._stock.failing and low
 
     def refuse_all(self, why: Callable[[], LogFailureError] | None) -> None:
@@ -216,11 +216,13 @@ class Writer:
         random = self._random()
         scope_key = self._scope_key(record, chain)
         sealed = seal(derive(scope_key.key, random, where), where, payload)
+        if scope_key.line and self.day.left < len(scope_key.line) and self._stock.failing:
+            raise _full()
         segment = self._room(HEADER_SIZE + LEAF_MAX + len(sealed.sealed), kind)
         facts["v"] = VERSION
         facts["type"] = kind.name
         facts["t"] = record.time
-        facts["seg"] = segment.name.text
+        facts["seg"] = segment.text
         facts["pc"] = sealed.pc
         facts["ct"] = sealed.ct
         n = -1
@@ -241,8 +243,7 @@ class Writer:
         batch = self.committer.batch
         if scope_key.line:
             batch.keys.append((self.day, scope_key.line))
-            if chain is None:
-                self.day.queued(record.loop or LOG_SCOPE)
+            self.day.queued(record.session or record.loop or LOG_SCOPE, scope_key.line)
         batch.add(segment, frame)
         batch.leaves.append((leaf, hashed))
         receipt = Receipt(index, n)
