@@ -11,7 +11,7 @@ print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
 """
 
 # What ``cryptography`` brings along by itself.
-PROVIDER = {"cryptography", "_cffi_backend", "typing_extensions"}
+PROVIDER = {"cryptography", "_cffi_backend", "_openssl", "typing_extensions"}
 
 
 def test_only_the_standard_library_and_one_provider() -> None:

@@ -549,6 +549,22 @@ def test_a_policy_that_does_not_know_this_log(tmp_path: Path) -> None:
     assert Kind.CHECKPOINT_UNKNOWN_KEY in kinds(report)
 
 
+def test_a_key_line_that_a_crash_cut_short(tmp_path: Path) -> None:
+    log = dialogue(tmp_path)
+    keys = log.evidence / "wrapped" / DAY
+    keys.write_bytes(keys.read_bytes() + b"key ses_aaa AAAA\n\n\n\n")
+    assert judged(log).faults == ()
+
+
+def test_a_key_line_altered_is_missed_where_it_is_needed(tmp_path: Path) -> None:
+    log = dialogue(tmp_path)
+    keys = log.evidence / "wrapped" / DAY
+    tampering.flip(keys, keys.read_bytes().index(BOB.encode()) + 30)
+    report = judged(log)
+    assert kinds(report) == {Kind.DAY_KEY_MISSING}
+    assert BOB in report.faults[0].sentence
+
+
 def test_an_honest_response_is_no_fault(tmp_path: Path) -> None:
     steps = (log_open(), start(ANN), command(ANN), response(ANN, 1), end(ANN), log_close())
     assert judged(SmallLog(tmp_path / "data" / "evidence").write(*steps).publish()).faults == ()

@@ -26,16 +26,24 @@ class Shelf:
 
     def widths(self, full: Tile | Bundle) -> list[int]:
         """The widths in which a tile or bundle is there, smallest first. ``full`` names it."""
-        folder, _, name = full.path.rpartition("/")
-        found_names = self._names(folder)
-        found = [TILE_WIDTH] if name in found_names else []
-        if f"{name}.p" in found_names:
-            partial = names(self._folder / folder / f"{name}.p")
-            found += [int(text) for text in partial if _is_width(text)]
-        return sorted(found)
+        found = self._widths(full)
+        if not found:
+            # A running gateway may have put a full one in place of the partial ones since.
+            self._listed.clear()
+            found = self._widths(full)
+        return found
 
     def read(self, place: Tile | Bundle) -> bytes | None:
         return self._read(place.path)
+
+    def _widths(self, full: Tile | Bundle) -> list[int]:
+        folder, _, name = full.path.rpartition("/")
+        listed = self._names(folder)
+        found = [TILE_WIDTH] if name in listed else []
+        if f"{name}.p" in listed:
+            partial = names(self._folder / folder / f"{name}.p")
+            found += [int(text) for text in partial if _is_width(text)]
+        return sorted(found)
 
     def _read(self, path: str) -> bytes | None:
         return read_bytes(self._folder / path, MAX_FILE_BYTES + 1)

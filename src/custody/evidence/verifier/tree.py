@@ -99,27 +99,28 @@ class TreeCheck:
 
     def _leaf_hashes(self, place: _Place) -> _Hashes:
         """From the widest bundle that is whole; empty where none has what is signed."""
-        hashes: _Hashes = []
+        entries: list[bytes] = []
         widest = b""
         widths = self.shelf.widths(Bundle(place.index))
         for width in reversed([width for width in widths if width <= place.available]):
             bundle = Bundle(place.index, width)
+            data = self.shelf.read(bundle) or b""
+            if entries:
+                # A shorter bundle is the beginning of a longer one, to the byte.
+                if data != widest[: sum(map(len, entries[:width])) + 2 * width]:
+                    sentence = f"{bundle.path} contradicts a longer one."
+                    self._add(Kind.ENTRIES_ALTERED, bundle.path, sentence)
+                continue
             try:
-                data = self.shelf.read(bundle) or b""
-                entries = decode_bundle(data, bundle)
+                entries, widest = decode_bundle(data, bundle), data
             except TileError as error:
                 self._add(Kind.ENTRIES_ALTERED, bundle.path, error.fault)
-                continue
-            if not widest:
-                widest, hashes = data, [leaf_hash(entry) for entry in entries]
-            elif not widest.startswith(data):
-                self._add(
-                    Kind.ENTRIES_ALTERED, bundle.path, f"{bundle.path} contradicts a longer one."
-                )
         if not any(width >= place.required for width in widths):
             path = Bundle(place.index, place.required).path
             self._add(Kind.ENTRIES_MISSING, path, f"{path} is missing.")
-        return hashes if len(hashes) >= place.required else []
+        if len(entries) < place.required:
+            return []
+        return [leaf_hash(entry) for entry in entries]
 
     def _check(self, place: _Place, computed: _Hashes) -> None:
         """Compare a tile with what was computed for it, and hand its hash to the level above."""
@@ -188,12 +189,12 @@ class TreeCheck:
 
     def _check_widths(self, place: _Place, best: _Hashes, compared: int) -> None:
         """The other widths of the same tile: each is a beginning of the longest."""
-        for width in self.shelf.widths(place.full):
-            if width == compared or not best:
-                continue
+        others = [width for width in self.shelf.widths(place.full) if width != compared]
+        whole = b"".join(best) if others else b""
+        for width in others:
             tile = Tile(place.level, place.index, width)
-            hashes = self._hashes(tile)
-            if hashes[: len(best)] != best[:width]:
+            data = self.shelf.read(tile) or b""
+            if len(data) != width * HASH_BYTES or data[: len(whole)] != whole[: len(data)]:
                 self._add(
                     Kind.TILE_ALTERED, tile.path, f"{tile.path} is not the hash of what is below."
                 )
