@@ -556,6 +556,28 @@ def test_a_key_line_that_a_crash_cut_short(tmp_path: Path) -> None:
     assert judged(log).faults == ()
 
 
+def test_a_key_line_that_a_running_gateway_adds(tmp_path: Path) -> None:
+    """Into space taken ahead, so that the file's size does not change."""
+    log = dialogue(tmp_path)
+    keys = log.evidence / "wrapped" / DAY
+    whole = keys.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    keys.write_bytes(b"".join(lines[:-1]).ljust(len(whole), b"\n"))
+    looks: list[int] = []
+
+    def gateway_goes_on(_what: str, done: int, _total: int) -> None:
+        looks.append(done)
+
+    def open_and_add(day: str, wrapped: bytes) -> bytes:
+        """The key file was read by now; the gateway adds the last session's line."""
+        keys.write_bytes(whole)
+        return open_day(day, wrapped)
+
+    report = judged(log, open_day=open_and_add, progress=gateway_goes_on)
+    assert report.faults == ()
+    assert looks[-1] == log.size
+
+
 def test_a_key_line_altered_is_missed_where_it_is_needed(tmp_path: Path) -> None:
     log = dialogue(tmp_path)
     keys = log.evidence / "wrapped" / DAY

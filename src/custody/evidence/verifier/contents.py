@@ -34,7 +34,6 @@ class _Day:
 
     name: str
     wrapped: WrappedDay
-    size: int
     key: DayKey | None
     sessions: dict[str, bytes] = field(default_factory=dict)
 
@@ -95,16 +94,10 @@ class ContentsCheck:
         day = self._day
         if day is None or day.name != name:
             day = self._day = self._read(name)
-        elif scope not in day.wrapped.keys and day.size != self._size(name):
-            # A running gateway adds lines while it is read.
+        elif scope not in day.wrapped.keys and (name, scope) not in self._told:
+            # A running gateway adds a line before the first record that needs it.
             day = self._day = self._read(name)
         return day
-
-    def _size(self, name: str) -> int:
-        try:
-            return self._path(name).stat().st_size
-        except OSError:
-            return -1
 
     def _path(self, name: str) -> Path:
         return self.evidence / "wrapped" / name
@@ -112,7 +105,7 @@ class ContentsCheck:
     def _read(self, name: str) -> _Day:
         data = read_bytes(self._path(name), _MAX_KEYS_BYTES)
         if data is None:
-            return _Day(name, _ABSENT, -1, None)
+            return _Day(name, _ABSENT, None)
         wrapped = parse(data, name)
         # A line that a crash cut short sealed nothing; one that is needed will be missed.
         if not data.startswith(f"{VERSION} {name}\n".encode()):
@@ -123,7 +116,7 @@ class ContentsCheck:
                 key = DayKey(name, self.open_day(name, wrapped.day_key))
             except CustodyError as error:
                 self._once(name, "", Kind.DAY_KEY_ALTERED, f"does not open: {error.fault}", None)
-        return _Day(name, wrapped, len(data), key)
+        return _Day(name, wrapped, key)
 
     def _once(self, day: str, scope: str, kind: Kind, what: str, index: int | None) -> None:
         if (day, scope) not in self._told and len(self._told) < 10_000:
