@@ -33,7 +33,7 @@ class RunningGateway:
         self.inside: tuple[str, ...] = ()
         """Words before every command, where the gateway sees disks that we do not."""
         self.ports: dict[str, int] = {}
-        """By listener name: ``postgres``, and each target's own."""
+        """By listener name: ``postgres``, and ``postgres.NAME`` where a target has its own."""
         self._environment = {**_clean_environment(), **environment}
         self._process: subprocess.Popen[bytes] | None = None
         self._read = 0
