@@ -127,6 +127,7 @@ class Place(msgspec.Struct, frozen=True):
     """A door and where it is to be."""
 
     door: Door
+    listener: ListenerConfig
     host: str
     port: int
 
@@ -136,11 +137,13 @@ def make_doors(config: Config) -> Iterator[Place]:
     for listener in config.listeners:
         context = _server_context(config, listener)
         here = listener.address
-        yield Place(_door(config, listener, context, listener.target), here.host, here.port)
+        door = _door(config, listener, context, listener.target)
+        yield Place(door, listener, here.host, here.port)
         for target in config.targets:
             if target.listen is not None and target.protocol == listener.name:
                 here = target.listen
-                yield Place(_door(config, listener, context, target.name), here.host, here.port)
+                door = _door(config, listener, context, target.name)
+                yield Place(door, listener, here.host, here.port)
 
 
 def _door(
@@ -180,6 +183,15 @@ def _codecs(config: Config, protocol: str, *, bound: bool) -> Callable[[bool], C
 def _server_context(config: Config, listener: ListenerConfig) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    load_certificate(context, config, listener)
+    context.set_alpn_protocols([find_protocol(listener.name).application_protocol])
+    return context
+
+
+def load_certificate(context: ssl.SSLContext, config: Config, listener: ListenerConfig) -> None:
+    """Give connections to come the listener's certificate as it is now; the local authority's is
+    renewed where it is time. Raises ``CustodyError``.
+    """
     identity = server_identity(config, listener, datetime.now(UTC))
     try:
         context.load_cert_chain(identity.certificate, identity.key)
@@ -189,8 +201,6 @@ def _server_context(config: Config, listener: ListenerConfig) -> ssl.SSLContext:
             f"The certificate {identity.certificate} and its key cannot be used.",
             "Check both files: PEM, readable, and belonging together.",
         ) from error
-    context.set_alpn_protocols([find_protocol(listener.name).application_protocol])
-    return context
 
 
 def _target(target: TargetConfig) -> Target:

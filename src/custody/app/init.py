@@ -16,7 +16,7 @@ from custody.app.config import FILE_NAME
 from custody.app.config_model import Config
 from custody.app.config_values import GATEWAY_NAME
 from custody.app.init_template import config_text
-from custody.evidence.files import DiskFiles
+from custody.evidence.files import DiskFiles, replace_file
 from custody.evidence.keyring import VERIFIER_POLICY, create_keys, verifier_policy
 from custody.model.errors import CustodyError
 
@@ -90,5 +90,6 @@ def renew_verifier_policy(config: Config, public: bytes, year: int) -> bool:
     path = config.gateway.keys / VERIFIER_POLICY
     if path.exists() and f"log {config.gateway.name}/" in path.read_text("utf-8", "replace"):
         return False
-    path.write_text(verifier_policy(config.gateway.name, public, year), "utf-8")
+    text = verifier_policy(config.gateway.name, public, year)
+    replace_file(DiskFiles(), path, text.encode())
     return True

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from custody import __version__
 from custody.app.admin import AdminServer
 from custody.app.config_model import Config
-from custody.app.house import make_doors, make_masker, make_rooms
+from custody.app.house import Place, load_certificate, make_doors, make_masker, make_rooms
 from custody.app.indexing import IndexerProcess
 from custody.app.init import renew_verifier_policy
 from custody.app.process import raise_file_limit
@@ -40,6 +40,7 @@ from custody.state.store import State
 DRAIN_S: Final = 10.0
 LAST_WORDS_S: Final = 0.5
 LAPSE_INTERVAL_S: Final = 5.0
+RENEWAL_INTERVAL_S: Final = 3600.0
 FILES_FOR_SESSIONS: Final = 8192
 
 _SHUTDOWN: Final = Refusal("57P01", "custody: the gateway is shutting down", fatal=True)
@@ -154,7 +155,9 @@ async def _listen(
     announce: Announce,
 ) -> list[Listener]:
     listeners = []
-    for place in make_doors(config):
+    places = list(make_doors(config))
+    tasks.create_task(_renew_certificates(config, places))
+    for place in places:
         listener = Listener(place.door, rooms, registry, tasks)
         host, port = await listener.bind(place.host, place.port)
         announce(f"listening {place.door.name} {host}:{port}")
@@ -194,6 +197,18 @@ async def _end_lapsed(tickets: TicketDesk) -> None:
             await tickets.end_lapsed()
         except CustodyError as error:
             _log.error("ends of loops were not recorded: %s", error.code)
+
+
+async def _renew_certificates(config: Config, places: list[Place]) -> None:
+    """Connections to come get certificates that were renewed, by us or by the operator."""
+    while True:
+        await asyncio.sleep(RENEWAL_INTERVAL_S)
+        for place in places:
+            try:
+                if place.door.tls is not None:
+                    load_certificate(place.door.tls, config, place.listener)
+            except CustodyError as error:
+                _log.error("%s: %s", error.code, error.fault)
 
 
 class _StoppedError(Exception):

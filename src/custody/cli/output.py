@@ -47,8 +47,8 @@ JsonOption = Annotated[
 ]
 
 _REFUSED_AT_START: Final = (
-    "config.", "init.", "keys.malformed", "keys.unreadable", "masking.key", "policy.", "tls.",
-    "usage.",
+    "config.", "init.", "keys.malformed", "keys.unreadable", "masking.key", "policy.", "search.",
+    "tls.", "usage.",
 )  # fmt: skip
 
 
