@@ -19,6 +19,7 @@ from custody.wire.sql.syntax import (
     Unreadable,
 )
 from custody.wire.sql.tree import (
+    COMMENTS,
     INTEGER,
     MINUS,
     NUMBERS,
@@ -156,6 +157,15 @@ class _Message:
             problem=reading.problem,
         )
 
+    def _sign_before(self, place: int) -> int:
+        """Where the minus stands that the token behind it may belong to; -1 for none."""
+        before = place - 1
+        while before >= 0 and self._tokens[before][2] in COMMENTS:
+            before -= 1
+        if before >= 0 and self._tokens[before][2] == MINUS:
+            return self._starts[before]
+        return -1
+
     def _marks(self, reading: Reading, start: int, end: int) -> tuple[Mark, ...]:
         """Every literal token of the statement; what no expression accounts for is unproven."""
         marks: list[Mark] = []
@@ -169,11 +179,12 @@ class _Message:
                 place += 1
                 continue
             literal = reading.literals.get(left)
-            if literal is None and place and self._tokens[place - 1][2] == MINUS:
+            if literal is None and not string:
                 # The parser folds a sign into its number, whose place is then the sign's.
-                literal = reading.literals.get(self._starts[place - 1])
+                sign = self._sign_before(place)
+                literal = reading.literals.get(sign)
                 if literal is not None:
-                    left = self._starts[place - 1]
+                    left = sign
             if number == INTEGER and left not in reading.integers:
                 reading.blind = False
             if literal is None and number in TRUTHS:

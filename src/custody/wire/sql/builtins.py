@@ -101,6 +101,11 @@ _EXECUTE_TEXT: Final = """
 """
 _EXTENSION_PREFIXES: Final = ("dblink", "pg_file_")
 """Functions of extensions that reach out, whatever schema they were installed in."""
+_SECRET_PREFIXES: Final = ("dblink", "pgp_")
+_SECRET_TAKERS: Final = frozenset(
+    ("crypt", "hmac", "encrypt", "decrypt", "encrypt_iv", "decrypt_iv", "armor", "scram_secret")
+)
+"""Of pgcrypto: keys and passwords are among their arguments."""
 
 
 class Builtin(msgspec.Struct, frozen=True):
@@ -140,3 +145,8 @@ def effects_of(schema: str, name: str) -> Builtin:
     if schema in {"", "pg_catalog"} or name in _ANYWHERE:
         return _BY_NAME.get(name, _NOTHING)
     return _NOTHING
+
+
+def takes_secrets(name: str) -> bool:
+    """Whether passwords, keys or connection strings are among its arguments."""
+    return name in _SECRET_TAKERS or name.startswith(_SECRET_PREFIXES)

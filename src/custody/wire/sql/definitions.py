@@ -258,7 +258,7 @@ def role(action: str) -> Handler:
         reading.effect(GRANT)
         for element in node.get("options", []):
             definition = element.get("DefElem", {})
-            if definition.get("defname") == "password":
+            if definition.get("defname") == "password" and "arg" in definition:
                 reading.secret_after.append(definition.get("location", 0))
         reading.action = action
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from custody.model.words import Effect
-from custody.wire.sql.builtins import effects_of
+from custody.wire.sql.builtins import effects_of, takes_secrets
 from custody.wire.sql.reading import Handler, Item, Reading, Scope, names, qualified
 from custody.wire.sql.session import parameter_set_by_call
 from custody.wire.sql.syntax import ColumnUse, FunctionUse, OperatorUse, TypeUse
@@ -216,7 +216,11 @@ def _call(reading: Reading, node: Node, scope: Scope) -> None:
             reading.change(change)
             if change.name in {"", "role", "session_authorization"}:
                 reading.effect(Effect.GRANT)
-    reading.visit(node, scope)
+    if takes_secrets(name):
+        with reading.hushed():
+            reading.visit(node, scope)
+    else:
+        reading.visit(node, scope)
 
 
 def _type_name(reading: Reading, node: Node, scope: Scope) -> None:

@@ -111,6 +111,7 @@ class Reading:
         self.depth = 0
         """How many bodies this text lies in."""
         self._dormant = 0
+        self._hushed = 0
 
     @property
     def live(self) -> bool:
@@ -124,6 +125,15 @@ class Reading:
             yield
         finally:
             self._dormant -= 1
+
+    @contextmanager
+    def hushed(self) -> Iterator[None]:
+        """All literals and parameters in here are secrets: passwords, keys, connection strings."""
+        self._hushed += 1
+        try:
+            yield
+        finally:
+            self._hushed -= 1
 
     def effect(self, *effects: Effect) -> None:
         if self.live:
@@ -176,14 +186,17 @@ class Reading:
         else:
             known.proven = known.proven and proven
             known.columns = _joined(known.columns, columns)
+        known.secret = known.secret or self._hushed > 0
         return known
 
     def parameter(self, number: int, columns: tuple[ColumnUse, ...], *, proven: bool) -> None:
         known = self.parameters.get(number)
+        secret = self._hushed > 0
         if known is not None:
             columns = _joined(known.columns, columns)
             proven = proven and known.proven
-        self.parameters[number] = ParameterUse(number, columns, proven)
+            secret = secret or known.secret
+        self.parameters[number] = ParameterUse(number, columns, proven, secret)
 
     def visit(self, value: Any, scope: Scope) -> None:  # noqa: ANN401  # a decoded tree
         """Walk a node, a list of nodes, or a field's value."""
