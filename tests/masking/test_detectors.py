@@ -1,5 +1,8 @@
 """What each detector finds, and what it leaves alone."""
 
+# The marks, and digits of other scripts, are what is tested here.
+# ruff: noqa: RUF001
+
 import pytest
 from tests.masking.records import ALL_DETECTORS, NO_RULES, masked_text
 
@@ -280,11 +283,15 @@ def test_the_innocent_is_kept_word_for_word(text: str) -> None:
 
 
 PSQL = (
-    "SELECT n.nspname as \"Schema\", c.relname as \"Name\" FROM pg_catalog.pg_class c LEFT JOIN"
-    " pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r','p','')"
-    " AND n.nspname <> 'pg_catalog' AND n.nspname !~ '^pg_toast' ORDER BY 1,2;",
-    "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM"
-    " pg_catalog.pg_attribute a WHERE a.attrelid = '1259' AND a.attnum > 0",
+    (
+        'SELECT n.nspname as "Schema", c.relname as "Name" FROM pg_catalog.pg_class c LEFT JOIN'
+        " pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r','p','')"
+        " AND n.nspname <> 'pg_catalog' AND n.nspname !~ '^pg_toast' ORDER BY 1,2;"
+    ),
+    (
+        "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM"
+        " pg_catalog.pg_attribute a WHERE a.attrelid = '1259' AND a.attnum > 0"
+    ),
     "SELECT t.oid, typarray FROM pg_type t WHERE t.typname = 'hstore'",
     "SET TIME ZONE 'UTC'",
     "SELECT * FROM generate_series(1, 1000000) AS x(y) WHERE y % 4111111 = 0",

@@ -1,11 +1,13 @@
 """Columns, marks, binds, rows, faults: what the steering fields make of a record."""
 
+# The marks, and digits of other scripts, are what is tested here.
+# ruff: noqa: RUF001
+
+import msgspec
 import pytest
 from tests.masking.records import ALL_DETECTORS, NO_RULES, everything, masker, seen, statement
 
-import msgspec
-
-from custody.masking import Form, MaskRule
+from custody.masking import Form, MaskRule, RecordMasker
 from custody.model.command import Argument, Column, Command, Relation, TextMark
 from custody.model.record import (
     CommandSeen,
@@ -30,36 +32,36 @@ REDACTING = masker(MaskRule(columns=("users.ssn", "*.password")))
 
 def literal(text: str, value: str, **steering: object) -> TextMark:
     start = text.index(value)
-    return TextMark(start, start + len(value), **steering)  # type: ignore[arg-type] - the test's own words
+    return msgspec.structs.replace(TextMark(start, start + len(value)), **steering)
 
 
 def command(text: str, **fields: object) -> Command:
     return msgspec.structs.replace(statement(text), **fields)
 
 
-def mask_command(one: object, text: str, **fields: object) -> Command:
-    record = one.mask(seen(command(text, **fields)))  # type: ignore[attr-defined] - a masker
-    assert one.mask(record) == record  # type: ignore[attr-defined] - as above
+def mask_command(one: RecordMasker, text: str, **fields: object) -> Command:
+    record = one.mask(seen(command(text, **fields)))
+    assert one.mask(record) == record
     assert isinstance(record.body, CommandSeen)
     new = record.body.command
     assert (new.marks, new.relations, new.resolved) == ((), (), True)
     return new
 
 
-def mask_response(one: object, **fields: object) -> Response:
-    body = Response(
-        command=0, outcome=Outcome.OK, tag="SELECT 1", rows=1, bytes=9, duration_us=5
-    )
+def mask_response(one: RecordMasker, **fields: object) -> Response:
+    body = Response(command=0, outcome=Outcome.OK, tag="SELECT 1", rows=1, bytes=9, duration_us=5)
     body = msgspec.structs.replace(body, **fields)
-    record = one.mask(Record(Milliseconds(1), body))  # type: ignore[attr-defined] - a masker
-    assert one.mask(record) == record  # type: ignore[attr-defined] - as above
+    record = one.mask(Record(Milliseconds(1), body))
+    assert one.mask(record) == record
     assert isinstance(record.body, Response)
     assert record.body.relations == ()
     assert all(column.origin is None for column in record.body.columns)
     return record.body
 
 
-def mask_fault(one: object, relations: tuple[Relation, ...] = (USERS,), **fields: str) -> ErrorReport:
+def mask_fault(
+    one: RecordMasker, relations: tuple[Relation, ...] = (USERS,), **fields: str
+) -> ErrorReport:
     fault = msgspec.structs.replace(ErrorReport("ERROR", "23505", ""), **fields)
     body = mask_response(one, error=fault, relations=relations, outcome=Outcome.ERROR)
     assert body.error is not None
@@ -91,7 +93,7 @@ def token(text: str) -> str:
     ],
 )
 def test_a_literal_of_a_command_that_touches_a_masked_column(
-    steering: dict[str, object], kept: bool
+    steering: dict[str, object], *, kept: bool
 ) -> None:
     text = "SELECT name FROM users WHERE x = 'plum'"
     new = mask_command(
@@ -115,7 +117,7 @@ def test_a_literal_of_a_command_that_touches_a_masked_column(
     ],
 )
 def test_a_literal_that_is_not_proven(
-    relations: tuple[Relation, ...], resolved: bool, kept: bool
+    relations: tuple[Relation, ...], *, resolved: bool, kept: bool
 ) -> None:
     text = "SELECT f('plum')"
     marks = (literal(text, "'plum'"),)
@@ -132,7 +134,7 @@ def test_a_literal_that_nobody_marked_is_not_proven() -> None:
 def test_what_could_not_be_read_loses_all_its_literals() -> None:
     text = (
         "SELEKT 'a', E'b\\'c', $$d$$, $x$e$x$, U&'f', B'01', 'g''h', 1234567, 42 /* 'i' 7654321 */"
-        ' -- don\'t 3456789\n "Column" ||\'unfinished'
+        " -- don't 3456789\n \"Column\" ||'unfinished"
     )
     new = mask_command(REDACTING, text, problem="syntax error", resolved=False)
     assert new.text == (
@@ -192,7 +194,9 @@ def everywhere() -> dict[str, str]:
     bound = (Argument(VALUE, "text", 11, columns=(SSN,), proven=True),)
     marks["bind"] = mask_command(COLUMNS, "SELECT $1", arguments=bound).arguments[0].value or ""
     columns = (OutputColumn("x", "text", SSN),)
-    marks["row"] = mask_response(COLUMNS, columns=columns, captured=((VALUE,),)).captured[0][0] or ""
+    marks["row"] = (
+        mask_response(COLUMNS, columns=columns, captured=((VALUE,),)).captured[0][0] or ""
+    )
     stream = Stream(0, "up", "copy", 12, columns=columns, captured=((VALUE,),))
     copied = COLUMNS.mask(Record(Milliseconds(1), stream)).body
     assert isinstance(copied, Stream)
@@ -221,13 +225,17 @@ def test_the_same_value_gives_the_same_token_everywhere() -> None:
     assert marks["bind"].startswith("‹users.ssn:")
 
 
-@pytest.mark.parametrize("value", ["4111111111111111", "4111 1111-1111.1111", "４１１１１１１１１１１１１１１１"])
+@pytest.mark.parametrize(
+    "value", ["4111111111111111", "4111 1111-1111.1111", "４１１１１１１１１１１１１１１１"]
+)
 def test_a_detected_value_gives_the_same_token_everywhere(value: str) -> None:
     marks = {
         token(mask_command(ALL_DETECTORS, f"SELECT '{value}'").text),
         token(mask_command(ALL_DETECTORS, f"SELECT E'\\x34{value[1:]}'").text),
         token(mask_command(ALL_DETECTORS, f"SELECT 1 -- {value}").text),
-        mask_command(ALL_DETECTORS, "", arguments=(Argument(value, "text", 16),)).arguments[0].value,
+        mask_command(ALL_DETECTORS, "", arguments=(Argument(value, "text", 16),))
+        .arguments[0]
+        .value,
         mask_response(ALL_DETECTORS, captured=((value,),)).captured[0][0],
         token(mask_fault(ALL_DETECTORS, (), message=f'invalid input syntax: "{value}"').message),
     }
@@ -235,7 +243,7 @@ def test_a_detected_value_gives_the_same_token_everywhere(value: str) -> None:
 
 
 def test_tokens_tell_kinds_values_and_keys_apart() -> None:
-    def bind(one: object, value: str, column: str) -> str | None:
+    def bind(one: RecordMasker, value: str, column: str) -> str | None:
         argument = Argument(value, "text", 1, columns=(Column("public", "t", column),))
         return mask_command(one, "", arguments=(argument,)).arguments[0].value
 
@@ -270,7 +278,7 @@ def test_a_mark_that_someone_else_wrote_is_masked_like_any_text() -> None:
         (Argument(None, "text", -1), True),
     ],
 )
-def test_bind_values(argument: Argument, kept: bool) -> None:
+def test_bind_values(argument: Argument, *, kept: bool) -> None:
     new = mask_command(REDACTING, "SELECT $1", arguments=(argument,), relations=(USERS,))
     assert (new.arguments[0].value == argument.value) is kept
     assert new.arguments[0] == Argument(
@@ -306,7 +314,7 @@ def test_a_secret_inside_binary_that_nobody_understands(prefix: str) -> None:
     ],
 )
 def test_a_cell_is_kept_only_where_its_origin_allows(
-    origin: Column | None, relations: tuple[Relation, ...], resolved: bool, kept: bool
+    origin: Column | None, relations: tuple[Relation, ...], *, resolved: bool, kept: bool
 ) -> None:
     body = mask_response(
         REDACTING,
@@ -333,7 +341,13 @@ def test_credential_columns_of_the_catalogue_need_no_rule() -> None:
 
 
 def test_a_private_key_whose_lines_are_rows() -> None:
-    lines = ("-----BEGIN EC PRIVATE KEY-----", "plum", "pear", "-----END EC PRIVATE KEY-----", "fig")
+    lines = (
+        "-----BEGIN EC PRIVATE KEY-----",
+        "plum",
+        "pear",
+        "-----END EC PRIVATE KEY-----",
+        "fig",
+    )
     body = mask_response(NO_RULES, captured=tuple((str(n), line) for n, line in enumerate(lines)))
     assert [row[1] for row in body.captured][1:] == ["‹redacted›"] * 3 + ["fig"]
     assert [row[0] for row in body.captured] == ["0", "1", "2", "3", "4"]
@@ -349,7 +363,7 @@ def test_names_of_columns_are_looked_at() -> None:
 FAULTS = (
     {"detail": "Failing row contains (1, plum, pear)."},
     {"detail": "Fehlgeschlagene Zeile enthält (1, plum, pear)."},
-    {"detail": "Key (name)=(plum) is not present in table \"names\"."},
+    {"detail": 'Key (name)=(plum) is not present in table "names".'},
     {"detail": "Key (lower(name))=(plum) already exists."},
     {"detail": "Key (a, b)=(x, y, plum) already exists."},
     {"detail": "Key (a)=(x) conflicts with existing key (a)=(plum)."},
@@ -365,13 +379,13 @@ FAULTS = (
     {"hint": 'Perhaps you meant "plum".', "code": "22P02"},
     {"context": 'COPY users, line 1: "1\tplum"', "code": "22P02"},
     {"context": 'COPY users, line 1, column ssn: "plum"', "code": "22P02", "relation": "users"},
-    {"context": 'SQL statement "SELECT \'plum\'"\nPL/pgSQL function f() line 3 at SQL statement'},
+    {"context": "SQL statement \"SELECT 'plum'\"\nPL/pgSQL function f() line 3 at SQL statement"},
 )
 
 
 @pytest.mark.parametrize("fields", FAULTS)
 def test_a_fault_of_a_command_that_touches_a_masked_column(fields: dict[str, str]) -> None:
-    fault = mask_fault(REDACTING, **fields)
+    fault = mask_fault(REDACTING, (USERS,), **fields)
     assert b"plum" not in msgspec.json.encode(fault)
     assert b"\xe2\x80\xb9" in msgspec.json.encode(fault)
 
@@ -384,8 +398,14 @@ def test_the_same_fault_elsewhere_is_kept(fields: dict[str, str]) -> None:
 
 
 def test_a_fault_in_a_relation_that_nobody_listed() -> None:
-    fields = {"schema": "public", "relation": "users", "detail": "Failing row contains (plum)."}
-    assert "plum" not in mask_fault(REDACTING, (ORDERS,), **fields).detail
+    fault = mask_fault(
+        REDACTING,
+        (ORDERS,),
+        schema="public",
+        relation="users",
+        detail="Failing row contains (plum).",
+    )
+    assert "plum" not in fault.detail
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,17 @@ _NAMED_PHONE: Final = (
 )
 _SSN: Final = rb"[0-9]{3} ?[-./ ] ?[0-9]{2} ?[-./ ] ?[0-9]{4}"
 _NAMED_SSN: Final = rb"(?i:ssn|social[ _-]?sec[a-z]*)[^0-9\x1f]{0,24}([0-9]{9})"
-_IBAN_START: Final = (
-    rb"(?i:" + rb"|".join(sorted(IBAN_LENGTHS)) + rb")[ -]?[0-9][ -]?[0-9](?:[ .-]{0,2}[A-Za-z0-9])"
-)
+_COUNTRIES: Final = rb"(?:" + rb"|".join(sorted(IBAN_LENGTHS)) + rb")"
+_IBAN_TAIL: Final = rb"[ -]?[0-9][ -]?[0-9](?:[ .-]{0,2}[A-Za-z0-9])"
+
+
+def _iban(count: bytes) -> bytes:
+    """At a word's start, or in capitals behind small letters; not inside hexadecimal digits."""
+    capitals = rb"(?:^|[^A-Z0-9])(" + _COUNTRIES + _IBAN_TAIL + count + rb")"
+    any_case = rb"(?:^|[^A-Za-z0-9])((?i:" + _COUNTRIES + rb")" + _IBAN_TAIL + count + rb")"
+    return capitals + rb"|" + any_case
+
+
 _IP6: Final = rb"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*"
 _IP4: Final = rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
 _JWT: Final = rb"e(?:yJ|wo)[A-Za-z0-9_=-]{6,}\.[A-Za-z0-9_=-]{6,}(?:\.[A-Za-z0-9_=-]*){0,3}"
@@ -70,7 +78,7 @@ SHAPES: Final = (
     Shape("email", rb"[A-Za-z0-9\x1c_.%+!#$*~^\"-](?:@|%40)[A-Za-z0-9\x1c_-]", _E_MAIL),
     Shape("phone", _PHONE, _PHONE, numbers.phones, apart=True),
     Shape("phone", _NAMED_PHONE, _NAMED_PHONE, numbers.phones),
-    Shape("iban", _IBAN_START + rb"{8}", _IBAN_START + rb"{11,30}", numbers.ibans, apart=False),
+    Shape("iban", _iban(rb"{11}"), _iban(rb"{11,30}"), numbers.ibans),
     Shape("ssn", _SSN, _SSN, numbers.social_security, apart=True),
     Shape("ssn", _NAMED_SSN, _NAMED_SSN, numbers.social_security, apart=True),
     Shape("ip", _IP4, _IP4, numbers.addresses, apart=True),

@@ -5,6 +5,7 @@ that every place in the folded text has one place in the original. Digits of any
 ASCII digits, dashes and spaces of any kind become ``-`` and a space.
 """
 
+import re
 import unicodedata
 from typing import Final
 
@@ -57,11 +58,17 @@ class _Table(dict[int, str | None]):
 
 
 _TABLE: Final = _Table()
+_STRANGE: Final = re.compile(r"[^ -~\t\n\r\x1a\x1f]+")
+"""All that folding changes: most texts are plain, and runs of the rest are short."""
 
 
 def fold(text: str) -> str:
     """The folded text. As long as ``text`` unless something was deleted."""
-    return text.translate(_TABLE)
+    return _STRANGE.sub(_fold_run, text)
+
+
+def _fold_run(found: re.Match[str]) -> str:
+    return found.group().translate(_TABLE)
 
 
 def places(text: str) -> list[int]:

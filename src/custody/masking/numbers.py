@@ -19,7 +19,8 @@ _WORD_BEFORE: Final = re.compile(rb"[0-9A-Za-z]*\Z")
 _WORD_AFTER: Final = re.compile(rb"[0-9A-Za-z]*")
 _UUID: Final = re.compile(rb"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _DATE: Final = re.compile(rb"(?:\A|[^0-9])[0-9]{2}[-/. ][0-9]{2}[-/. ](?:19|20)[0-9]{2}")
-_MORE_DOTS: Final = re.compile(rb"\.[0-9]")
+_MORE_DOTS: Final = re.compile(rb"\.[0-9\x1a]")
+_FIRST_DIGITS: Final = b"2345689"
 _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _NEIGHBOURHOOD: Final = 40
 
@@ -59,6 +60,8 @@ def _card_from(
 ) -> int | None:
     """The last group of the longest card that starts at group ``first``."""
     begin = offsets[first]
+    if digits[begin] not in _FIRST_DIGITS:
+        return None
     best = None
     for last in range(first, min(first + 19, len(offsets) - 1)):
         end = offsets[last + 1]
@@ -183,6 +186,10 @@ def addresses(data: bytes, start: int, end: int) -> Iterator[Found]:
     """IP addresses, both versions, in their canonical spelling."""
     text = data[start:end].rstrip(b".:") if not data[start:end].endswith(b"::") else data[start:end]
     if not 2 < len(text) <= 45 or _MORE_DOTS.match(data, start + len(text)):
+        return
+    if b":" not in text:
+        if all(int(octet) < 256 for octet in text.split(b".")):
+            yield Found(start, start + len(text), text.decode())
         return
     try:
         address = ipaddress.ip_address(text.decode())

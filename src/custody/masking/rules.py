@@ -120,7 +120,7 @@ def _own(checked: Checked, rule: MaskRule, where: str) -> None:
         )
     try:
         pattern = compile_own(rule.pattern)
-    except (re2.error, UnicodeError):
+    except re2.error:
         pattern = None
     if pattern is None:
         raise CustodyError(
