@@ -168,7 +168,6 @@ def test_a_year_ends_and_its_sessions_are_carried_over(tmp_path: Path) -> None:
         log.publish()
 
     scene.play(act)
-    scene.play(lambda log: asyncio.sleep(0))
     new = scene.stored("2027")
     assert isinstance(new[0].body, LogOpen)
     key = log_key(scene.keys(), f"{NAME}/2026")

@@ -23,8 +23,9 @@ from custody.evidence.segment import segments_directory
 from custody.evidence.wrapped import DayKey, first_lines, key_line, parse, whole_lines
 from custody.model.errors import LogFailureError
 
-_PADDING: Final = b"\n" * 65536
+_PADDING: Final = b"\n" * 32768
 _LOW_BYTES: Final = 16384
+"""Some 140 new sessions."""
 
 
 class ScopeKey(NamedTuple):

@@ -17,6 +17,7 @@ from custody.evidence.checkpoint import Checkpoint
 from custody.evidence.daybook import OpenDay, open_day
 from custody.evidence.days import Clock, ClockWatch, day_of, milliseconds_to_midnight, next_day
 from custody.evidence.files import Files, OpenFile
+from custody.evidence.introduction import introduce
 from custody.evidence.keyring import KeyholderGoneError, KeyService
 from custody.evidence.publish import Cut, Publisher
 from custody.evidence.segment import SEGMENT_BYTES
@@ -189,6 +190,12 @@ class Log:
             )
             self._stock.prepare(day)
             opened.extend()
+            introduce(
+                self._around.files,
+                self.options.evidence,
+                self._keys,
+                f"{self._keys.name}/{day[:4]}",
+            )
             self._prepared = opened
         self._stock.prepare(self.writer.day.day)
         self.writer.day.extend()

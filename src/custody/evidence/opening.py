@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from importlib import resources
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,10 +22,9 @@ from custody.evidence.files import (
     Files,
     OpenFile,
     make_durable_directory,
-    read_if_there,
-    replace_file,
 )
-from custody.evidence.keyring import KeyService, log_key
+from custody.evidence.introduction import introduce, write_format
+from custody.evidence.keyring import KeyService
 from custody.evidence.leaf import DURABILITIES, RESPONSES
 from custody.evidence.log import Log, LogOptions, Surroundings
 from custody.evidence.recovery import Found, find_log
@@ -118,7 +116,8 @@ def _make_ready(options: LogOptions, keys: KeyService, around: Surroundings) -> 
             if not options.accept_new_anchor:
                 anchors = read_anchor(files, options.anchor)
             found = find_log(files, evidence, keys, anchors, new_year=today[:4])
-            _explain(files, evidence, keys, found.origin)
+            write_format(files, evidence)
+            introduce(files, evidence, keys, found.origin)
             name = _day_to_open(found, today)
             day = open_day(files, evidence, keys, name, around.random)
             stock = Stock(files, evidence, options.segment_bytes)
@@ -152,17 +151,6 @@ def _segment(files: Files, evidence: Path, found: Found, day: str, stock: Stock)
     if segment is None:
         raise AssertionError("a stock that was prepared gives a segment")
     return segment
-
-
-def _explain(files: Files, evidence: Path, keys: KeyService, origin: str) -> None:
-    """FORMAT.md and log.vkey, so that the directory explains itself."""
-    text = resources.files("custody.evidence").joinpath("FORMAT.md").read_bytes()
-    if read_if_there(files, evidence / "FORMAT.md") != text:
-        replace_file(files, evidence / "FORMAT.md", text)
-    line = f"{log_key(keys, origin).text}\n".encode()
-    known = read_if_there(files, evidence / "log.vkey") or b""
-    if line not in known.splitlines(keepends=True):
-        replace_file(files, evidence / "log.vkey", known + line)
 
 
 def _first_records(log: Log, found: Found, now: int) -> None:

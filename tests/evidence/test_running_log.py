@@ -1,0 +1,165 @@
+"""The whole log on a real disk, with a real key-holder: running, closed, and killed."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import uvloop
+from tests.evidence.scenes import NAME, SESSION, Scene, session_end, session_start
+
+from custody.evidence.files import DiskFiles
+from custody.evidence.keyclient import KeyholderProcess
+from custody.evidence.keyring import create_keys, load_keyring
+from custody.evidence.log import Log, LogOptions
+from custody.evidence.opening import open_log
+from custody.evidence.reader import EvidenceReader
+from custody.evidence.verifier.verify import Options, verify
+from custody.model.errors import LogFailureError
+from custody.model.record import Heartbeat, Recovery, ResponseUnknown, StoredRecord
+
+WRITER = Path(__file__).with_name("killed_writer.py")
+ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    year = time.gmtime().tm_year
+    create_keys(DiskFiles(), tmp_path / "keys", NAME, year, os.urandom)
+    return tmp_path
+
+
+def options(house: Path) -> LogOptions:
+    return LogOptions(
+        house / "data/evidence",
+        house / "anchor",
+        "test",
+        segment_bytes=65536,
+        publish_every=0.02,
+        heartbeat_every=0.05,
+    )
+
+
+async def until(log: Log, size: int) -> None:
+    """Wait for a checkpoint of at least this size."""
+    async with asyncio.timeout(10):
+        while log.signed_size < size:  # noqa: ASYNC110  # the log tells nobody when it signs
+            await asyncio.sleep(0.01)
+
+
+def test_a_running_log_publishes_and_beats_by_itself(house: Path) -> None:
+    scene = Scene(files=DiskFiles(), evidence=house / "data/evidence")
+
+    async def live() -> None:
+        with KeyholderProcess(house / "keys", house / "anchor") as keys:
+            async with open_log(options(house), keys) as log, asyncio.TaskGroup() as group:
+                group.create_task(log.run())
+                scene.append(log, session_start(), SESSION)
+                await until(log, 2)
+                os.kill(keys.pid, signal.SIGKILL)
+                log.heartbeat()
+                await until(log, 4)
+                assert log.publish_fault is None
+                scene.append(log, session_end(), SESSION)
+                log.stop()
+
+    uvloop.run(live())
+    stored = contents(house)
+    assert any(isinstance(each.body, Heartbeat) for each in stored)
+    check(house)
+
+
+def test_leaving_on_an_error_still_closes_the_log(house: Path) -> None:
+    async def fail() -> None:
+        with KeyholderProcess(house / "keys", house / "anchor") as keys:
+            async with open_log(options(house), keys):
+                raise ValueError("the gateway's own")
+
+    with pytest.raises(ValueError, match="own"):
+        asyncio.run(fail())
+    assert len(contents(house)) == 2
+    check(house)
+
+
+def contents(house: Path) -> list[StoredRecord]:
+    keys = load_keyring(DiskFiles(), house / "keys", None, os.urandom)
+    reader = EvidenceReader(DiskFiles(), house / "data/evidence", NAME, keys)
+    found: list[StoredRecord] = []
+    while True:
+        passage = reader.follow(reader.logs()[0], len(found))
+        for each in passage.records:
+            assert isinstance(each.record, StoredRecord), each
+            found.append(each.record)
+        if not passage.records:
+            reader.close()
+            return found
+
+
+def check(house: Path) -> None:
+    keys = load_keyring(DiskFiles(), house / "keys", None, os.urandom)
+    report = verify(house / "data", Options(anchor=house / "anchor", open_day=keys.unwrap))
+    assert report.faults == ()
+
+
+def kill_after(house: Path, run: int, seconds: float) -> list[int]:
+    """The indices that the writer said were durable before it was killed."""
+    name = "a" * 17 + ALPHABET[run // 1024] + ALPHABET[run // 32 % 32] + ALPHABET[run % 32]
+    with subprocess.Popen(
+        [sys.executable, str(WRITER), str(house), name], stdout=subprocess.PIPE
+    ) as writer:
+        assert writer.stdout is not None
+        said = writer.stdout.readline()  # it is under way
+        time.sleep(seconds)
+        writer.kill()
+        said += writer.stdout.read()
+    return [int(line) for line in said.split(b"\n")[:-1]]
+
+
+def kill_again_and_again(house: Path, times: int) -> None:
+    chance = random.Random(times)
+    told: set[int] = set()
+    for run in range(times):
+        told.update(said := kill_after(house, run, chance.uniform(0, 0.25)))
+        assert said
+
+    async def nothing() -> None:
+        with KeyholderProcess(house / "keys", house / "anchor") as keys:
+            async with open_log(options(house), keys):
+                pass
+
+    asyncio.run(nothing())
+    stored = contents(house)
+    assert told <= {each.index for each in stored}
+    assert sum(isinstance(each.body, Recovery) for each in stored) == times
+    answered = [each for each in stored if isinstance(each.body, ResponseUnknown)]
+    assert len({(each.session, each.body) for each in answered}) == len(answered)
+    check(house)
+
+
+def test_a_killed_writer_loses_nothing_that_it_acknowledged(house: Path) -> None:
+    kill_again_and_again(house, 4)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(900)
+def test_two_hundred_kills(house: Path) -> None:
+    kill_again_and_again(house, 200)
+
+
+def test_a_second_writer_is_refused(house: Path) -> None:
+    async def twice() -> None:
+        with KeyholderProcess(house / "keys", house / "anchor") as keys:
+            async with open_log(options(house), keys):
+                with pytest.raises(LogFailureError) as refused:
+                    await contextlib.AsyncExitStack().enter_async_context(
+                        open_log(options(house), keys)
+                    )
+                assert refused.value.code == "log.locked"
+
+    asyncio.run(twice())

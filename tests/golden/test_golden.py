@@ -1,0 +1,49 @@
+"""A log that a released format wrote verifies and reads for ever."""
+
+import json
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.evidence.scenes import NAME
+
+from custody.evidence.files import DiskFiles
+from custody.evidence.keyring import Keyring
+from custody.evidence.reader import EvidenceReader
+from custody.evidence.tlog_policy import parse_policy
+from custody.evidence.verifier.verify import Options, verify
+from custody.model.record import StoredRecord
+
+LOGS = ["log-1"]
+
+
+@pytest.fixture(params=LOGS)
+def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A copy, so that no test can change the original."""
+    return Path(shutil.copytree(Path(__file__).with_name(request.param), tmp_path / request.param))
+
+
+def keyring() -> Keyring:
+    return Keyring(NAME, b"L" * 32, b"K" * 32, None, bytes)
+
+
+def test_it_verifies(golden: Path) -> None:
+    policy = parse_policy((golden / "verifier.policy").read_bytes())
+    options = Options(policy=policy, anchor=golden / "anchor", open_day=keyring().unwrap)
+    assert verify(golden, options).faults == ()
+
+
+def test_it_reads_as_it_read_then(golden: Path) -> None:
+    expected = json.loads((golden / "records.json").read_text())
+    reader = EvidenceReader(DiskFiles(), golden / "evidence", NAME, keyring())
+    found: list[object] = []
+    for log in reader.logs():
+        index = 0
+        while (passage := reader.follow(log, index)).records:
+            for each in passage.records:
+                assert isinstance(each.record, StoredRecord), each
+                found.append(json.loads(msgspec.json.encode(each.record)))
+            index = passage.following
+    reader.close()
+    assert found == expected
