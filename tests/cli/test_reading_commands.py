@@ -160,7 +160,7 @@ def test_a_transcript_reads_as_it_happened(
     [
         (["show", "nothing"], "record.not-found", 1),
         (["timeline", "loop_x"], "loop.not-found", 1),
-        (["search", "a:b"], "search.unknown-key", 1),
+        (["search", "a:b"], "search.unknown-key", 3),
         (["ticket", "revoke", "tkt_x"], "ticket.not-found", 1),
         (["ticket", "create", "--subject", "a", "--ttl", "soon"], "usage.ttl", 3),
         (["ticket", "create", "--subject", "", "--ttl", "1h"], "admin.arguments", 1),
