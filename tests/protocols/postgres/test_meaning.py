@@ -211,6 +211,12 @@ def test_a_user_function_makes_reads_that_nobody_lists() -> None:
     assert command("SELECT lower('a') FROM users").resolved
 
 
+def test_a_cursor_s_rows_come_from_relations_that_fetch_does_not_name() -> None:
+    assert not command("FETCH ALL FROM c").resolved
+    assert command("MOVE 5 FROM c").resolved
+    assert command("FETCH ALL FROM c").effects == set()
+
+
 def test_without_a_catalogue_the_tables_of_built_in_functions_have_the_word() -> None:
     for text, executes in (
         ("SELECT lower('a'), random(), 1 + 1, 'x'::text", False),

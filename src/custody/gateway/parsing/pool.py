@@ -6,6 +6,7 @@ read. One hostile text costs one worker; texts that wait are given to another, t
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -15,6 +16,7 @@ from custody.gateway.parsing.process import Worker
 from custody.wire.sql.syntax import Analysis, Unreadable
 
 _WAITING_AT_MOST: Final = 1_024
+_FAREWELL_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.5
 """Before a worker that could not even start is started again."""
 
@@ -71,6 +73,11 @@ class ParserPool:
         for answer in self._asked.values():
             if not answer.done():
                 answer.set_result(Unreadable("overload"))
+        # The group cancels its tasks where an error ends it; the processes are to be gone by then.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                for worker in list(self._alive):
+                    await worker.ended.wait()
         await self._owner.__aexit__(kind, error, trace)
 
     def recall(self, text: str) -> Analysis | None:
@@ -137,17 +144,15 @@ class ParserPool:
         """Keep one worker alive until the pool closes."""
         while not self._closed.is_set():
             worker = Worker(self._timeout, self._ready, self._gone)
+            self._alive.add(worker)
             try:
                 await worker.start()
+                await worker.ended.wait()
             except OSError:
-                await asyncio.sleep(_PAUSE_SECONDS)
-                continue
-            self._alive.add(worker)
-            if self._closed.is_set():
-                worker.kill()
-            began = asyncio.get_running_loop().time()
-            await worker.ended.wait()
-            self._alive.discard(worker)
+                # No process can be made now: memory, or process numbers, have run out.
+                worker.ready = False
+            finally:
+                worker.ended.set()
+                self._alive.discard(worker)
             if not self._closed.is_set() and not worker.was_ready:
-                lived = asyncio.get_running_loop().time() - began
-                await asyncio.sleep(max(0.0, _PAUSE_SECONDS - lived))
+                await asyncio.sleep(_PAUSE_SECONDS)

@@ -37,6 +37,7 @@ class Worker(asyncio.SubprocessProtocol):
         self._length = 0
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
+        self._doomed = False
         self.ready = False
         self.was_ready = False
         self.ended: Final = asyncio.Event()
@@ -67,6 +68,7 @@ class Worker(asyncio.SubprocessProtocol):
             self._input.write(LENGTH.pack(len(text)) + text)
 
     def kill(self) -> None:
+        self._doomed = True
         if self._transport is not None and not self.ended.is_set():
             try:
                 self._transport.kill()
@@ -77,6 +79,8 @@ class Worker(asyncio.SubprocessProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.SubprocessTransport", transport)
         self._input = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(0))
+        if self._doomed:
+            self.kill()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         del fd

@@ -142,6 +142,8 @@ def declare(reading: Reading, node: Node, scope: Scope) -> None:
 
 def fetch(reading: Reading, node: Node, _scope: Scope) -> None:
     reading.action = "MOVE" if node.get("ismove") else "FETCH"
+    # Its rows come from relations that its own text does not name.
+    reading.opaque = not node.get("ismove")
     reading.change(Fetch(node.get("portalname", "")))
 
 
