@@ -58,6 +58,11 @@ class Arrival:
     def secured(self) -> None:
         self._secured = True
 
+    @property
+    def exhausted(self) -> bool:
+        """It is over, and every event was given."""
+        return self.over and not self._events
+
     def next_event(self) -> Event | None:
         if not self._events and not self.over:
             if self.startup is None:

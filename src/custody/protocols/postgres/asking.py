@@ -89,9 +89,7 @@ class Asking:
     @property
     def busy(self) -> bool:
         """A message is being asked about."""
-        return (
-            self._event is not None or self._offered is not None or self._reading is not None
-        )
+        return self._event is not None or self._offered is not None or self._reading is not None
 
     def next_event(self) -> Event | None:
         event = self._event
@@ -291,9 +289,7 @@ class Asking:
 
     def _long(self, head: Head, data: bytes, start: int, stop: int, size: int) -> LongValues:
         options = self._options
-        long = LongValues(
-            head, options.bind_bytes, options.capture_bytes, self._ledger.next_token
-        )
+        long = LongValues(head, options.bind_bytes, options.capture_bytes, self._ledger.next_token)
         long.pass_by(memoryview(data)[start + 5 : stop], from_head=head.position - start - 5)
         self.passing = long
         self._size = size
@@ -427,6 +423,7 @@ class Asking:
         ledger = self._ledger
         if ledger.dropping:
             return []
+        ledger.refused = simple
         error = frames.error(refusal)
         if ledger.quiet and ledger.status != "T":
             if simple:
@@ -465,7 +462,6 @@ class Asking:
 
 
 _HARMLESS: Final = frozenset({Effect.READ, Effect.WRITE, Effect.DEFINE})
-
 
 
 def _undecodable(meaning: Meaning, raw: bytes) -> Reading:

@@ -41,9 +41,7 @@ def bind_head(data: bytes, position: int, end: int) -> Head:
     return Head(portal, statement, formats, count, position)
 
 
-def value_head(
-    data: bytes, position: int, end: int, what: str
-) -> tuple[tuple[int, ...], int, int]:
+def value_head(data: bytes, position: int, end: int, what: str) -> tuple[tuple[int, ...], int, int]:
     """Formats, the number of values, and the position of the first value's length."""
     formats, position = format_codes(data, position, end, what)
     if position + 2 > end:
@@ -179,9 +177,7 @@ def parse_fields(data: bytes, position: int, end: int) -> tuple[bytes, bytes, tu
     count = COUNT16.unpack_from(data, second + 1)[0]
     if second + 3 + 4 * count != end:
         raise malformed("Parse")
-    types = tuple(
-        int.from_bytes(data[at : at + 4], "big") for at in range(second + 3, end, 4)
-    )
+    types = tuple(int.from_bytes(data[at : at + 4], "big") for at in range(second + 3, end, 4))
     return data[position:first], data[first + 1 : second], types
 
 

@@ -163,5 +163,3 @@ class Capture:
     def _cut(self, value: bytes, column: int) -> str:
         oid, form = self._forms[column] if column < len(self._forms) else (0, int(not self._plain))
         return beginning(value, self._encoding) if form == TEXT or oid == 25 else value.hex()
-
-

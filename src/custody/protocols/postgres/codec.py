@@ -101,7 +101,7 @@ class PostgresCodec:
         if side is Side.CLIENT:
             if self._phase is Phase.ARRIVAL:
                 event = self._arrival.next_event()
-                if self._arrival.over and self._phase is Phase.ARRIVAL:
+                if self._arrival.exhausted:
                     self._phase = Phase.ADMISSION
                 return event
             return self._while_waiting()

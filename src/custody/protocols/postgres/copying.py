@@ -85,9 +85,9 @@ class Tap:
         )
 
 
-def columns_of(names: tuple[str, ...], copy: Copy | None, table: Column | None) -> tuple[
-    OutputColumn, ...
-]:
+def columns_of(
+    names: tuple[str, ...], copy: Copy | None, table: Column | None
+) -> tuple[OutputColumn, ...]:
     """The columns of COPY data. ``table`` is where they certainly come from or go to."""
     listed = copy.columns if copy is not None and copy.columns else names
     if table is None:

@@ -114,9 +114,7 @@ class Departure:
             return None
         kind, length = HEADER.unpack_from(buffer.data, buffer.position)
         if not 4 <= length <= FRAME_AT_MOST:
-            raise WireError(
-                "postgres.length", "A message has an invalid length.", blame="server"
-            )
+            raise WireError("postgres.length", "A message has an invalid length.", blame="server")
         if not buffer.ensure(length + 1):
             return None
         return kind, bytes(buffer.take(length + 1)[5:])
@@ -139,8 +137,8 @@ class Departure:
         if kind == ord("S"):
             self._relay(b"S", body)
             name, _, value = body.partition(b"\0")
-            self.parameters[name.decode("ascii", "replace")] = (
-                value.rstrip(b"\0").decode("utf-8", "replace")
+            self.parameters[name.decode("ascii", "replace")] = value.rstrip(b"\0").decode(
+                "utf-8", "replace"
             )
         elif kind == ord("K") and 8 <= len(body) <= 260:
             self.server_key = body

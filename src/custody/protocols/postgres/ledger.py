@@ -132,6 +132,8 @@ class Ledger:
         """An extended-query message was forwarded since the last Sync."""
         self.dropping = False
         """The server ignores everything until the next Sync."""
+        self.refused = False
+        """The last command was refused: data that comes behind it has no COPY."""
         self.statements: Final[Names[Definition]] = Names()
         self.portals: Final[Names[Portal]] = Names()
         self.encoding = "utf-8"

@@ -38,9 +38,7 @@ class Meaning(Protocol):
         form: str = "simple",
     ) -> Command: ...
 
-    def unreadable(
-        self, text: str, reason: str, arguments: Sequence[Argument] = ()
-    ) -> Command: ...
+    def unreadable(self, text: str, reason: str, arguments: Sequence[Argument] = ()) -> Command: ...
 
     def changes(
         self, statement: Statement, view: SessionView, known: Known
@@ -96,9 +94,7 @@ class Facts:
         return list(self._asked.items())
 
 
-def unknown(
-    meaning: Meaning, text: str, reason: str, arguments: tuple[Argument, ...] = ()
-) -> Read:
+def unknown(meaning: Meaning, text: str, reason: str, arguments: tuple[Argument, ...] = ()) -> Read:
     """One command of which nothing is known but its text."""
     read = Read()
     command = meaning.unreadable(text, reason, arguments)
@@ -114,9 +110,7 @@ def at_once(read: Read) -> Reading:
     return read
 
 
-def read_text(
-    meaning: Meaning, text: str, view: SessionView, recall: Recall | None
-) -> Reading:
+def read_text(meaning: Meaning, text: str, view: SessionView, recall: Recall | None) -> Reading:
     """A simple Query's text."""
     facts = Facts(recall)
     read = Read()
@@ -192,9 +186,7 @@ def _one(  # noqa: PLR0913  # as above
     form: str,
 ) -> Generator[Hashable, object, tuple[Command, Meant]]:
     while not facts.full:
-        missing = [
-            q for q in meaning.questions(statement, view, facts.known) if not facts.asked(q)
-        ]
+        missing = [q for q in meaning.questions(statement, view, facts.known) if not facts.asked(q)]
         if not missing:
             break
         for question in missing:

@@ -90,7 +90,7 @@ class Requests:
         end = len(data)
         along, bind_bytes = self._along, self._options.bind_bytes
         stalled = len(ledger.due) >= self._options.pending
-        while end - position >= 5 and not (stalled or ledger.dropping):
+        while end - position >= 5 and not (stalled or ledger.dropping or ledger.refused):
             kind, length = HEADER.unpack_from(data, position)
             stop = position + length + 1
             move = along.get(kind)
@@ -120,6 +120,8 @@ class Requests:
             raise WireError("postgres.length", "A message has an invalid length.")
         if (straggler := self._incoming.stragglers(kind in _COPY)) is not None:
             return straggler
+        if self._ledger.refused:
+            return self._behind_refusal(kind, length + 1)
         if self._ledger.dropping and kind not in {_S, _X}:
             return self._drop(kind, length + 1)
         if kind == _DATA:
@@ -296,6 +298,19 @@ class Requests:
 
     # What the server would ignore.
 
+    def _behind_refusal(self, kind: int, size: int) -> Event | Again:
+        """Data of a refused COPY, which may have been sent ahead, goes nowhere."""
+        if kind in _COPY:
+            self._dropped_bytes += size
+            self._rest = size
+            self._discarding = True
+            return AGAIN
+        self._ledger.refused = False
+        dropped, self._dropped_bytes = self._dropped_bytes, 0
+        if not dropped:
+            return AGAIN
+        return RecordFirst(Side.SERVER, Opaque("data of a refused COPY, thrown away", dropped), ())
+
     def _drop(self, kind: int, size: int) -> Again:
         if kind not in {_H, *_COPY}:
             self._dropped += 1
@@ -317,5 +332,3 @@ class Requests:
             f"{dropped} messages behind a failed or refused one, ignored by the protocol", size
         )
         return RecordFirst(Side.SERVER, body, (wire,))
-
-

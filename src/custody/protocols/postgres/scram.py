@@ -95,9 +95,7 @@ def saslprep(password: str) -> str:
     if password.isascii():
         return password
     mapped = "".join(
-        " " if stringprep.in_table_c12(c) else c
-        for c in password
-        if not stringprep.in_table_b1(c)
+        " " if stringprep.in_table_c12(c) else c for c in password if not stringprep.in_table_b1(c)
     )
     normal = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
     if not normal or any(_prohibited(c) for c in normal):

@@ -122,7 +122,8 @@ def _timestamptz(value: bytes) -> str:
 def _interval(value: bytes) -> str:
     microseconds, days, months = _INTERVAL.unpack(value)
     years, months = (abs(months) // 12, abs(months) % 12) if months > 0 else _negative(months)
-    parts = [f"{n} {unit}" for n, unit in ((years, "years"), (months, "mons"), (days, "days")) if n]
+    counts = ((years, "year"), (months, "mon"), (days, "day"))
+    parts = [f"{n} {unit}" if n == 1 else f"{n} {unit}s" for n, unit in counts if n]
     if microseconds or not parts:
         sign = "-" if microseconds < 0 else ""
         parts.append(sign + _clock(abs(microseconds)))

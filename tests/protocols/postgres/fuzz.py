@@ -1,0 +1,65 @@
+"""The door for a coverage-guided fuzzer.
+
+Law: whatever the bytes, only ``WireError`` leaves the codec, and what it holds stays bounded.
+
+Run it with ``python -m tests.protocols.postgres.fuzz [corpus]`` where atheris is installed.
+"""
+
+import contextlib
+import sys
+
+from custody.model.command import Refusal
+from custody.model.errors import WireError
+from custody.model.event import CommandsReceived
+from custody.model.words import Side
+from custody.protocols.postgres.options import PostgresOptions
+from tests.protocols.conformance import Host, Subject
+from tests.protocols.postgres.playbook import new_codec, upstream
+from tests.protocols.postgres.transcripts import LOGIN, answer
+
+_OPTIONS = PostgresOptions(
+    cleartext=True, capture_bytes=200, command_bytes=300, bind_bytes=200, pending=20
+)
+_HELD_AT_MOST = 1_200_000
+_SUBJECT = Subject(lambda: new_codec(_OPTIONS), upstream(), answer, (), _HELD_AT_MOST)
+
+
+def fuzz_codec(data: bytes) -> None:
+    """The first byte says where the session stands and what is refused; then chunks follow: side,
+    two bytes of length, bytes.
+    """
+    if not data:
+        return
+    mode = data[0]
+
+    def decide(event: CommandsReceived) -> bool:
+        return not mode & 2 or bool(event.token % (2 + (mode >> 4)))
+
+    host = Host(_SUBJECT, decide)
+    with contextlib.suppress(WireError):
+        if not mode & 1:
+            for side, line in LOGIN:
+                host.say(side, line)
+        position = 1
+        while position + 3 <= len(data):
+            side = Side.SERVER if data[position] & 1 else Side.CLIENT
+            length = int.from_bytes(data[position + 1 : position + 3], "big")
+            position += 3
+            host.say(side, data[position : position + length])
+            position += length
+            assert host.held <= _HELD_AT_MOST
+        host.say(Side.CLIENT, b"")
+        host.say(Side.SERVER, b"")
+    host.codec.refuse(None, Refusal("57P01", "over", fatal=True))
+
+
+def main() -> None:
+    import atheris  # type: ignore[import-not-found]  # noqa: PLC0415  # only where it is installed
+
+    atheris.instrument_all()
+    atheris.Setup(sys.argv, fuzz_codec)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
