@@ -66,10 +66,21 @@ class Finder:
 
     def begun(self, year: str) -> bool:
         """Whether this year's log has any record."""
-        return bool(self._segments(year))
+        return bool(self.segments(year))
+
+    def segments(self, year: str) -> list[tuple[int, SegmentName]]:
+        """The segments that hold the log, with their first index. A torn segment, whose records
+        were written again in a later one, is not among them.
+        """
+        found: list[tuple[int, SegmentName]] = []
+        for segment in reversed(segments_of_year(self._files, self._evidence, year)):
+            first = self._first(segment)
+            if first is not None and (not found or first < found[-1][0]):
+                found.append((first, segment))
+        return found[::-1]
 
     def _starts(self, year: str, index: int) -> tuple[SegmentName, _Starts] | None:
-        segments = self._segments(year)
+        segments = self.segments(year)
         at = bisect_right([first for first, _ in segments], index) - 1
         if at < 0:
             return None
@@ -99,17 +110,6 @@ class Finder:
                     return  # not for want of bytes: the frames end here
         finally:
             opened.close()
-
-    def _segments(self, year: str) -> list[tuple[int, SegmentName]]:
-        """The segments that hold the log, with their first index. A torn segment, whose records
-        were written again in a later one, is not among them.
-        """
-        found: list[tuple[int, SegmentName]] = []
-        for segment in reversed(segments_of_year(self._files, self._evidence, year)):
-            first = self._first(segment)
-            if first is not None and (not found or first < found[-1][0]):
-                found.append((first, segment))
-        return found[::-1]
 
     def _first(self, segment: SegmentName) -> int | None:
         known = self._firsts.get(segment)

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from custody.evidence.bookmark import stand, write_bookmark
 from custody.evidence.checkpoint import Checkpoint
 from custody.evidence.daybook import OpenDay, open_day
 from custody.evidence.days import Clock, ClockWatch, day_of, milliseconds_to_midnight, next_day
@@ -20,9 +21,10 @@ from custody.evidence.files import Files, OpenFile
 from custody.evidence.introduction import introduce
 from custody.evidence.keyring import KeyholderGoneError, KeyService
 from custody.evidence.publish import Cut, Publisher
+from custody.evidence.refusals import is_fatal
 from custody.evidence.segment import SEGMENT_BYTES
 from custody.evidence.stock import Segment, Stock
-from custody.evidence.writer import Writer, is_fatal
+from custody.evidence.writer import Writer
 from custody.model.errors import LogFailureError
 from custody.model.interfaces import Durable
 from custody.model.record import (
@@ -181,6 +183,19 @@ class Log:
             publisher.write(cut)
         publisher.settle(cut)
 
+    def bookmark(self) -> None:
+        """Publish, and note where the next start may begin to read. Raises as ``publish``."""
+        self.writer.committer.flush()
+        publisher = self.writer.publisher
+        if self.writer.broken or publisher.size != self.writer.size:
+            return
+        cut = publisher.cut()
+        standing = stand(cut.checkpoint, self.writer.place, self.writer.chains)
+        with self._publishing:
+            publisher.write(cut)
+            write_bookmark(self._around.files, self.options.evidence, standing)
+        publisher.settle(cut)
+
     def prepare(self) -> None:
         """Make what will be needed next: blocks. Raises ``OSError`` or ``LogFailureError``."""
         day = self._wanted_day
@@ -223,6 +238,7 @@ class Log:
             return  # ``on_broken`` has said so
         try:
             self.publish()
+            self.bookmark()
         except OSError as error:
             raise LogFailureError(
                 "log.unsigned",
@@ -243,6 +259,7 @@ class Log:
             return
         segment = self._first_segment(day.day)
         if segment is None:
+            self.writer.refuse_all(None)
             return
         left = self.writer.day.day
         self.writer.enter_day(day, segment)
@@ -336,6 +353,10 @@ class Log:
         while not await _set_within(self._stop, self.options.heartbeat_every):
             if not self.writer.broken:
                 self.heartbeat()
+                try:
+                    self.bookmark()
+                except (LogFailureError, OSError) as error:
+                    self._publish_failed(error)
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:

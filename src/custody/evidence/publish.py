@@ -13,10 +13,19 @@ from custody.evidence.files import (
     Files,
     add_file,
     make_durable_directory,
+    read_whole,
     replace_file,
 )
 from custody.evidence.keyring import KeyService, log_key
-from custody.evidence.tile import CHECKPOINT_PATH, EntryBundles, Resource, TiledTree
+from custody.evidence.tile import (
+    CHECKPOINT_PATH,
+    TILE_WIDTH,
+    Bundle,
+    EntryBundles,
+    Resource,
+    TiledTree,
+    TileError,
+)
 
 
 class Cut(NamedTuple):
@@ -95,6 +104,23 @@ class Publisher:
         replace_file(self._files, self._directory / CHECKPOINT_PATH, note)
         self.note = note
         self.signed = cut.checkpoint
+
+    def resume(self, size: int, root: bytes) -> bool:
+        """Go on from the files of a tree of this size; false where they do not have this root."""
+        try:
+            tree = TiledTree.resume(size, lambda tile: self._read(tile.path))
+            partial = Bundle(size // TILE_WIDTH, size % TILE_WIDTH)
+            unfinished = self._read(partial.path) if partial.width else b""
+            bundles = EntryBundles(size, unfinished)
+        except (OSError, TileError):
+            return False
+        if tree.root() != root:
+            return False
+        self._tree, self._bundles = tree, bundles
+        return True
+
+    def _read(self, path: str) -> bytes:
+        return read_whole(self._files, self._directory / PurePosixPath(path))
 
     def pass_over(self) -> None:
         """Forget the files of leaves that a signed checkpoint covers: they are on disk."""

@@ -5,14 +5,17 @@ size that anything vouches for is corruption, and the log does not open; above i
 which no one was told of: it stays where it fell, is hashed, and a new segment begins.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from custody.evidence.bookmark import Bookmark, read_bookmark
 from custody.evidence.chains import Chain, follow
 from custody.evidence.checkpoint import Checkpoint, open_checkpoint
 from custody.evidence.files import Files, read_if_there
+from custody.evidence.finding import Finder
 from custody.evidence.frame import Fault, Frame, find
 from custody.evidence.keyring import KeyService, log_key
 from custody.evidence.leaf import Leaf, LeafError, parse
@@ -31,6 +34,7 @@ from custody.evidence.stock import end_of_data
 from custody.evidence.tile import CHECKPOINT_PATH
 from custody.model.errors import CustodyError, LogFailureError
 
+_GLANCE_SEGMENTS: Final = 8
 _CURE: Final = "Run `custody verify` on the data directory; restore it from where it is intact."
 
 
@@ -105,7 +109,7 @@ class _Reading:
         self._last: Leaf | None = None
 
     def read(self) -> Found:
-        walk = Walk(self._files, self._evidence, self._year)
+        walk = self._start()
         try:
             while batch := walk.take():
                 for located in batch:
@@ -130,6 +134,50 @@ class _Reading:
             walk.place if tail == NO_TAIL else None,
             used[-1].day if used else "",
         )
+
+    def _start(self) -> Walk:
+        """Where to read from: the bookmark, if it can be believed, else the beginning."""
+        bookmark = read_bookmark(self._files, self._evidence, self._origin)
+        # Whatever was signed must be met on the way, so that its root can be compared.
+        signed = min((each.size for each in self._vouched), default=0)
+        if (
+            bookmark is None
+            or bookmark.size > signed
+            or not self._glance(bookmark)
+            or not self._publisher.resume(bookmark.size, bookmark.checkpoint.root)
+        ):
+            self._last = None
+            return Walk(self._files, self._evidence, self._year)
+        self._chains = bookmark.chains()
+        for checkpoint in self._vouched:
+            if checkpoint.size == bookmark.size:
+                self._check_root(checkpoint)
+        return Walk(self._files, self._evidence, self._year, bookmark.place, bookmark.size)
+
+    def _glance(self, bookmark: Bookmark) -> bool:
+        """Whether the newest segments before a bookmark are whole; all of a small log's."""
+        segments = [
+            (first, segment)
+            for first, segment in Finder(self._files, self._evidence).segments(self._year)
+            if segment <= bookmark.place.segment
+        ]
+        walk = Walk(self._files, self._evidence, self._year)
+        if len(segments) > _GLANCE_SEGMENTS:
+            first, segment = segments[-_GLANCE_SEGMENTS]
+            walk = Walk(self._files, self._evidence, self._year, Place(segment, 0), first)
+        last: Frame | None = None
+        try:
+            while batch := walk.take(bookmark.size):
+                for located in batch:
+                    self._durable = max(self._durable, located.frame.durable)
+                last = batch[-1].frame
+        finally:
+            walk.close()
+        if walk.index < bookmark.size or last is None:
+            return False
+        with contextlib.suppress(LeafError):
+            self._last = parse(last.leaf)
+        return self._last is not None
 
     def _take_up(self, frame: Frame, place: Place) -> None:
         try:

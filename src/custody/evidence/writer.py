@@ -17,7 +17,7 @@ import msgspec
 from custody.evidence.chains import Chain, links_of, open_digest
 from custody.evidence.committer import Batch, Committer
 from custody.evidence.daybook import OpenDay, ScopeKey
-from custody.evidence.facts import KINDS, Facts, Kind, recovery_facts
+from custody.evidence.facts import KINDS, Facts, Kind, awaits_response, recovery_facts
 from custody.evidence.files import SyncFailedError
 from custody.evidence.frame import HEADER_SIZE, LEAF_MAX, RANDOM_SIZE, pack
 from custody.evidence.leaf import VERSION
@@ -25,19 +25,25 @@ from custody.evidence.merkle import leaf_hash
 from custody.evidence.payload import encode, refuse_unmasked, with_digest
 from custody.evidence.publish import Publisher
 from custody.evidence.random_pool import RandomPool
-from custody.evidence.seal import derive, place, seal
+from custody.evidence.refusals import LogBrokenError, bad_id, disk_full, is_fatal, new_chain
+from custody.evidence.seal import derive, seal
+from custody.evidence.seal import place as place_in_log
+from custody.evidence.segment import Place
 from custody.evidence.stock import Segment, Stock
 from custody.evidence.wrapped import LOG_SCOPE
 from custody.model.errors import LogFailureError
 from custody.model.interfaces import Durable
 from custody.model.record import (
     Body,
+    CommandSeen,
     ConfigLoaded,
     Heartbeat,
     Milliseconds,
     Receipt,
     Record,
     Recovery,
+    Response,
+    ResponseUnknown,
     SessionCarry,
     SessionStart,
 )
@@ -45,22 +51,9 @@ from custody.model.words import SessionId
 
 _QUEUE_BYTES: Final = 64 * 1024 * 1024
 _KNOWN_LOOPS: Final = 65536
-_SESSION: Final = re.compile("ses_[a-z2-7]{20}", re.ASCII)
 _LOOP: Final = re.compile("loop_[a-z2-7]{20}", re.ASCII)
 _DIGEST: Final = re.compile("[0-9a-f]{64}", re.ASCII)
-_FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 _leaf_encoder: Final = msgspec.json.Encoder(order="sorted")
-
-
-class LogBrokenError(LogFailureError):
-    """The disk failed under the log. The process must end; a start recovers what is there."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(
-            "log.broken",
-            f"The evidence log cannot be written: {reason}.",
-            "Repair the disk, then start the gateway again; it recovers by itself.",
-        )
 
 
 class Writer:
@@ -129,15 +122,17 @@ class Writer:
             return self._add(record, None, kind, facts, payload, durable)
         chain = self.chains.get(record.session)
         if chain is None:
-            chain = _new_chain(record.session, kind)
+            chain = new_chain(record.session, kind)
         elif isinstance(body, SessionStart):
             raise LogFailureError("log.session-twice", "A session was started twice.")
         receipt = self._add(record, chain, kind, facts, payload, durable)
-        if kind.closes:
-            self.chains.pop(record.session, None)
-        elif chain.n == 0:
-            self.chains[record.session] = chain
+        self._follow(record.session, chain, record, receipt.n)
         return receipt
+
+    @property
+    def place(self) -> Place:
+        """Where the next frame goes."""
+        return Place(self._segment.name, self._segment.offset)
 
     def recover(self, time: int, recovery: Recovery) -> None:
         """Write a recovery, which closes every open session."""
@@ -212,12 +207,12 @@ class Writer:
         durable: Durable | None,
     ) -> Receipt:
         index = self.size
-        where = place(self._origin, index)
+        where = place_in_log(self._origin, index)
         random = self._random()
         scope_key = self._scope_key(record, chain)
         sealed = seal(derive(scope_key.key, random, where), where, payload)
         if scope_key.line and self.day.left < len(scope_key.line) and self._stock.failing:
-            raise _full()
+            raise disk_full()
         segment = self._room(HEADER_SIZE + LEAF_MAX + len(sealed.sealed), kind)
         facts["v"] = VERSION
         facts["type"] = kind.name
@@ -267,18 +262,32 @@ class Writer:
     def _checked_loop(self, loop: str) -> str:
         if loop not in self._loops:
             if not _LOOP.fullmatch(loop):
-                raise _bad_id()
+                raise bad_id()
             if len(self._loops) >= _KNOWN_LOOPS:
                 self._loops.clear()
             self._loops.add(loop)
         return loop
+
+    def _follow(self, session: str, chain: Chain, record: Record, n: int) -> None:
+        """What the session's newest record makes of its chain."""
+        body = record.body
+        if KINDS[type(body)].closes:
+            self.chains.pop(session, None)
+        elif n == 0:
+            chain.loop = record.loop or ""
+            self.chains[session] = chain
+        elif isinstance(body, CommandSeen):
+            if awaits_response(body):
+                chain.unanswered.add(n)
+        elif isinstance(body, Response | ResponseUnknown) and body.command is not None:
+            chain.unanswered.discard(body.command)
 
     def _refuse(self, kind: Kind) -> None:
         """Raise what stands against taking in a record of this kind, if it does."""
         if self._refusal is not None:
             raise self._refusal()
         if self._full and kind.starts_work:
-            raise _full()
+            raise disk_full()
         if self._queued_bytes > _QUEUE_BYTES:
             raise LogFailureError("log.overloaded", "Too much waits for the disk.")
 
@@ -299,7 +308,7 @@ class Writer:
         segment = self._segment
         if segment.size - segment.offset >= size:
             if self._on_reserve and kind.starts_work:
-                raise _full()
+                raise disk_full()
             return segment
         return self._next_segment(size, kind)
 
@@ -326,7 +335,7 @@ class Writer:
 
     def _reserve(self, kind: Kind) -> Segment:
         if kind.starts_work:
-            raise _full()
+            raise disk_full()
         try:
             segment = self._stock.take_reserve(self.day.day)
         except SyncFailedError as error:
@@ -334,7 +343,7 @@ class Writer:
         except OSError:
             segment = None
         if segment is None:
-            raise _full()
+            raise disk_full()
         return segment
 
     def _retire(self, segment: Segment) -> None:
@@ -368,30 +377,3 @@ class Writer:
             self._loop.call_exception_handler(
                 {"message": "A waiter for a durable record failed.", "exception": error}
             )
-
-
-def is_fatal(error: OSError) -> bool:
-    """A failed sync leaves nobody knowing what is on disk, unless it only says that it is full."""
-    return isinstance(error, SyncFailedError) and error.errno not in _FULL
-
-
-def _new_chain(session: str, kind: Kind) -> Chain:
-    if not kind.opens:
-        raise LogFailureError(
-            "log.no-session", f"A {kind.name} record belongs to a session that is not open."
-        )
-    if not _SESSION.fullmatch(session):
-        raise _bad_id()
-    return Chain()
-
-
-def _bad_id() -> LogFailureError:
-    return LogFailureError("log.id", "A record's loop or session is not an id of the gateway's.")
-
-
-def _full() -> LogFailureError:
-    return LogFailureError(
-        "log.full",
-        "The evidence disk is full, so new commands cannot be recorded and are refused.",
-        "Free space on it; service returns by itself.",
-    )
