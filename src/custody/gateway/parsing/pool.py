@@ -6,6 +6,7 @@ read. One hostile text costs one worker; texts that wait are given to another, t
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
@@ -22,12 +23,21 @@ _PAUSE_SECONDS: Final = 0.5
 
 
 class _Request:
-    __slots__ = ("answer", "data", "length")
+    """A text that waits. Its answer is settled once: by a worker, by time, or by the end."""
 
-    def __init__(self, data: bytes, length: int, answer: asyncio.Future[Analysis]) -> None:
+    __slots__ = ("answer", "data", "length", "settle")
+
+    def __init__(
+        self,
+        data: bytes,
+        length: int,
+        answer: asyncio.Future[Analysis],
+        settle: Callable[[Analysis], None],
+    ) -> None:
         self.data: Final = data
         self.length: Final = length
         self.answer: Final = answer
+        self.settle: Final = settle
 
 
 class ParserPool:
@@ -92,11 +102,8 @@ class ParserPool:
         answer = self._asked.get(text) or self._ask(text)
         if isinstance(answer, Unreadable):
             return answer
-        try:
-            async with asyncio.timeout(self._patience):
-                return await asyncio.shield(answer)
-        except TimeoutError:
-            return Unreadable("overload")
+        # The future is shared: one asker's end must not end it for the others.
+        return await asyncio.shield(answer)
 
     def _ask(self, text: str) -> asyncio.Future[Analysis] | Unreadable:
         try:
@@ -107,20 +114,26 @@ class ParserPool:
             return Unreadable("too-long")
         if self._closed.is_set() or len(self._waiting) >= _WAITING_AT_MOST:
             return Unreadable("overload")
-        raw: asyncio.Future[Analysis] = asyncio.get_running_loop().create_future()
-        answer: asyncio.Future[Analysis] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Analysis] = loop.create_future()
         self._asked[text] = answer
+        patience = loop.call_later(self._patience, self._give_up, answer)
 
-        def settle(done: asyncio.Future[Analysis]) -> None:
+        def settle(result: Analysis) -> None:
+            patience.cancel()
             self._asked.pop(text, None)
-            result = Unreadable("overload") if done.cancelled() else done.result()
+            kept = self._cache.keep(text, result)
             if not answer.done():
-                answer.set_result(self._cache.keep(text, result))
+                answer.set_result(kept)
 
-        raw.add_done_callback(settle)
-        self._waiting.append(_Request(data, len(text), raw))
+        self._waiting.append(_Request(data, len(text), answer, settle))
         self._dispatch()
         return answer
+
+    def _give_up(self, answer: asyncio.Future[Analysis]) -> None:
+        """It waited too long. A worker that has it already may still fill the cache."""
+        if not answer.done():
+            answer.set_result(Unreadable("overload"))
 
     def _dispatch(self) -> None:
         while self._idle and self._waiting:
@@ -128,7 +141,11 @@ class ParserPool:
             if not worker.ready:
                 continue
             request = self._waiting.popleft()
-            worker.ask(request.data, request.length, request.answer)
+            if request.answer.done():
+                request.settle(Unreadable("overload"))
+                self._idle.appendleft(worker)
+                continue
+            worker.ask(request.data, request.length, request.settle)
 
     def _ready(self, worker: Worker) -> None:
         self._idle.append(worker)

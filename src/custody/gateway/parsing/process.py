@@ -33,7 +33,7 @@ class Worker(asyncio.SubprocessProtocol):
         self._transport: asyncio.SubprocessTransport | None = None
         self._input: asyncio.WriteTransport | None = None
         self._received: Final = bytearray()
-        self._answer: asyncio.Future[Analysis] | None = None
+        self._answer: Callable[[Analysis], None] | None = None
         self._length = 0
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
@@ -58,8 +58,8 @@ class Worker(asyncio.SubprocessProtocol):
             cwd="/",
         )
 
-    def ask(self, text: bytes, length: int, answer: asyncio.Future[Analysis]) -> None:
-        """Give it a text of ``length`` characters; ``answer`` will have a result whatever comes."""
+    def ask(self, text: bytes, length: int, answer: Callable[[Analysis], None]) -> None:
+        """Give it a text of ``length`` characters; ``answer`` is called once, whatever comes."""
         self._answer = answer
         self._length = length
         self._due = self._loop.time() + self._timeout
@@ -132,8 +132,8 @@ class Worker(asyncio.SubprocessProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if answer is not None and not answer.done():
-            answer.set_result(analysis)
+        if answer is not None:
+            answer(analysis)
 
     def _late(self) -> None:
         overslept = self._loop.time() - self._due
