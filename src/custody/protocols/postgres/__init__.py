@@ -10,6 +10,7 @@ from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.inquirer import PostgresInquirer
 from custody.protocols.postgres.options import PostgresOptions
 from custody.protocols.postgres.render import render
+from custody.protocols.postgres.understanding import Understanding
 
 
 class PostgresProtocol:
@@ -19,9 +20,12 @@ class PostgresProtocol:
     options: Final = PostgresOptions
     render = staticmethod(render)
 
+    def __init__(self) -> None:
+        self._understanding: Final = Understanding()
+
     def codec(self, options: PostgresOptions) -> Codec:
-        """A codec for one connection."""
-        return PostgresCodec(options)
+        """A codec for one connection. All share what was understood of statements before."""
+        return PostgresCodec(options, words=self._understanding)
 
     def inquirer(self) -> Inquirer:
         """A connection of the gateway's own, for look-ups."""
