@@ -63,12 +63,17 @@ class Cutter:
         masked = self._scanner.scan((apply(text[:end], kept),))[0]
         return self.cut_masked(masked, limit)
 
-    def cut_masked(self, text: str, limit: int) -> str:
-        """At most ``limit`` bytes of a masked text, with the sign of a cut; marks stay whole."""
+    def cut_masked(
+        self, text: str, limit: int, whole: Sequence[tuple[int, int]] | None = None
+    ) -> str:
+        """At most ``limit`` bytes of a masked text, with the sign of a cut.
+
+        What stands in ``whole`` is kept whole or goes; if not given, that is our own marks.
+        """
         if text.endswith(CUT) and size(text) <= limit:
             return text
         end = head(text, limit - _CUT_BYTES)
-        end = _before_straddling(end, self._tokens.spans(text))
+        end = _before_straddling(end, self._tokens.spans(text) if whole is None else whole)
         for _ in range(_RETRIES):
             result = text[:end] + CUT
             found = self._scanner.find((result,))[0]

@@ -88,6 +88,15 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFKC", visible)
 
 
+def is_encodable(text: str) -> bool:
+    """Whether ``text`` is free of lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def encodable(text: str) -> str:
     """``text`` with lone surrogates, which no encoding can carry, replaced."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -55,7 +55,7 @@ class RecordMasker:
         self._rules: Final = ColumnRules(checked.columns)
         self._cutter: Final = Cutter(self._scanner, tokens)
         self._fields: Final = FieldMasker(self._scanner, credentials)
-        self._statements: Final = StatementMasker(self._rules, self._scanner, tokens)
+        self._statements: Final = StatementMasker(self._rules, self._scanner, tokens, self._cutter)
         self._faults: Final = FaultMasker(self._rules, self._statements, tokens)
         self._around: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
         self._values: Final = ValueMasker(
@@ -127,7 +127,7 @@ class RecordMasker:
         if blind or not clean or may_hide(text):
             text = self._statements.settle(text, blind=blind)
         if len(text) * 4 > self._bounds.command_bytes and size(text) > self._bounds.command_bytes:
-            text = self._cutter.cut_masked(text, self._bounds.command_bytes)
+            text = self._statements.cut(text, self._bounds.command_bytes, blind=blind)
         if not clean:
             words = tuple(self._scanner.scan(words))
         arguments = command.arguments

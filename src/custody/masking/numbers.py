@@ -21,7 +21,9 @@ _UUID: Final = re.compile(rb"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12
 _DATE: Final = re.compile(rb"(?:\A|[^0-9])[0-9]{2}[-/. ][0-9]{2}[-/. ](?:19|20)[0-9]{2}")
 _MORE_DOTS: Final = re.compile(rb"\.[0-9\x1a]")
 _FIRST_DIGITS: Final = b"2345689"
+_DOUBLE: Final = bytes.maketrans(b"0123456789", b"0246813579")
 _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_NO_PART_OF_A_WORD: Final = b" \t\n\r,;:=.'\"()[]{}<>|/\x1f\x1a"
 _NEIGHBOURHOOD: Final = 40
 
 
@@ -35,6 +37,27 @@ class Found(NamedTuple):
 
 def cards(data: bytes, start: int, end: int) -> Iterator[Found]:
     """Payment cards, ISO/IEC 7812: issuer ranges, lengths 12 to 19, Luhn's check digit."""
+    written = data[start:end]
+    digits = written.translate(None, b" ._-")
+    if len(digits) <= 19 and (len(digits) == len(written) or _is_card(digits, written)):
+        # The usual case: one number and nothing else.
+        if _is_card(digits, written) and not _inside_hexadecimal(data, start, end):
+            yield Found(start, end, digits.decode())
+        return
+    yield from _cards_among(data, start, end)
+
+
+def _is_card(digits: bytes, written: bytes) -> bool:
+    if digits[0] not in _FIRST_DIGITS or not _is_issued(digits):
+        return False
+    if (sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLE)) - 48 * len(digits)) % 10:
+        return False
+    sizes = [len(group) for group in _DIGITS.findall(written)]
+    return _is_usual_grouping([0, *accumulate(sizes)], 0, len(sizes) - 1)
+
+
+def _cards_among(data: bytes, start: int, end: int) -> Iterator[Found]:
+    """Cards among other numbers, told apart by their groups of digits."""
     groups = [(g.start(), g.end()) for g in _DIGITS.finditer(data, start, end)]
     digits = b"".join(data[a:b] for a, b in groups)
     values = [digit - 48 for digit in digits]
@@ -113,6 +136,9 @@ def _is_issued(number: bytes) -> bool:
 
 def _inside_hexadecimal(data: bytes, start: int, end: int) -> bool:
     """Whether the digits are a part of a longer hexadecimal word or of a UUID."""
+    around = data[max(0, start - 1) : start] + data[end : end + 1]
+    if not around.strip(_NO_PART_OF_A_WORD):
+        return False
     low, high = max(0, start - _NEIGHBOURHOOD), end + _NEIGHBOURHOOD
     for uuid in _UUID.finditer(data, low, high):
         if uuid.start() <= start and end <= uuid.end():

@@ -92,8 +92,10 @@ class Scanner:
 
         ``text`` may be many values joined by ``BORDER``.
         """
-        if self._own or not text.isascii():
+        if self._own:
             return False
+        if not text.isascii():
+            return folding.is_encodable(text) and not self._set.Match(folding.fold(text).encode())
         if len(text) < _SHORTEST_NUMBER and text.isdigit():
             return True
         return not self._set.Match(text.encode())

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, assert_never
 
 from custody.masking import folding, literals
+from custody.masking.bounds import Cutter
 from custody.masking.columns import ColumnRules
 from custody.masking.literals import Piece, Sort
 from custody.masking.scanner import Scanner
@@ -30,9 +31,12 @@ class _Change(NamedTuple):
 class StatementMasker:
     """Masks the text of SQL commands, and SQL that stands inside other text."""
 
-    __slots__ = ("_rules", "_scanner", "_tokens")
+    __slots__ = ("_cutter", "_rules", "_scanner", "_tokens")
 
-    def __init__(self, rules: ColumnRules, scanner: Scanner, tokens: Tokens) -> None:
+    def __init__(
+        self, rules: ColumnRules, scanner: Scanner, tokens: Tokens, cutter: Cutter
+    ) -> None:
+        self._cutter: Final = cutter
         self._rules: Final = rules
         self._scanner: Final = scanner
         self._tokens: Final = tokens
@@ -101,6 +105,17 @@ class StatementMasker:
             if text == before:
                 return text
         return REDACTED.redaction
+
+    def cut(self, text: str, limit: int, *, blind: bool) -> str:
+        """At most ``limit`` bytes of a settled text, cut where it reads the same as before."""
+        result = self._cutter.cut_masked(text, limit)
+        if self.settle(result, blind=blind) == result:
+            return result
+        pieces = [(piece.start, piece.end) for piece in literals.pieces(text)]
+        result = self._cutter.cut_masked(text, limit, sorted(pieces + self._tokens.spans(text)))
+        if self.settle(result, blind=blind) == result:
+            return result
+        return self._cutter.cut_masked("", limit)
 
     def _exchange(self, literal: str, mark: TextMark, *, touched: bool) -> str | None:
         if mark.secret:

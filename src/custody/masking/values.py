@@ -115,7 +115,7 @@ class ValueMasker:
             default is None
             and not any(kinds)
             and self._scanner.is_clean(joined)
-            and len(joined) < limit
+            and size(joined) < limit
         ):
             return tuple(captured), truncated
         rows = self._mask_rows(kinds, default, captured)
