@@ -4,6 +4,7 @@ Law: memory is that of the gateway's whole family of processes, each shared page
 """
 
 import contextlib
+import json
 import resource
 import statistics
 import subprocess
@@ -118,4 +119,5 @@ def verify(gateway: RunningGateway) -> Verification:
         raise RuntimeError(f"verify: {done.stdout}{done.stderr}")
     newest = max(gateway.data.glob("evidence/log/*/checkpoint"))
     # C2SP tlog-checkpoint: the second line is the log's size.
-    return Verification(int(newest.read_text().splitlines()[1]), taken, done.stdout)
+    said = str(json.loads(done.stdout)["sentence"])
+    return Verification(int(newest.read_text().splitlines()[1]), taken, said)

@@ -87,7 +87,14 @@ def _place(way: str, room: Path) -> Iterator[tuple[ScratchPostgres, Place]]:
             ticket = gw.ticket(ttl="4h")
             yield (
                 server,
-                Place(way, "127.0.0.1", gw.ports["postgres.orders"], server.superuser, ticket, DATABASE),
+                Place(
+                    way,
+                    "127.0.0.1",
+                    gw.ports["postgres.orders"],
+                    server.superuser,
+                    ticket,
+                    DATABASE,
+                ),
             )
 
 

@@ -10,12 +10,12 @@ import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 from tests.real.configs import HEAD, RULES, target
+from tests.real.planted_scene import MASKS, SCHEMA, Scene, message, until
 from tests.real.planting import Planter
 from tests.real.running import RunningGateway, running_gateway
 from tests.real.searching import every_file, find
@@ -24,59 +24,8 @@ from custody.app.scratch_postgres import ScratchPostgres
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
-Connection = psycopg.Connection[Any]
 HARMLESS = "harmless-marker-in-the-clear"
 CAPTURE = 4096
-MASKS = """
-[[mask]]
-columns = ["users.ssn", "*.password"]
-as = "token"
-[[mask]]
-columns = ["users.pin"]
-[[mask]]
-detect = ["card", "email", "phone", "iban", "ssn", "secret"]
-as = "token"
-[capture]
-response_bytes = 4096
-"""
-SCHEMA = """
-CREATE TABLE users (id int PRIMARY KEY, name text, ssn text UNIQUE, pin bigint, note text);
-CREATE VIEW people AS SELECT id, ssn AS number, pin FROM users;
-CREATE TABLE logins (id serial, password text, blob bytea);
-CREATE FUNCTION ssn_of(int) RETURNS text LANGUAGE sql STABLE AS
-  'SELECT ssn FROM users WHERE id = $1';
-CREATE FUNCTION shout(int) RETURNS void LANGUAGE plpgsql AS
-  $$ BEGIN RAISE NOTICE 'ssn is %', (SELECT ssn FROM users WHERE id = $1); END $$;
-CREATE FUNCTION cry(int) RETURNS void LANGUAGE plpgsql AS
-  $$ BEGIN RAISE EXCEPTION 'ssn is %', (SELECT ssn FROM users WHERE id = $1)
-     USING DETAIL = (SELECT 'pin ' || pin FROM users WHERE id = $1); END $$;
-"""
-
-
-class Scene:
-    """A gateway in front of a database full of secrets, and the means to plant more."""
-
-    def __init__(self, gateway: RunningGateway, planter: Planter) -> None:
-        self.gateway = gateway
-        self.planter = planter
-        self.ticket = planter.remember(gateway.ticket(), "the ticket")
-        self._next = 1000
-
-    @contextlib.contextmanager
-    def connection(self, **words: Any) -> Iterator[Connection]:
-        dsn = self.gateway.dsn(self.ticket, "orders")
-        with psycopg.connect(dsn, autocommit=True, **words) as connection:
-            yield connection
-
-    def number(self) -> int:
-        self._next += 1
-        return self._next
-
-    def user(self, connection: Connection, path: str) -> tuple[int, str]:
-        """A row with fresh secrets in it, inserted with bind values."""
-        row = (self.number(), self.planter.plain(path), self.planter.number(path))
-        connection.execute("INSERT INTO users (id, ssn, pin) VALUES (%s, %s, %s)", row)
-        return row[0], row[1]
 
 
 @pytest.fixture(scope="module")
@@ -377,18 +326,18 @@ def test_messages_cut_anywhere(scene: Scene) -> None:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         words = b"user\0anything\0database\0orders\0\0"
         line.sendall(struct.pack("!ii", len(words) + 8, 196608) + words)
-        assert _until(line, b"R")
-        line.sendall(_message(b"p", scene.ticket.encode() + b"\0"))
-        assert _until(line, b"Z")
+        assert until(line, b"R")
+        line.sendall(message(b"p", scene.ticket.encode() + b"\0"))
+        assert until(line, b"Z")
         for make in plant.shaped:
             secrets.append(make("message cut anywhere"))
             column = plant.plain("message cut anywhere, column")
             text = f"SELECT '{secrets[-1]}' FROM users WHERE ssn = '{column}'"
-            message = _message(b"Q", text.encode() + b"\0")
-            for place in range(0, len(message), 3):
-                line.sendall(message[place : place + 3])
+            query = message(b"Q", text.encode() + b"\0")
+            for place in range(0, len(query), 3):
+                line.sendall(query[place : place + 3])
                 time.sleep(0.0005)
-            assert _until(line, b"Z")
+            assert until(line, b"Z")
 
 
 def test_identifiers_and_unknown_words(scene: Scene) -> None:
@@ -399,26 +348,3 @@ def test_identifiers_and_unknown_words(scene: Scene) -> None:
                 connection.execute(sql.SQL("CREATE TABLE {} ()").format(sql.Identifier(secret)))
             with contextlib.suppress(psycopg.Error):
                 connection.execute(sql.SQL("SELECT 1 AS {}").format(sql.Identifier(make("alias"))))
-
-
-def _message(kind: bytes, body: bytes) -> bytes:
-    return kind + struct.pack("!i", len(body) + 4) + body
-
-
-def _until(line: socket.socket, kind: bytes) -> bytes:
-    """Read whole messages until one of this kind; its body."""
-    while True:
-        head = _exactly(line, 5)
-        body = _exactly(line, struct.unpack("!i", head[1:])[0] - 4)
-        if head[:1] == kind:
-            return body
-        assert head[:1] != b"E" or kind == b"E" or b"FATAL" not in body, body
-
-
-def _exactly(line: socket.socket, count: int) -> bytes:
-    found = b""
-    while len(found) < count:
-        piece = line.recv(count - len(found))
-        assert piece, "the gateway hung up"
-        found += piece
-    return found
