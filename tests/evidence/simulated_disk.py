@@ -152,6 +152,12 @@ class SimulatedDisk:
         self.act("remove", path)
         self._change(path, None)
 
+    def remove_directory(self, path: Path) -> None:
+        self.act("remove_directory", path)
+        if self.names(path):
+            raise OSError(errno.ENOTEMPTY, "not empty", str(path))
+        self._directories.discard(path)
+
     def sync_directory(self, path: Path) -> None:
         self.act("sync", path, SyncFailedError)
         for changed, content in self._changes:

@@ -1,6 +1,7 @@
 """Days, years and clocks: midnight, New Year, and clocks that jump."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 from tests.evidence.scenes import (
@@ -21,7 +22,8 @@ from custody.evidence.leaf import parse
 from custody.evidence.log import Log
 from custody.evidence.segment import walk_year
 from custody.evidence.verifier.verify import Options, verify
-from custody.model.record import ClockJump, LogOpen, SessionCarry
+from custody.model.errors import LogFailureError
+from custody.model.record import ClockJump, LogOpen, ResponseUnknown, SessionCarry
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -179,6 +181,28 @@ def test_a_year_ends_and_its_sessions_are_carried_over(tmp_path: Path) -> None:
     ]
     assert [each.n for each in new if each.session == SESSION] == [2, 3, 4]
     proved(scene, tmp_path)
+
+
+def test_a_crash_after_new_year_still_knows_what_was_asked_before_it() -> None:
+    scene = Scene(now=at("2026-12-31 23:58"))
+
+    async def act(log: Log) -> None:
+        scene.append(log, session_start(), SESSION)
+        scene.append(log, command("SELECT 'answered'"), SESSION)
+        scene.append(log, command("SELECT 'never'"), SESSION)
+        pass_time(scene, log, 3 * MINUTE)
+        scene.append(log, response(1), SESSION)
+        scene.append(log, command("SELECT 'neither'"), SESSION)
+        await asyncio.sleep(0)
+        log.publish()
+        scene.die_from(0)
+
+    with contextlib.suppress(LogFailureError):
+        scene.play(act)
+    scene.disk.crash(0)
+    scene.play(lambda log: asyncio.sleep(0))
+    unknown = [each.body for each in scene.stored("2027") if isinstance(each.body, ResponseUnknown)]
+    assert unknown == [ResponseUnknown(2), ResponseUnknown(5)]
 
 
 def new_leaf_hash(scene: Scene, session: str) -> str:

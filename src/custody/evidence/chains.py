@@ -17,12 +17,14 @@ OPENS: Final = frozenset(("session.start", "session.carry"))
 class Chain:
     """One open session. ``n`` and ``last`` are those of its last record."""
 
-    __slots__ = ("key", "key_day", "last", "loop", "n", "unanswered")
+    __slots__ = ("carried", "key", "key_day", "last", "loop", "n", "unanswered")
 
     def __init__(self, n: int = -1, last: str = "") -> None:
         self.n = n
         self.last = last
         self.loop = ""
+        self.carried = False
+        """It came over from the year before, and what was asked then is not known here."""
         self.unanswered: set[int] = set()
         self.key = b""
         self.key_day = ""
@@ -56,6 +58,8 @@ def follow(chains: dict[str, Chain], leaf: Leaf, leaf_hash: str) -> None:
     chain.last = leaf_hash
     chain.loop = leaf.loop or chain.loop
     match leaf.type:
+        case "session.carry":
+            chain.carried = True
         case "command" if (
             leaf.facts.get("stage") == "execute" and leaf.facts.get("verdict") != "deny"
         ):

@@ -58,6 +58,10 @@ class Files(Protocol):
 
     def remove(self, path: Path) -> None: ...
 
+    def remove_directory(self, path: Path) -> None:
+        """An empty one."""
+        ...
+
     def sync_directory(self, path: Path) -> None: ...
 
     def lock(self, path: Path) -> OpenFile:
@@ -126,6 +130,9 @@ class DiskFiles:
 
     def remove(self, path: Path) -> None:
         path.unlink()
+
+    def remove_directory(self, path: Path) -> None:
+        path.rmdir()
 
     def sync_directory(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from custody.evidence.bookmark import stand, write_bookmark
+from custody.evidence.bookmark import Standing, stand, write_bookmark
 from custody.evidence.checkpoint import Checkpoint
 from custody.evidence.daybook import OpenDay, open_day
 from custody.evidence.days import Clock, ClockWatch, day_of, milliseconds_to_midnight, next_day
@@ -179,21 +179,14 @@ class Log:
         """Sign and expose all that is durable, here and now. Raises as ``Publisher.write``."""
         publisher = self.writer.publisher
         cut = publisher.cut()
-        with self._publishing:
-            publisher.write(cut)
+        self._write(publisher, cut)
         publisher.settle(cut)
 
     def bookmark(self) -> None:
         """Publish, and note where the next start may begin to read. Raises as ``publish``."""
-        self.writer.committer.flush()
         publisher = self.writer.publisher
-        if self.writer.broken or publisher.size != self.writer.size:
-            return
-        cut = publisher.cut()
-        standing = stand(cut.checkpoint, self.writer.place, self.writer.chains)
-        with self._publishing:
-            publisher.write(cut)
-            write_bookmark(self._around.files, self.options.evidence, standing)
+        cut, standing = self._cut_whole()
+        self._write(publisher, cut, standing)
         publisher.settle(cut)
 
     def prepare(self) -> None:
@@ -311,22 +304,37 @@ class Log:
             publisher = self.writer.publisher
             if not publisher.dirty or self.writer.broken:
                 continue
-            cut = publisher.cut()
-            try:
-                await asyncio.to_thread(self._write, publisher, cut)
-            except (LogFailureError, OSError) as error:
-                self._publish_failed(error)
-            else:
-                publisher.settle(cut)
-                self.publish_fault = None
+            await self._publish(publisher.cut())
 
-    def _write(self, publisher: Publisher, cut: Cut) -> None:
+    def _cut_whole(self) -> tuple[Cut, Standing | None]:
+        """A cut of all that was appended, and where the writer stood then; blocks for a sync."""
+        self.writer.committer.flush()
+        publisher = self.writer.publisher
+        cut = publisher.cut()
+        if publisher.size != self.writer.size:  # a waiter has appended more meanwhile
+            return cut, None
+        return cut, stand(cut.checkpoint, self.writer.place, self.writer.chains)
+
+    def _write(self, publisher: Publisher, cut: Cut, standing: Standing | None = None) -> None:
+        """From any thread."""
         with self._publishing:
             try:
                 publisher.write(cut)
             except KeyholderGoneError:
                 self._keys.restart()
                 publisher.write(cut)
+            if standing is not None:
+                write_bookmark(self._around.files, self.options.evidence, standing)
+
+    async def _publish(self, cut: Cut, standing: Standing | None = None) -> None:
+        publisher = self.writer.publisher
+        try:
+            await asyncio.to_thread(self._write, publisher, cut, standing)
+        except (LogFailureError, OSError) as error:
+            self._publish_failed(error)
+        else:
+            publisher.settle(cut)
+            self.publish_fault = None
 
     def _publish_failed(self, error: LogFailureError | OSError) -> None:
         self.publish_fault = error
@@ -353,10 +361,7 @@ class Log:
         while not await _set_within(self._stop, self.options.heartbeat_every):
             if not self.writer.broken:
                 self.heartbeat()
-                try:
-                    self.bookmark()
-                except (LogFailureError, OSError) as error:
-                    self._publish_failed(error)
+                await self._publish(*self._cut_whole())
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:

@@ -5,6 +5,7 @@ then the checkpoint; so a checkpoint that can be read is a promise that can be k
 records are ever counted, and a file that exists already must say the same.
 """
 
+import contextlib
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -13,18 +14,22 @@ from custody.evidence.files import (
     Files,
     add_file,
     make_durable_directory,
-    read_whole,
+    read_if_there,
     replace_file,
 )
 from custody.evidence.keyring import KeyService, log_key
+from custody.evidence.merkle import HASH_BYTES
 from custody.evidence.tile import (
     CHECKPOINT_PATH,
     TILE_WIDTH,
     Bundle,
     EntryBundles,
     Resource,
+    Tile,
     TiledTree,
     TileError,
+    decode_bundle,
+    encode_bundle,
 )
 
 
@@ -33,6 +38,8 @@ class Cut(NamedTuple):
 
     checkpoint: Checkpoint
     files: tuple[Resource, ...]
+    end: int
+    """How many files were ever cut."""
 
 
 class Publisher:
@@ -57,6 +64,9 @@ class Publisher:
         self._tree = TiledTree()
         self._bundles = EntryBundles()
         self._unwritten: list[Resource] = []
+        self._settled = 0
+        self._superseded: list[str] = []
+        """Full files of the cut before: their partial ones are no longer needed."""
         self._known_directories: set[Path] = set()
 
     @property
@@ -83,7 +93,8 @@ class Publisher:
         self._unwritten += self._bundles.take()
         self._unwritten += self._tree.take()
         checkpoint = Checkpoint(self.origin, self._tree.size, self._tree.root())
-        return Cut(checkpoint, tuple(self._unwritten))
+        files = tuple(self._unwritten)
+        return Cut(checkpoint, files, self._settled + len(files))
 
     def write(self, cut: Cut) -> None:
         """Expose it. Raises ``OSError`` or ``LogFailureError``; may then be tried again."""
@@ -104,13 +115,14 @@ class Publisher:
         replace_file(self._files, self._directory / CHECKPOINT_PATH, note)
         self.note = note
         self.signed = cut.checkpoint
+        self._remove_superseded()
+        self._superseded = [each.path for each in cut.files if ".p/" not in each.path]
 
     def resume(self, size: int, root: bytes) -> bool:
         """Go on from the files of a tree of this size; false where they do not have this root."""
         try:
-            tree = TiledTree.resume(size, lambda tile: self._read(tile.path))
-            partial = Bundle(size // TILE_WIDTH, size % TILE_WIDTH)
-            unfinished = self._read(partial.path) if partial.width else b""
+            tree = TiledTree.resume(size, self._tile)
+            unfinished = self._bundle(Bundle(size // TILE_WIDTH, size % TILE_WIDTH))
             bundles = EntryBundles(size, unfinished)
         except (OSError, TileError):
             return False
@@ -119,8 +131,35 @@ class Publisher:
         self._tree, self._bundles = tree, bundles
         return True
 
-    def _read(self, path: str) -> bytes:
-        return read_whole(self._files, self._directory / PurePosixPath(path))
+    def _remove_superseded(self) -> None:
+        """Partial tiles may go once the full one was published (C2SP tlog-tiles); one written each
+        second would otherwise fill the disk. A reader of the last checkpoint had a second to read.
+        """
+        for path in self._superseded:
+            partial = self._directory / PurePosixPath(f"{path}.p")
+            with contextlib.suppress(OSError):  # they do no harm if they stay
+                for name in self._files.names(partial):
+                    self._files.remove(partial / name)
+                self._files.remove_directory(partial)
+                self._known_directories.discard(partial)
+
+    def _tile(self, tile: Tile) -> bytes:
+        """A tile at the width that is asked for, out of the full one where that is there."""
+        data = self._read(tile.path)
+        if data is None:
+            data = self._read(Tile(tile.level, tile.index).path) or b""
+        return data[: tile.width * HASH_BYTES]
+
+    def _bundle(self, bundle: Bundle) -> bytes:
+        data = self._read(bundle.path) if bundle.width else b""
+        if data is None:
+            full = Bundle(bundle.index)
+            entries = decode_bundle(self._read(full.path) or b"", full)
+            data = encode_bundle(entries[: bundle.width])
+        return data
+
+    def _read(self, path: str) -> bytes | None:
+        return read_if_there(self._files, self._directory / PurePosixPath(path))
 
     def pass_over(self) -> None:
         """Forget the files of leaves that a signed checkpoint covers: they are on disk."""
@@ -130,7 +169,10 @@ class Publisher:
 
     def settle(self, cut: Cut) -> None:
         """Forget the files of a cut that was written; back in the event loop."""
-        del self._unwritten[: len(cut.files)]
+        done = cut.end - self._settled
+        if done > 0:
+            del self._unwritten[:done]
+            self._settled = cut.end
 
 
 def log_directory(evidence: Path, origin: str) -> Path:

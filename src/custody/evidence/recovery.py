@@ -29,6 +29,7 @@ from custody.evidence.segment import (
     first_frame,
     segment_path,
     segments_of_year,
+    walk_year,
 )
 from custody.evidence.stock import end_of_data
 from custody.evidence.tile import CHECKPOINT_PATH
@@ -123,6 +124,8 @@ class _Reading:
             self._sync_segment(walk.place.segment)
         segments = segments_of_year(self._files, self._evidence, self._year)
         used = [each for each in segments if walk.place and each <= walk.place.segment]
+        if any(chain.carried for chain in self._chains.values()):
+            self._recall_carried()
         closed = (self._last is None or self._last.type == "log.close") and not self._chains
         return Found(
             self._origin,
@@ -134,6 +137,22 @@ class _Reading:
             walk.place if tail == NO_TAIL else None,
             used[-1].day if used else "",
         )
+
+    def _recall_carried(self) -> None:
+        """Which commands of sessions that were carried over the year's end are still unanswered.
+
+        Their records stand in the old year's log; both are read once more. Rare: a crash with such
+        sessions open.
+        """
+        chains: dict[str, Chain] = {}
+        for year in (f"{int(self._year) - 1:04d}", self._year):
+            for located in walk_year(self._files, self._evidence, year):
+                with contextlib.suppress(LeafError):
+                    leaf = parse(located.frame.leaf)
+                    follow(chains, leaf, leaf_hash(located.frame.leaf).hex())
+        for session, chain in self._chains.items():
+            if session in chains:
+                chain.unanswered = chains[session].unanswered
 
     def _start(self) -> Walk:
         """Where to read from: the bookmark, if it can be believed, else the beginning."""
