@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import random
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from tests.evidence.scenes import NAME, SESSION, Scene, session_end, session_start
+from tests.evidence.scenes import NAME, OTHER, SESSION, Scene, command, session_end, session_start
 
 from custody.evidence.files import DiskFiles
 from custody.evidence.keyclient import KeyholderProcess
@@ -73,6 +74,33 @@ def test_a_running_log_publishes_and_beats_by_itself(house: Path) -> None:
     stored = contents(house)
     assert any(isinstance(each.body, Heartbeat) for each in stored)
     check(house)
+
+
+def test_what_cannot_be_published_is_not_held_without_end() -> None:
+    scene = Scene()
+    few = LogOptions(scene.evidence, scene.anchor, "t", publish_every=0.01, unpublished_bytes=300)
+
+    async def live() -> None:
+        around = scene.surroundings()
+        async with open_log(few, scene.keys(), around) as log, asyncio.TaskGroup() as group:
+            group.create_task(log.run())
+            scene.disk.fails = lambda _number, _what, path: (
+                errno.ENOSPC if "log" in path.parts else None
+            )
+            scene.append(log, session_start(), SESSION)
+            async with asyncio.timeout(10):
+                while log.accepting:  # noqa: ASYNC110  # the log tells nobody
+                    await asyncio.sleep(0.01)
+            with pytest.raises(LogFailureError) as refused:
+                scene.append(log, command(), SESSION)
+            assert refused.value.code == "log.unsigned"
+            scene.append(log, session_end(), SESSION)
+            scene.disk.fails = lambda _number, _what, _path: None
+            await until(log, 3)
+            assert scene.append(log, session_start(), OTHER).n == 0
+            log.stop()
+
+    uvloop.run(live())
 
 
 def test_leaving_on_an_error_still_closes_the_log(house: Path) -> None:

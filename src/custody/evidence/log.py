@@ -39,7 +39,6 @@ from custody.model.record import (
 )
 
 _PREPARE_AHEAD_MS: Final = 600_000
-_UNPUBLISHED_BYTES: Final = 64 * 1024 * 1024
 
 
 class LogOptions(msgspec.Struct, frozen=True):
@@ -56,6 +55,8 @@ class LogOptions(msgspec.Struct, frozen=True):
     segment_bytes: int = SEGMENT_BYTES
     publish_every: float = 1.0
     heartbeat_every: float = 60.0
+    unpublished_bytes: int = 64 * 1024 * 1024
+    """So much of what cannot be published is held in memory; past it, new work is refused."""
 
 
 class Surroundings(NamedTuple):
@@ -234,7 +235,7 @@ class Log:
             self.bookmark()
         except OSError as error:
             raise LogFailureError(
-                "log.unsigned",
+                "log.closed-unsigned",
                 f"The last records are durable but could not be signed: {error.strerror}.",
                 "Repair the disk and start the gateway again: it signs them then.",
             ) from error
@@ -335,9 +336,11 @@ class Log:
         else:
             publisher.settle(cut)
             self.publish_fault = None
+            self.writer.behind = False
 
     def _publish_failed(self, error: LogFailureError | OSError) -> None:
         self.publish_fault = error
+        self.writer.behind = self.writer.publisher.held_bytes > self.options.unpublished_bytes
         if isinstance(error, OSError) and is_fatal(error):
             self.writer.break_off(error)
 

@@ -47,6 +47,14 @@ def bad_id() -> LogFailureError:
     return LogFailureError("log.id", "A record's loop or session is not an id of the gateway's.")
 
 
+def unsigned() -> LogFailureError:
+    return LogFailureError(
+        "log.unsigned",
+        "Too many records could not be signed and published, so new commands are refused.",
+        "See why publishing fails with `custody doctor`; service returns by itself.",
+    )
+
+
 def disk_full() -> LogFailureError:
     return LogFailureError(
         "log.full",

@@ -25,7 +25,14 @@ from custody.evidence.merkle import leaf_hash
 from custody.evidence.payload import encode, refuse_unmasked, with_digest
 from custody.evidence.publish import Publisher
 from custody.evidence.random_pool import RandomPool
-from custody.evidence.refusals import LogBrokenError, bad_id, disk_full, is_fatal, new_chain
+from custody.evidence.refusals import (
+    LogBrokenError,
+    bad_id,
+    disk_full,
+    is_fatal,
+    new_chain,
+    unsigned,
+)
 from custody.evidence.seal import derive, seal
 from custody.evidence.seal import place as place_in_log
 from custody.evidence.segment import Place
@@ -91,6 +98,8 @@ class Writer:
         self._policy = ""
         """The policy digest that was seen, and checked, last."""
         self._loops: set[str] = set()
+        self.behind = False
+        """So much could not be published that no new work is taken in."""
         self._queued_bytes = 0
         self._full = False
         self._on_reserve = False
@@ -99,7 +108,7 @@ class Writer:
 
     @property
     def accepting(self) -> bool:
-        return self._refusal is None and not self._full
+        return self._refusal is None and not self._full and not self.behind
 
     @property
     def broken(self) -> bool:
@@ -109,7 +118,7 @@ class Writer:
         """As ``EvidenceLog.append``."""
         body = record.body
         kind = KINDS[type(body)]
-        if self._refusal is not None or self._full or self._queued_bytes > _QUEUE_BYTES:
+        if not self.accepting or self._queued_bytes > _QUEUE_BYTES:
             self._refuse(kind)
         refuse_unmasked(body)
         facts = kind.facts(body)
@@ -288,6 +297,8 @@ class Writer:
             raise self._refusal()
         if self._full and kind.starts_work:
             raise disk_full()
+        if self.behind and kind.starts_work:
+            raise unsigned()
         if self._queued_bytes > _QUEUE_BYTES:
             raise LogFailureError("log.overloaded", "Too much waits for the disk.")
 
