@@ -13,18 +13,21 @@ class Buffer:
     slice stays valid after it.
     """
 
-    __slots__ = ("_waiting", "data", "ended", "position")
+    __slots__ = ("_waiting", "data", "dry", "ended", "position")
 
     def __init__(self) -> None:
         self.data = b""
         self.position = 0
         self.ended = False
+        self.dry = False
+        """Nothing has come since ``ensure`` last wanted more."""
         self._waiting = bytearray()
 
     def receive(self, data: bytes) -> None:
         """Take bytes in; ``b""`` is the end of file, behind which nothing is taken any more."""
         if self.ended:
             return
+        self.dry = False
         if not data:
             self.ended = True
         elif self.position == len(self.data) and not self._waiting:
@@ -39,6 +42,7 @@ class Buffer:
         if ready >= count:
             return True
         if not self._waiting or ready + len(self._waiting) < count:
+            self.dry = not self.ended
             return False
         self._join()
         return True

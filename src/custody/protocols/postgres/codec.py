@@ -19,8 +19,9 @@ from custody.protocols.postgres.arrival import Arrival
 from custody.protocols.postgres.asking import Asking
 from custody.protocols.postgres.departure import Departure
 from custody.protocols.postgres.ledger import Ledger
+from custody.protocols.postgres.offering import Offering
 from custody.protocols.postgres.options import PostgresOptions
-from custody.protocols.postgres.reading import Meaning, Recall
+from custody.protocols.postgres.reading import Meaning, Memory, Recall
 from custody.protocols.postgres.replication import OpaqueSession
 from custody.protocols.postgres.replies import Replies
 from custody.protocols.postgres.requests import Requests
@@ -52,7 +53,8 @@ class PostgresCodec:
         self._server: Buffer = Buffer()
         self._arrival: Final = Arrival(self._client, self._options)
         self._departure: Departure | None = None
-        self._asking: Asking | None = None
+        self._offering: Offering | None = None
+        self._memory: Memory | None = None
         self._requests: Requests | None = None
         self._replies: Replies | None = None
         self._opaque: OpaqueSession | None = None
@@ -66,8 +68,8 @@ class PostgresCodec:
         An answer is used for as long as ``recall`` gives that same object.
         """
         self._recall = recall
-        if self._asking is not None and self._replies is not None:
-            self._asking.recall = recall
+        if self._memory is not None and self._replies is not None:
+            self._memory.recall = recall
             self._replies.origins.recall = recall
 
     @property
@@ -137,18 +139,20 @@ class PostgresCodec:
         ledger.status = departure.status
         for name, value in departure.parameters.items():
             ledger.report_parameter(name, value)
-        asking = Asking(ledger, self._words, options)
-        replies = Replies(ledger, self._server, resolve_origins=options.resolve_origins)
-        asking.recall = replies.origins.recall = self._recall
-        self._asking, self._replies = asking, replies
-        self._requests = Requests(ledger, self._client, asking, options)
+        offering = Offering(ledger, options)
+        asking = Asking(ledger, offering, self._words, options)
+        self._offering, self._memory = offering, asking.memory
+        self._replies = Replies(ledger, self._server, resolve_origins=options.resolve_origins)
+        self._requests = Requests(ledger, self._client, offering, asking, options)
+        if self._recall is not None:
+            self.consult(self._recall)
 
     def answer(self, question: Hashable, answer: object) -> None:
-        if self._asking is None or self._replies is None:
+        if self._offering is None or self._replies is None:
             if self._departure is not None:
                 self._departure.answer(question, answer)
             return
-        self._asking.answer(question, answer)
+        self._offering.answer(question, answer)
         self._replies.answer(question, answer)
 
     def secured(self) -> None:
@@ -172,17 +176,17 @@ class PostgresCodec:
         return (Send(Side.SERVER, start),)
 
     def allow(self, message: CommandsReceived) -> None:
-        if self._asking is None:
+        if self._offering is None:
             raise ValueError("There is no session yet.")
-        self._asking.allow(message)
+        self._offering.allow(message)
 
     def refuse(
         self, what: LoginReceived | CommandsReceived | None, refusal: Refusal
     ) -> Sequence[Send]:
         if isinstance(what, CommandsReceived):
-            if self._asking is None:
+            if self._offering is None:
                 raise ValueError("There is no session yet.")
-            return self._asking.refuse(what, refusal)
+            return self._offering.refuse(what, refusal)
         last = Refusal(refusal.code, refusal.message, refusal.detail, refusal.hint, fatal=True)
         between = self._replies is None or self._replies.between_messages
         if self._opaque is not None:

@@ -75,22 +75,18 @@ class Meant:
 
 
 class Due:
-    """One forwarded message whose answer is due."""
+    """One forwarded message whose answer is due. What is rarely set stands on the class."""
 
-    __slots__ = (
-        "about",
-        "answered",
-        "changing",
-        "domain",
-        "error",
-        "failed",
-        "index",
-        "kind",
-        "meant",
-        "merged",
-        "thing",
-        "token",
-    )
+    index = 0
+    """The command that is being answered."""
+    about: Named | None = None
+    """What a Describe asks about, or an Execute runs."""
+    failed = False
+    merged = False
+    """One command stands for a text of unknown statements: its answers are one."""
+    error = b""
+    changing = False
+    """It may change what the messages behind it mean."""
 
     def __init__(
         self,
@@ -106,17 +102,6 @@ class Due:
         self.meant = meant
         self.thing = thing
         """What the message defines or ends."""
-        self.about: Named | None = None
-        """What a Describe asks about, or an Execute runs."""
-        self.index = 0
-        """The command that is being answered."""
-        self.failed = False
-        self.merged = False
-        """One command stands for a text of unknown statements: its answers are one."""
-        self.answered = False
-        self.error = b""
-        self.changing = False
-        """It may change what the messages behind it mean."""
 
 
 class Ledger:

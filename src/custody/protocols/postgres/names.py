@@ -63,6 +63,7 @@ class Portal(Named):
         "definition",
         "description",
         "formats",
+        "formats_known",
         "holds",
         "long",
     )
@@ -79,6 +80,7 @@ class Portal(Named):
         self.cursor = False
         """DECLARE made it."""
         self.formats: tuple[int, ...] = ()
+        self.formats_known = False
         self.description: Description | None = None
         self.holds = False
 

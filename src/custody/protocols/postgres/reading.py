@@ -11,34 +11,47 @@ from typing import Final, Protocol, cast
 from custody.model.command import Argument, Column, Command
 from custody.protocols.postgres.catalogue import Answer, Known, Question, Unanswered
 from custody.protocols.postgres.ledger import ANYTHING, Meant
-from custody.protocols.postgres.session_view import SessionView
-from custody.wire.sql.syntax import Change, ParseQuestion, Statement, Statements, Unreadable
+from custody.protocols.postgres.meaning import Meaning as Found
+from custody.protocols.postgres.session_view import SessionView, Settings
+from custody.wire.sql.syntax import (
+    Change,
+    Execute,
+    ParseQuestion,
+    Prepare,
+    Statement,
+    Statements,
+    Unreadable,
+)
 
 QUESTIONS_AT_MOST: Final = 2000
 """Of one message. What is not asked counts as the worst that it could be."""
 
 Recall = Callable[[Hashable], object | None]
+Facts = tuple[tuple[Hashable, object], ...]
 
 
 class Meaning(Protocol):
-    """What ``meaning`` offers; tests put something smaller in its place."""
+    """What ``meaning`` offers; tests may put something smaller in its place."""
 
     def questions(
         self, statement: Statement, view: SessionView, known: Known
     ) -> tuple[Question, ...]: ...
 
-    def understand(  # noqa: PLR0913  # what a meaning depends on, no less
+    def meaning(self, statement: Statement, view: SessionView, known: Known) -> Found: ...
+
+    def assemble(
         self,
         text: str,
         statement: Statement,
-        view: SessionView,
-        known: Known,
+        found: Found,
         arguments: Sequence[Argument] = (),
         *,
         form: str = "simple",
     ) -> Command: ...
 
-    def unreadable(self, text: str, reason: str, arguments: Sequence[Argument] = ()) -> Command: ...
+    def unreadable(
+        self, text: str, reason: str, arguments: Sequence[Argument] = ()
+    ) -> Command: ...
 
     def changes(
         self, statement: Statement, view: SessionView, known: Known
@@ -48,9 +61,9 @@ class Meaning(Protocol):
 
 
 class Read:
-    """What a reading came to. ``facts`` are the answers that it rests on."""
+    """What a reading came to. ``facts`` are the answers of the catalogue that it rests on."""
 
-    __slots__ = ("commands", "facts", "meant", "merged", "statements")
+    __slots__ = ("commands", "facts", "lasting", "meant", "merged", "statements")
 
     def __init__(self) -> None:
         self.commands: tuple[Command, ...] = ()
@@ -58,46 +71,116 @@ class Read:
         self.statements: tuple[Statement, ...] = ()
         self.merged = False
         """One command stands for a text whose statements nobody could tell apart."""
-        self.facts: list[tuple[Hashable, object | None]] = []
+        self.facts: Facts = ()
+        self.lasting = False
+        """The same text means the same in the same settings, as long as the facts hold."""
 
 
 Reading = Generator[Hashable, object, Read]
+_MEANINGS_AT_MOST: Final = 1024
 
 
-class Facts:
+class _Once:
+    """A statement's meaning, for others of the same stamp."""
+
+    __slots__ = ("facts", "found", "meant")
+
+    def __init__(self, found: Found, meant: Meant, facts: Facts) -> None:
+        self.found = found
+        self.meant = meant
+        self.facts = facts
+
+
+class Memory:
+    """What a session's statements came to mean, in the settings of now."""
+
+    def __init__(self, words: Meaning) -> None:
+        self.words: Final = words
+        self.recall: Recall | None = None
+        """Answers that need no waiting; without it every question becomes an ``Inquiry``."""
+        self._settings: Settings | None = None
+        self._once: Final[dict[int, _Once]] = {}
+
+    def holds(self, facts: Facts) -> bool:
+        """Whether every answer is still the answer."""
+        recall = self.recall
+        if recall is None:
+            return False
+        for question, answer in facts:  # noqa: SIM110  # a generator costs more than the loop
+            if recall(question) is not answer:
+                return False
+        return True
+
+    def again(
+        self,
+        text: str,
+        statement: Statement,
+        view: SessionView,
+        arguments: tuple[Argument, ...],
+        form: str = "extended",
+    ) -> Read | None:
+        """The statement, if one like it was understood in these settings."""
+        once = self._once.get(statement.stamp)
+        if once is None or self._settings is not view.settings or not self.holds(once.facts):
+            return None
+        read = Read()
+        command = self.words.assemble(text, statement, once.found, arguments, form=form)
+        read.commands = (command,)
+        read.meant = (once.meant,)
+        read.statements = (statement,)
+        read.facts = once.facts
+        read.lasting = True
+        return read
+
+    def keep(
+        self, statement: Statement, view: SessionView, found: Found, meant: Meant, facts: Facts
+    ) -> None:
+        # What changes the session, or runs prepared statements, depends on more than settings.
+        if not statement.stamp or meant.changes or statement.copy is not None:
+            return
+        if self._settings is not view.settings or len(self._once) >= _MEANINGS_AT_MOST:
+            self._once.clear()
+            self._settings = view.settings
+        self._once[statement.stamp] = _Once(found, meant, facts)
+
+
+class _Asker:
     """Answers, from memory where there is one, else asked for. Each question is asked once."""
 
     def __init__(self, recall: Recall | None) -> None:
         self._recall: Final = recall
-        self._asked: Final[dict[Hashable, object | None]] = {}
+        self._answers: Final[dict[Hashable, object]] = {}
 
     def known(self, question: Question) -> Answer | None:
-        return cast("Answer | None", self._asked.get(question))
+        return cast("Answer | None", self._answers.get(question))
 
     def find(self, question: Hashable) -> Generator[Hashable, object, object]:
-        if question not in self._asked:
-            answer = self._recall(question) if self._recall is not None else None
-            if answer is None:
-                answer = yield question
-            # That it could not be found out is known from here on.
-            self._asked[question] = Unanswered() if answer is None else answer
-        return self._asked[question]
-
-    def asked(self, question: Hashable) -> bool:
-        return question in self._asked
+        answer = self._recall(question) if self._recall is not None else None
+        if answer is None:
+            answer = yield question
+        # That it could not be found out is known from here on.
+        self._answers[question] = answer = Unanswered() if answer is None else answer
+        return answer
 
     @property
     def full(self) -> bool:
-        return len(self._asked) >= QUESTIONS_AT_MOST
+        return len(self._answers) >= QUESTIONS_AT_MOST
 
-    def all(self) -> list[tuple[Hashable, object | None]]:
-        return list(self._asked.items())
+    @property
+    def facts(self) -> Facts:
+        return tuple(
+            (question, answer)
+            for question, answer in self._answers.items()
+            if not isinstance(question, ParseQuestion)
+        )
 
 
-def unknown(meaning: Meaning, text: str, reason: str, arguments: tuple[Argument, ...] = ()) -> Read:
+def unknown(
+    words: Meaning, text: str, reason: str, arguments: tuple[Argument, ...] = ()
+) -> Read:
     """One command of which nothing is known but its text."""
     read = Read()
-    command = meaning.unreadable(text, reason, arguments)
+    command = words.unreadable(text, reason, arguments)
     read.commands = (command,)
     read.meant = (Meant(command, text, ANYTHING, stales=True),)
     read.merged = True
@@ -110,94 +193,111 @@ def at_once(read: Read) -> Reading:
     return read
 
 
-def read_text(meaning: Meaning, text: str, view: SessionView, recall: Recall | None) -> Reading:
-    """A simple Query's text."""
-    facts = Facts(recall)
-    read = Read()
-    analysis = yield from facts.find(ParseQuestion(text))
+def read_text(memory: Memory, text: str, view: SessionView) -> Reading:
+    """A simple Query's text: its statements, each as if those before it had succeeded."""
+    asker = _Asker(memory.recall)
+    analysis = yield from asker.find(ParseQuestion(text))
     if not isinstance(analysis, Statements):
-        reason = analysis.reason if isinstance(analysis, Unreadable) else "overload"
-        return unknown(meaning, text, reason)
+        return unknown(memory.words, text, _reason(analysis))
+    statements = analysis.statements
+    if len(statements) == 1:
+        again = memory.again(text, statements[0], view, (), "simple")
+        if again is not None:
+            return again
     commands: list[Command] = []
     meant: list[Meant] = []
-    for statement in analysis.statements:
-        command, means = yield from _one(meaning, text, statement, view, facts, (), "simple")
+    for statement in statements:
+        command, means = yield from _one(memory, text, statement, view, asker, (), "simple")
         commands.append(command)
         meant.append(means)
         if means.changes:
             view = view.apply(means.changes)
+    read = Read()
     read.commands = tuple(commands)
     read.meant = tuple(meant)
-    read.statements = analysis.statements
-    read.facts = facts.all()
+    read.statements = statements
+    read.facts = asker.facts
+    read.lasting = len(commands) <= 1 and not any(map(_runs_others, statements))
     return read
 
 
-def read_statement(  # noqa: PLR0913  # what a prepared statement's meaning depends on
-    meaning: Meaning,
+def read_statement(  # noqa: PLR0913, PLR0917  # what a prepared statement's meaning depends on
+    memory: Memory,
     text: str,
     statement: Statement | None,
     problem: str,
     view: SessionView,
-    recall: Recall | None,
     arguments: tuple[Argument, ...],
 ) -> Reading:
     """A prepared statement that was parsed before, with these bind values."""
-    read = Read()
     if statement is None:
-        if problem:
-            return unknown(meaning, text, problem, arguments)
-        return read
-    facts = Facts(recall)
-    command, means = yield from _one(meaning, text, statement, view, facts, arguments, "extended")
+        return unknown(memory.words, text, problem, arguments) if problem else Read()
+    asker = _Asker(memory.recall)
+    read = Read()
+    command, means = yield from _one(memory, text, statement, view, asker, arguments, "extended")
     read.commands = (command,)
     read.meant = (means,)
     read.statements = (statement,)
-    read.facts = facts.all()
     return read
 
 
-def read_parse(meaning: Meaning, text: str, view: SessionView, recall: Recall | None) -> Reading:
+def read_parse(memory: Memory, text: str, view: SessionView) -> Reading:
     """A Parse's text: at most one statement, whose values are not known yet."""
-    facts = Facts(recall)
-    read = Read()
-    analysis = yield from facts.find(ParseQuestion(text))
+    asker = _Asker(memory.recall)
+    analysis = yield from asker.find(ParseQuestion(text))
     if not isinstance(analysis, Statements):
-        reason = analysis.reason if isinstance(analysis, Unreadable) else "overload"
-        return unknown(meaning, text, reason)
+        return unknown(memory.words, text, _reason(analysis))
+    statements = analysis.statements
+    if len(statements) == 1:
+        again = memory.again(text, statements[0], view, ())
+        if again is not None:
+            return again
     commands: list[Command] = []
     # The server refuses a Parse of several statements by itself.
-    for statement in analysis.statements:
-        command, _ = yield from _one(meaning, text, statement, view, facts, (), "extended")
+    for statement in statements:
+        command, _ = yield from _one(memory, text, statement, view, asker, (), "extended")
         commands.append(command)
+    read = Read()
     read.commands = tuple(commands)
-    read.statements = analysis.statements
-    read.facts = facts.all()
+    read.statements = statements
+    read.facts = asker.facts
+    read.lasting = len(commands) <= 1 and not any(map(_runs_others, statements))
     return read
 
 
-def _one(  # noqa: PLR0913  # as above
-    meaning: Meaning,
+def _one(  # noqa: PLR0913, PLR0917  # as above
+    memory: Memory,
     text: str,
     statement: Statement,
     view: SessionView,
-    facts: Facts,
+    asker: _Asker,
     arguments: tuple[Argument, ...],
     form: str,
 ) -> Generator[Hashable, object, tuple[Command, Meant]]:
-    while not facts.full:
-        missing = [q for q in meaning.questions(statement, view, facts.known) if not facts.asked(q)]
+    words = memory.words
+    while not asker.full:
+        missing = words.questions(statement, view, asker.known)
         if not missing:
             break
         for question in missing:
-            yield from facts.find(question)
-    command = meaning.understand(text, statement, view, facts.known, arguments, form=form)
-    changes = meaning.changes(statement, view, facts.known)
-    means = Meant(command, text, changes, statement, stales=meaning.stales(command))
+            yield from asker.find(question)
+    found = words.meaning(statement, view, asker.known)
+    command = words.assemble(text, statement, found, arguments, form=form)
+    changes = words.changes(statement, view, asker.known)
+    means = Meant(command, text, changes, statement, stales=words.stales(command))
     if statement.copy is not None:
         means.copy = statement.copy
         means.table, means.columns = _copied(statement, command)
+    memory.keep(statement, view, found, means, asker.facts)
     return command, means
+
+
+def _reason(analysis: object) -> str:
+    return analysis.reason if isinstance(analysis, Unreadable) else "overload"
+
+
+def _runs_others(statement: Statement) -> bool:
+    return any(isinstance(change, (Execute, Prepare)) for change in statement.changes)
 
 
 def _copied(statement: Statement, command: Command) -> tuple[Column | None, tuple[str, ...]]:

@@ -68,7 +68,7 @@ class Replies:
             if self._ledger.skipped:
                 self._give(self._settling.skipped(), ())
                 continue
-            if self._over:
+            if self._over or self.buffer.dry:
                 return None
             step = self._read()
             if step is not AGAIN:

@@ -22,6 +22,7 @@ from custody.protocols.postgres.names import (
     Portal,
     Uncertain,
 )
+from custody.protocols.postgres.offering import Offering
 from custody.protocols.postgres.options import PostgresOptions
 from custody.wire.buffer import Buffer
 
@@ -44,10 +45,16 @@ AGAIN: Final = Again.AGAIN
 
 class Requests:
     def __init__(
-        self, ledger: Ledger, buffer: Buffer, asking: Asking, options: PostgresOptions
+        self,
+        ledger: Ledger,
+        buffer: Buffer,
+        offering: Offering,
+        asking: Asking,
+        options: PostgresOptions,
     ) -> None:
         self.buffer: Final = buffer
         self._ledger: Final = ledger
+        self._offering: Final = offering
         self._asking: Final = asking
         self._incoming: Final = Incoming(ledger)
         self._options: Final = options
@@ -67,15 +74,20 @@ class Requests:
         }
 
     def next_event(self) -> Event | None:
-        asking = self._asking
+        offering = self._offering
         while True:
-            if asking.busy:
-                event = asking.next_event()
-                if event is not None or asking.busy:
+            if offering.busy:
+                event = offering.next_event()
+                if event is not None or offering.busy:
                     return event
-            if asking.rest:
+            elif self.buffer.dry:
+                return None
+            if offering.rest:
                 # A refused or a permitted long message: what is left of it follows.
-                self._rest, self._discarding = asking.take_rest()
+                self._rest, offering.rest = offering.rest, 0
+                self._discarding = offering.discarding
+                if self._discarding:
+                    self._asking.passing = None
             if self._over:
                 return None
             step = self._pass() if self._rest else self._read()
@@ -131,7 +143,8 @@ class Requests:
             return AGAIN
         options = self._options
         if kind in {_Q, _P} and length > options.command_bytes + SMALL_AT_MOST:
-            self._asking.too_long(simple=kind == _Q, size=length + 1)
+            size = length + 1
+            self._offering.refuse_itself(simple=kind == _Q, size=size, rest=size)
             return AGAIN
         if kind in {_B, _F} and length > options.bind_bytes:
             if not self.buffer.ensure(options.bind_bytes):
@@ -195,13 +208,13 @@ class Requests:
         self._rest -= taken
         if self._discarding:
             return AGAIN
-        values = self._asking.passing
-        if values is None:
-            return self._incoming.piece(piece, last=not self._rest)
-        values.pass_by(piece)
-        if self._rest:
-            return Relay(Side.SERVER, (piece,))
-        return self._asking.long_ended(piece)
+        last = not self._rest
+        long = self._asking.passing
+        if long is None:
+            return self._incoming.piece(piece, last=last)
+        if last:
+            self._asking.passing = None
+        return long.piece(piece, last=last, encoding=self._ledger.encoding)
 
     def _wait(self) -> Event | None:
         return self._ended() if self.buffer.ended else None

@@ -41,6 +41,15 @@ _PIPELINED: Final = frozenset({PARSE, BIND, DESCRIBE, EXECUTE, CLOSE, REFUSED_PI
 _ENDS: Final = frozenset({SYNC, QUERY, FUNCTION, REFUSED_QUERY})
 _REFUSED: Final = frozenset({REFUSED_QUERY, REFUSED_PIPELINE})
 _COMMANDS: Final = frozenset({QUERY, EXECUTE, FUNCTION})
+_ROWS_OF: Final = frozenset({QUERY, EXECUTE})
+_DESCRIBED: Final = frozenset({QUERY, DESCRIBE})
+_PARSE: Final = frozenset({PARSE})
+_BIND: Final = frozenset({BIND})
+_CLOSE: Final = frozenset({CLOSE})
+_DESCRIBE: Final = frozenset({DESCRIBE})
+_EXECUTE: Final = frozenset({EXECUTE})
+_FUNCTION: Final = frozenset({FUNCTION})
+_SELF_ENDING: Final = frozenset({QUERY, FUNCTION})
 _NO_ANSWER: Final = Answer()
 
 
@@ -132,7 +141,7 @@ class Settling:
             self._ledger.settle()
         return due[0] if due else None
 
-    def _expect(self, kinds: frozenset[int] | set[int], what: str) -> Due:
+    def _expect(self, kinds: frozenset[int], what: str) -> Due:
         due = self._front()
         if due is None or due.kind not in kinds:
             raise WireError(
@@ -150,7 +159,7 @@ class Settling:
     def _parsed(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
         ledger = self._ledger
-        self._expect({PARSE}, "ParseComplete")
+        self._expect(_PARSE, "ParseComplete")
         thing = ledger.settle().thing
         if isinstance(thing, Definition):
             ledger.statements.settle(thing)
@@ -162,7 +171,7 @@ class Settling:
     def _bound(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
         ledger = self._ledger
-        self._expect({BIND}, "BindComplete")
+        self._expect(_BIND, "BindComplete")
         due = ledger.settle()
         if isinstance(due.thing, Portal):
             ledger.portals.settle(due.thing)
@@ -173,7 +182,7 @@ class Settling:
     def _closed(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
         ledger = self._ledger
-        self._expect({CLOSE}, "CloseComplete")
+        self._expect(_CLOSE, "CloseComplete")
         thing = ledger.settle().thing
         if isinstance(thing, Definition):
             ledger.statements.settle(thing)
@@ -184,7 +193,7 @@ class Settling:
         return True
 
     def _parameters(self, data: bytes, position: int, stop: int) -> bool:
-        about = self._expect({DESCRIBE}, "ParameterDescription").about
+        about = self._expect(_DESCRIBE, "ParameterDescription").about
         if isinstance(about, Definition):
             about.types = tuple(
                 int.from_bytes(data[at : at + 4], "big") for at in range(position + 2, stop - 3, 4)
@@ -200,7 +209,7 @@ class Settling:
             if len(self._descriptions) >= _DESCRIPTIONS_AT_MOST:
                 self._descriptions.clear()
             self._descriptions[body] = description
-        due = self._expect({QUERY, DESCRIBE}, "RowDescription")
+        due = self._expect(_DESCRIBED, "RowDescription")
         if due.kind == QUERY:
             self.answer.describe(description, ledger)
             return True
@@ -212,14 +221,14 @@ class Settling:
 
     def _no_data(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
-        self._expect({DESCRIBE}, "NoData")
+        self._expect(_DESCRIBE, "NoData")
         self._ledger.settle()
         return True
 
     # The ends of commands.
 
     def _complete(self, data: bytes, position: int, stop: int) -> bool:
-        due = self._expect({QUERY, EXECUTE}, "CommandComplete")
+        due = self._expect(_ROWS_OF, "CommandComplete")
         tag = data[position : stop - 1].decode("ascii", "replace")
         self._completed(due, tag)
         return True
@@ -248,7 +257,7 @@ class Settling:
 
     def _suspended(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
-        due = self._expect({EXECUTE}, "PortalSuspended")
+        due = self._expect(_EXECUTE, "PortalSuspended")
         self._ledger.settle()
         answer, self.answer = self.answer, Answer()
         if due.token is not None:
@@ -257,13 +266,13 @@ class Settling:
 
     def _empty(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
-        due = self._expect({QUERY, EXECUTE}, "EmptyQueryResponse")
+        due = self._expect(_ROWS_OF, "EmptyQueryResponse")
         if due.kind == EXECUTE:
             self._completed(due, "")
         return True
 
     def _function_result(self, data: bytes, position: int, stop: int) -> bool:
-        self._expect({FUNCTION}, "FunctionCallResponse")
+        self._expect(_FUNCTION, "FunctionCallResponse")
         length = int.from_bytes(data[position : position + 4], "big", signed=True)
         value = None if length < 0 else data[position + 4 : min(stop, position + 4 + length)]
         # Its type is the function's, which the message does not say.
@@ -318,7 +327,7 @@ class Settling:
         self.finished.append(Finished(Outcome.ERROR, due if token else None, answer, report))
         if due is None or fatal:
             return True
-        if due.kind in {QUERY, FUNCTION}:
+        if due.kind in _SELF_ENDING:
             due.failed = True
             due.index += 1
         elif due.kind in _PIPELINED:
@@ -356,12 +365,12 @@ class Settling:
     def _copy_in(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
         ledger = self._ledger
-        ledger.begin_copy_in(self._expect({QUERY, EXECUTE}, "CopyInResponse"))
+        ledger.begin_copy_in(self._expect(_ROWS_OF, "CopyInResponse"))
         return True
 
     def _copy_out(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
-        due = self._expect({QUERY, EXECUTE}, "CopyOutResponse")
+        due = self._expect(_ROWS_OF, "CopyOutResponse")
         self.answer.copy_out(due, self._ledger)
         return True
 

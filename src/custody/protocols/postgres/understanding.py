@@ -13,6 +13,7 @@ import msgspec
 from custody.model.command import Argument, Command
 from custody.protocols.postgres import meaning
 from custody.protocols.postgres.catalogue import Answer, Known, Question
+from custody.protocols.postgres.meaning import Meaning
 from custody.protocols.postgres.session_view import SessionView, Settings
 from custody.wire.sql.syntax import Change, Execute, Prepare, Statement
 
@@ -59,6 +60,21 @@ class Understanding:
         found = self._recall(statement, view, known)
         what = found.meaning if found else meaning.meaning(statement, view, known)
         return meaning.assemble(text, statement, what, arguments, form=form)
+
+    def meaning(self, statement: Statement, view: SessionView, known: Known) -> Meaning:
+        found = self._recall(statement, view, known)
+        return found.meaning if found else meaning.meaning(statement, view, known)
+
+    def assemble(
+        self,
+        text: str,
+        statement: Statement,
+        found: Meaning,
+        arguments: Sequence[Argument] = (),
+        *,
+        form: str = "simple",
+    ) -> Command:
+        return meaning.assemble(text, statement, found, arguments, form=form)
 
     def changes(self, statement: Statement, view: SessionView, known: Known) -> tuple[Change, ...]:
         found = self._recall(statement, view, known)
