@@ -7,6 +7,7 @@ runs: receive and events of both sides, for one statement and its one-row answer
 import time
 from collections.abc import Callable, Hashable
 
+from custody.gateway.parsing.cache import AnalysisCache
 from custody.model.event import CommandsReceived, LoginReceived
 from custody.model.interfaces import UpstreamLogin
 from custody.model.secret import Secret
@@ -28,6 +29,7 @@ from custody.wire.sql.syntax import ParseQuestion
 from tests.protocols.postgres import messages as m
 
 UNANSWERED = Unanswered()
+TEXTS = AnalysisCache()
 FACTS: dict[Hashable, object] = {
     SessionDefaults(): SessionFacts('"$user", public', "app", conforming=True),
     RelationsNamed("accounts"): RelationFacts(
@@ -41,10 +43,9 @@ ANSWER = (
 
 
 def recall(question: Hashable) -> object:
-    found = FACTS.get(question)
-    if found is None and isinstance(question, ParseQuestion):
-        found = FACTS[question] = analyse(question.text)
-    return found or UNANSWERED
+    if isinstance(question, ParseQuestion):
+        return TEXTS.recall(question.text) or TEXTS.keep(question.text, analyse(question.text))
+    return FACTS.get(question, UNANSWERED)
 
 
 def session() -> PostgresCodec:

@@ -13,7 +13,6 @@ from custody.protocols.postgres.capture import Capture, Description, with_format
 from custody.protocols.postgres.copying import Tap, columns_of
 from custody.protocols.postgres.ledger import EXECUTE, Due, Ledger, Meant
 from custody.protocols.postgres.names import Portal
-from custody.protocols.postgres.values import TEXT
 
 
 class Answer:
@@ -42,14 +41,19 @@ class Answer:
     def describe(self, description: Description, ledger: Ledger) -> None:
         """A RowDescription of a simple query: its rows follow."""
         self.description = description
-        if self.capture is None:
-            self.capture = Capture(ledger.capture_bytes, ledger.encoding)
-        self.capture.expect(with_formats(description, ()))
+        kept = self.capture
+        self.capture = Capture(
+            ledger.capture_bytes, ledger.encoding, description.forms, plain=description.plain
+        )
+        if kept is not None:
+            # Statements that nobody could tell apart share one record and one bound.
+            self.capture.go_on(kept)
 
     def begin_rows(self, due: Due | None, ledger: Ledger) -> Capture:
         """The first row of an answer without a RowDescription of its own."""
-        capture = self.capture = Capture(ledger.capture_bytes, ledger.encoding)
+        room, encoding = ledger.capture_bytes, ledger.encoding
         if due is None or due.kind != EXECUTE or not isinstance(due.about, Portal):
+            capture = self.capture = Capture(room, encoding)
             return capture
         portal = due.about
         definition = portal.definition
@@ -57,8 +61,14 @@ class Answer:
         if described is None and definition is not None:
             described = definition.description
         self.description = described
-        default = portal.formats[0] if len(portal.formats) == 1 else TEXT
-        capture.expect(with_formats(described, portal.formats), default)
+        formats = portal.formats
+        if not formats:
+            forms = described.forms if described is not None else ()
+            plain = described is None or described.plain
+        else:
+            forms = with_formats(described, formats)
+            plain = not any(formats)
+        capture = self.capture = Capture(room, encoding, forms, plain=plain)
         return capture
 
     def copy_out(self, due: Due, ledger: Ledger) -> None:

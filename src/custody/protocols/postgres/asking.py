@@ -106,7 +106,7 @@ class Asking:
         name, raw, types = parse_fields(data, start + 5, stop)
         ledger, options = self._ledger, self._options
         held = ledger.statements
-        full = len(held) >= options.statements or held.cost + len(raw) > options.statement_bytes
+        full = len(held.things) >= options.statements or held.cost + len(raw) > options.statement_bytes
         if len(raw) > options.command_bytes or full:
             self._offering.refuse_itself(simple=False, size=stop - start)
             return True

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from custody.model.record import OutputColumn
+from custody.protocols.postgres.catalogue import ColumnsOf
 from custody.protocols.postgres.frames import COUNT16, INT32, malformed
 from custody.protocols.postgres.values import TEXT, beginning, decoded
 
@@ -31,15 +32,15 @@ class Field(msgspec.Struct, frozen=True):
 class Description:
     """A RowDescription. ``facts`` and ``columns`` remember how its origins were resolved last."""
 
-    __slots__ = ("columns", "facts", "fields", "forms", "tables")
+    __slots__ = ("columns", "facts", "fields", "forms", "plain", "questions")
 
     def __init__(self, fields: tuple[Field, ...]) -> None:
         self.fields: Final = fields
         self.forms: Final = tuple((field.type, field.form) for field in fields)
-        self.tables: Final = tuple(
-            {field.table: None for field in fields if field.table and field.attribute > 0}
-        )
-        """OIDs of the tables that its columns come from."""
+        self.plain: Final = all(field.form == TEXT for field in fields)
+        tables = {field.table: None for field in fields if field.table and field.attribute > 0}
+        self.questions: Final = tuple(ColumnsOf(oid) for oid in tables)
+        """What the catalogue must say of the tables that its columns come from."""
         self.facts: tuple[object | None, ...] | None = None
         self.columns: tuple[OutputColumn, ...] = ()
 
@@ -87,19 +88,26 @@ class Capture:
 
     __slots__ = ("_encoding", "_forms", "_plain", "_room", "open", "rows", "truncated")
 
-    def __init__(self, room: int, encoding: str) -> None:
+    def __init__(
+        self, room: int, encoding: str, forms: Sequence[tuple[int, int]] = (), *, plain: bool = True
+    ) -> None:
+        """``forms``: types and formats of the columns, as far as they are known. ``plain``: all
+        are text.
+        """
         self.rows: list[tuple[str | None, ...]] = []
         self.open = True
         self.truncated = False
         self._room = room
         self._encoding = encoding
-        self._forms: Sequence[tuple[int, int]] = ()
-        self._plain = True
-
-    def expect(self, forms: Sequence[tuple[int, int]], default: int = TEXT) -> None:
-        """Types and formats of the rows to come. ``default`` is the format of those unnamed."""
         self._forms = forms
-        self._plain = default == TEXT and all(form == TEXT for _, form in forms)
+        self._plain = plain
+
+    def go_on(self, other: "Capture") -> None:
+        """Behind what another has captured, within what that left."""
+        self.rows = other.rows
+        self.open = other.open
+        self.truncated = other.truncated
+        self._room = other._room
 
     @property
     def wanted(self) -> int:

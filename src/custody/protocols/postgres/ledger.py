@@ -177,7 +177,7 @@ class Ledger:
         """ReadyForQuery came for that domain."""
         if domain > self.answered_domain:
             self.answered_domain = domain
-        if status == "I" and len(self.portals):
+        if status == "I" and self.portals.things:
             self.portals.end(domain)
         if status != self.status or self.changed or self.error_since_ready:
             self.view = self.view.ready(status, failed=self.error_since_ready)

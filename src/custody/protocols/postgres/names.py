@@ -92,16 +92,13 @@ class Names(Generic[Thing]):
     """One kind's names."""
 
     def __init__(self) -> None:
-        self._things: Final[dict[bytes, Thing]] = {}
+        self.things: Final[dict[bytes, Thing]] = {}
         self.cost = 0
         """What ``put`` was told that the live things hold, in bytes."""
 
-    def __len__(self) -> int:
-        return len(self._things)
-
     def find(self, name: bytes, domain: int) -> Thing | Uncertain | None:
         """What the name means to a message of the pipeline ``domain``."""
-        thing = self._things.get(name)
+        thing = self.things.get(name)
         if thing is None:
             return None
         if not (thing.settled or thing.domain == domain) and (thing.previous or thing.gone):
@@ -110,11 +107,11 @@ class Names(Generic[Thing]):
 
     def put(self, thing: Thing) -> None:
         """A message that defines (or, ``gone``, ends) the name was forwarded."""
-        before = self._things.get(thing.name)
+        before = self.things.get(thing.name)
         thing.previous = before
         if thing.gone and before is None:
             return
-        self._things[thing.name] = thing
+        self.things[thing.name] = thing
         self.cost += thing.cost
 
     def settle(self, thing: Thing) -> None:
@@ -126,40 +123,40 @@ class Names(Generic[Thing]):
             before.cost = 0
             before = before.previous
         thing.previous = None
-        if thing.gone and self._things.get(thing.name) is thing:
-            del self._things[thing.name]
+        if thing.gone and self.things.get(thing.name) is thing:
+            del self.things[thing.name]
 
     def undo(self, thing: Thing) -> None:
         """The server did not do it."""
         thing.dead = True
         self.cost -= thing.cost
         thing.cost = 0
-        if self._things.get(thing.name) is not thing:
+        if self.things.get(thing.name) is not thing:
             return
         before = thing.previous
         while before is not None and before.dead:
             before = before.previous
         if before is None:
-            del self._things[thing.name]
+            del self.things[thing.name]
         else:
-            self._things[thing.name] = before  # type: ignore[assignment]  # of the same kind
+            self.things[thing.name] = before  # type: ignore[assignment]  # of the same kind
 
     def remove(self, name: bytes) -> None:
         """It ended by something else than its own Close."""
-        thing = self._things.pop(name, None)
+        thing = self.things.pop(name, None)
         if thing is not None:
             self._forget(thing)
 
     def end(self, domain: int) -> None:
         """A transaction ended with that pipeline: what was bound in it or before is over."""
-        over = [t for t in self._things.values() if t.domain <= domain and not _outlives(t)]
+        over = [t for t in self.things.values() if t.domain <= domain and not _outlives(t)]
         for thing in over:
-            del self._things[thing.name]
+            del self.things[thing.name]
             self._forget(thing)
 
     def clear(self) -> None:
         """All that have a name are over."""
-        for name in [name for name in self._things if name]:
+        for name in [name for name in self.things if name]:
             self.remove(name)
 
     def _forget(self, thing: Named) -> None:

@@ -145,8 +145,10 @@ class Offering:
             ledger.end_domain()
             if kind == QUERY:
                 # "a simple Query message also destroys the unnamed statement" and portal
-                ledger.statements.remove(b"")
-                ledger.portals.remove(b"")
+                if ledger.statements.things:
+                    ledger.statements.remove(b"")
+                if ledger.portals.things:
+                    ledger.portals.remove(b"")
         else:
             ledger.batch_open = True
 

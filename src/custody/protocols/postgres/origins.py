@@ -10,7 +10,7 @@ from typing import Final
 from custody.model.command import Column
 from custody.model.record import OutputColumn
 from custody.protocols.postgres.capture import Description
-from custody.protocols.postgres.catalogue import ColumnsOf, TableFact
+from custody.protocols.postgres.catalogue import TableFact
 from custody.protocols.postgres.reading import Recall
 from custody.protocols.postgres.values import type_name
 
@@ -30,39 +30,48 @@ class Origins:
         """What must be asked before ``columns``."""
         if description is None or not self._resolve:
             return []
-        recall = self.recall
+        recall, answers = self.recall, self._answers
         missing: list[Hashable] = []
-        for oid in description.tables:
-            question = ColumnsOf(oid)
-            if question in self._answers:
-                continue
-            answer = recall(question) if recall is not None else None
-            if answer is None:
-                missing.append(question)
-            else:
-                self._answers[question] = answer
+        for question in description.questions:
+            if question not in answers:
+                answer = recall(question) if recall is not None else None
+                if answer is None:
+                    missing.append(question)
+                else:
+                    answers[question] = answer
         return missing
 
     def answer(self, question: Hashable, answer: object) -> None:
         self._answers[question] = answer
 
+    def known(self, description: Description) -> tuple[OutputColumn, ...] | None:
+        """As resolved before, if every answer that it rests on is still the answer."""
+        recall, facts = self.recall, description.facts
+        if facts is not None and not self._resolve:
+            return description.columns
+        if facts is None or recall is None:
+            return None
+        for question, fact in zip(description.questions, facts, strict=True):
+            if fact is None or recall(question) is not fact:
+                return None
+        return description.columns
+
     def columns(self, description: Description | None) -> tuple[OutputColumn, ...]:
         """What is not known by now has no origin. Forgets the answers: they are used once."""
         if description is None:
             return ()
+        known = self.known(description)
+        if known is not None:
+            return known
         answers, self._answers = self._answers, {}
-        facts = tuple([answers.get(ColumnsOf(oid)) for oid in description.tables])
-        kept = description.facts
-        if kept is not None and all(a is b for a, b in zip(kept, facts, strict=True)):
-            return description.columns
-        tables = dict(zip(description.tables, facts, strict=True))
+        facts = {question.oid: answers.get(question) for question in description.questions}
         columns = tuple(
             OutputColumn(
-                field.name, type_name(field.type), _origin(tables.get(field.table), field.attribute)
+                field.name, type_name(field.type), _origin(facts.get(field.table), field.attribute)
             )
             for field in description.fields
         )
-        description.facts = facts
+        description.facts = tuple(facts.values())
         description.columns = columns
         return columns
 

@@ -239,8 +239,11 @@ class Replies:
 
     def _finish(self, wire: tuple[memoryview, ...]) -> None:
         finished = self._settling.take_finished()
+        origins = self.origins
         for one in finished:
-            self._questions += self.origins.missing(one.answer.description)
+            description = one.answer.description
+            if description is not None and origins.known(description) is None:
+                self._questions += origins.missing(description)
         if self._questions:
             self._held = (finished, wire)
             self._asked = None

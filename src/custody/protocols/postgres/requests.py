@@ -64,6 +64,8 @@ class Requests:
         self._over = False
         self._dropped = 0
         self._dropped_bytes = 0
+        self._short: Final = min(SMALL_AT_MOST, options.command_bytes)
+        self._commands: Final = {_Q: asking.query, _P: asking.parse, _E: asking.execute}
         self._along: Final = {
             _B: self._bind,
             _D: self._describe,
@@ -100,12 +102,20 @@ class Requests:
         data = buffer.data
         start = position = buffer.position
         end = len(data)
-        along, bind_bytes = self._along, self._options.bind_bytes
+        along, bind_bytes, short = self._along, self._options.bind_bytes, self._short
         stalled = len(ledger.due) >= self._options.pending
         while end - position >= 5 and not (stalled or ledger.dropping or ledger.refused):
             kind, length = HEADER.unpack_from(data, position)
             stop = position + length + 1
             move = along.get(kind)
+            if move is None and position == start and stop <= end and 4 <= length <= short:
+                begin = self._commands.get(kind)
+                if begin is not None and ledger.tap is None:
+                    # The common case: a short message with a command, and nothing before it.
+                    if not begin(data, position, stop):
+                        return None
+                    buffer.position = stop
+                    return self._offering.next_event() or AGAIN
             if move is None or stop > end or length < 4:
                 break
             if length > SMALL_AT_MOST and (length > bind_bytes or kind not in _LARGE):
@@ -236,7 +246,7 @@ class Requests:
         portal = Portal(name, ledger.domain, definition)
         portal.body = data[position:stop]
         portal.cost = stop - position
-        full = len(ledger.portals) >= options.statements
+        full = len(ledger.portals.things) >= options.statements
         if full or ledger.portals.cost + portal.cost > options.statement_bytes:
             raise WireError("postgres.portals", "The session holds too many open portals.")
         ledger.portals.put(portal)
