@@ -7,6 +7,7 @@ record is durable, a response's final bytes until its record is queued (``strict
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -31,12 +32,14 @@ from custody.model.event import (
 )
 from custody.model.event import Relay as RelayEvent
 from custody.model.interfaces import Codec
-from custody.model.record import Body, Gap, Injected, Receipt, ResponseUnknown
+from custody.model.record import Body, Gap, Injected, Receipt, Response, ResponseUnknown
 from custody.model.words import SessionId, Side
 
 HELD_LIMIT: Final = 1024 * 1024
 """Bytes of a client that wait (for the disk, for an answer) at which it is no longer read."""
 DRAIN_TIMEOUT_S: Final = 5.0
+ANSWERS_QUEUED: Final = 16
+"""Answers whose final bytes were released and that are still to be masked and sealed."""
 
 _log: Final = logging.getLogger("custody.relay")
 
@@ -104,6 +107,8 @@ class Relay:
         self._server: Final = welcome.server
         codec.consult(welcome.advisor.recall)
         self._messages: Final[dict[int, _Message]] = {}
+        self._answers: Final[deque[Response]] = deque()
+        self._loop: Final = asyncio.get_running_loop()
         self._commands = 0
         self._refused = 0
         self._unrecorded = 0
@@ -153,7 +158,7 @@ class Relay:
         reason = self._leaving or reason
         box = self.to_client if last is Side.CLIENT else self.to_server
         box.then(lambda: self._host.end(reason))
-        asyncio.get_running_loop().call_later(DRAIN_TIMEOUT_S, self._host.end, reason)
+        self._loop.call_later(DRAIN_TIMEOUT_S, self._host.end, reason)
 
     def finish(self) -> tuple[int, int, int, int]:
         """Close what is open: commands without an answer are recorded as such.
@@ -162,6 +167,7 @@ class Relay:
         """
         self._over = True
         self.to_server.clear()
+        self._record_answers()
         try:
             for message in self._messages.values():
                 for number in message.numbers[len(message.numbers) - message.open :]:
@@ -179,6 +185,8 @@ class Relay:
     # Client to server.
 
     def _commands_received(self, event: CommandsReceived) -> None:
+        if self._answers:
+            self._record_answers()
         wait = _Wait(self)
         ruling = self._gate.judge(self._facts, event, wait)
         self._commands += len(event.commands)
@@ -252,16 +260,34 @@ class Relay:
                 command=message.numbers[event.index],
                 duration_us=(time.monotonic_ns() - message.left_at) // 1000,
             )
-        wait = _Wait(self) if self._strict else None
+        if self._strict:
+            wait = _Wait(self)
+            if self._record_answer(response, wait):
+                wait.bind(self.to_client.hold(event.wire))
+            return
+        self._answers.append(response)
+        self.to_client.put(event.wire)
+        if len(self._answers) == 1:
+            # Masking and sealing are done while the client already reads its answer. The event
+            # loop sends after one turn of callbacks, so these wait for the one after.
+            self._loop.call_soon(self._loop.call_soon, self._record_answers)
+        elif len(self._answers) >= ANSWERS_QUEUED:
+            self._record_answers()
+
+    def _record_answers(self) -> None:
+        """Record the answers that are queued, before anything that comes after them."""
+        answers = self._answers
+        while answers:
+            if not self._record_answer(answers.popleft(), None):
+                return
+
+    def _record_answer(self, response: Response, wait: _Wait | None) -> bool:
         try:
             self._gate.note_response(self._facts, response, wait)
         except LogFailureError as error:
             self.log_failed(error)
-            return
-        if wait is None:
-            self.to_client.put(event.wire)
-        else:
-            wait.bind(self.to_client.hold(event.wire))
+            return False
+        return True
 
     def _number(self, token: int | None, index: int) -> int | None:
         message = self._messages.get(token) if token is not None else None
@@ -289,6 +315,7 @@ class Relay:
     # Records.
 
     def _note(self, body: Body, wait: _Wait | None = None) -> None:
+        self._record_answers()
         self._gate.note(self._facts, body, wait)
 
     def _note_gap(self) -> None:
