@@ -27,7 +27,7 @@ def apply_changes(ledger: Ledger, due: Due, meant: Meant, tag: str) -> None:
 def _apply(ledger: Ledger, due: Due, meant: Meant, change: Change) -> None:
     match change:
         case Prepare(name=name, statement=statement):
-            definition = Definition(name.encode(), due.domain, meant.text)
+            definition = Definition(name.encode(ledger.encoding, "replace"), due.domain, meant.text)
             definition.statement = statement
             definition.cost = len(meant.text)
             ledger.statements.put(definition)
@@ -35,14 +35,14 @@ def _apply(ledger: Ledger, due: Due, meant: Meant, change: Change) -> None:
         case Deallocate(name=""):
             ledger.statements.clear()
         case Deallocate(name=name):
-            ledger.statements.remove(name.encode())
+            ledger.statements.remove(name.encode(ledger.encoding, "replace"))
         case DiscardAll():
             ledger.statements.clear()
             ledger.portals.clear()
         case Declare(name=name, hold=hold) if meant.statement is not None:
             text = Definition(b"", due.domain, meant.text)
             text.statement = meant.statement
-            portal = Portal(name.encode(), due.domain, text)
+            portal = Portal(name.encode(ledger.encoding, "replace"), due.domain, text)
             portal.arguments = ()
             portal.cursor = True
             portal.holds = hold
@@ -51,6 +51,6 @@ def _apply(ledger: Ledger, due: Due, meant: Meant, change: Change) -> None:
         case Close(name=""):
             ledger.portals.clear()
         case Close(name=name):
-            ledger.portals.remove(name.encode())
+            ledger.portals.remove(name.encode(ledger.encoding, "replace"))
         case _:
             pass  # the view knows what the rest means

@@ -233,7 +233,7 @@ class Ledger:
                         view = view.apply(meant.changes) if same else view.perhaps(meant.changes)
             elif due.kind == PARSE and isinstance(due.thing, Definition):
                 if due.thing.statement is not None:
-                    name = due.thing.name.decode(errors="replace")
+                    name = due.thing.name.decode(self.encoding, "replace")
                     view = view.prepare(name, due.thing.statement)
         return view
 

@@ -164,7 +164,8 @@ def changes(statement: Statement, view: SessionView, known: Known) -> tuple[Chan
     found: list[Change] = []
     wanders = False
     for inner in _all(statement, view):
-        found.extend(inner.changes)
+        # EXECUTE may stop short of what it runs (EXPLAIN, WITH NO DATA, a row never made).
+        found.extend(inner.changes if inner is statement else map(_perhaps, inner.changes))
         wanders = wanders or functions.wander(inner, view.settings, known)
     # Bodies are not followed; what one does to the path is not left to luck all the same.
     if wanders or any(
@@ -173,6 +174,12 @@ def changes(statement: Statement, view: SessionView, known: Known) -> tuple[Chan
     ):
         found.append(SetParameter("search_path", None))
     return tuple(found)
+
+
+def _perhaps(change: Change) -> Change:
+    if isinstance(change, SetParameter):
+        return msgspec.structs.replace(change, maybe=True)
+    return change
 
 
 def stales(command: Command) -> bool:

@@ -20,6 +20,8 @@ class Uncertain(Enum):
 
 
 UNCERTAIN: Final = Uncertain.UNCERTAIN
+NAME_AT_MOST: Final = 63
+"""Bytes of a name that the server looks at (NAMEDATALEN)."""
 
 
 class Named:
@@ -28,7 +30,7 @@ class Named:
     __slots__ = ("cost", "dead", "domain", "gone", "name", "previous", "settled")
 
     def __init__(self, name: bytes, domain: int) -> None:
-        self.name = name
+        self.name = name[:NAME_AT_MOST]
         self.domain = domain
         self.settled = False
         self.dead = False
@@ -98,7 +100,7 @@ class Names(Generic[Thing]):
 
     def find(self, name: bytes, domain: int) -> Thing | Uncertain | None:
         """What the name means to a message of the pipeline ``domain``."""
-        thing = self.things.get(name)
+        thing = self.things.get(name[:NAME_AT_MOST])
         if thing is None:
             return None
         if not (thing.settled or thing.domain == domain) and (thing.previous or thing.gone):
@@ -108,6 +110,12 @@ class Names(Generic[Thing]):
     def put(self, thing: Thing) -> None:
         """A message that defines (or, ``gone``, ends) the name was forwarded."""
         before = self.things.get(thing.name)
+        if not thing.name and isinstance(before, Portal):
+            # Nothing brings a replaced unnamed portal back: what it held can go at once.
+            self._forget(before)
+            before.body = b""
+            before.arguments = None
+            before = None
         thing.previous = before
         if thing.gone and before is None:
             return
@@ -143,7 +151,7 @@ class Names(Generic[Thing]):
 
     def remove(self, name: bytes) -> None:
         """It ended by something else than its own Close."""
-        thing = self.things.pop(name, None)
+        thing = self.things.pop(name[:NAME_AT_MOST], None)
         if thing is not None:
             self._forget(thing)
 

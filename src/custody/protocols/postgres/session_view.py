@@ -203,6 +203,9 @@ class SessionView(msgspec.Struct, frozen=True):
             case SetParameter():
                 settings = _set(self.settings, change, self.default)
                 lasting = self.lasting if change.local else _set(self.lasting, change, self.default)
+                if change.maybe:
+                    settings = either(self.settings, settings)
+                    lasting = either(self.lasting, lasting)
                 return self._with(settings, lasting)
             case Begin():
                 before = self.settings if self.before is None else self.before
