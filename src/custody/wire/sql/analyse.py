@@ -7,13 +7,18 @@ only in a worker process that can be lost.
 from bisect import bisect_left
 from typing import Any, Final
 
+import msgspec
+
 from custody.model.words import Effect
 from custody.wire.sql import expression, query, utility
-from custody.wire.sql.reading import Handler, Literal, Reading, Scope
+from custody.wire.sql.reading import Handler, Literal, Reading, Scope, qualified
+from custody.wire.sql.session import constant
 from custody.wire.sql.syntax import (
     Analysis,
+    Change,
     Mark,
     Prepare,
+    SetParameter,
     Statement,
     Statements,
     Unreadable,
@@ -120,6 +125,8 @@ class _Message:
             reading.action = _PLANNABLE[kind]
             if "intoClause" in body:
                 reading.action = "SELECT INTO"
+            if _only_sets(body):
+                reading.changes[:] = [_certain(change) for change in reading.changes]
             taken = fingerprint(self._source[start:end])
         else:
             # A utility statement's text enters libpg_query's fingerprint, passwords included.
@@ -210,6 +217,25 @@ def _mark(literal: Literal | None, start: int, end: int, secret: bool) -> Mark: 
         return Mark(start, end, secret=secret)
     return Mark(
         start, end, literal.columns, literal.proven, secret or literal.secret, literal.argument
+    )
+
+
+def _only_sets(select: Node) -> bool:
+    """``SELECT set_config(…)`` of constants and nothing more: it makes its row, or fails."""
+    if not select.keys() <= {"targetList", "limitOption", "op"}:
+        return False
+    for target in select.get("targetList", []):
+        call = target.get("ResTarget", {}).get("val", {}).get("FuncCall", {})
+        if qualified(call.get("funcname"))[1] != "set_config":
+            return False
+        if any(constant(argument) is None for argument in call.get("args", [])):
+            return False
+    return True
+
+
+def _certain(change: Change) -> Change:
+    return (
+        msgspec.structs.replace(change, maybe=False) if isinstance(change, SetParameter) else change
     )
 
 

@@ -7,10 +7,12 @@ assignment; any other place, however harmless it looks, leaves it unproven.
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
+
 from custody.model.words import Effect
 from custody.wire.sql.builtins import effects_of, takes_secrets
 from custody.wire.sql.reading import Handler, Item, Reading, Scope, names, qualified
-from custody.wire.sql.session import parameter_set_by_call
+from custody.wire.sql.session import constant, parameter_set_by_call
 from custody.wire.sql.syntax import ColumnUse, FunctionUse, OperatorUse, TypeUse
 from custody.wire.sql.tree import Node
 
@@ -210,10 +212,15 @@ def _call(reading: Reading, node: Node, scope: Scope) -> None:
     reading.effect(*builtin.effects)
     if builtin.opaque:
         reading.opaque = True
+    if name == "current_setting" and not _own_parameter(arguments):
+        # What the session itself put there may come from any column.
+        reading.opaque = True
     if name == "set_config" and reading.live:
         change = parameter_set_by_call(arguments)
         if change is not None:
-            reading.change(change)
+            # Whether a row is made that calls it, the statement alone does not say.
+            shown = change.values is not None
+            reading.change(msgspec.structs.replace(change, maybe=True) if shown else change)
             if change.name in {"", "role", "session_authorization"}:
                 reading.effect(Effect.GRANT)
     if takes_secrets(name):
@@ -221,6 +228,12 @@ def _call(reading: Reading, node: Node, scope: Scope) -> None:
             reading.visit(node, scope)
     else:
         reading.visit(node, scope)
+
+
+def _own_parameter(arguments: list[Node]) -> bool:
+    """Whether a parameter of PostgreSQL's own is meant: those of a user have a point."""
+    name = constant(arguments[0]) if arguments else None
+    return name is not None and "." not in name
 
 
 def _type_name(reading: Reading, node: Node, scope: Scope) -> None:

@@ -109,13 +109,16 @@ class Copy(msgspec.Struct, frozen=True, array_like=True):
 class SetParameter(msgspec.Struct, frozen=True, array_like=True, tag="set"):
     """``search_path``, ``role``, ``session_authorization`` or ``standard_conforming_strings`` gets
     a value; ``values`` is ``None`` where the text does not show it, and ``reset`` says that the
-    session's default comes back. An empty ``name`` may be any of them.
+    session's default comes back. An empty ``name`` may be any of them. ``maybe``: the statement may
+    complete without it (``set_config`` in a row that is never made), so that both values are
+    possible behind it.
     """
 
     name: str
     values: tuple[str, ...] | None
     local: bool = False
     reset: bool = False
+    maybe: bool = False
 
 
 class DiscardAll(msgspec.Struct, frozen=True, array_like=True, tag="discard"):

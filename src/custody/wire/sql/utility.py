@@ -87,6 +87,12 @@ def variable_set(reading: Reading, node: Node, _scope: Scope) -> None:
         reading.change(change)
 
 
+def show(reading: Reading, node: Node, _scope: Scope) -> None:
+    reading.action = "SHOW"
+    # A parameter of the user's own holds what the session put there, from any column.
+    reading.opaque = "." in node.get("name", "")
+
+
 def discard(reading: Reading, node: Node, _scope: Scope) -> None:
     mode = str(node.get("target", "DISCARD_ALL"))
     reading.action = mode.replace("_", " ")
@@ -287,6 +293,6 @@ HANDLERS: Final[dict[str, Handler]] = {
     "UnlistenStmt": nothing("UNLISTEN"),
     "VacuumStmt": maintain,
     "VariableSetStmt": variable_set,
-    "VariableShowStmt": nothing("SHOW"),
+    "VariableShowStmt": show,
     **DEFINITIONS,
 }
