@@ -4,6 +4,7 @@ Law: a shape's cue matches wherever its pattern would, costs little, and says no
 pattern can match across a border between values. All are RE2: linear on any input.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
@@ -24,10 +25,41 @@ class Shape(NamedTuple):
     judge: Judge = credentials.whole
     apart: bool = False
     """Whether a letter or digit directly before or after spoils it."""
+    exact: re.Pattern[bytes] | None = None
+    """What a candidate must hold, where the pattern is looser than that."""
+    lane: str = ""
+    """Cues of one lane share an automaton on long texts; measured so that none of them explodes."""
+
+
+_COUNTED: Final = re.compile(rb"\{([0-9]+),?[0-9]*\}")
+_COUNTED_TO: Final = 4
 
 
 def _any(patterns: tuple[bytes, ...]) -> bytes:
     return rb"(?:" + rb"|".join(patterns) + rb")"
+
+
+def _loose(pattern: bytes) -> bytes:
+    """Matches wherever ``pattern`` does, with long counts made short and open.
+
+    Several long counts side by side would make the automaton grow with their product on text
+    that keeps them all busy, base64 for example: then RE2 is linear but slow.
+    """
+    return _COUNTED.sub(
+        lambda count: b"{4,}" if int(count.group(1)) > _COUNTED_TO else count.group(), pattern
+    )
+
+
+def _service(detector: str, pattern: bytes, before: bytes = b"", *, lane: str) -> Shape:
+    """A service's keys: found by the loose pattern, then held against the exact one."""
+    loose = _loose(pattern)
+    return Shape(
+        detector,
+        loose,
+        before + rb"(" + loose + rb")" if before else loose,
+        exact=re.compile(pattern),
+        lane=lane,
+    )
 
 
 _E_MAIL: Final = (
@@ -74,57 +106,82 @@ SHAPES: Final = (
         rb"[0-9](?:[ ._-]{0,3}[0-9]){11}",
         rb"[0-9](?:[ ._-]{0,3}[0-9]){11,}",
         numbers.cards,
+        lane="digits",
     ),
-    Shape("email", rb"[A-Za-z0-9\x1c_.%+!#$*~^\"-](?:@|%40)[A-Za-z0-9\x1c_-]", _E_MAIL),
-    Shape("phone", _PHONE, _PHONE, numbers.phones, apart=True),
-    Shape("phone", _NAMED_PHONE, _NAMED_PHONE, numbers.phones),
-    Shape("iban", _iban(rb"{11}"), _iban(rb"{11,30}"), numbers.ibans),
-    Shape("ssn", _SSN, _SSN, numbers.social_security, apart=True),
-    Shape("ssn", _NAMED_SSN, _NAMED_SSN, numbers.social_security, apart=True),
-    Shape("ip", _IP4, _IP4, numbers.addresses, apart=True),
+    Shape(
+        "email", rb"[A-Za-z0-9\x1c_.%+!#$*~^\"-](?:@|%40)[A-Za-z0-9\x1c_-]", _E_MAIL, lane="marks"
+    ),
+    Shape("phone", _loose(_PHONE), _PHONE, numbers.phones, apart=True, lane="phones"),
+    Shape("phone", _loose(_NAMED_PHONE), _NAMED_PHONE, numbers.phones, lane="phones"),
+    Shape("iban", _iban(rb"{6}"), _iban(rb"{11,30}"), numbers.ibans, lane="words"),
+    Shape("ssn", _SSN, _SSN, numbers.social_security, apart=True, lane="digits"),
+    Shape("ssn", _NAMED_SSN, _NAMED_SSN, numbers.social_security, apart=True, lane="phones"),
+    Shape("ip", _IP4, _IP4, numbers.addresses, apart=True, lane="digits"),
     Shape(
         "ip",
         rb"(?:[0-9A-Fa-f]{1,4}:){5}|[0-9A-Fa-f]::|::[0-9A-Fa-f]",
         _IP6,
         numbers.addresses,
         apart=True,
+        lane="phones",
     ),
-    Shape("jwt", rb"e(?:yJ|wo)[A-Za-z0-9_=-]{6,}\.", _JWT),
+    Shape("jwt", rb"e(?:yJ|wo)[A-Za-z0-9_=-]{6,}\.", _JWT, lane="marks"),
     Shape(
         "private-key",
         rb"PRIVATE KEY|Private-Lines|PuTTY-User",
         credentials.PRIVATE_KEY,
         credentials.private_key,
+        lane="marks",
     ),
     Shape(
         "private-key",
         rb"MII[A-Za-z0-9+/]{3,4}IBA|MHcCAQEE|MC4CAQAw|b3BlbnNzaC1rZX",
         credentials.KEY_BODY,
+        lane="marks",
     ),
-    Shape("cloud-key", _any(services.CLOUD_KEYS), _any(services.CLOUD_KEYS)),
-    Shape("cloud-key", rb"[A-Za-z0-9/+]{40}", rb"[A-Za-z0-9/+]{40,}", credentials.long_secret),
-    Shape("cloud-key", _any(services.NAMED_CLOUD_KEYS), _any(services.NAMED_CLOUD_KEYS)),
-    Shape("token", _any(services.TOKENS), _any(services.TOKENS)),
-    Shape("token", _any(services.WORD_TOKENS), _WORD + rb"(" + _any(services.WORD_TOKENS) + rb")"),
-    Shape("token", rb"(?i:basic|bearer|digest|token)\s+[A-Za-z0-9._~+/=-]{16}", credentials.HEADER),
-    Shape("password", _NAME_CUE, credentials.QUOTED, credentials.quoted),
-    Shape("password", _NAME_CUE, credentials.BARE, credentials.bare),
+    _service("cloud-key", _any(services.CLOUD_KEYS), lane="cloud"),
+    Shape(
+        "cloud-key",
+        rb"[A-Za-z0-9/+]{40}",
+        rb"[A-Za-z0-9/+]{40,}",
+        credentials.long_secret,
+        lane="cloud",
+    ),
+    Shape(
+        "cloud-key",
+        _loose(_any(services.NAMED_CLOUD_KEYS)),
+        _any(services.NAMED_CLOUD_KEYS),
+        lane="names",
+    ),
+    _service("token", _any(services.TOKENS), lane="tokens"),
+    _service("token", _any(services.WORD_TOKENS), _WORD, lane="links"),
+    Shape(
+        "token",
+        rb"(?i:basic|bearer|digest|token)\s+[A-Za-z0-9._~+/=-]{16}",
+        credentials.HEADER,
+        lane="words",
+    ),
+    Shape("password", _NAME_CUE, credentials.QUOTED, credentials.quoted, lane="passwords"),
+    Shape("password", _NAME_CUE, credentials.BARE, credentials.bare, lane="passwords"),
     Shape(
         "password",
-        rb"SCRAM-SHA-|md5[0-9a-f]{32}|\$[a-z0-9-]{1,16}\$[./A-Za-z0-9$=,-]{16}"
+        rb"SCRAM-SHA-|md5[0-9a-f]{4}|\$[a-z0-9-]+\$[./A-Za-z0-9$=,-]{4}"
         rb"|(?:pbkdf2_sha|bcrypt_sha|argon2|scrypt)[0-9]*\$",
         credentials.HASHES,
+        lane="words",
     ),
     Shape(
         "connection-string",
         rb"/[^\s\x1f]*:[^\s\x1f]*(?:@|%40)",
         credentials.URL,
         credentials.userinfo,
+        lane="links",
     ),
     Shape(
         "connection-string",
         rb"(?i:jdbc:oracle)|@(?:tcp|unix|udp)\(|:(?:[0-9]{2,5}|\*):[A-Za-z0-9_*-]+:[A-Za-z0-9_*-]+:",
         credentials.PAIRS,
+        lane="links",
     ),
 )
 

@@ -7,24 +7,26 @@ settle within a few passes is redacted whole.
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import re2
 
 from custody.masking import folding
+from custody.masking.cues import Cues, re2_options
 from custody.masking.detectors import SHAPES, Shape
 from custody.masking.folding import BORDER, DELETED
 from custody.masking.tokens import OWN, REDACTED, Kind, Tokens
 
 _PASSES: Final = 6
+_SHORT_CANDIDATE: Final = 128
 _SHORTEST_NUMBER: Final = 12
 """Fewer digits alone are nothing that a detector looks for."""
 _OPEN: Final = "‹"  # noqa: RUF001 - begins every mark
 _CONTROL_CUE: Final = rb"[\x00-\x08\x0b\x0c\x0e-\x19\x1b-\x1e\x7f]"
 _HEXADECIMAL_CUE: Final = rb"\\x[0-9A-Fa-f]{16}"
 _HEXADECIMAL: Final = rb"\\x((?:[0-9A-Fa-f]{2}){8,})"
-_SET_MEMORY: Final = 64 << 20
 _PATTERN_MEMORY: Final = 16 << 20
 _BY_PLACE: Final = itemgetter(0, 1)
 
@@ -44,24 +46,23 @@ class _Hit(NamedTuple):
     normal: str | None
 
 
-def _options(memory: int, *, latin: bool) -> Any:  # noqa: ANN401 - re2 publishes no types
-    options = re2.Options()
-    options.max_mem = memory
-    options.log_errors = False
-    if latin:
-        options.encoding = re2.Options.Encoding.LATIN1
-    return options
-
-
 def compile_own(pattern: str) -> Any:  # noqa: ANN401 - re2 publishes no types
     """An operator's expression. Raises ``re2.error`` where it does not compile."""
-    return re2.compile(pattern, options=_options(_PATTERN_MEMORY, latin=False))
+    return re2.compile(pattern, options=re2_options(_PATTERN_MEMORY, latin=False))
 
 
 class Scanner:
     """Detectors in use, each with the kind that its finds become; and own expressions."""
 
-    __slots__ = ("_control", "_exact", "_hexadecimal", "_own", "_set", "_tokens")
+    __slots__ = (
+        "_control",
+        "_cues",
+        "_exact",
+        "_hexadecimal",
+        "_hidden_pattern",
+        "_own",
+        "_tokens",
+    )
 
     def __init__(
         self,
@@ -69,23 +70,21 @@ class Scanner:
         own: Sequence[tuple[Any, Kind]],
         tokens: Tokens,
     ) -> None:
-        options = _options(_SET_MEMORY, latin=True)
         self._tokens: Final = tokens
         self._own: Final = tuple(own)
-        self._set: Final = re2.Set.SearchSet(options)
         self._exact: Final[list[tuple[Shape, Any, Kind]]] = []
-        exact = _options(_PATTERN_MEMORY, latin=True)
+        exact = re2_options(_PATTERN_MEMORY, latin=True)
+        cues: list[tuple[str, bytes]] = []
         for shape in SHAPES:
             kind = kinds.get(shape.detector)
             if kind is not None:
-                self._set.Add(shape.cue)
+                cues.append((shape.lane, shape.cue))
                 self._exact.append((shape, re2.compile(shape.pattern, options=exact), kind))
-        self._control: Final[int] = self._set.Add(_CONTROL_CUE)
-        self._hexadecimal: Final[int] = self._set.Add(_HEXADECIMAL_CUE)
-        self._exact.append(
-            (Shape("", b"", _HEXADECIMAL), re2.compile(_HEXADECIMAL, options=exact), REDACTED)
-        )
-        self._set.Compile()
+        self._control: Final = len(cues)
+        self._hexadecimal: Final = len(cues) + 1
+        cues += [("marks", _CONTROL_CUE), ("marks", _HEXADECIMAL_CUE)]
+        self._hidden_pattern: Final = re2.compile(_HEXADECIMAL, options=exact)
+        self._cues: Final = Cues(cues)
 
     def is_clean(self, text: str) -> bool:
         """Whether nothing in ``text`` could be a find: true for most of what passes by, fast.
@@ -95,10 +94,13 @@ class Scanner:
         if self._own:
             return False
         if not text.isascii():
-            return folding.is_encodable(text) and not self._set.Match(folding.fold(text).encode())
+            if not folding.is_encodable(text):
+                return False
+            cues = self._cues.match(folding.fold(text).encode())
+            return not cues or (len(cues) == 1 and cues[0] == self._control)
         if len(text) < _SHORTEST_NUMBER and text.isdigit():
             return True
-        return not self._set.Match(text.encode())
+        return not self._cues.match(text.encode())
 
     def scan(self, texts: Sequence[str]) -> list[str]:
         """The texts with every find replaced."""
@@ -148,18 +150,16 @@ class Scanner:
     ) -> Iterator[tuple[int, Sequence[Span]]]:
         folded = joined if joined.isascii() else folding.fold(joined)
         data = folded.encode("ascii")
-        cues = self._set.Match(data) or ()
-        if self._control in cues:
+        cues = self._cues.match(data)
+        if joined.isascii() and self._control in cues:
             folded = folding.fold(joined)
             data = folded.encode("ascii")
-            cues = self._set.Match(data) or ()
+            cues = self._cues.match(data)
         hits = self._hits(data, cues)
         if not hits:
             return
         places = folding.places(joined) if len(folded) != len(joined) else None
-        starts = [0]
-        for text in texts:
-            starts.append(starts[-1] + len(text) + 1)
+        starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
         per_text: dict[int, list[Span]] = {}
         for hit in _settle(hits):
             start, end = hit.start, hit.end
@@ -190,7 +190,7 @@ class Scanner:
 
     def _hidden(self, data: bytes) -> Iterator[_Hit]:
         """Finds inside the hexadecimal form of binary strings; the whole form is then redacted."""
-        for match in self._exact[-1][1].finditer(data):
+        for match in self._hidden_pattern.finditer(data):
             start, end = match.span(1)
             if self.hides(data[start:end]):
                 yield _Hit(start - 2, end, REDACTED, None)
@@ -221,19 +221,41 @@ class Scanner:
 
 def _hits_of(shape: Shape, pattern: Any, kind: Kind, data: bytes) -> Iterator[_Hit]:  # noqa: ANN401 - re2 publishes no types
     reached = 0
-    groups = range(1, pattern.groups + 1)
-    for match in pattern.finditer(data):
-        start, end = match.span()
-        for group in groups:
-            if match.start(group) >= 0:
-                start, end = match.span(group)
-                break
+    for start, end in _candidates(shape, pattern, data):
         if start < reached or (shape.apart and not _stands_apart(data, start, end)):
             continue
         for part in shape.judge(data, start, end):
             if data[part.start : part.end].strip(b"\x1a"):
                 reached = max(reached, part.end)
                 yield _Hit(part.start, part.end, kind, part.normal)
+
+
+def _candidates(shape: Shape, pattern: Any, data: bytes) -> Iterator[tuple[int, int]]:  # noqa: ANN401 - re2 publishes no types
+    """The spans that a pattern finds: its first group, or the whole match."""
+    groups = range(1, pattern.groups + 1)
+    if shape.exact is None:
+        for match in pattern.finditer(data):
+            yield _span(match, groups)
+        return
+    at = 0
+    while (match := pattern.search(data, at)) is not None:
+        start, end = _span(match, groups)
+        exact = shape.exact.search(data, start, end)
+        if exact is not None:
+            yield exact.span()
+            at = exact.end()
+        else:
+            # Too short for one service's key; another's may begin inside.
+            at = start + 1 if end - start <= _SHORT_CANDIDATE else end
+
+
+def _span(match: Any, groups: range) -> tuple[int, int]:  # noqa: ANN401 - re2 publishes no types
+    for group in groups:
+        if match.start(group) >= 0:
+            start, end = match.span(group)
+            return start, end
+    start, end = match.span()
+    return start, end
 
 
 def _stands_apart(data: bytes, start: int, end: int) -> bool:

@@ -134,6 +134,8 @@ class ValueMasker:
     def _mask_rows(
         self, kinds: Sequence[Kind | None], default: Kind | None, captured: Sequence[Row]
     ) -> list[Row]:
+        if default is None and not any(kinds):
+            return self._scan_rows(captured)
         rows: list[list[str | None]] = []
         open_cells: list[tuple[int, int]] = []
         texts: list[str] = []
@@ -149,12 +151,29 @@ class ValueMasker:
                 else:
                     masked[column] = self._tokens.mark(kind, canonical(cell))
             rows.append(masked)
-        scanned = self._scanner.scan(texts)
-        if any("PRIVATE KEY" in text for text in texts):
-            _close_private_keys(open_cells, texts, scanned)
+        scanned = self._scan_cells(open_cells, texts)
         for (at, column), text in zip(open_cells, scanned, strict=True):
             rows[at][column] = text
         return [tuple(row) for row in rows]
+
+    def _scan_rows(self, captured: Sequence[Row]) -> list[Row]:
+        places = [
+            (at, column)
+            for at, row in enumerate(captured)
+            for column, cell in enumerate(row)
+            if cell is not None
+        ]
+        texts = [cell for row in captured for cell in row if cell is not None]
+        scanned = iter(self._scan_cells(places, texts))
+        return [
+            tuple([None if cell is None else next(scanned) for cell in row]) for row in captured
+        ]
+
+    def _scan_cells(self, places: Sequence[tuple[int, int]], texts: Sequence[str]) -> list[str]:
+        scanned = self._scanner.scan(texts)
+        if any("PRIVATE KEY" in text for text in texts):
+            _close_private_keys(places, texts, scanned)
+        return scanned
 
     def _fit(
         self,
