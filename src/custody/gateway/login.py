@@ -231,7 +231,7 @@ class Login:
             parameters=login.parameters,
         )
         if not await self._recorded(lambda durable: rooms.gate.note(facts, start, durable)):
-            self.fail("log", _NOT_RECORDED)
+            self.fail("log", NOT_RECORDED)
             return
         self._host.recognised(admission, facts)
         await self._reach(event, admission, facts, target)
@@ -301,7 +301,7 @@ class Login:
         )
         if self._over:
             return
-        self._send(self._codec.refuse(event, refusal if recorded else _NOT_RECORDED))
+        self._send(self._codec.refuse(event, refusal if recorded else NOT_RECORDED))
         self._finish(reason)
 
     async def _recorded(self, append: Callable[[Callable[[object], None]], object]) -> bool:
@@ -362,8 +362,8 @@ class Login:
         self._host.ready(self._welcome(self._server))
 
 
-_NOT_RECORDED: Final = Refusal(
-    "58030", "custody cannot record this session now, so it was not opened", fatal=True
+NOT_RECORDED: Final = Refusal(
+    "58030", "custody cannot record this session now, so it is not open", fatal=True
 )
 
 _NO_REPLICATION: Final = Refusal(

@@ -209,15 +209,17 @@ class Relay:
             self._gate.note_refused(self._facts, ruling)
         else:
             self._unrecorded += len(event.commands)
+        answer = b""
         for send in self._codec.refuse(event, ruling.refusal):
-            if send.to is Side.SERVER:
-                culprit = ruling.numbers[ruling.culprit] if ruling.numbers else -1
-                injected = Injected(culprit, send.data.hex())
-                self._hold(self.to_server, (send.data,), injected)
-            elif ruling.numbers:
-                wait.bind(self.to_client.hold((send.data,)))
-            else:
-                self.to_client.put((send.data,))
+            if send.to is Side.CLIENT:
+                answer += send.data
+                continue
+            culprit = ruling.numbers[ruling.culprit] if ruling.numbers else -1
+            self._hold(self.to_server, (send.data,), Injected(culprit, send.data.hex()))
+        if answer and ruling.numbers:
+            wait.bind(self.to_client.hold((answer,)))
+        elif answer:
+            self.to_client.put((answer,))
 
     def _hold(self, box: Outbox, wire: "tuple[bytes | memoryview, ...]", body: Body) -> None:
         wait = _Wait(self)

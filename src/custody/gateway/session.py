@@ -11,14 +11,14 @@ from typing import Final
 
 from custody.gateway.connection import Connection
 from custody.gateway.ids import new_cancel_key, new_session_id
-from custody.gateway.login import Login, Welcome
+from custody.gateway.login import NOT_RECORDED, Login, Welcome
 from custody.gateway.registry import Registry
 from custody.gateway.relay import Relay
 from custody.gateway.rooms import Door, Rooms
 from custody.gateway.target import Target
 from custody.gateway.upstream import send_once
 from custody.model.command import Refusal
-from custody.model.errors import CustodyError, WireError
+from custody.model.errors import CustodyError, LogFailureError, WireError
 from custody.model.identity import Admission, Session
 from custody.model.interfaces import Codec
 from custody.model.record import AdminAct, SessionEnd
@@ -161,6 +161,9 @@ class SessionHost:
             stage.pump()
         except WireError as error:
             self._wire_error(error)
+        except LogFailureError as error:
+            _log.error("%s: %s", self.id, error.code)
+            self.kill("log", NOT_RECORDED)
         except Exception as error:  # noqa: BLE001 - fail closed: this session ends, others go on
             _log.error("%s: ended by %s", self.id, kind_of(error))
             self.kill("internal", _INTERNAL)
