@@ -7,6 +7,8 @@ runs: receive and events of both sides, for one statement and its one-row answer
 import time
 from collections.abc import Callable, Hashable
 
+from tests.protocols.postgres import messages as m
+
 from custody.gateway.parsing.cache import AnalysisCache
 from custody.model.event import CommandsReceived, LoginReceived
 from custody.model.interfaces import UpstreamLogin
@@ -26,7 +28,6 @@ from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.options import PostgresOptions
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import ParseQuestion
-from tests.protocols.postgres import messages as m
 
 UNANSWERED = Unanswered()
 TEXTS = AnalysisCache()
@@ -135,9 +136,8 @@ def rows_of_many(codec: PostgresCodec) -> None:
                     pass
 
         spent = best(all_rows, 1)
-        print(
-            f"{count} {name} rows     {spent / count:8.3f} µs a row, {len(answer) / spent:7.0f} MB/s"
-        )
+        rate = len(answer) / spent
+        print(f"{count} {name} rows     {spent / count:8.3f} µs a row, {rate:7.0f} MB/s")
 
 
 if __name__ == "__main__":

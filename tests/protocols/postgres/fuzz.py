@@ -8,14 +8,15 @@ Run it with ``python -m tests.protocols.postgres.fuzz [corpus]`` where atheris i
 import contextlib
 import sys
 
+from tests.protocols.conformance import Host, Subject
+from tests.protocols.postgres.playbook import new_codec, upstream
+from tests.protocols.postgres.transcripts import LOGIN, answer
+
 from custody.model.command import Refusal
 from custody.model.errors import WireError
 from custody.model.event import CommandsReceived
 from custody.model.words import Side
 from custody.protocols.postgres.options import PostgresOptions
-from tests.protocols.conformance import Host, Subject
-from tests.protocols.postgres.playbook import new_codec, upstream
-from tests.protocols.postgres.transcripts import LOGIN, answer
 
 _OPTIONS = PostgresOptions(
     cleartext=True, capture_bytes=200, command_bytes=300, bind_bytes=200, pending=20
@@ -54,7 +55,7 @@ def fuzz_codec(data: bytes) -> None:
 
 
 def main() -> None:
-    import atheris  # type: ignore[import-not-found]  # noqa: PLC0415  # only where it is installed
+    import atheris  # noqa: PLC0415  # only where it is installed
 
     atheris.instrument_all()
     atheris.Setup(sys.argv, fuzz_codec)

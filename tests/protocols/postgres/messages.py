@@ -17,7 +17,7 @@ def z(text: str | bytes) -> bytes:
 # From the client.
 
 
-def startup(*, version: int = 196_608, **parameters: str) -> bytes:
+def startup(version: int = 196_608, /, **parameters: str) -> bytes:
     body = struct.pack(">I", version)
     body += b"".join(z(name) + z(value) for name, value in parameters.items())
     body += b"\0"

@@ -4,8 +4,10 @@ The host in here does what the law asks of a host, with everything durable at on
 answered by the real analysis of a text, and from the facts that the test gives.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+
+from tests.protocols.postgres import messages as m
 
 from custody.model.command import Command, Refusal
 from custody.model.event import (
@@ -33,7 +35,6 @@ from custody.protocols.postgres.frames import error as refusal_message
 from custody.protocols.postgres.options import PostgresOptions
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import ParseQuestion
-from tests.protocols.postgres import messages as m
 
 CLIENT_KEY = b"\0\0\0\x01" + bytes(range(32))
 NO = Refusal("42501", "not here", detail="because", hint="ask")
@@ -150,7 +151,7 @@ class Dialogue:
             self.codec.answer(question, self.find(question))
         return self.pump()
 
-    def _send(self, sends: "tuple[Send, ...] | list[Send]") -> None:
+    def _send(self, sends: Sequence[Send]) -> None:
         for send in sends:
             self._write(send.to, send.data)
             if send.to is Side.SERVER:
@@ -216,9 +217,7 @@ class Dialogue:
 
 
 def new_codec(options: PostgresOptions | None = None) -> PostgresCodec:
-    return PostgresCodec(
-        options or PostgresOptions(cleartext=True), random=lambda count: bytes(count)
-    )
+    return PostgresCodec(options or PostgresOptions(cleartext=True), random=bytes)
 
 
 def upstream(**changes: object) -> UpstreamLogin:

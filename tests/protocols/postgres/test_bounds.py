@@ -4,16 +4,17 @@ import hashlib
 import tracemalloc
 
 import pytest
+from tests.protocols.postgres import messages as m
+from tests.protocols.postgres.playbook import NO_MESSAGE, denying, playbook
 
 from custody.model.errors import WireError
 from custody.model.event import RecordFirst, Relay, StreamEnded
 from custody.model.words import Side
+from custody.protocols.postgres import frames
 from custody.protocols.postgres.options import PostgresOptions
-from tests.protocols.postgres import messages as m
-from tests.protocols.postgres.playbook import NO_MESSAGE, denying, playbook
 
 SMALL = PostgresOptions(cleartext=True, command_bytes=1000, bind_bytes=2000, capture_bytes=100)
-FAIL = m.execute("custody_no_such_portal_7f3a9c51d2e8")
+FAIL = frames.FAILING_DESCRIBE
 FAIL_QUERY = m.query("custody_refused_a_command")
 LONG = "SELECT '" + "x" * 50_000 + "'"
 

@@ -1,15 +1,19 @@
 """COPY, both ways: data moves behind its command, is counted, digested and read where it can be."""
 
 import hashlib
+from collections.abc import Hashable
 
 import pytest
-from custody.protocols.postgres.catalogue import RelationFact, RelationFacts, RelationsNamed
-from custody.protocols.postgres.copying import rows_of
-from custody.wire.sql.syntax import Copy
 from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import NO_MESSAGE, denying, playbook
 
-T = {RelationsNamed("t"): RelationFacts((RelationFact("public", "t", "r", ("a", "b")),))}
+from custody.protocols.postgres.catalogue import RelationFact, RelationFacts, RelationsNamed
+from custody.protocols.postgres.copying import rows_of
+from custody.wire.sql.syntax import Copy
+
+T: dict[Hashable, object] = {
+    RelationsNamed("t"): RelationFacts((RelationFact("public", "t", "r", ("a", "b")),))
+}
 LOAD = m.query("COPY t FROM STDIN")
 
 

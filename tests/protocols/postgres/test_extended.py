@@ -2,12 +2,14 @@
 
 import struct
 
-from custody.model.event import CommandsReceived, Inquiry, RecordFirst, ResponseReceived
-from custody.model.record import Opaque
 from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import NO_MESSAGE, denying, playbook
 
-FAIL = m.execute("custody_no_such_portal_7f3a9c51d2e8")
+from custody.model.event import CommandsReceived, Inquiry, RecordFirst, ResponseReceived
+from custody.model.record import Opaque
+from custody.protocols.postgres import frames
+
+FAIL = frames.FAILING_DESCRIBE
 ROW = m.column("a", 23) + m.row(b"1")
 
 
@@ -320,7 +322,8 @@ def test_a_function_call_is_a_command() -> None:
         call = m.function_call(1299, [b"\0\0\0\x05"])
         p.client(call).forwards(call)
         (command,) = p.commands
-        assert (command.form, command.effects) == ("function", {"execute"})
+        assert command.form == "function"
+        assert command.effects == {"execute"}
         p.server(m.function_result(b"abc") + m.ready())
         (response,) = p.responses
         assert response.arguments[0].value == "abc"

@@ -7,6 +7,9 @@ import struct
 from collections.abc import Callable
 
 import pytest
+from tests.protocols.postgres import messages as m
+from tests.protocols.postgres.playbook import CLIENT_KEY, Dialogue, allow, new_codec, upstream
+
 from custody.model.command import Refusal
 from custody.model.errors import WireError
 from custody.model.event import (
@@ -22,8 +25,6 @@ from custody.model.event import (
 from custody.model.words import Side
 from custody.protocols.postgres.options import PostgresOptions
 from custody.protocols.postgres.scram import saslprep
-from tests.protocols.postgres import messages as m
-from tests.protocols.postgres.playbook import CLIENT_KEY, Dialogue, allow, new_codec, upstream
 
 
 def arriving(options: PostgresOptions | None = None) -> Dialogue:
@@ -50,9 +51,9 @@ def admitted(**changes: object) -> Dialogue:
 )
 def test_the_database_names_the_target(
     given: dict[str, str],
-    free: bool,
+    free: bool,  # noqa: FBT001  # a column of the table
     target: str,
-    database: str,  # noqa: FBT001
+    database: str,
 ) -> None:
     p = arriving(PostgresOptions(cleartext=True, database_is_free=free))
     p.client(m.startup(**given, application_name="psql", options="-c x=1"))
@@ -109,7 +110,7 @@ def test_a_cancel_request(key: bytes) -> None:
 def test_versions_are_negotiated(
     version: int, names: dict[str, str], newest: int | None, unknown: int
 ) -> None:
-    p = arriving().client(m.startup(version=version, user="u", database="o", **names))
+    p = arriving().client(m.startup(version, user="u", database="o", **names))
     if newest is None:
         p.replies(m.CLEARTEXT)
         return
@@ -122,7 +123,7 @@ def test_versions_are_negotiated(
 
 
 def test_another_protocol_is_refused() -> None:
-    p = arriving().client(m.startup(version=2 << 16, user="u"))
+    p = arriving().client(m.startup(2 << 16, user="u"))
     assert b"0A000" in p.to_client
     assert p.of(Ended)
 
@@ -167,7 +168,7 @@ def test_the_client_is_told_the_servers_parameters_and_a_key_of_our_own() -> Non
 
 
 def test_a_newer_client_gets_the_whole_key() -> None:
-    p = arriving().client(m.startup(version=196_610, user="u", database="o"), m.password("x"))
+    p = arriving().client(m.startup(196_610, user="u", database="o"), m.password("x"))
     (login,) = p.of(LoginReceived)
     assert isinstance(login, LoginReceived)
     p._send(list(p.codec.admit(login, upstream())))

@@ -1,13 +1,17 @@
+# ruff: noqa: PT012, SIM117, DTZ001  # a failure comes where a block ends; timestamps without zone
 """The codec between unmodified clients and a real server, in the smallest host there can be."""
 
 import asyncio
+import datetime as dt
 import io
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import psycopg
@@ -79,8 +83,10 @@ def test_psql(host: Start, database: str, postgres: ScratchPostgres) -> None:
                 str(postgres.programs / "psql"),
                 "-X",
                 "-w",
-                f"host=127.0.0.1 port={tiny.port} "
-                f"user=x password=ct dbname=target/{database} sslmode=disable",
+                (
+                    f"host=127.0.0.1 port={tiny.port} user=x password=ct sslmode=disable "
+                    f"dbname=target/{database}"
+                ),
             ],
             input=script,
             capture_output=True,
@@ -96,10 +102,6 @@ def test_psql(host: Start, database: str, postgres: ScratchPostgres) -> None:
 
 
 def test_types_and_formats(host: Start, database: str) -> None:
-    import datetime as dt
-    from decimal import Decimal
-    from uuid import UUID
-
     values = (
         True, 7, -(2**40), 1.5, Decimal("-12345.678900"), "tëxt", b"\x00\xff",
         dt.date(2024, 2, 29), dt.datetime(1999, 12, 31, 23, 59, 59, 123456),
@@ -111,7 +113,7 @@ def test_types_and_formats(host: Start, database: str) -> None:
             marks = ", ".join("%b" if binary else "%t" for _ in values)
             got = cursor.execute(f"SELECT {marks}", values).fetchone()
             assert got == values
-            command = [c for c in tiny.commands() if c.arguments][0]
+            command = next(c for c in tiny.commands() if c.arguments)
             assert all(a.readable for a in command.arguments)
             texts = [a.value for a in command.arguments]
             response = [r.response for r in tiny.responses() if r.response.rows == 1][-1]
@@ -163,10 +165,9 @@ def test_copy_every_way(host: Start, database: str) -> None:
             with cursor.copy("COPY t FROM STDIN") as copy:
                 copy.write("not a number\tx\n")
         line.rollback()
-        with pytest.raises(RuntimeError):
-            with cursor.copy("COPY t FROM STDIN") as copy:
-                copy.write("1\tx\n")
-                raise RuntimeError("enough")
+        with pytest.raises(RuntimeError), cursor.copy("COPY t FROM STDIN") as copy:
+            copy.write("1\tx\n")
+            raise RuntimeError("enough")
         line.rollback()
         assert line.execute("SELECT 1").fetchone() == (1,)
 

@@ -1,10 +1,11 @@
 """Simple queries: what is asked, what is forwarded, what is recorded."""
 
 import pytest
-from custody.model.event import CommandsReceived, Relay, ResponseReceived, Stale
-from custody.model.words import Side
 from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import NO_MESSAGE, denying, playbook
+
+from custody.model.event import CommandsReceived, Relay, ResponseReceived, Stale
+from custody.model.words import Side
 
 
 def test_a_query_and_its_answer() -> None:

@@ -8,7 +8,8 @@ import functools
 import selectors
 import socket
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Self
 
 import psycopg
 
@@ -86,7 +87,7 @@ class TinyHost:
         self._over = False
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
-    def __enter__(self) -> "TinyHost":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -195,7 +196,7 @@ class Conversation:
                     moved = True
                     self.handle(event)
 
-    def send(self, sends: "Iterator[Send] | list[Send] | tuple[Send, ...]") -> None:
+    def send(self, sends: Sequence[Send]) -> None:
         for send in sends:
             self.write(send.to, (send.data,))
 

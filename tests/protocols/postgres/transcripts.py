@@ -2,11 +2,11 @@
 
 import struct
 
-from custody.model.words import Side
 from tests.protocols.conformance import Line, Subject, Transcript
 from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import FACTS, new_codec, upstream
 
+from custody.model.words import Side
 from custody.protocols.postgres.options import PostgresOptions
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import ParseQuestion

@@ -22,6 +22,7 @@ from custody.model.words import Side
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.frames import HEADER
 from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.search_path import settings_asked
 from custody.protocols.postgres.startup import (
     CLEARTEXT_PASSWORD,
     PASSWORD_BYTES_AT_MOST,
@@ -39,6 +40,15 @@ _NO_TLS: Final = Refusal(
     "28000",
     "custody: a ticket is accepted inside TLS only",
     hint="Connect with sslmode=require, better verify-full.",
+    fatal=True,
+)
+
+_RIGHTS: Final = frozenset(("role", "session_authorization", ""))
+"""Whose rights the session has; ``""``: what could not be read may be one of them."""
+_NO_ROLE: Final = Refusal(
+    "42501",
+    "custody: a connection cannot begin in another role, or with options that are not -c or --",
+    hint="SET ROLE in the session is a command, which a grant of the effect grant allows.",
     fatal=True,
 )
 
@@ -109,6 +119,8 @@ class Arrival:
             self._refuse(Refusal("28000", "custody: the start-up packet names no user", fatal=True))
         elif not (self._secured or self._options.cleartext):
             self._refuse(_NO_TLS)
+        elif any(name in _RIGHTS for name, _ in settings_asked(startup.login.parameters)):
+            self._refuse(_NO_ROLE)
         else:
             self.startup = startup
             self._events.append(Send(Side.CLIENT, startup.negotiation + CLEARTEXT_PASSWORD))

@@ -8,6 +8,8 @@ the answer.
 from collections import OrderedDict
 from typing import Final
 
+import msgspec
+
 from custody.model.command import Argument, Command
 from custody.model.words import Effect
 from custody.protocols.postgres import frames
@@ -45,7 +47,7 @@ from custody.protocols.postgres.reading import (
     read_text,
     unknown,
 )
-from custody.protocols.postgres.session_view import Settings
+from custody.protocols.postgres.session_view import SessionView, Settings, either
 from custody.protocols.postgres.streaming import Long
 
 _CACHED: Final = 256
@@ -106,7 +108,9 @@ class Asking:
         name, raw, types = parse_fields(data, start + 5, stop)
         ledger, options = self._ledger, self._options
         held = ledger.statements
-        full = len(held.things) >= options.statements or held.cost + len(raw) > options.statement_bytes
+        full = (
+            len(held.things) >= options.statements or held.cost + len(raw) > options.statement_bytes
+        )
         if len(raw) > options.command_bytes or full:
             self._offering.refuse_itself(simple=False, size=stop - start)
             return True
@@ -116,7 +120,7 @@ class Asking:
         text = self._text(raw)
         if isinstance(text, Uncertain):
             return False
-        definition = Definition(name, ledger.domain, text or "")
+        definition = Definition(ledger.check_name(name), ledger.domain, text or "")
         definition.types = types
         definition.cost = len(raw)
         wire = memoryview(data)[start:stop]
@@ -149,7 +153,7 @@ class Asking:
         if end + 4 != stop:
             raise frames.malformed("Execute")
         ledger = self._ledger
-        portal = ledger.portals.find(name, ledger.domain)
+        portal = ledger.portals.find(ledger.check_name(name), ledger.domain)
         if isinstance(portal, Uncertain) or (portal is None and ledger.naming_is_open()):
             return False
         wire = memoryview(data)[start:stop]
@@ -179,9 +183,16 @@ class Asking:
         return self.memory.again(
             definition.text,
             definition.statement,
-            self._ledger.judged_in(),
+            self._judged_in(portal),
             self._arguments(portal, definition),
         )
+
+    def _judged_in(self, portal: Portal) -> SessionView:
+        """Its names mean what they meant when it was bound; its rights are those of now."""
+        view, bound = self._ledger.judged_in(), portal.settings
+        if bound is None or bound is view.settings or bound == view.settings:
+            return view
+        return msgspec.structs.replace(view, settings=either(view.settings, bound))
 
     def _reading_of(self, portal: Portal | None) -> Reading:
         definition = portal.definition if portal is not None else None
@@ -192,7 +203,7 @@ class Asking:
             definition.text,
             definition.statement,
             definition.problem,
-            self._ledger.judged_in(),
+            self._judged_in(portal),
             self._arguments(portal, definition),
         )
 
@@ -246,12 +257,14 @@ class Asking:
         """``stop`` is how far the message has come, ``size`` all that it will be."""
         ledger = self._ledger
         head = bind_head(data, start + 5, stop)
-        definition = ledger.statements.find(head.statement, ledger.domain)
+        ledger.check_name(head.portal)
+        definition = ledger.statements.find(ledger.check_name(head.statement), ledger.domain)
         if isinstance(definition, Uncertain) or (definition is None and ledger.naming_is_open()):
             return False
         long = self._long(head, data, start, stop, size)
         portal = Portal(head.portal, ledger.domain, definition)
         portal.long = long
+        portal.settings = ledger.judged_in().settings
         portal.cost = self._options.bind_bytes
         types = definition.types if definition is not None else ()
         portal.arguments = arguments(long.so_far(), head.formats, types, ledger.encoding)
@@ -285,20 +298,22 @@ class Asking:
         return at_once(unknown(self._words, raw.decode("ascii", "backslashreplace"), "encoding"))
 
     def _keep(self, kept: Kept, raw: bytes, settings: Settings, read: Read) -> None:
-        if read.lasting and self.memory.recall is not None and raw.isascii():
-            if len(raw) <= _CACHED_TEXT:
-                kept[raw] = (settings, read)
-                if len(kept) > _CACHED:
-                    kept.popitem(last=False)
+        worth = read.lasting and self.memory.recall is not None and len(raw) <= _CACHED_TEXT
+        if worth and raw.isascii():
+            kept[raw] = (settings, read)
+            if len(kept) > _CACHED:
+                kept.popitem(last=False)
 
     def _text(self, raw: bytes) -> str | Uncertain | None:
         """The text, ``None`` where it cannot be known, or that it must wait."""
         ledger = self._ledger
         if raw.isascii():
             return raw.decode("ascii")
-        if ledger.doubt > ledger.answered_domain:
-            # An earlier command may have changed client_encoding.
-            return None if ledger.doubt == ledger.domain else Uncertain.UNCERTAIN
+        if ledger.due and ledger.due[0].domain < ledger.domain:
+            # Only the server's own report says which encoding holds behind a transaction's end.
+            return Uncertain.UNCERTAIN
+        if ledger.doubt == ledger.domain:
+            return None  # an earlier command of the pipeline may have changed client_encoding
         try:
             return raw.decode(ledger.encoding)
         except UnicodeDecodeError:

@@ -49,7 +49,7 @@ class Authentication:
         except UnicodeEncodeError:
             raise WireError("postgres.startup", "A start-up parameter is not text.") from None
 
-    def receive(self, body: bytes) -> bytes | LoginFailed:
+    def receive(self, body: bytes) -> bytes | LoginFailed:  # noqa: PLR0911  # one for each method
         """Take an Authentication message's body in; what to send back, often nothing."""
         if len(body) < 4 or self.done:
             raise frames.malformed("Authentication", "server")

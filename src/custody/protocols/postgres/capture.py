@@ -107,7 +107,12 @@ class Capture:
         self.rows = other.rows
         self.open = other.open
         self.truncated = other.truncated
-        self._room = other._room
+        self._room = other.left
+
+    @property
+    def left(self) -> int:
+        """Room that is left, in bytes."""
+        return self._room
 
     @property
     def wanted(self) -> int:

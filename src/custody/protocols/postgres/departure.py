@@ -62,7 +62,7 @@ class Departure:
             self._answered = True
             self._defaults = answer if isinstance(answer, SessionFacts) else None
 
-    def next_event(self) -> Event | None:
+    def next_event(self) -> Event | None:  # noqa: PLR0911  # one for each stage
         if self.failed or self.view is not None:
             return None
         if self._tls_awaited:

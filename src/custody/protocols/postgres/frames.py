@@ -29,8 +29,10 @@ SSL_REQUEST_BYTES: Final = struct.pack(">II", 8, SSL_REQUEST)
 
 FAILING_QUERY: Final = b"Q\x00\x00\x00\x1ecustody_refused_a_command\x00"
 """A syntax error, whatever the session's settings."""
-FAILING_EXECUTE: Final = b"E\x00\x00\x00\x2ccustody_no_such_portal_7f3a9c51d2e8\x00\x00\x00\x00\x00"
-"""A portal that does not exist. A failing Parse would drop the unnamed statement too."""
+FAILING_DESCRIBE: Final = b"D\x00\x00\x00\x06!\x00"
+"""Of a kind of thing that does not exist ("invalid DESCRIBE message subtype"). Any name could be
+taken by a client; a failing Parse would drop the unnamed statement too.
+"""
 
 ERROR_TEXT_AT_MOST: Final = 8192
 

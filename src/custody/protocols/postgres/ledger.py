@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from custody.model.command import Column, Command
+from custody.model.errors import WireError
 from custody.model.event import StreamEnded
 from custody.model.record import ErrorReport
 from custody.protocols.postgres.copying import Tap
-from custody.protocols.postgres.names import Definition, Named, Names, Portal
+from custody.protocols.postgres.names import NAME_AT_MOST, Definition, Named, Names, Portal
 from custody.protocols.postgres.session_view import SessionView
 from custody.protocols.postgres.values import python_encoding
-from custody.wire.sql.syntax import Change, Copy, SetParameter, Statement
+from custody.wire.sql.syntax import Change, Copy, Prepare, SetParameter, Statement
 
 QUERY: Final = 1
 FUNCTION: Final = 2
@@ -29,11 +30,12 @@ CLOSE: Final = 8
 REFUSED_QUERY: Final = 9
 """The injected failing Query; ``error`` holds what the client is told instead."""
 REFUSED_PIPELINE: Final = 10
-"""The injected failing Execute."""
+"""The injected failing Describe."""
 COPY_END: Final = 11
 
 ANYTHING: Final[tuple[Change, ...]] = (SetParameter("", None),)
 """What a message that nobody could read may have done to its session."""
+_RUNNING: Final = frozenset({QUERY, EXECUTE})
 PARAMETERS_AT_MOST: Final = 256
 NOTICES_AT_MOST: Final = 32
 
@@ -144,6 +146,12 @@ class Ledger:
         """COPY data whose end the server has brought about; still to be reported."""
         self.doubt = -1
         """The last domain in which a command may have changed client_encoding."""
+        self.reencoded = False
+        """client_encoding is another than the session began with, or was."""
+        self.encoding_moved = False
+        """It may have been changed since the session was idle: the transaction's end, or a failure
+        in it, brings the old one back.
+        """
         self.answered_domain = -1
 
     @property
@@ -175,10 +183,12 @@ class Ledger:
 
     def settled(self, status: str, domain: int) -> None:
         """ReadyForQuery came for that domain."""
-        if domain > self.answered_domain:
-            self.answered_domain = domain
-        if status == "I" and self.portals.things:
-            self.portals.end(domain)
+        self.answered_domain = max(self.answered_domain, domain)
+        if status == "I":
+            if self.portals.things:
+                self.portals.end(domain)
+            if domain >= self.doubt:
+                self.encoding_moved = False
         if status != self.status or self.changed or self.error_since_ready:
             self.view = self.view.ready(status, failed=self.error_since_ready)
             self.status = status
@@ -226,15 +236,16 @@ class Ledger:
         for due in self.due:
             if not due.changing or due.failed:
                 continue
-            if due.kind == EXECUTE or due.kind == QUERY:
+            thing = due.thing
+            if due.kind in _RUNNING:
                 for meant in due.meant[due.index :]:
                     if meant.changes:
                         same = due.domain == self.domain
                         view = view.apply(meant.changes) if same else view.perhaps(meant.changes)
-            elif due.kind == PARSE and isinstance(due.thing, Definition):
-                if due.thing.statement is not None:
-                    name = due.thing.name.decode(self.encoding, "replace")
-                    view = view.prepare(name, due.thing.statement)
+            elif isinstance(thing, Definition) and thing.statement is not None:
+                made = Prepare(thing.name.decode(self.encoding, "replace"), thing.statement)
+                same = due.domain == self.domain
+                view = view.apply((made,)) if same else view.perhaps((made,))
         return view
 
     def naming_is_open(self) -> bool:
@@ -242,15 +253,31 @@ class Ledger:
         yet.
         """
         return self.changing > 0 and any(
-            due.changing and due.domain != self.domain and due.kind in {QUERY, EXECUTE}
-            for due in self.due
+            due.changing and due.domain != self.domain and due.kind in _RUNNING for due in self.due
         )
 
+    def check_name(self, name: bytes) -> bytes:
+        """A name that is ASCII is itself in every encoding. Another is compared by the server in
+        its own encoding: here only while it was UTF-8 all along, and nothing is cut from it.
+        """
+        plain = name.isascii() or (
+            self.encoding == "utf-8"
+            and not (self.encoding_moved or self.reencoded)
+            and len(name) <= NAME_AT_MOST
+        )
+        if not plain:
+            raise WireError(
+                "postgres.name",
+                "A statement's or portal's name is not ASCII, in an encoding that may change.",
+            )
+        return name
+
     def report_parameter(self, name: str, value: str) -> None:
+        if name == "client_encoding":
+            self.reencoded = self.reencoded or name in self.parameters
+            self.encoding = python_encoding(value)
         if name in self.parameters or len(self.parameters) < PARAMETERS_AT_MOST:
             self.parameters[name] = value
-        if name == "client_encoding":
-            self.encoding = python_encoding(value)
         self.view = self.view.reported(name, value)
 
     def notice(self, report: ErrorReport) -> None:

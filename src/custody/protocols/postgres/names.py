@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 from custody.model.command import Argument
 from custody.protocols.postgres.binding import LongValues
 from custody.protocols.postgres.capture import Description
+from custody.protocols.postgres.session_view import Settings
 from custody.wire.sql.syntax import Statement
 
 
@@ -68,6 +69,7 @@ class Portal(Named):
         "formats_known",
         "holds",
         "long",
+        "settings",
     )
 
     def __init__(self, name: bytes, domain: int, definition: Definition | None) -> None:
@@ -83,6 +85,8 @@ class Portal(Named):
         """DECLARE made it."""
         self.formats: tuple[int, ...] = ()
         self.formats_known = False
+        self.settings: Settings | None = None
+        """In which its names were resolved: those of its Bind, whatever holds when it runs."""
         self.description: Description | None = None
         self.holds = False
 
@@ -103,7 +107,8 @@ class Names(Generic[Thing]):
         thing = self.things.get(name[:NAME_AT_MOST])
         if thing is None:
             return None
-        if not (thing.settled or thing.domain == domain) and (thing.previous or thing.gone):
+        if not (thing.settled or thing.domain == domain):
+            # Should it fail, the name means what SQL (PREPARE, DECLARE) may have given it meanwhile.
             return UNCERTAIN
         return None if thing.gone else thing
 
@@ -151,7 +156,7 @@ class Names(Generic[Thing]):
 
     def remove(self, name: bytes) -> None:
         """It ended by something else than its own Close."""
-        thing = self.things.pop(name[:NAME_AT_MOST], None)
+        thing = self.things.pop(name[:NAME_AT_MOST], None) if self.things else None
         if thing is not None:
             self._forget(thing)
 

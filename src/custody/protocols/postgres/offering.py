@@ -5,10 +5,10 @@ a failed one would: if the server may be inside a transaction or a pipeline, one
 message takes its place there.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
-from custody.model.command import Refusal
+from custody.model.command import Command, Refusal
 from custody.model.event import CommandsReceived, Event, Inquiry, RecordFirst, Relay, Send
 from custody.model.record import Opaque
 from custody.model.words import Effect, Side
@@ -21,14 +21,17 @@ from custody.protocols.postgres.ledger import (
     REFUSED_QUERY,
     Due,
     Ledger,
+    Meant,
 )
 from custody.protocols.postgres.names import Definition, Portal
 from custody.protocols.postgres.options import PostgresOptions
 from custody.protocols.postgres.reading import Read, Reading
+from custody.wire.sql.syntax import Execute
 
 _SIMPLE: Final = frozenset({QUERY, FUNCTION})
+_RUNNING: Final = frozenset({QUERY, EXECUTE})
 _HARMLESS: Final = frozenset({Effect.READ, Effect.WRITE, Effect.DEFINE})
-_ENCODING_ACTIONS: Final = frozenset({"SET", "RESET", "DISCARD"})
+_ENCODING_ACTIONS: Final = frozenset({"SET", "RESET", "DISCARD ALL"})
 
 Done = Callable[[Read], None]
 
@@ -122,15 +125,25 @@ class Offering:
     def allow(self, message: CommandsReceived) -> None:
         due = self._taken(message)
         self.discarding = False
-        for command in message.commands:
-            if not command.effects <= _HARMLESS or command.action in _ENCODING_ACTIONS:
-                self._ledger.doubt = due.domain
+        if message.stage != "parse":
+            self._doubt(message.commands, due)
         self._commit(due)
+
+    def _doubt(self, commands: Sequence[Command], due: Due) -> None:
+        """Texts behind this message may be in another encoding than those before it."""
+        ledger = self._ledger
+        if not ledger.encoding_moved:
+            ledger.encoding_moved = any(
+                not command.effects <= _HARMLESS or command.action in _ENCODING_ACTIONS
+                for command in commands
+            ) or any(_may_set(meant) for meant in due.meant)
+        if ledger.encoding_moved:
+            ledger.doubt = due.domain
 
     def _commit(self, due: Due) -> None:
         ledger = self._ledger
         kind = due.kind
-        if kind == QUERY or kind == EXECUTE:  # noqa: PLR1714  # quicker than a set, each time
+        if kind in _RUNNING:
             for meant in due.meant:
                 if meant.changes:
                     due.changing = True
@@ -141,16 +154,14 @@ class Offering:
             elif isinstance(thing, Portal):
                 ledger.portals.put(thing)
         ledger.forward(due)
-        if kind in _SIMPLE:
-            ledger.end_domain()
-            if kind == QUERY:
-                # "a simple Query message also destroys the unnamed statement" and portal
-                if ledger.statements.things:
-                    ledger.statements.remove(b"")
-                if ledger.portals.things:
-                    ledger.portals.remove(b"")
-        else:
+        if kind not in _SIMPLE:
             ledger.batch_open = True
+            return
+        ledger.end_domain()
+        if kind == QUERY:
+            # "a simple Query message also destroys the unnamed statement" and portal
+            ledger.statements.remove(b"")
+            ledger.portals.remove(b"")
 
     # Refusals.
 
@@ -179,7 +190,7 @@ class Offering:
             return [Send(Side.SERVER, frames.FAILING_QUERY)]
         ledger.batch_open = True
         ledger.dropping = True
-        return [Send(Side.SERVER, frames.FAILING_EXECUTE)]
+        return [Send(Side.SERVER, frames.FAILING_DESCRIBE)]
 
     def refuse_itself(self, *, simple: bool, size: int, rest: int = 0) -> None:
         """A refusal that no policy made, for a bound of the gateway's own: recorded before it is
@@ -197,3 +208,12 @@ class Offering:
             body = Opaque("a command over its bound, refused with 54000", size)
             self._event = RecordFirst(send.to, body, (send.data,))
             self.busy = True
+
+
+def _may_set(meant: Meant) -> bool:
+    """Whether it may set a parameter of the session: by a function, or by what it executes."""
+    statement = meant.statement
+    return statement is not None and (
+        any(isinstance(change, Execute) for change in statement.changes)
+        or any(use.name == "set_config" for use in statement.functions)
+    )

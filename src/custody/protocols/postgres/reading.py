@@ -49,9 +49,7 @@ class Meaning(Protocol):
         form: str = "simple",
     ) -> Command: ...
 
-    def unreadable(
-        self, text: str, reason: str, arguments: Sequence[Argument] = ()
-    ) -> Command: ...
+    def unreadable(self, text: str, reason: str, arguments: Sequence[Argument] = ()) -> Command: ...
 
     def changes(
         self, statement: Statement, view: SessionView, known: Known
@@ -175,9 +173,7 @@ class _Asker:
         )
 
 
-def unknown(
-    words: Meaning, text: str, reason: str, arguments: tuple[Argument, ...] = ()
-) -> Read:
+def unknown(words: Meaning, text: str, reason: str, arguments: tuple[Argument, ...] = ()) -> Read:
     """One command of which nothing is known but its text."""
     read = Read()
     command = words.unreadable(text, reason, arguments)

@@ -92,7 +92,9 @@ class Replies:
         self._asked = self._questions[0]
         return Inquiry(self._asked)
 
-    def _read(self) -> Event | Again | None:
+    def _read(  # noqa: C901, PLR0912  # the hot loop, in one piece
+        self,
+    ) -> Event | Again | None:
         buffer = self.buffer
         if not buffer.ensure(1 if self._rest else self._need):
             if not buffer.ended:

@@ -96,13 +96,13 @@ class Requests:
             if step is not AGAIN:
                 return step
 
-    def _read(self) -> Event | Again | None:
+    def _read(self) -> Event | Again | None:  # noqa: C901  # the hot loop, in one piece
         """Move along what holds no command; stop at what does."""
         buffer, ledger = self.buffer, self._ledger
         data = buffer.data
         start = position = buffer.position
         end = len(data)
-        along, bind_bytes, short = self._along, self._options.bind_bytes, self._short
+        along, held, short = self._along, self._options.bind_bytes, self._short
         stalled = len(ledger.due) >= self._options.pending
         while end - position >= 5 and not (stalled or ledger.dropping or ledger.refused):
             kind, length = HEADER.unpack_from(data, position)
@@ -118,9 +118,8 @@ class Requests:
                     return self._offering.next_event() or AGAIN
             if move is None or stop > end or length < 4:
                 break
-            if length > SMALL_AT_MOST and (length > bind_bytes or kind not in _LARGE):
-                if kind != _DATA:
-                    break
+            if length > SMALL_AT_MOST and kind != _DATA and not (kind == _B and length <= held):
+                break
             if not move(data, position + 5, stop):
                 stalled = True
                 break
@@ -135,7 +134,9 @@ class Requests:
         kind, length = HEADER.unpack_from(buffer.data, buffer.position)
         return self._message(kind, length)
 
-    def _message(self, kind: int, length: int) -> Event | Again | None:
+    def _message(  # noqa: PLR0911  # one for each fate
+        self, kind: int, length: int
+    ) -> Event | Again | None:
         """The message at the buffer's position, of which only the header is certainly there."""
         limit = LARGE_AT_MOST if kind in _LARGE else SMALL_AT_MOST
         if not 4 <= length <= limit:
@@ -243,7 +244,9 @@ class Requests:
         definition = self._find_statement(source)
         if isinstance(definition, Uncertain):
             return False
+        ledger.check_name(name)
         portal = Portal(name, ledger.domain, definition)
+        portal.settings = ledger.judged_in().settings
         portal.body = data[position:stop]
         portal.cost = stop - position
         full = len(ledger.portals.things) >= options.statements
@@ -256,7 +259,7 @@ class Requests:
 
     def _find_statement(self, name: bytes) -> Definition | Uncertain | None:
         ledger = self._ledger
-        definition = ledger.statements.find(name, ledger.domain)
+        definition = ledger.statements.find(ledger.check_name(name), ledger.domain)
         if definition is None and name and ledger.naming_is_open():
             return Uncertain.UNCERTAIN
         return definition
@@ -300,7 +303,8 @@ class Requests:
             raise malformed(what)
         if data[position] == 83:
             return self._find_statement(name)
-        return self._ledger.portals.find(name, self._ledger.domain)
+        ledger = self._ledger
+        return ledger.portals.find(ledger.check_name(name), ledger.domain)
 
     def _flush(self, data: bytes, position: int, stop: int) -> bool:
         del data

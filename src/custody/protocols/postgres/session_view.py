@@ -196,7 +196,7 @@ class SessionView(msgspec.Struct, frozen=True):
         before = self.settings if self.before is None else self.before
         return msgspec.structs.replace(self, settings=settings, lasting=lasting, before=before)
 
-    def _applied(  # noqa: C901, PLR0911  # one arm for each kind of change
+    def _applied(  # noqa: C901, PLR0911, PLR0912  # one arm for each kind of change
         self, change: Change, tag: str
     ) -> "SessionView":
         match change:

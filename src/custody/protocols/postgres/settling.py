@@ -258,7 +258,13 @@ class Settling:
     def _suspended(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
         due = self._expect(_EXECUTE, "PortalSuspended")
-        self._ledger.settle()
+        ledger = self._ledger
+        ledger.settle()
+        for meant in due.meant:
+            # What it does to the session may be done already, or come with its last row.
+            if meant.changes:
+                ledger.view = ledger.view.perhaps(meant.changes)
+                ledger.changed = True
         answer, self.answer = self.answer, Answer()
         if due.token is not None:
             self.finished.append(Finished(Outcome.OK, due, answer))

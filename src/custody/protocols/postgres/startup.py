@@ -54,7 +54,7 @@ class UnsupportedVersion(msgspec.Struct, frozen=True):
 Opening = TlsRequest | GssRequest | CancelRequest | Startup | UnsupportedVersion
 
 
-def read_opening(buffer: Buffer, *, database_is_free: bool) -> Opening | None:
+def read_opening(buffer: Buffer, *, database_is_free: bool) -> Opening | None:  # noqa: PLR0911  # one for each packet
     """The next untyped packet, or ``None``: it needs more bytes."""
     if not buffer.ensure(4):
         return None

@@ -4,7 +4,7 @@ Law: total and linear in the value's length. What cannot be decoded with certain
 hexadecimal and is not readable; nothing is guessed for a type that is not in the table.
 """
 
-import datetime
+import datetime as dt
 import ipaddress
 import struct
 import uuid
@@ -22,7 +22,7 @@ _FLOAT8: Final = struct.Struct(">d")
 _INT8: Final = struct.Struct(">q")
 _INTERVAL: Final = struct.Struct(">qii")
 _NUMERIC: Final = struct.Struct(">HhHH")
-_EPOCH: Final = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+_EPOCH: Final = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 _DAY_US: Final = 86_400_000_000
 _INFINITE: Final = {2**63 - 1: "infinity", -(2**63): "-infinity"}
 _INFINITE_DAYS: Final = {2**31 - 1: "infinity", -(2**31): "-infinity"}
@@ -31,7 +31,7 @@ _NUMERIC_NEGATIVE: Final = 0x4000
 ARRAY_ELEMENTS_AT_MOST: Final = 100_000
 
 Decode = Callable[[bytes], str]
-"""Raises ``ValueError``, ``struct.error``, ``IndexError`` or ``OverflowError`` for what it cannot read."""
+"""Raises one of ``_UNREADABLE`` for what it cannot read."""
 
 
 def _utf8(value: bytes) -> str:
@@ -90,7 +90,7 @@ def _moment(microseconds: int) -> str:
 def _calendar(days: int) -> str:
     # Beyond Python's years 1 to 9999 the value stays readable as a count.
     try:
-        return (_EPOCH + datetime.timedelta(days=days)).date().isoformat()
+        return (_EPOCH + dt.timedelta(days=days)).date().isoformat()
     except OverflowError:
         return f"2000-01-01 {days:+} days"
 
@@ -143,7 +143,7 @@ def _numeric(value: bytes) -> str:
     digits = struct.unpack_from(f">{count}H", value, 8)
     if any(digit > 9999 for digit in digits):
         raise ValueError
-    # Each digit is a group of four decimal ones; the first has the value digit × 10000^weight.
+    # Each digit is a group of four decimal ones; the first has the value digit * 10000^weight.
     whole = "".join(f"{d:04}" for d in digits[: max(weight + 1, 0)])
     whole += "0000" * max(weight + 1 - count, 0)
     fraction = "0000" * max(-weight - 1, 0)
