@@ -108,7 +108,7 @@ class Names(Generic[Thing]):
         if thing is None:
             return None
         if not (thing.settled or thing.domain == domain):
-            # Should it fail, the name means what SQL (PREPARE, DECLARE) may have given it meanwhile.
+            # Should it fail, the name means what PREPARE or DECLARE may have given it meanwhile.
             return UNCERTAIN
         return None if thing.gone else thing
 

@@ -12,6 +12,7 @@ Path = tuple[str, ...]
 
 CATALOG: Final = "pg_catalog"
 TEMPORARY: Final = "pg_temp"
+_NAME_AT_MOST: Final = 63  # NAMEDATALEN - 1, in bytes
 
 
 def schemas(paths: frozenset[Path] | None, roles: frozenset[str] | None) -> tuple[str, ...] | None:
@@ -28,7 +29,8 @@ def schemas(paths: frozenset[Path] | None, roles: frozenset[str] | None) -> tupl
                     return None
                 found.update(dict.fromkeys(sorted(roles)))
             elif element != TEMPORARY:
-                found[element] = None
+                # As an identifier's, the server drops what is beyond its longest name.
+                found[element.encode()[:_NAME_AT_MOST].decode(errors="ignore")] = None
     return tuple(found)
 
 
@@ -71,7 +73,7 @@ def _split(value: str) -> Iterator[str]:
     inside = False
     characters = iter(value)
     for character in characters:
-        if character.isspace():
+        if character in " \t\n\r\f\v":  # C's isspace; others belong to the word
             if inside:
                 yield "".join(word)
             word, inside = [], False
