@@ -9,17 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
+from custody.cli.layout import Lines, Rows
 from custody.cli.tables import VERDICT_STYLES, clock
 from custody.cli.terminal import clipped, shown
 
 Item = Mapping[str, Any]
 
 CELL: Final = 60
-"""Characters of one captured value in a table; ``--json`` has all that was captured."""
+"""Characters of a column's name."""
+VALUE: Final = 200
+"""Characters of one value; ``--json`` has all that was captured."""
 _LOUD: Final = "bold black on yellow"
 _INDENT: Final = 4
 
@@ -59,7 +60,7 @@ def event(item: Item, rows: int) -> Iterator[RenderableType]:
 
 
 def _command(item: Item, rows: int) -> Iterator[RenderableType]:
-    yield _first_line(item)
+    yield Lines(_first_line(item))
     yield _inside(shown(item["text"], "bold", lines=True))
     for number, bind in enumerate(item.get("binds") or _bare(item["arguments"]), 1):
         yield _inside(_bind(number, bind))
@@ -96,7 +97,7 @@ def _bare(arguments: Sequence[str | None]) -> list[Item]:
 
 def _bind(number: int, bind: Item) -> Text:
     line = Text(f"${number} = ", "dim", end="")
-    line.append_text(_value(bind["value"], 200))
+    line.append_text(_value(bind["value"], VALUE))
     if bind["type"]:
         line.append_text(shown(f"  {bind['type']}", "dim"))
     if bind.get("readable") is False:
@@ -118,13 +119,13 @@ def _response(response: Item, rows: int) -> Iterator[RenderableType]:
     if response["notices_dropped"]:
         yield _loud(f"{response['notices_dropped']} notices were not kept")
     if response["captured"]:
-        yield _inside(_grid(response["columns"], response["captured"], rows))
+        yield _grid(response["columns"], response["captured"], rows)
     said = shown(f"→ {response['outcome']}", "dim")
     if response["tag"]:
         said.append_text(shown(f"  {response['tag']}", "dim"))
     said.append_text(
         shown(
-            f"  {response['rows']} rows, {response['bytes']} bytes,"
+            f"  {_many(response['rows'], 'row')}, {_many(response['bytes'], 'byte')},"
             f" {response['duration_us'] / 1000:.1f} ms",
             "dim",
         )
@@ -133,10 +134,15 @@ def _response(response: Item, rows: int) -> Iterator[RenderableType]:
     yield from _cut(response, rows)
 
 
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _cut(came: Item, rows: int) -> Iterator[RenderableType]:
     captured = len(came["captured"])
     if captured > rows:
-        yield _inside(Text(f"{captured - rows} more captured rows: see --rows", "dim"))
+        more = _many(captured - rows, "more captured row")
+        yield _inside(Text(f"{more}: --rows {captured} shows all", "dim"))
     if came["truncated"]:
         yield _loud(f"truncated: {captured} rows were kept, perhaps not whole")
 
@@ -149,15 +155,15 @@ def _report(report: Item, style: str) -> Text:
     return text
 
 
-def _grid(columns: Sequence[Item], captured: Sequence[Sequence[str | None]], rows: int) -> Table:
-    table = Table(pad_edge=False, header_style="bold", show_edge=False)
-    width = max([len(columns), *(len(row) for row in captured[:rows])])
-    for number in range(width):
-        name = columns[number]["name"] if number < len(columns) else ""
-        table.add_column(clipped(name, CELL), overflow="fold")
-    for row in captured[:rows]:
-        table.add_row(*(_value(value, CELL) for value in row))
-    return table
+def _grid(columns: Sequence[Item], captured: Sequence[Sequence[str | None]], rows: int) -> Rows:
+    kept = captured[:rows]
+    width = max([len(columns), *(len(row) for row in kept)])
+    names = [columns[number]["name"] if number < len(columns) else "" for number in range(width)]
+    return Rows(
+        [clipped(name, CELL) for name in names],
+        [[_value(value, VALUE) for value in row] for row in kept],
+        _INDENT,
+    )
 
 
 _LOUD_KINDS: Final = {
@@ -180,7 +186,7 @@ def _other(item: Item) -> Iterator[RenderableType]:
     line.append_text(shown(item["id"], "cyan")).append("  ")
     line.append_text(shown(kind, style)).append("  ")
     line.append_text(clipped(" ".join(item["text"].split()), 200))
-    yield line
+    yield Lines(line)
     if "response" in item:
         yield from _response(item["response"], 20)
     if "stream" in item:
@@ -189,13 +195,13 @@ def _other(item: Item) -> Iterator[RenderableType]:
             shown(f"{stream['kind']} {stream['direction']}: {stream['bytes']} bytes", "dim")
         )
         if stream["captured"]:
-            yield _inside(_grid(stream["columns"], stream["captured"], 20))
+            yield _grid(stream["columns"], stream["captured"], 20)
         yield from _cut(stream, 20)
 
 
-def _inside(what: RenderableType) -> Padding:
-    return Padding(what, (0, 0, 0, _INDENT), expand=False)
+def _inside(what: Text) -> Lines:
+    return Lines(what, _INDENT)
 
 
-def _loud(sentence: str, indent: int = _INDENT) -> Padding:
-    return Padding(shown(f"!! {sentence}", _LOUD), (0, 0, 0, indent), expand=False)
+def _loud(sentence: str, indent: int = _INDENT) -> Lines:
+    return Lines(shown(f"!! {sentence}", _LOUD), indent)
