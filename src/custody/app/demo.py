@@ -86,7 +86,12 @@ def run_demo(show: Show, directory: Path | None = None) -> None:
         room = directory or Path(scratch)
         room.mkdir(parents=True, exist_ok=True)
         with scratch_postgres() as server:
-            show(Finding(f"A real PostgreSQL {server.version} runs on 127.0.0.1:{server.port}."))
+            show(
+                Finding(
+                    f"A real PostgreSQL {server.version} runs on 127.0.0.1:{server.port}, with "
+                    "customers and orders."
+                )
+            )
             password = secrets.token_urlsafe(18)
             server.create_role("app", password)
             server.create_database("orders", owner="app")
@@ -100,12 +105,21 @@ def _tell(show: Show, room: Path, server: ScratchPostgres, password: str) -> Non
     config = home / "custody.toml"
     config.write_text(_demo_config(server.port))
     with _serving(config, password) as port:
-        show(Finding(f"Custody stands before it, on 127.0.0.1:{port}; it holds the password."))
+        show(
+            Finding(
+                f"Custody stands in front of it, on 127.0.0.1:{port}. The password stays "
+                "with Custody."
+            )
+        )
         ticket = _custody(
             *("ticket", "create", "-c", str(config), "--subject", "demo-agent"),
             *("--group", "agents", "--ttl", "1h", "--purpose", "tidy up the orders", "--quiet"),
         ).strip()
-        show(Finding("The agent's loop gets a ticket, worthless anywhere else."))
+        show(
+            Finding(
+                "An agent gets a ticket instead: for one loop, for one hour, worthless elsewhere."
+            )
+        )
         steps = _agent(port, ticket, home / "data" / "ca.pem")
         _check_steps(show, steps, server)
         _check_evidence(show, config, home)
@@ -127,17 +141,20 @@ def _check_steps(show: Show, steps: Sequence[Mapping[str, Any]], server: Scratch
     _claim("\n".join("|".join(row) for row in seen) == direct.strip(), "reads come back unchanged")
     show(
         Finding(
-            "The agent (psycopg, unmodified) reads; what it gets is what the server sent, "
-            "byte for byte.",
-            tuple("  " + " | ".join(row) for row in seen),
+            "The agent (psycopg, unmodified) reads the customers. It gets exactly what the server "
+            "holds:",
+            tuple(" | ".join(row) for row in seen),
         )
     )
     _claim(by_name["change one customer's card"].get("result") == 1, "a bounded write passes")
-    show(Finding("It changes one row: allowed, because it says which one."))
-    for step in ("delete all orders", "run a program on the server"):
+    show(Finding("It changes one customer's card: allowed, because its UPDATE says which one."))
+    for step, claim in (
+        ("delete all orders", "Then the agent is hijacked, and tries to delete all orders:"),
+        ("run a program on the server", "It tries to run a program on the database's host:"),
+    ):
         refused = by_name[step]
         _claim(refused.get("error") == "42501", f"'{step}' is refused")
-        show(Finding(f"Then it is hijacked. It tries to {step}:", (f"  {refused['message']}",)))
+        show(Finding(claim, (f"ERROR 42501: {refused['message']}",)))
     _claim(by_name["count the orders again"]["result"] == [[3]], "nothing was deleted")
     show(Finding("The session lives on, and all three orders are still there."))
 
@@ -156,21 +173,30 @@ def _check_evidence(show: Show, config: Path, home: Path) -> None:
     _claim("unbounded-write" in transcript, "the refusal is in the evidence")
     show(
         Finding(
-            "The evidence shows every statement, with values masked before they were written:",
-            tuple("  " + line for line in transcript.splitlines()),
+            "`custody show` has every statement; values were masked before they were written:",
+            tuple(transcript.rstrip().splitlines()),
         )
     )
     stored = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     leaked = [s for s in _SECRETS if s.encode() in stored or s in transcript]
     _claim(not leaked, "no secret is on the gateway's disk")
-    show(Finding("No social security number, card or address is anywhere on its disk."))
+    show(
+        Finding(
+            "Not one of those social security numbers, cards or addresses is on the gateway's disk."
+        )
+    )
 
 
 def _check_proof(show: Show, config: Path, home: Path) -> None:
     code, said = _verify(config, home)
     _claim(code == 0, f"custody verify proves the log (it said: {said})")
-    lines = tuple("  " + line for line in said.splitlines())
-    show(Finding("`custody verify` proves that nothing was altered or taken out:", lines))
+    show(
+        Finding(
+            "`custody verify` proves that nothing was altered or taken out, and says what it "
+            "cannot prove:",
+            tuple(said.splitlines()),
+        )
+    )
 
 
 def _tamper(show: Show, config: Path, home: Path) -> None:
@@ -181,8 +207,8 @@ def _tamper(show: Show, config: Path, home: Path) -> None:
     segment.write_bytes(bytes(data))
     code, said = _verify(config, home)
     _claim(code == 1, "custody verify notices one flipped bit")
-    lines = tuple("  " + line for line in said.splitlines())
-    show(Finding(f"Now one bit of byte {place} of the evidence is flipped:", lines))
+    flipped = f"Now one bit of the evidence is flipped, in byte {place} of {segment.name}:"
+    show(Finding(flipped, tuple(said.splitlines())))
 
 
 def _verify(config: Path, home: Path) -> tuple[int, str]:

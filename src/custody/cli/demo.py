@@ -1,12 +1,16 @@
 """`custody demo`."""
 
+import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 if TYPE_CHECKING:
     from custody.app.demo import Finding
+
+_WIDEST: Final = 100
+_INDENT: Final = 4
 
 
 def demo(
@@ -17,20 +21,27 @@ def demo(
 ) -> None:
     """See the main job end to end: a real PostgreSQL, an agent, a refusal, the proof."""
     from custody.app.demo import run_demo  # noqa: PLC0415 - see main: start fast
+    from custody.cli.layout import Lines  # noqa: PLC0415
     from custody.cli.output import console  # noqa: PLC0415
+    from custody.cli.terminal import shown  # noqa: PLC0415
 
     screen = console()
+    width = min(screen.width, _WIDEST)
     number = 0
 
     def show(finding: "Finding") -> None:
         nonlocal number
         number += 1
-        screen.print(f"\n[bold]{number}.[/bold] ", end="")
-        screen.print(finding.claim, markup=False)
+        said = textwrap.wrap(finding.claim, width - _INDENT, break_long_words=False)
+        screen.print(f"\n[bold]{number:2}.[/bold] ", end="")
+        screen.print(f"\n{'':{_INDENT}}".join(said), markup=False)
         for line in finding.lines:
-            screen.print(line, markup=False, style="dim", no_wrap=True, overflow="ellipsis")
+            screen.print(Lines(shown(line, "dim"), _INDENT))
 
     run_demo(show, keep.resolve() if keep is not None else None)
     screen.print("\n[bold green]Everything above happened, and every claim was checked.[/]")
     if keep is not None:
         screen.print(f"It is all in {keep}.", markup=False)
+    else:
+        screen.print("To look around in it yourself: custody demo --keep DIR", markup=False)
+    screen.print("With a database of your own: README.md and docs/operator.md", markup=False)

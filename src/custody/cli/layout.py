@@ -31,8 +31,8 @@ class Lines(msgspec.Struct, frozen=True):
         for line in self.text.split("\n", allow_blank=True):
             within = _within(line.plain, room)
             for number, piece in enumerate(_pieces(line, room, within)):
-                begin = Text(" " * (self.indent + (within if number else 0)), end="")
-                yield begin.append_text(piece)
+                begin = self.indent + (within if number else 0) if piece.plain else 0
+                yield Text(" " * begin, end="").append_text(piece)
                 yield Text("")
 
 
