@@ -60,7 +60,8 @@ def examine(path: Path, environment: Mapping[str, str], now: dt.datetime) -> Ite
         config = load_config(path)
     except ConfigError as error:
         for fault in error.faults:
-            yield Finding(Level.FAULT, error.line(fault), fault.cure)
+            said = error.line(fault).removesuffix(fault.cure).rstrip()
+            yield Finding(Level.FAULT, said, fault.cure)
         return
     yield Finding(Level.OK, f"{path} is sound")
     for warning in config.warnings:

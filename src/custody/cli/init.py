@@ -40,14 +40,16 @@ def _host_name() -> str:
 
 
 def _next_steps(made: Installation) -> str:
+    width = max(len(str(path)) for path in (made.config, made.keys, made.authority))
     return f"""Made:
-  {made.config}  what the gateway does
-  {made.keys}  its keys: never inside data, never in its backups
-  {made.authority}  give it to clients as sslrootcert
+  {made.config!s:<{width}}  what the gateway does
+  {made.keys!s:<{width}}  its keys: never inside data, never in its backups
+  {made.authority!s:<{width}}  give it to clients as sslrootcert
 
 Next:
   1. Keep a copy of {made.verifier_policy} on another machine.
-  2. Name your database in {made.config} and set its password: export ORDERS_PASSWORD=…
+  2. Name your database in {made.config}.
+     Its password comes from the environment: export ORDERS_PASSWORD=…
   3. custody doctor -c {made.config}
   4. custody serve -c {made.config}
   5. custody ticket create -c {made.config} --subject you --group agents --ttl 1h"""

@@ -134,7 +134,7 @@ def run(arguments: Sequence[str]) -> int:
         if said.startswith("Usage:"):  # no sub-command was named: typer's message is the help
             say(said)
             said = "A command is missing."
-        print_error("usage.arguments", f"{said} Try --help.", json=json)
+        print_error("usage.arguments", f"{said.rstrip('.')}. Try --help.", json=json)
         return USAGE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED

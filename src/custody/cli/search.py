@@ -48,5 +48,7 @@ def search(  # noqa: PLR0913 - a question has these parts
         for line in tables.hits(items, out.width):
             out.print(line)
     warn_if_behind(document)
+    if not items:
+        say("nothing found")
     if document["next"] is not None:
         say(f"more: --cursor {document['next']}")

@@ -24,6 +24,11 @@ def clock(time: str | None) -> str:
     return "" if time is None else time[:19].replace("T", " ")
 
 
+def many(number: int, what: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def word(value: object, styles: Mapping[str, str]) -> Text:
     text = "" if value is None else str(value)
     return shown(text, styles.get(text, ""))
@@ -88,9 +93,10 @@ def hits(items: Sequence[Item], width: int) -> Iterator[Text]:
         line.append_text(clipped(item["identity"] or "-", 40))
         line.append_text(shown(" → ", "dim")).append_text(clipped(item["target"] or "-", 40))
         line.append("  ").append_text(word(item["verdict"] or item["kind"], VERDICT_STYLES))
-        line.append("  ").append_text(word(item["outcome"], OUTCOME_STYLES))
+        if item["outcome"] is not None:
+            line.append("  ").append_text(word(item["outcome"], OUTCOME_STYLES))
         if item["rows"] is not None:
-            line.append_text(shown(f"  {item['rows']} rows", "dim"))
+            line.append_text(shown(f"  {many(item['rows'], 'row')}", "dim"))
         yield line
         yield Text("    ", end="").append_text(clipped(" ".join(item["text"].split()), width - 6))
 

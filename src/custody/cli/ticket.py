@@ -86,7 +86,10 @@ def revoke(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Withdraw a ticket: no login with it succeeds, and its open sessions end."""
+    """Withdraw a ticket, and end its open sessions.
+
+    No login with it succeeds any more.
+    """
     document = ask(read_config(config), "ticket.revoke", {"id": ticket, "actor": actor()})
     if json:
         print_document(document)
@@ -104,10 +107,13 @@ def _reachable(config: Config, subject: str, groups: tuple[str, ...]) -> list[Ta
 
 
 def _explain(config: Config, item: dict[str, Any], targets: list[TargetConfig]) -> None:
+    from custody.cli.tables import clock  # noqa: PLC0415 - not needed for --json
+
     out = console()
-    for name in ("id", "loop", "identity", "expires"):
-        out.print(shown(f"{name:<9}").append_text(shown(str(item[name]))))
-    out.print(shown(f"{'secret':<9}{item['secret']}").append("   (shown this once)", "dim"))
+    for name in ("id", "loop", "identity"):
+        out.print(shown(f"{name:<9} {item[name]}"))
+    out.print(shown(f"{'expires':<9} {clock(item['expires'])} UTC"))
+    out.print(shown(f"{'secret':<9} {item['secret']}").append("   (shown this once)", "dim"))
     listener = next((each for each in config.listeners if each.name == "postgres"), None)
     if listener is not None and targets:
         connection = (

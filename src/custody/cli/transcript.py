@@ -12,7 +12,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from custody.cli.layout import Lines, Rows
-from custody.cli.tables import VERDICT_STYLES, clock
+from custody.cli.tables import VERDICT_STYLES, clock, many
 from custody.cli.terminal import clipped, shown
 
 Item = Mapping[str, Any]
@@ -125,7 +125,7 @@ def _response(response: Item, rows: int) -> Iterator[RenderableType]:
         said.append_text(shown(f"  {response['tag']}", "dim"))
     said.append_text(
         shown(
-            f"  {_many(response['rows'], 'row')}, {_many(response['bytes'], 'byte')},"
+            f"  {many(response['rows'], 'row')}, {many(response['bytes'], 'byte')},"
             f" {response['duration_us'] / 1000:.1f} ms",
             "dim",
         )
@@ -134,14 +134,10 @@ def _response(response: Item, rows: int) -> Iterator[RenderableType]:
     yield from _cut(response, rows)
 
 
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _cut(came: Item, rows: int) -> Iterator[RenderableType]:
     captured = len(came["captured"])
     if captured > rows:
-        more = _many(captured - rows, "more captured row")
+        more = many(captured - rows, "more captured row")
         yield _inside(Text(f"{more}: --rows {captured} shows all", "dim"))
     if came["truncated"]:
         yield _loud(f"truncated: {captured} rows were kept, perhaps not whole")
