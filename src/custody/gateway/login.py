@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import msgspec
 
 from custody.gateway.connection import Connection, Owner
+from custody.gateway.refusals import NO_REPLICATION, NOT_RECORDED, TICKET_REFUSALS, not_yours
 from custody.gateway.rooms import Door, Rooms
 from custody.gateway.target import Target
 from custody.gateway.upstream import connect, secure
@@ -194,16 +195,16 @@ class Login:
         name = self._door.target or TargetName(login.target)
         admission = rooms.doorkeeper.recognise(event.secret, now)
         if isinstance(admission, str):
-            await self._refuse(event, name, admission, _TICKET_REFUSALS[admission], None)
+            await self._refuse(event, name, admission, TICKET_REFUSALS[admission], None)
             return
         granted = rooms.policy.admits(admission.loop, name, now)
         target = rooms.targets.get(name)
         if target is None or not granted or target.protocol != self._door.protocol:
             reason = "grant.missing" if target is not None else "target.unknown"
-            await self._refuse(event, name, reason, _not_yours(login.target), admission)
+            await self._refuse(event, name, reason, not_yours(login.target), admission)
             return
         if login.replication and not rooms.policy.admits_replication(admission.loop, name, now):
-            await self._refuse(event, name, "grant.replication", _NO_REPLICATION, admission)
+            await self._refuse(event, name, "grant.replication", NO_REPLICATION, admission)
             return
         facts = Session(
             id=self._host.id,
@@ -360,51 +361,3 @@ class Login:
         self._over = True
         self._send(event.sends)
         self._host.ready(self._welcome(self._server))
-
-
-NOT_RECORDED: Final = Refusal(
-    "58030", "custody cannot record this session now, so it is not open", fatal=True
-)
-
-_NO_REPLICATION: Final = Refusal(
-    "42501",
-    "custody: no grant of this loop names replication",
-    hint="Replication streams are opaque; a grant allows them with `replication = true`.",
-    fatal=True,
-)
-
-_TICKET_REFUSALS: Final = {
-    "ticket.unchecked": Refusal(
-        "58000",
-        "custody: tickets cannot be checked now, so nobody is let in",
-        hint="The gateway's operator sees why in its log; try again.",
-        fatal=True,
-    ),
-    "ticket.unknown": Refusal(
-        "28P01",
-        "custody: this ticket is not known here",
-        hint="Give a ticket (ct_…) as the password; `custody ticket create` makes one.",
-        fatal=True,
-    ),
-    "ticket.expired": Refusal(
-        "28P01",
-        "custody: this ticket has expired",
-        hint="Start a new loop, or ask the operator for a new ticket.",
-        fatal=True,
-    ),
-    "ticket.revoked": Refusal(
-        "28P01",
-        "custody: this ticket was revoked",
-        hint="Ask the operator why; a new loop needs a new ticket.",
-        fatal=True,
-    ),
-}
-
-
-def _not_yours(target: str) -> Refusal:
-    return Refusal(
-        "28000",
-        f'custody: there is no target "{target[:63]}" that this loop has a grant for',
-        hint="The database name names the target: dbname=TARGET or dbname=TARGET/DATABASE.",
-        fatal=True,
-    )

@@ -11,7 +11,8 @@ from typing import Final
 
 from custody.gateway.connection import Connection
 from custody.gateway.ids import new_cancel_key, new_session_id
-from custody.gateway.login import NOT_RECORDED, Login, Welcome
+from custody.gateway.login import Login, Welcome
+from custody.gateway.refusals import NOT_RECORDED
 from custody.gateway.registry import Registry
 from custody.gateway.relay import Relay
 from custody.gateway.rooms import Door, Rooms
