@@ -194,6 +194,8 @@ class PostgresCodec:
         if self._phase is Phase.OVER or not between:
             return ()
         self._phase = Phase.OVER
+        # Nothing may follow a FATAL error, so nothing is read any more either.
+        self._requests = self._replies = None
         if what is not None:
             self._farewell = Ended("client.refused")
         return (Send(Side.CLIENT, frames.error(last)),)

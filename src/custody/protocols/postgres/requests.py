@@ -153,7 +153,9 @@ class Requests:
             self._discarding = False
             return AGAIN
         options = self._options
-        if kind in {_Q, _P} and length > options.command_bytes + SMALL_AT_MOST:
+        # A Parse holds a name and types beside its text; the exact bound is looked at later.
+        beside = 5 if kind == _Q else SMALL_AT_MOST
+        if kind in {_Q, _P} and length > options.command_bytes + beside:
             size = length + 1
             self._offering.refuse_itself(simple=kind == _Q, size=size, rest=size)
             return AGAIN
