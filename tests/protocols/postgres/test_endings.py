@@ -2,12 +2,13 @@
 
 import hashlib
 
+from tests.protocols.postgres import messages as m
+from tests.protocols.postgres.playbook import Dialogue, allow, new_codec, playbook, upstream
+
 from custody.model.command import Refusal
 from custody.model.event import Ended, LoginReceived, RecordFirst, StreamEnded
 from custody.model.record import Opaque
 from custody.model.words import Side
-from tests.protocols.postgres import messages as m
-from tests.protocols.postgres.playbook import Dialogue, allow, new_codec, playbook, upstream
 
 OVER = Refusal("57P01", "this loop was ended", hint="ask")
 
