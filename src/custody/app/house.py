@@ -36,6 +36,9 @@ from custody.model.words import TargetName
 from custody.state.store import State
 from custody.vault.references import ReferenceVault
 
+HELD_BESIDE_COMMAND: Final = 1024 * 1024
+"""Bytes that a session may hold beside its longest command."""
+
 _log: Final = logging.getLogger("custody.house")
 
 
@@ -120,6 +123,7 @@ def make_rooms(  # noqa: PLR0913 - what it wires, no less
         advisor=Advisors(parser, vault, tasks),
         clock=clock,
         strict_responses=config.gateway.responses is Responses.STRICT,
+        held_bytes=config.capture.command_bytes + HELD_BESIDE_COMMAND,
     )
 
 

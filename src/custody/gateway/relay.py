@@ -35,8 +35,6 @@ from custody.model.interfaces import Codec
 from custody.model.record import Body, Gap, Injected, Receipt, Response, ResponseUnknown
 from custody.model.words import SessionId, Side
 
-HELD_LIMIT: Final = 1024 * 1024
-"""Bytes of a client that wait (for the disk, for an answer) at which it is no longer read."""
 DRAIN_TIMEOUT_S: Final = 5.0
 ANSWERS_QUEUED: Final = 16
 """Answers whose final bytes were released and that are still to be masked and sealed."""
@@ -98,6 +96,7 @@ class Relay:
         self._host: Final = host
         self._gate: Final = rooms.gate
         self._strict: Final = rooms.strict_responses
+        self._held_bytes: Final = rooms.held_bytes
         self._codec: Final = codec
         self._facts: Final = welcome.facts
         self._advisor: Final = welcome.advisor
@@ -141,7 +140,7 @@ class Relay:
     def balance(self) -> None:
         """Read the client only while what waits for it is within its bound."""
         waiting = self.to_server.waiting + self._codec.buffered(Side.CLIENT)
-        if waiting > HELD_LIMIT:
+        if waiting > self._held_bytes:
             self._host.client.hold("its commands wait")
         else:
             self._host.client.free("its commands wait")
