@@ -31,7 +31,7 @@ def verify(  # noqa: PLR0913 - the options of a command
     ] = None,
     anchor: Annotated[
         Path | None,
-        typer.Option(help="The anchor directory, to notice an older copy of everything."),
+        typer.Option(help="The anchor file, to notice an older copy of everything."),
     ] = None,
     config: ConfigOption = None,
     *,
@@ -149,6 +149,12 @@ def _print(report: "Report") -> None:
         where = f"record {fault.index}" if fault.index is not None else fault.path or fault.log
         more = f" (session {fault.session})" if fault.session else ""
         screen.print(f"  ✗ {where}{more}: {fault.sentence} [{fault.kind.value}]", markup=False)
+    if any(fault.kind.value == "checkpoint.stale" for fault in report.faults):
+        screen.print(
+            "    cure: if the gateway was killed, start it: it signs what is left. Else look for "
+            "the newer checkpoint, or for who put this one back.",
+            markup=False,
+        )
     if report.more_faults:
         screen.print(f"  ✗ and {report.more_faults} more faults", markup=False)
     for line in report.proved:
