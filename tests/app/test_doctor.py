@@ -113,6 +113,13 @@ def test_the_authority_s_last_days(folder: Path, days: int, level: Level) -> Non
     assert [one.level for one in found] == [level]
 
 
+def test_a_cure_is_said_once(folder: Path) -> None:
+    (folder / "custody.toml").unlink()
+    (fault,) = findings(folder)
+    assert "custody init" in fault.cure
+    assert fault.cure not in fault.what
+
+
 def test_warnings_are_told(folder: Path) -> None:
     change(folder, "env:ORDERS_PASSWORD", "plain:hunter2")
     change(folder, "[capture]", "[hub]\n[capture]")

@@ -109,6 +109,12 @@ def test_lists_and_hits(scene: Scene, capsys: pytest.CaptureFixture[str]) -> Non
     assert documents(capsys, "show", SESSION)["session"]["id"] == SESSION
 
 
+def test_nothing_found_is_said(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    scene.tell(usual())
+    assert run(["search", "nowhere_to_be_found"]) == 0
+    assert capsys.readouterr() == ("", "nothing found\n")
+
+
 HUMAN = [
     ["loops"],
     ["sessions"],
