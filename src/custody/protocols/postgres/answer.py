@@ -121,7 +121,7 @@ class Answer:
             dropped,
             digest,
             meant.relations if meant is not None else (),
-            meant.resolved if meant is not None else True,
+            meant.resolved if meant is not None else False,
             self.arguments,
         )
 
