@@ -25,7 +25,7 @@ _INLINE_FROM_NS: Final = 700_000
 class Batch:
     """What is to be made durable together."""
 
-    __slots__ = ("_last", "keys", "leaves", "retired", "waiters", "writes")
+    __slots__ = ("_frames", "_last", "keys", "leaves", "retired", "size", "waiters", "writes")
 
     def __init__(self) -> None:
         self.keys: list[tuple[OpenDay, bytes]] = []
@@ -35,14 +35,20 @@ class Batch:
         self.waiters: list[tuple[Receipt, Durable | None]] = []
         self.retired: list[OpenDay | Segment] = []
         """What no later batch writes to; closed when this one is done."""
+        self.size = 0
+        """Bytes of all frames."""
         self._last: Segment | None = None
+        self._frames: list[bytes] = []
 
     def add(self, segment: Segment, frame: bytes) -> None:
         if segment is not self._last:
             self._last = segment
-            self.writes.append((segment, segment.offset, []))
-        self.writes[-1][2].append(frame)
-        segment.offset += len(frame)
+            self._frames = []
+            self.writes.append((segment, segment.offset, self._frames))
+        self._frames.append(frame)
+        size = len(frame)
+        self.size += size
+        segment.offset += size
 
     def write(self, nanoseconds: Callable[[], int]) -> int:
         """Write and sync; how long the last sync took. Raises ``OSError``."""

@@ -63,7 +63,7 @@ def refuse_unmasked(body: Body) -> None:
 
 def with_digest(body: Body, make: Callable[[bytes], bytes]) -> Body:
     """The body with its digest of unmasked content replaced by ``make`` of it."""
-    if not isinstance(body, Response | Stream) or not body.digest:
+    if not isinstance(body, (Response, Stream)) or not body.digest:
         return body
     try:
         content = bytes.fromhex(body.digest)

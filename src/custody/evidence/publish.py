@@ -6,6 +6,7 @@ records are ever counted, and a file that exists already must say the same.
 """
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -85,6 +86,13 @@ class Publisher:
     def add(self, leaf: bytes, leaf_hash: bytes) -> None:
         self._bundles.append(leaf)
         self._tree.append(leaf_hash)
+
+    def extend(self, leaves: Iterable[tuple[bytes, bytes]]) -> None:
+        """Add leaves with their hashes."""
+        append_entry, append_hash = self._bundles.append, self._tree.append
+        for leaf, leaf_hash in leaves:
+            append_entry(leaf)
+            append_hash(leaf_hash)
 
     def root(self) -> bytes:
         return self._tree.root()

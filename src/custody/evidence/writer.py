@@ -12,15 +12,13 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
-
 from custody.evidence.chains import Chain, links_of, open_digest
 from custody.evidence.committer import Batch, Committer
 from custody.evidence.daybook import OpenDay, ScopeKey
 from custody.evidence.facts import KINDS, Facts, Kind, awaits_response, recovery_facts
 from custody.evidence.files import SyncFailedError
 from custody.evidence.frame import HEADER_SIZE, LEAF_MAX, RANDOM_SIZE, pack
-from custody.evidence.leaf import VERSION
+from custody.evidence.leaf_form import LeafForms, leaf_of
 from custody.evidence.merkle import leaf_hash
 from custody.evidence.payload import encode, refuse_unmasked, with_digest
 from custody.evidence.publish import Publisher
@@ -60,7 +58,7 @@ _QUEUE_BYTES: Final = 64 * 1024 * 1024
 _KNOWN_LOOPS: Final = 65536
 _LOOP: Final = re.compile("loop_[a-z2-7]{20}", re.ASCII)
 _DIGEST: Final = re.compile("[0-9a-f]{64}", re.ASCII)
-_leaf_encoder: Final = msgspec.json.Encoder(order="sorted")
+_NO_FACTS: Final[Facts] = {}
 
 
 class Writer:
@@ -94,6 +92,7 @@ class Writer:
         self._random: Final = RandomPool(random, RANDOM_SIZE).take
         self._loop = loop
         self._on_broken = on_broken
+        self._forms: Final = LeafForms()
         self._mask = ""
         self._policy = ""
         """The policy digest that was seen, and checked, last."""
@@ -116,26 +115,23 @@ class Writer:
 
     def append(self, record: Record, durable: Durable | None = None) -> Receipt:
         """As ``EvidenceLog.append``."""
-        body = record.body
+        body, session = record.body, record.session
         kind = KINDS[type(body)]
         if not self.accepting or self._queued_bytes > _QUEUE_BYTES:
             self._refuse(kind)
         refuse_unmasked(body)
-        facts = kind.facts(body)
-        if "policy" in facts:
-            self._check_digests(body, facts)
-        if kind.masked and self._mask:
-            facts["mask"] = self._mask
+        chain = self.chains.get(session) if session is not None else None
+        form = self._forms.of(body) if chain is not None and record.loop is not None else ""
+        facts = _NO_FACTS if form else self._facts(kind, body)
         payload = encode(with_digest(body, self._content_digest))
-        if record.session is None:
+        if session is None:
             return self._add(record, None, kind, facts, payload, durable)
-        chain = self.chains.get(record.session)
         if chain is None:
-            chain = new_chain(record.session, kind)
-        elif isinstance(body, SessionStart):
+            chain = new_chain(session, kind)
+        elif type(body) is SessionStart:
             raise LogFailureError("log.session-twice", "A session was started twice.")
-        receipt = self._add(record, chain, kind, facts, payload, durable)
-        self._follow(record.session, chain, record, receipt.n)
+        receipt = self._add(record, chain, kind, form or facts, payload, durable)
+        self._follow(session, chain, record, receipt.n)
         return receipt
 
     @property
@@ -211,84 +207,84 @@ class Writer:
         record: Record,
         chain: Chain | None,
         kind: Kind,
-        facts: Facts,
+        facts: Facts | str,
         payload: bytes,
         durable: Durable | None,
     ) -> Receipt:
-        index = self.size
+        """``facts``: what the leaf says, or the form that it is written from."""
+        index, day = self.size, self.day
         where = place_in_log(self._origin, index)
         random = self._random()
-        scope_key = self._scope_key(record, chain)
-        sealed = seal(derive(scope_key.key, random, where), where, payload)
-        if scope_key.line and self.day.left < len(scope_key.line) and self._stock.failing:
+        if chain is not None and chain.key_day == day.day:
+            key, key_line = chain.key, b""
+        else:
+            key, key_line = self._scope_key(record)
+        sealed, pc, ct = seal(derive(key, random, where), where, payload)
+        if key_line and day.left < len(key_line) and self._stock.failing:
             raise disk_full()
-        segment = self._room(HEADER_SIZE + LEAF_MAX + len(sealed.sealed), kind)
-        facts["v"] = VERSION
-        facts["type"] = kind.name
-        facts["t"] = record.time
-        facts["seg"] = segment.text
-        facts["pc"] = sealed.pc
-        facts["ct"] = sealed.ct
-        n = -1
-        if record.loop is not None:
-            facts["loop"] = self._checked_loop(record.loop)
-        if chain is not None:
-            n = chain.n + 1
-            facts["session"] = record.session
-            facts["n"] = n
-            if n:
-                facts["prev"] = chain.last
-        leaf = _leaf_encoder.encode(facts)
+        segment = self._room(HEADER_SIZE + LEAF_MAX + len(sealed), kind)
+        loop = record.loop
+        if loop is not None and loop not in self._loops:
+            self._check_loop(loop)
+        n = -1 if chain is None else chain.n + 1
+        last = "" if chain is None else chain.last
+        leaf = leaf_of(record, kind, facts, (ct, loop, n, pc, last, segment.text))
         if len(leaf) > LEAF_MAX:
             raise LogFailureError("log.leaf-too-large", "A record's leaf is longer than 4 KiB.")
-        frame = pack(index, self.durable, random, leaf, sealed.sealed)
+        frame = pack(index, self.durable, random, leaf, sealed)
         hashed = leaf_hash(leaf)
         # From here on nothing can fail.
         batch = self.committer.batch
-        if scope_key.line:
-            batch.keys.append((self.day, scope_key.line))
-            self.day.queued(record.session or record.loop or LOG_SCOPE, scope_key.line)
+        if key_line:
+            batch.keys.append((day, key_line))
+            day.queued(record.session or loop or LOG_SCOPE, key_line)
+        receipt = Receipt(index, n)
         batch.add(segment, frame)
         batch.leaves.append((leaf, hashed))
-        receipt = Receipt(index, n)
         batch.waiters.append((receipt, durable))
         self.size = index + 1
         self._queued_bytes += len(frame)
         if chain is not None:
             chain.n = n
             chain.last = hashed.hex()
-            chain.key, chain.key_day = scope_key.key, self.day.day
+            chain.key, chain.key_day = key, day.day
         self.committer.schedule()
         return receipt
 
-    def _scope_key(self, record: Record, chain: Chain | None) -> ScopeKey:
-        if chain is None:
+    def _scope_key(self, record: Record) -> ScopeKey:
+        """The key of a scope that is new today, or of one that is no session."""
+        if record.session is None:
             return self.day.lasting_key(record.loop or LOG_SCOPE)
-        if chain.key_day == self.day.day:
-            return ScopeKey(chain.key, b"")
-        return self.day.session_key(record.session or LOG_SCOPE)
+        return self.day.session_key(record.session)
 
-    def _checked_loop(self, loop: str) -> str:
-        if loop not in self._loops:
-            if not _LOOP.fullmatch(loop):
-                raise bad_id()
-            if len(self._loops) >= _KNOWN_LOOPS:
-                self._loops.clear()
-            self._loops.add(loop)
-        return loop
+    def _check_loop(self, loop: str) -> None:
+        if not _LOOP.fullmatch(loop):
+            raise bad_id()
+        if len(self._loops) >= _KNOWN_LOOPS:
+            self._loops.clear()
+        self._loops.add(loop)
+
+    def _facts(self, kind: Kind, body: Body) -> Facts:
+        facts = kind.facts(body)
+        if "policy" in facts:
+            self._check_digests(body, facts)
+        if kind.masked and self._mask:
+            facts["mask"] = self._mask
+        self._forms.learn(kind, body, facts)
+        return facts
 
     def _follow(self, session: str, chain: Chain, record: Record, n: int) -> None:
         """What the session's newest record makes of its chain."""
         body = record.body
-        if KINDS[type(body)].closes:
+        if type(body) is CommandSeen and n:
+            if awaits_response(body):
+                chain.unanswered.add(n)
+        elif KINDS[type(body)].closes:
             self.chains.pop(session, None)
         elif n == 0:
             chain.loop = record.loop or ""
             self.chains[session] = chain
-        elif isinstance(body, CommandSeen):
-            if awaits_response(body):
-                chain.unanswered.add(n)
-        elif isinstance(body, Response | ResponseUnknown) and body.command is not None:
+        elif isinstance(body, (Response, ResponseUnknown)) and body.command is not None:
             chain.unanswered.discard(body.command)
 
     def _refuse(self, kind: Kind) -> None:
@@ -310,6 +306,7 @@ class Writer:
         self._policy = str(facts["policy"])
         if isinstance(body, ConfigLoaded):
             self._mask = body.mask
+            self._forms.forget()
 
     def _content_digest(self, content: bytes) -> bytes:
         return hmac.digest(self.day.content_key, content, "sha256")
@@ -371,11 +368,8 @@ class Writer:
         self.durable += len(batch.leaves)
         for receipt, durable in batch.waiters:
             self._tell(durable, receipt)
-        add = self.publisher.add
-        for leaf, hashed in batch.leaves:
-            add(leaf, hashed)
-        for _, _, frames in batch.writes:
-            self._queued_bytes -= sum(map(len, frames))
+        self.publisher.extend(batch.leaves)
+        self._queued_bytes -= batch.size
         for retired in batch.retired:
             retired.close()
 
