@@ -186,7 +186,7 @@ class Reading:
     def _session_items(self, starts: Iterable[Event]) -> list[Item]:
         events = list(starts)
         still_open = [
-            Term(Field.SESSION, event.session) for event in events if "ended" not in event.detail
+            Term(Field.SESSION, event.session) for event in events if "commands" not in event.detail
         ]
         commands = self._counts(Field.SESSION, still_open, COMMANDS)
         refused = self._counts(Field.SESSION, still_open, COMMANDS, Term(Field.OUTCOME, "refused"))

@@ -48,7 +48,7 @@ def event_item(event: Event) -> Item:
 
 
 def session_item(event: Event, counts: Mapping[str, int], refused: Mapping[str, int]) -> Item:
-    """A session, from its start; counts are for those that have not ended."""
+    """A session, from its start; counts are for those whose end told none."""
     detail = event.detail
     return {
         "id": event.session,

@@ -28,6 +28,7 @@ from custody.evidence.keyring import VERIFIER_POLICY
 from custody.evidence.log import Log, LogOptions
 from custody.evidence.opening import open_log, system_surroundings
 from custody.gateway.listener import Listener, watch
+from custody.gateway.lookup import GATEWAY
 from custody.gateway.parsing.pool import ParserPool
 from custody.gateway.registry import Registry
 from custody.gateway.rooms import Rooms
@@ -40,6 +41,7 @@ from custody.state.store import State
 DRAIN_S: Final = 10.0
 LAST_WORDS_S: Final = 0.5
 LAPSE_INTERVAL_S: Final = 5.0
+LOOK_INTERVAL_S: Final = 1.0
 RENEWAL_INTERVAL_S: Final = 3600.0
 FILES_FOR_SESSIONS: Final = 8192
 
@@ -131,7 +133,9 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
                 tasks=tasks,
             )
             await _record_config(config, rooms, masker, scribe)
+            await _try_credentials(config, rooms)
             tasks.create_task(log.run())
+            tasks.create_task(_watch_log(log))
             tasks.create_task(watch(registry, rooms))
             tasks.create_task(_end_lapsed(tickets))
             tasks.create_task(indexer.run())
@@ -187,6 +191,35 @@ async def _record_config(config: Config, rooms: Rooms, masker: Masker, scribe: S
     )
     loaded = ConfigLoaded(rooms.policy.digest.hex(), masker.digest.hex(), summary)
     await scribe.write(Record(rooms.clock(), loaded))
+
+
+async def _try_credentials(config: Config, rooms: Rooms) -> None:
+    """Tell the operator now what the first client would otherwise find out."""
+    for target in config.targets:
+        try:
+            await rooms.vault.lease(GATEWAY, target.name)
+        except CustodyError as error:
+            _log.warning("%s: %s %s", error.code, error.fault, error.cure)
+
+
+async def _watch_log(log: Log) -> None:
+    """Say when the evidence log stops taking commands, cannot sign, and when it is well again."""
+    accepting, fault = True, ""
+    while True:
+        if log.accepting is not accepting:
+            accepting = log.accepting
+            if accepting:
+                _log.warning("the evidence log takes commands again")
+            else:
+                _log.error("the evidence log has no room: new commands are refused until it has")
+        now = type(log.publish_fault).__name__ if log.publish_fault is not None else ""
+        if now != fault:
+            fault = now
+            if fault:
+                _log.error("the evidence log cannot be signed now: %s", log.publish_fault)
+            else:
+                _log.warning("the evidence log is signed again")
+        await asyncio.sleep(LOOK_INTERVAL_S)
 
 
 async def _end_lapsed(tickets: TicketDesk) -> None:

@@ -1,5 +1,6 @@
 """`custody ticket`: an operator's local tickets."""
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -106,6 +107,11 @@ def _reachable(config: Config, subject: str, groups: tuple[str, ...]) -> list[Ta
     return [each for each in config.targets if each.name in granted or "*" in granted]
 
 
+def _word(subject: str) -> str:
+    """The subject as a user name, where it needs no quotes; a client may call itself anything."""
+    return subject if re.fullmatch(r"[A-Za-z0-9._@-]+", subject) else "agent"
+
+
 def _explain(config: Config, item: dict[str, Any], targets: list[TargetConfig]) -> None:
     from custody.cli.tables import clock  # noqa: PLC0415 - not needed for --json
 
@@ -118,7 +124,7 @@ def _explain(config: Config, item: dict[str, Any], targets: list[TargetConfig]) 
     if listener is not None and targets:
         connection = (
             f"host={listener.address.host} port={listener.address.port} "
-            f"dbname={targets[0].name} user=agent sslmode=verify-full "
+            f"dbname={targets[0].name} user={_word(item['identity'])} sslmode=verify-full "
             f"sslrootcert={config.gateway.data / 'ca.pem'}"
         )
         out.print(shown(f'\nPGPASSWORD={item["secret"]} psql "{connection}"', lines=True))

@@ -171,16 +171,18 @@ class Gate:
 
 
 def _refusal(verdict: Verdict, problem: str) -> Refusal:
-    unread = f" The command could not be read: {problem}." if problem else ""
+    reason = verdict.reason
+    if problem:
+        reason = f"it could not be read ({problem}), and nothing here allows that. {reason}"
     if verdict.decision is Decision.ASK:
         return Refusal(
             code="42501",
             message="custody: approval is not available yet, so what would need it is denied",
-            detail=f"Rule {verdict.rule} asks for approval: {verdict.reason}{unread}",
+            detail=f"Rule {verdict.rule} asks for approval: {reason}",
         )
     return Refusal(
         code="42501",
-        message=f"custody denied this command: {verdict.reason}",
-        detail=f"Rule: {verdict.rule}.{unread}",
+        message=f"custody denied this command: {reason}",
+        detail=f"Rule: {verdict.rule}.",
         hint="The session lives on. `custody policy explain` shows which rule decides and why.",
     )

@@ -108,7 +108,9 @@ class SessionHost:
         if self.admission is not None and not self._rooms.doorkeeper.alive(self.admission, now):
             self.kill(
                 "ticket.over",
-                Refusal("57P01", "custody: this loop has ended or its ticket expired", fatal=True),
+                Refusal(
+                    "57P01", "custody: this loop has ended, or its ticket was revoked", fatal=True
+                ),
             )
         idle = self._loop.time() - self._heard
         if self._door.idle_timeout_s and idle > self._door.idle_timeout_s:

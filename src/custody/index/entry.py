@@ -149,7 +149,10 @@ def entries(record: StoredRecord, known: Surroundings) -> Sequence[Draft | Amend
         case Recovery(torn_bytes=torn, size=size, sessions=sessions):
             text = " ".join(session for session, _ in sessions)
             facts = {"torn_bytes": torn, "size": size}
-            return (Draft(here, "recovery", text, detail=facts),)
+            return (
+                Draft(here, "recovery", text, detail=facts),
+                *(_recovered(session, record.time, known) for session, _ in sessions),
+            )
         case LogOpen() as opened:
             return (Draft(here, "log.open", opened.version, detail=_facts(opened, "durability")),)
         case LogClose(reason=reason):
@@ -160,6 +163,12 @@ def entries(record: StoredRecord, known: Surroundings) -> Sequence[Draft | Amend
             return ()
         case never:
             assert_never(never)
+
+
+def _recovered(session: str, time: int, known: Surroundings) -> Amendment:
+    """A session that a crash cut off: it ended when the next start found it open."""
+    place = known.of_session(session) or Place("", session)
+    return Amendment("session.start", place, 0, "", None, {"ended": time, "reason": "crash"})
 
 
 def place_of(record: StoredRecord, known: Surroundings) -> Place:  # noqa: PLR0911 - one for each kind of place
