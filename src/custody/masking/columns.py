@@ -121,7 +121,7 @@ def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
 class ColumnRules:
     """The column patterns of a configuration, with the kind that each one's values become."""
 
-    __slots__ = ("_builtin", "_kinds", "_memory", "_rules", "configured")
+    __slots__ = ("_builtin", "_kinds", "_memory", "_rules", "_touched", "configured")
 
     def __init__(self, rules: Sequence[tuple[ColumnPattern, Kind]]) -> None:
         self._rules: Final = tuple(rules)
@@ -133,6 +133,7 @@ class ColumnRules:
         """Whether an operator named any column at all."""
         self._memory: Final[dict[Relation, bool]] = {}
         self._kinds: Final[dict[Column, Kind | None]] = {}
+        self._touched: Final[dict[int, tuple[tuple[Relation, ...], bool]]] = {}
 
     def kind_of(self, columns: Sequence[Column]) -> Kind | None:
         """The kind of the first rule that meets one of these columns."""
@@ -158,11 +159,19 @@ class ColumnRules:
                 return BUILTIN_KIND
         return None
 
-    def touch(self, relations: Sequence[Relation], *, resolved: bool) -> bool:
+    def touch(self, relations: tuple[Relation, ...], *, resolved: bool) -> bool:
         """Whether values of a masked column may come from, or go to, these relations."""
         if not self.configured:
             return any(self._holds_credentials(relation) for relation in relations)
-        return not resolved or any(self._touches(relation) for relation in relations)
+        if not resolved or not relations:
+            return not resolved
+        # A statement that comes again brings the very same tuple, and hashing its relations takes
+        # longer than all the rest. The tuple is kept, so that its id cannot become another's.
+        known = self._touched.get(id(relations))
+        if known is None or known[0] is not relations:
+            known = relations, any(self._touches(relation) for relation in relations)
+            _remember(self._touched, id(relations), known)
+        return known[1]
 
     def names(self, schema: str, relation: str) -> bool:
         """Whether a rule names this relation, not only any."""

@@ -5,7 +5,7 @@ the record. All fields that only steer masking are empty afterwards.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from custody.masking.bounds import Bounds, Cutter, size
 from custody.masking.columns import ColumnRules
@@ -30,9 +30,21 @@ from custody.model.record import (
     Response,
     Stream,
 )
+from custody.model.words import LoopId, SessionId
 
 _KEY_BYTES: Final = 32
-_AROUND_LIMIT: Final = 1024
+_REMEMBERED: Final = 1024
+_REMEMBERED_LENGTH: Final = 1024
+_Ids = tuple[LoopId | None, SessionId | None]
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """Within a bound. No memory here ever holds a value of the target's data."""
+    if len(memory) >= _REMEMBERED:
+        memory.clear()
+    memory[key] = value
 
 
 class RecordMasker:
@@ -58,6 +70,11 @@ class RecordMasker:
         self._statements: Final = StatementMasker(self._rules, self._scanner, tokens, self._cutter)
         self._faults: Final = FaultMasker(self._rules, self._statements, tokens)
         self._around: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
+        self._ids: Final[dict[_Ids, _Ids]] = {}
+        self._clean: Final[dict[str, None]] = {}
+        """Texts without literals, and their words, in which the scanner found nothing."""
+        self._headings: Final[dict[str, tuple[OutputColumn, ...]]] = {}
+        """Columns in whose names the scanner found nothing."""
         self._values: Final = ValueMasker(
             self._rules, self._scanner, tokens, self._cutter, self._bounds
         )
@@ -93,21 +110,22 @@ class RecordMasker:
             case _:
                 masked: Record = self._fields.mask(record)
                 return masked
-        loop, session = record.loop, record.session
-        if loop is not None:
-            loop = self._fields.mask(loop)
-        if session is not None:
-            session = self._fields.mask(session)
+        ids = (record.loop, record.session)
+        loop, session = self._ids.get(ids) or self._masked_ids(ids)
         return Record(record.time, new, loop, session)
+
+    def _masked_ids(self, ids: _Ids) -> _Ids:
+        """The ids, masked. Those of open sessions come again and again."""
+        masked: _Ids = self._fields.mask(ids)
+        _remember(self._ids, ids, masked)
+        return masked
 
     def _command_seen(self, body: CommandSeen) -> CommandSeen:
         around = (body.rule, body.reason, body.policy, body.target, body.stage)
         masked = self._around.get(around)
         if masked is None:
             masked = tuple(self._fields.mask(text) for text in around)
-            if len(self._around) >= _AROUND_LIMIT:
-                self._around.clear()
-            self._around[around] = masked
+            _remember(self._around, around, masked)
         return CommandSeen(self._command(body.command), body.decision, *masked)
 
     def _command(self, command: Command) -> Command:
@@ -123,7 +141,12 @@ class RecordMasker:
             command.problem,
             *command.objects,
         )
-        clean = self._scanner.is_clean(BORDER.join((text, *words)))
+        joined = BORDER.join((text, *words))
+        clean = joined in self._clean
+        if not clean:
+            clean = self._scanner.is_clean(joined)
+            if clean and not command.marks and len(joined) <= _REMEMBERED_LENGTH:
+                _remember(self._clean, joined, None)
         if blind or not clean or may_hide(text):
             text = self._statements.settle(text, blind=blind)
         if len(text) * 4 > self._bounds.command_bytes and size(text) > self._bounds.command_bytes:
@@ -216,7 +239,14 @@ class RecordMasker:
         for column in columns:
             texts.append(column.name)
             texts.append(column.type)
-        if not self._scanner.is_clean(BORDER.join(texts)):
+        joined = BORDER.join(texts)
+        heading = self._headings.get(joined)
+        if heading is not None and len(heading) == len(columns):
+            return heading, tag
+        clean = self._scanner.is_clean(joined)
+        if not clean:
             texts = self._scanner.scan(texts)
-        masked = [OutputColumn(texts[at], texts[at + 1]) for at in range(1, len(texts), 2)]
-        return tuple(masked), texts[0]
+        heading = tuple(OutputColumn(texts[at], texts[at + 1]) for at in range(1, len(texts), 2))
+        if clean and len(joined) <= _REMEMBERED_LENGTH and BORDER not in "".join(texts):
+            _remember(self._headings, joined, heading)
+        return heading, texts[0]

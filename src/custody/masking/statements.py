@@ -43,6 +43,8 @@ class StatementMasker:
 
     def mask_marked(self, text: str, marks: Sequence[TextMark], *, touched: bool) -> str:
         """The marked literals that must go are gone; if ``touched``, unmarked ones as well."""
+        if not touched and not self._wants_any(marks):
+            return text
         changes: list[_Change] = []
         covered: list[_Change] = []
         for mark in sorted(marks, key=lambda mark: (mark.start, mark.end)):
@@ -116,6 +118,13 @@ class StatementMasker:
         if self.settle(result, blind=blind) == result:
             return result
         return self._cutter.cut_masked("", limit)
+
+    def _wants_any(self, marks: Sequence[TextMark]) -> bool:
+        """Whether a rule wants one of these literals: mostly none does, and no text is taken up."""
+        for mark in marks:  # a generator costs more than the loop
+            if mark.secret or (mark.columns and self._rules.kind_of(mark.columns) is not None):
+                return True
+        return False
 
     def _exchange(self, literal: str, mark: TextMark, *, touched: bool) -> str | None:
         if mark.secret:

@@ -22,10 +22,14 @@ _CELL_RESERVE: Final = 4
 """The sign of a cut and the cell's own byte: what even a cell that is left out costs."""
 
 
+_TYPES_LIMIT: Final = 1024
+_TYPE_LENGTH_LIMIT: Final = 64
+
+
 class ValueMasker:
     """Masks arguments and cells, and keeps them within their bounds."""
 
-    __slots__ = ("_bounds", "_cutter", "_rules", "_scanner", "_tokens")
+    __slots__ = ("_bounds", "_cutter", "_rules", "_scanner", "_tokens", "_types")
 
     def __init__(
         self, rules: ColumnRules, scanner: Scanner, tokens: Tokens, cutter: Cutter, bounds: Bounds
@@ -35,6 +39,7 @@ class ValueMasker:
         self._tokens: Final = tokens
         self._cutter: Final = cutter
         self._bounds: Final = bounds
+        self._types: Final[dict[str, str]] = {}
 
     def arguments(
         self, arguments: Sequence[Argument], *, touched: bool, blind: bool = False
@@ -51,12 +56,19 @@ class ValueMasker:
             masked.append(
                 Argument(
                     value,
-                    self._scan(argument.type),
+                    self._types.get(argument.type) or self._type(argument.type),
                     argument.length,
                     truncated=argument.truncated or cut,
                 )
             )
         return tuple(masked)
+
+    def _type(self, name: str) -> str:
+        """A type's name, masked. Names come again; the scanner looks at each once."""
+        masked = self._scan(name)
+        if len(self._types) < _TYPES_LIMIT and len(name) <= _TYPE_LENGTH_LIMIT:
+            self._types[name] = masked
+        return masked
 
     def _argument(
         self, argument: Argument, left: int, *, touched: bool, blind: bool
