@@ -1,5 +1,7 @@
 """Attempts to make the gateway's view of a session differ from the server's."""
 
+from collections.abc import Hashable
+
 import pytest
 from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import NO_MESSAGE, allow, denying, new_codec, playbook
@@ -14,7 +16,7 @@ from custody.protocols.postgres.search_path import settings_asked
 
 # In UTF-8 one string with an escaped quote in it; in GBK a string that ends, and a DELETE.
 TWO_READINGS = b"SELECT E'\xe4\xb8\xad\\'; DELETE FROM t; --'"
-PAY = {
+PAY: dict[Hashable, object] = {
     RelationsNamed("pay"): RelationFacts((RelationFact("public", "pay", "r", ("id",)),)),
 }
 
@@ -123,6 +125,41 @@ def test_a_name_whose_parse_may_have_failed_is_waited_for() -> None:
         p.server(m.complete("DECLARE CURSOR"), m.ready())
         p.server(m.PARSED, m.error("42P03", "exists"), m.ready())
         assert [command.action for command in p.commands] == ["DECLARE CURSOR"]
+
+
+def run(text: str) -> bytes:
+    return m.parse(text) + m.bind() + m.execute()
+
+
+def test_a_name_that_sql_takes_away_in_the_same_pipeline_means_nothing_known() -> None:
+    with playbook(denying("UNKNOWN")) as p:
+        p.client(m.parse("SELECT 1", "s"), m.SYNC)
+        p.server(m.PARSED, m.ready())
+        p.client(run("DEALLOCATE s"), run("PREPARE s AS DELETE FROM t"))
+        p.client(m.bind("", "s"), m.execute(), m.SYNC)
+        assert p.commands[-1].action == "UNKNOWN"
+        assert p.sent_by_gateway.endswith(frames.FAILING_DESCRIBE)
+
+
+def test_a_name_that_a_query_before_takes_away_is_waited_for() -> None:
+    with playbook() as p:
+        p.client(m.parse("SELECT 1", "s"), m.SYNC)
+        p.server(m.PARSED, m.ready())
+        p.client(m.query("DEALLOCATE s; PREPARE s AS DELETE FROM t"))
+        p.client(m.bind("", "s"), m.execute(), m.SYNC)
+        p.server(m.complete("DEALLOCATE"), m.complete("PREPARE"), m.ready())
+        assert [command.action for command in p.commands] == ["DEALLOCATE", "PREPARE", "DELETE"]
+
+
+def test_a_cursor_that_takes_a_portals_place_is_not_that_portal() -> None:
+    with playbook(denying("UNKNOWN")) as p:
+        p.client(m.query("BEGIN"))
+        p.server(m.complete("BEGIN"), m.ready("T"))
+        p.client(m.parse("SELECT 1"), m.bind("c"), m.SYNC)
+        p.server(m.PARSED, m.BOUND, m.ready("T"))
+        p.client(run("CLOSE c"), run("DECLARE c CURSOR FOR SELECT secret FROM t"))
+        p.client(m.execute("c"), m.SYNC)
+        assert p.commands[-1].action == "UNKNOWN"
 
 
 def test_rows_of_a_cursor_executed_as_a_portal_are_vouched_for_by_nothing() -> None:

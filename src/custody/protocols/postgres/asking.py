@@ -154,7 +154,7 @@ class Asking:
             raise frames.malformed("Execute")
         ledger = self._ledger
         portal = ledger.portals.find(ledger.check_name(name), ledger.domain)
-        if isinstance(portal, Uncertain) or (portal is None and ledger.naming_is_open()):
+        if isinstance(portal, Uncertain) or (name and ledger.naming_is_open()):
             return False
         wire = memoryview(data)[start:stop]
         read = self._remembered(portal)
@@ -259,7 +259,8 @@ class Asking:
         head = bind_head(data, start + 5, stop)
         ledger.check_name(head.portal)
         definition = ledger.statements.find(ledger.check_name(head.statement), ledger.domain)
-        if isinstance(definition, Uncertain) or (definition is None and ledger.naming_is_open()):
+        named = head.statement or head.portal
+        if isinstance(definition, Uncertain) or (named and ledger.naming_is_open()):
             return False
         long = self._long(head, data, start, stop, size)
         portal = Portal(head.portal, ledger.domain, definition)

@@ -17,7 +17,27 @@ from custody.protocols.postgres.copying import Tap
 from custody.protocols.postgres.names import NAME_AT_MOST, Definition, Named, Names, Portal
 from custody.protocols.postgres.session_view import SessionView
 from custody.protocols.postgres.values import python_encoding
-from custody.wire.sql.syntax import Change, Copy, Prepare, SetParameter, Statement
+from custody.wire.sql.syntax import (
+    Begin,
+    Change,
+    Close,
+    Commit,
+    Copy,
+    Deallocate,
+    Declare,
+    Execute,
+    Fetch,
+    MadeFunction,
+    MadeRelation,
+    Prepare,
+    Release,
+    Rollback,
+    RollbackTo,
+    Savepoint,
+    SetParameter,
+    Statement,
+    TemporaryRelation,
+)
 
 QUERY: Final = 1
 FUNCTION: Final = 2
@@ -172,6 +192,8 @@ class Ledger:
             return
         if due.changing:
             self.changing += 1
+            if due.kind == EXECUTE:
+                self._doubt_names(due)
         self.due.append(due)
 
     def settle(self) -> Due:
@@ -253,8 +275,31 @@ class Ledger:
         yet.
         """
         return self.changing > 0 and any(
-            due.changing and due.domain != self.domain and due.kind in _RUNNING for due in self.due
+            due.changing
+            and due.domain != self.domain
+            and due.kind in _RUNNING
+            and any(not _keeps_names(change) for meant in due.meant for change in meant.changes)
+            for due in self.due
         )
+
+    def _doubt_names(self, due: Due) -> None:
+        """SQL in this pipeline takes names away: what had them is not what they mean behind it."""
+        for meant in due.meant:
+            for change in meant.changes:
+                match change:
+                    case Deallocate(name=name):
+                        self.statements.doubt(name.encode(self.encoding, "replace"), due.domain)
+                    case Close(name=name):
+                        self.portals.doubt(name.encode(self.encoding, "replace"), due.domain)
+                    case Prepare() | Declare() | Execute():
+                        pass  # they fail where the name is taken
+                    case Commit() | Rollback() | RollbackTo():
+                        self.portals.doubt(b"", due.domain)
+                    case _ if not _keeps_names(change):
+                        self.portals.doubt(b"", due.domain)
+                        self.statements.doubt(b"", due.domain)
+                    case _:
+                        pass
 
     def check_name(self, name: bytes) -> bytes:
         """A name that is ASCII is itself in every encoding. Another is compared by the server in
@@ -285,3 +330,10 @@ class Ledger:
             self.notices.append(report)
         else:
             self.notices_dropped += 1
+
+
+def _keeps_names(change: Change) -> bool:
+    """Whether prepared statements and portals keep their names through it."""
+    return isinstance(
+        change, (Begin, Savepoint, Release, Fetch, TemporaryRelation, MadeRelation, MadeFunction)
+    ) or (isinstance(change, SetParameter) and bool(change.name))

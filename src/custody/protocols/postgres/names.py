@@ -28,11 +28,13 @@ NAME_AT_MOST: Final = 63
 class Named:
     """What a name stands for. ``gone`` says that it stands for nothing any more (a Close)."""
 
-    __slots__ = ("cost", "dead", "domain", "gone", "name", "previous", "settled")
+    __slots__ = ("cost", "dead", "domain", "doubted", "gone", "name", "previous", "settled")
 
     def __init__(self, name: bytes, domain: int) -> None:
         self.name = name[:NAME_AT_MOST]
         self.domain = domain
+        self.doubted = -1
+        """The pipeline in which SQL may have taken its name away."""
         self.settled = False
         self.dead = False
         self.gone = False
@@ -110,7 +112,18 @@ class Names(Generic[Thing]):
         if not (thing.settled or thing.domain == domain):
             # Should it fail, the name means what PREPARE or DECLARE may have given it meanwhile.
             return UNCERTAIN
-        return None if thing.gone else thing
+        return None if thing.gone or thing.doubted == domain else thing
+
+    def doubt(self, name: bytes, domain: int) -> None:
+        """From here to the end of that pipeline nobody knows what the name means; empty: any."""
+        if name:
+            thing = self.things.get(name[:NAME_AT_MOST])
+            if thing is not None:
+                thing.doubted = domain
+            return
+        for each in self.things.values():
+            if each.name:
+                each.doubted = domain
 
     def put(self, thing: Thing) -> None:
         """A message that defines (or, ``gone``, ends) the name was forwarded."""

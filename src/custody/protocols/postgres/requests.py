@@ -262,7 +262,7 @@ class Requests:
     def _find_statement(self, name: bytes) -> Definition | Uncertain | None:
         ledger = self._ledger
         definition = ledger.statements.find(ledger.check_name(name), ledger.domain)
-        if definition is None and name and ledger.naming_is_open():
+        if name and ledger.naming_is_open():
             return Uncertain.UNCERTAIN
         return definition
 
@@ -306,6 +306,8 @@ class Requests:
         if data[position] == 83:
             return self._find_statement(name)
         ledger = self._ledger
+        if name and ledger.naming_is_open():
+            return Uncertain.UNCERTAIN
         return ledger.portals.find(ledger.check_name(name), ledger.domain)
 
     def _flush(self, data: bytes, position: int, stop: int) -> bool:
