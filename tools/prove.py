@@ -10,7 +10,7 @@ import sys
 import time
 
 FUZZ_SHARE = 0.25
-SECONDS_PER_KILL = 4
+SECONDS_PER_KILL = 6
 
 
 def main() -> int:
