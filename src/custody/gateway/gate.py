@@ -31,6 +31,9 @@ Clock = Callable[[], Milliseconds]
 
 _log: Final = logging.getLogger("custody.gate")
 
+_ALLOW: Final = Decision.ALLOW
+"""Looked up once: every statement passes here."""
+
 NOT_RECORDED: Final = Refusal(
     code="58030",
     message="custody cannot record this command now, so it was not forwarded",
@@ -72,9 +75,11 @@ class Gate:
         now = self._clock()
         try:
             verdicts = [self._policy.decide(session, c, now) for c in message.commands]
-            refused = next(
-                (i for i, v in enumerate(verdicts) if v.decision is not Decision.ALLOW), None
-            )
+            refused = None
+            for i, verdict in enumerate(verdicts):
+                if verdict.decision is not _ALLOW:
+                    refused = i
+                    break
             if refused is None and message.stage == "parse":
                 return Permit(())
             numbers = self._record(session, message, verdicts, durable, now)
@@ -99,29 +104,17 @@ class Gate:
         now: Milliseconds,
     ) -> tuple[int, ...]:
         # Everything is masked before anything is appended, so that a failure leaves no half.
-        records = [
-            self._masker.mask(
-                Record(
-                    now,
-                    CommandSeen(
-                        command,
-                        verdict.decision,
-                        verdict.rule,
-                        verdict.reason,
-                        verdict.policy.hex(),
-                        session.target,
-                        message.stage,
-                    ),
-                    session.loop.id,
-                    session.id,
-                )
-            )
-            for command, verdict in zip(message.commands, verdicts, strict=True)
-        ]
+        mask, append = self._masker.mask, self._log.append
+        loop, session_id, target, stage = session.loop.id, session.id, session.target, message.stage
+        records = []
+        for command, verdict in zip(message.commands, verdicts, strict=True):
+            decision, rule, reason = verdict.decision, verdict.rule, verdict.reason
+            policy = verdict.policy.hex()
+            seen = CommandSeen(command, decision, rule, reason, policy, target, stage)
+            records.append(mask(Record(now, seen, loop, session_id)))
         last = len(records) - 1
         return tuple(
-            self._log.append(record, durable if i == last else None).n
-            for i, record in enumerate(records)
+            [append(each, durable if i == last else None).n for i, each in enumerate(records)]
         )
 
     def note(self, session: Session, body: Body, durable: Durable | None = None) -> Receipt:

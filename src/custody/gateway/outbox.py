@@ -15,17 +15,25 @@ from custody.model.command import Wire
 class Entry:
     """One place in the line."""
 
-    __slots__ = ("_box", "left", "ready", "wire")
+    __slots__ = ("_box", "left", "ready", "size", "wire")
 
     def __init__(self, box: "Outbox", wire: Wire) -> None:
         self._box = box
         self.wire = wire
+        self.size = 0
+        """Bytes of ``wire``."""
         self.ready = False
         self.left: Callable[[], None] | None = None
 
     def release(self) -> None:
         self.ready = True
         self._box.flush()
+
+
+def _size(wire: Wire) -> int:
+    if len(wire) == 1:  # nearly always
+        return len(wire[0])
+    return sum(map(len, wire))
 
 
 class Outbox:
@@ -40,18 +48,16 @@ class Outbox:
     def put(self, wire: Wire) -> None:
         """Bytes that wait for nothing but their turn."""
         if self._line:
-            entry = self.hold(wire)
-            entry.ready = True
+            self.hold(wire).ready = True
             return
-        for piece in wire:
-            self.sent += len(piece)
+        self.sent += _size(wire)
         self._connection.write_all(wire)
 
     def hold(self, wire: Wire) -> Entry:
         """Bytes that wait until their entry is released."""
         entry = Entry(self, wire)
-        for piece in wire:
-            self.waiting += len(piece)
+        entry.size = size = _size(wire)
+        self.waiting += size
         self._line.append(entry)
         return entry
 
@@ -68,9 +74,8 @@ class Outbox:
         line = self._line
         while line and line[0].ready:
             entry = line.popleft()
-            for piece in entry.wire:
-                self.waiting -= len(piece)
-                self.sent += len(piece)
+            self.waiting -= entry.size
+            self.sent += entry.size
             self._connection.write_all(entry.wire)
             if entry.left is not None:
                 entry.left()

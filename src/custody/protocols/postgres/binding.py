@@ -92,14 +92,16 @@ def arguments(
     one = formats[0] if len(formats) == 1 else TEXT
     many = len(formats) > 1
     return tuple(
-        argument(
-            value,
-            length,
-            types[i] if i < given else 0,
-            (formats[i] if i < len(formats) else TEXT) if many else one,
-            encoding,
-        )
-        for i, (value, length) in enumerate(found)
+        [
+            argument(
+                value,
+                length,
+                types[i] if i < given else 0,
+                (formats[i] if i < len(formats) else TEXT) if many else one,
+                encoding,
+            )
+            for i, (value, length) in enumerate(found)
+        ]
     )
 
 

@@ -37,6 +37,11 @@ class Phase(Enum):
     OVER = "nothing more is read"
 
 
+# Where every message passes, a name of the module is quicker than an enumeration's member.
+_CLIENT: Final = Side.CLIENT
+_OVER: Final = Phase.OVER
+
+
 class PostgresCodec:
     def __init__(
         self,
@@ -78,12 +83,12 @@ class PostgresCodec:
         return self._departure.client_key if self._departure is not None else b""
 
     def receive(self, side: Side, data: bytes) -> None:
-        if self._phase is Phase.OVER:
+        if self._phase is _OVER:
             return
-        (self._client if side is Side.CLIENT else self._server).receive(data)
+        (self._client if side is _CLIENT else self._server).receive(data)
 
     def next_event(self, side: Side) -> Event | None:
-        if side is Side.CLIENT:
+        if side is _CLIENT:
             if self._requests is not None:
                 return self._requests.next_event()
         elif self._replies is not None:
@@ -205,7 +210,7 @@ class PostgresCodec:
         return frames.cancel_request(key) if key else b""
 
     def buffered(self, side: Side) -> int:
-        return len(self._client if side is Side.CLIENT else self._server)
+        return len(self._client if side is _CLIENT else self._server)
 
 
 _NO_REPLICATION: Final = Refusal(

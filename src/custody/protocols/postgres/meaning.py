@@ -45,8 +45,8 @@ class Met(msgspec.Struct, frozen=True):
 
 
 class Meaning(msgspec.Struct, frozen=True):
-    """A statement's meaning without its places and values: what can be shared between texts that
-    differ in these only. Columns stand in the order of the statement's marks and parameters.
+    """A statement's meaning without its text and values: what can be shared between texts that
+    differ in values only, their places being the same. Parameters stand in the statement's order.
     """
 
     effects: frozenset[Effect]
@@ -55,7 +55,7 @@ class Meaning(msgspec.Struct, frozen=True):
     relations: tuple[Relation, ...]
     resolved: bool
     problem: str
-    marks: tuple[Met, ...]
+    marks: tuple[TextMark, ...]
     parameters: tuple[tuple[int, Met], ...]
 
 
@@ -105,23 +105,20 @@ def assemble(
     form: str = "simple",
 ) -> Command:
     """The command with its text, places and values."""
-    marks = tuple(
-        TextMark(mark.start, mark.end, met.columns, met.proven, met.secret)
-        for mark, met in zip(statement.marks, found.marks, strict=True)
-    )
+    # By position: every statement passes here, and names would take as long again.
     return Command(
-        action=statement.action,
-        effects=found.effects,
-        objects=found.objects,
-        bounded=found.bounded,
-        text=text[statement.start : statement.end],
-        arguments=_filled(arguments, found) if arguments else (),
-        fingerprint=statement.fingerprint,
-        form=form,
-        problem=found.problem,
-        marks=marks,
-        relations=found.relations,
-        resolved=found.resolved,
+        statement.action,
+        found.effects,
+        found.objects,
+        found.bounded,
+        text[statement.start : statement.end],
+        _filled(arguments, found) if arguments else (),
+        statement.fingerprint,
+        form,
+        found.problem,
+        found.marks,
+        found.relations,
+        found.resolved,
     )
 
 
@@ -130,12 +127,13 @@ def _filled(arguments: Sequence[Argument], found: Meaning) -> tuple[Argument, ..
     filled = []
     for number, argument in enumerate(arguments, start=1):
         met = by_number.get(number)
+        if met is None:
+            filled.append(argument)
+            continue
+        value, kind, length = argument.value, argument.type, argument.length
+        readable, truncated = argument.readable, argument.truncated
         filled.append(
-            argument
-            if met is None
-            else msgspec.structs.replace(
-                argument, columns=met.columns, proven=met.proven, secret=met.secret
-            )
+            Argument(value, kind, length, readable, truncated, met.columns, met.proven, met.secret)
         )
     return tuple(filled)
 
@@ -247,9 +245,8 @@ def meaning(  # noqa: C901  # the table of what makes a meaning
         if met is None:
             columns, sure = resolver.columns(mark.columns)
             met = Met(columns, mark.proven and sure, mark.secret)
-        elif mark.secret:
-            met = msgspec.structs.replace(met, secret=True)
-        marks.append(met)
+        secret = met.secret or mark.secret
+        marks.append(TextMark(mark.start, mark.end, met.columns, met.proven, secret))
     parameters = []
     for parameter in statement.parameters:
         columns, sure = resolver.columns(parameter.columns)

@@ -33,6 +33,9 @@ _Q, _P, _B, _E, _D, _C, _H, _S, _F, _X, _DATA, _DONE, _FAIL = b"QPBEDCHSFXdcf"
 _COPY: Final = frozenset(b"dcf")
 _EXTENDED: Final = frozenset(b"PBEDC")
 
+_SERVER: Final = Side.SERVER
+"""Every message passes: a name of the module is quicker than an enumeration's member."""
+
 
 class Again(Enum):
     """Progress was made without an event."""
@@ -126,7 +129,7 @@ class Requests:
             position = stop
         if position > start:
             buffer.position = position
-            return Relay(Side.SERVER, (memoryview(data)[start:position],))
+            return Relay(_SERVER, (memoryview(data)[start:position],))
         if stalled:
             return None
         if not buffer.ensure(5):
