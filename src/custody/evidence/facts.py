@@ -35,6 +35,7 @@ from custody.model.record import (
 from custody.model.words import Decision, Effect
 
 Facts = dict[str, object]
+_DENY: Final = Decision.DENY
 
 
 class Kind(NamedTuple):
@@ -154,4 +155,4 @@ def recovery_facts(body: Recovery, digest: str) -> Facts:
 
 def awaits_response(body: CommandSeen) -> bool:
     """Whether a crash from here on leaves it unknown what the command did."""
-    return body.stage == "execute" and body.decision is not Decision.DENY
+    return body.stage == "execute" and body.decision is not _DENY

@@ -15,6 +15,8 @@ from custody.model.record import Body, CommandSeen, Record, Response
 from custody.model.words import Decision, Effect, Outcome
 
 _FORMS_AT_MOST: Final = 256
+_ALLOW: Final = Decision.ALLOW
+_OK: Final = Outcome.OK
 
 encode: Final = msgspec.json.Encoder(order="sorted").encode
 """The deterministic encoder: sorted keys, no spaces, no floats among the facts."""
@@ -37,9 +39,9 @@ class LeafForms:
     def of(self, body: Body) -> str:
         """The form for this body in the middle of a session; empty where there is none yet."""
         if type(body) is CommandSeen:
-            if body.decision is Decision.ALLOW and body.stage == "execute":
+            if body.decision is _ALLOW and body.stage == "execute":
                 return self._commands.get((body.command.effects, body.policy), "")
-        elif type(body) is Response and body.outcome is Outcome.OK and body.command is not None:
+        elif type(body) is Response and body.outcome is _OK and body.command is not None:
             answered = self._answered
             return f'{{"command":{body.command}{answered}' if answered else ""
         return ""

@@ -248,9 +248,13 @@ class Replies:
         origins = self.origins
         for one in finished:
             description = one.answer.description
-            if description is not None and origins.known(description) is None:
-                self._questions += origins.missing(description)
+            if description is not None:
+                one.columns = origins.known(description)
+                if one.columns is None:
+                    self._questions += origins.missing(description)
         if self._questions:
+            for one in finished:
+                one.columns = None  # what is known now may not be when the answers have come
             self._held = (finished, wire)
             self._asked = None
         else:
@@ -263,7 +267,9 @@ class Replies:
             self._ledger.closed_stream = None
             events.append(closed)
         for one in finished:
-            columns = self.origins.columns(one.answer.description)
+            columns = one.columns
+            if columns is None:
+                columns = self.origins.columns(one.answer.description)
             response = one.response(columns, self._ledger)
             events.append(ResponseReceived(response, wire, one.token, one.index))
             wire = ()

@@ -56,7 +56,7 @@ _NO_ANSWER: Final = Answer()
 class Finished:
     """A command whose answer is complete."""
 
-    __slots__ = ("answer", "due", "error", "index", "outcome", "token")
+    __slots__ = ("answer", "columns", "due", "error", "index", "outcome", "token")
 
     def __init__(
         self,
@@ -69,6 +69,8 @@ class Finished:
         self.due = due
         self.answer = answer
         self.error = error
+        self.columns: tuple[OutputColumn, ...] | None = None
+        """The result's columns, where they are known already."""
         self.token = due.token if due is not None else None
         self.index = due.index if due is not None else 0
 
