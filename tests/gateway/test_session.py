@@ -22,6 +22,7 @@ from custody.gateway.registry import Registry
 from custody.gateway.rooms import Door, Rooms
 from custody.gateway.target import Target
 from custody.model.command import Refusal
+from custody.model.interfaces import Masker
 from custody.model.words import SessionId, TargetName
 
 
@@ -89,7 +90,13 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def bench(*, by_hand: bool = False, strict: bool = False) -> AsyncIterator[Bench]:
+async def bench(
+    *,
+    by_hand: bool = False,
+    strict: bool = False,
+    masker: Masker | None = None,
+    codec: Callable[[], LineCodec] = LineCodec,
+) -> AsyncIterator[Bench]:
     log = HandLog(by_hand=by_hand)
     setup = Bench(log)
     upstream = await asyncio.start_server(setup.server.serve, "127.0.0.1", 0)
@@ -102,7 +109,7 @@ async def bench(*, by_hand: bool = False, strict: bool = False) -> AsyncIterator
         TargetName("secret-target"), "toy", "127.0.0.1", setup.server.port, "off", None, "db", "a"
     )
     rooms = Rooms(
-        gate=Gate(policy, NoMask(), log, clock),
+        gate=Gate(policy, masker or NoMask(), log, clock),
         policy=policy,
         log=log,
         doorkeeper=setup.tickets,
@@ -112,7 +119,7 @@ async def bench(*, by_hand: bool = False, strict: bool = False) -> AsyncIterator
         clock=clock,
         strict_responses=strict,
     )
-    door = Door("toy", "toy", None, True, None, lambda clear: LineCodec())
+    door = Door("toy", "toy", None, True, None, lambda clear: codec())
     async with asyncio.TaskGroup() as tasks:
         listener = Listener(door, rooms, setup.registry, tasks)
         _, setup.port = await listener.bind("127.0.0.1", 0)

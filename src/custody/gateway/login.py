@@ -32,7 +32,7 @@ from custody.model.event import (
     TlsRequested,
 )
 from custody.model.identity import Admission, Session
-from custody.model.interfaces import Advisor, Codec, UpstreamLogin
+from custody.model.interfaces import Advisor, Codec, Durable, UpstreamLogin
 from custody.model.record import LoginRefused, SessionStart
 from custody.model.words import SessionId, Side, TargetName
 
@@ -231,10 +231,15 @@ class Login:
             tls=tls.description if tls is not None else "",
             parameters=login.parameters,
         )
-        if not await self._recorded(lambda durable: rooms.gate.note(facts, start, durable)):
+
+        def begin(durable: Durable) -> None:
+            rooms.gate.note(facts, start, durable)
+            # From here on its end is due, even if the client leaves before this is on disk.
+            self._host.recognised(admission, facts)
+
+        if not await self._recorded(begin):
             self.fail("log", NOT_RECORDED)
             return
-        self._host.recognised(admission, facts)
         await self._reach(event, admission, facts, target)
 
     async def _reach(
@@ -305,7 +310,7 @@ class Login:
         self._send(self._codec.refuse(event, refusal if recorded else NOT_RECORDED))
         self._finish(reason)
 
-    async def _recorded(self, append: Callable[[Callable[[object], None]], object]) -> bool:
+    async def _recorded(self, append: Callable[[Durable], object]) -> bool:
         """Append, and wait until it is durable."""
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 

@@ -67,9 +67,10 @@ class SessionHost:
         except* _OverError:
             pass
         except* Exception as group:  # noqa: BLE001 - one session's fault ends that session only
-            self._reason = self._reason or "internal"
             for error in group.exceptions:
-                _log.error("%s: ended by %s", self.id, kind_of(error))
+                reason, refusal = self._ending(error)
+                self._last_words(refusal)
+                self._reason = self._reason or reason
         finally:
             deadline.cancel()
             self._finish()
@@ -86,8 +87,8 @@ class SessionHost:
 
     def kill(self, reason: str, refusal: Refusal) -> None:
         """End it now, and tell the client why in its own protocol."""
-        if self._codec is not None and not self._over.done():
-            self._guard(lambda: self._farewell(refusal))
+        if not self._over.done():
+            self._last_words(refusal)
         self.end(reason)
 
     def cancel(self, requested_by: str) -> None:
@@ -162,14 +163,8 @@ class SessionHost:
         try:
             codec.receive(side, data)
             stage.pump()
-        except WireError as error:
-            self._wire_error(error)
-        except LogFailureError as error:
-            _log.error("%s: %s", self.id, error.code)
-            self.kill("log", NOT_RECORDED)
         except Exception as error:  # noqa: BLE001 - fail closed: this session ends, others go on
-            _log.error("%s: ended by %s", self.id, kind_of(error))
-            self.kill("internal", _INTERNAL)
+            self.kill(*self._ending(error))
 
     def ended(self, connection: Connection) -> None:
         if self._codec is None or self._stage is None or self._over.done():
@@ -218,28 +213,36 @@ class SessionHost:
     def _guard(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except WireError as error:
-            self._wire_error(error)
         except Exception as error:  # noqa: BLE001 - as in ``received``
-            _log.error("%s: ended by %s", self.id, kind_of(error))
-            self.end("internal")
+            self.kill(*self._ending(error))
 
-    def _wire_error(self, error: WireError) -> None:
-        _log.warning("%s: %s broke the protocol: %s", self.id, error.blame, error.code)
-        if self._codec is not None:
-            self._farewell(Refusal("08P01", f"custody: {error.fault}", fatal=True))
-        self.end(f"protocol.{error.blame}")
+    def _ending(self, error: Exception) -> tuple[str, Refusal]:
+        """The end that an error means for this session: the reason, and what the client is told."""
+        match error:
+            case WireError():
+                _log.warning("%s: %s broke the protocol: %s", self.id, error.blame, error.code)
+                refusal = Refusal("08P01", f"custody: {error.fault}", fatal=True)
+                return f"protocol.{error.blame}", refusal
+            case LogFailureError():
+                _log.error("%s: %s", self.id, error.code)
+                return "log", NOT_RECORDED
+            case _:
+                _log.error("%s: ended by %s", self.id, kind_of(error))
+                return "internal", _INTERNAL
 
-    def _farewell(self, refusal: Refusal) -> None:
-        """Queue the last words behind what is already on its way to the client."""
+    def _last_words(self, refusal: Refusal) -> None:
+        """Queue them behind what is already on its way to the client."""
         if self._codec is None:
             return
-        for send in self._codec.refuse(None, refusal):
-            if send.to is Side.CLIENT:
-                if isinstance(self._stage, Relay):
-                    self._stage.to_client.put((send.data,))
-                else:
-                    self.client.write(send.data)
+        try:
+            for send in self._codec.refuse(None, refusal):
+                if send.to is Side.CLIENT:
+                    if isinstance(self._stage, Relay):
+                        self._stage.to_client.put((send.data,))
+                    else:
+                        self.client.write(send.data)
+        except Exception as error:  # noqa: BLE001 - the session ends, with its last words or without
+            _log.error("%s: its last words failed with %s", self.id, kind_of(error))
 
     def _login_timed_out(self) -> None:
         if not isinstance(self._stage, Relay):
@@ -249,16 +252,19 @@ class SessionHost:
             )
 
     def _finish(self) -> None:
-        """Close the record of the session, and both connections."""
+        """Close the record of the session, and both connections, whatever fails on the way."""
         counts = (0, 0, 0, 0)
-        if isinstance(self._stage, Relay):
-            counts = self._stage.finish()
+        try:
+            if isinstance(self._stage, Relay):
+                counts = self._stage.finish()
+        except Exception as error:  # noqa: BLE001 - the session's own end is still to be recorded
+            _log.error("%s: open commands were not closed: %s", self.id, kind_of(error))
         if self._facts is not None:
             try:
                 self._rooms.gate.note(self._facts, SessionEnd(self._reason, *counts))
-            except CustodyError as error:
+            except Exception as error:  # noqa: BLE001 - the connections are still to be closed
                 # The next recovery accounts for sessions that have no end.
-                _log.error("%s: its end was not recorded: %s", self.id, error.code)
+                _log.error("%s: its end was not recorded: %s", self.id, kind_of(error))
             key = self._codec.client_key if self._codec is not None else b""
             self._registry.remove(self, key)
         if isinstance(self._stage, Login):

@@ -1,0 +1,81 @@
+"""However a session ends: its record is closed, its client is told, and nothing is left behind."""
+
+from collections.abc import Hashable
+
+from tests.gateway.fakes import LineCodec, NoMask
+from tests.gateway.test_session import bench, kinds, line, run, until
+
+from custody.model.command import Refusal
+from custody.model.errors import WireError
+from custody.model.event import Event, Inquiry
+from custody.model.record import Record, SessionEnd
+from custody.model.words import Side
+
+
+def test_a_session_whose_start_is_not_durable_yet_can_be_ended_and_has_its_end() -> None:
+    async def scenario() -> None:
+        async with bench(by_hand=True) as b:
+            reader, writer = await b.connect()
+            writer.write(b"LOGIN orders ct_good\n")
+            await until(lambda: kinds(b.log) == ["SessionStart"])
+            (session,) = b.registry.all()
+            session.kill("ticket.over", Refusal("57P01", "over"))
+            assert "57P01" in await line(reader)
+            await until(lambda: kinds(b.log) == ["SessionStart", "SessionEnd"])
+            assert len(b.registry) == 0
+            assert b.server.seen == []
+
+    run(scenario)
+
+
+def fail() -> Record:
+    raise RuntimeError("masking broke")
+
+
+class BrokenAtTheEnd(NoMask):
+    def mask(self, record: Record) -> Record:
+        return record if not isinstance(record.body, SessionEnd) else fail()
+
+
+def test_an_end_that_cannot_be_masked_still_closes_everything() -> None:
+    async def scenario() -> None:
+        async with bench(masker=BrokenAtTheEnd()) as b:
+            reader, writer = await b.login()
+            writer.write(b"SEL\0ECT\n")
+            assert "08P01" in await line(reader)
+            assert await line(reader) == ""
+            await until(lambda: len(b.registry) == 0)
+            await until(b.server.writers[0].transport.is_closing)
+
+    run(scenario)
+
+
+class BrokenBehindItsQuestion(LineCodec):
+    """``ASK`` needs an answer from the catalogue; behind it stands nonsense."""
+
+    broken = False
+
+    def next_event(self, side: Side) -> Event | None:
+        if self.broken:
+            self.broken = False
+            raise WireError("toy.garbage", "nonsense came", blame="client")
+        if side is Side.CLIENT and self.logged_in and self.lines[side]:
+            self.lines[side].clear()
+            return Inquiry("what is this?")
+        return super().next_event(side)
+
+    def answer(self, question: Hashable, answer: object) -> None:
+        self.broken = True
+
+
+def test_garbage_found_after_a_look_up_is_the_clients_fault_and_it_is_told() -> None:
+    async def scenario() -> None:
+        async with bench(codec=BrokenBehindItsQuestion) as b:
+            reader, writer = await b.login()
+            writer.write(b"ASK\n")
+            assert "08P01" in await line(reader)
+            await until(lambda: "SessionEnd" in kinds(b.log))
+            (end,) = [body for body in b.log.bodies() if isinstance(body, SessionEnd)]
+            assert end.reason == "protocol.client"
+
+    run(scenario)
