@@ -20,6 +20,8 @@ from custody.model.record import Receipt
 _THREAD_FROM_NS: Final = 2_000_000
 _INLINE_FROM_NS: Final = 700_000
 """Of the running mean of sync times; two marks, so that it does not flutter."""
+UNWAITED_S: Final = 0.02
+"""A response is durable within 50 ms; this leaves a slow disk 30 of them."""
 
 
 class Batch:
@@ -82,6 +84,9 @@ class Committer:
         self._finish = finish
         self._nanoseconds = nanoseconds
         self._scheduled = False
+        self._wanted = False
+        """Somebody waits for what is in ``batch``."""
+        self._later: asyncio.TimerHandle | None = None
         self._in_thread = False
         self._work: SimpleQueue[Batch | None] = SimpleQueue()
         self._results: deque[tuple[Batch, OSError | None, int]] = deque()
@@ -89,12 +94,18 @@ class Committer:
         self._thread: threading.Thread | None = None
         self._prefers_thread = False
 
-    def schedule(self) -> None:
-        """Something was added to ``batch``."""
-        if not self._scheduled and not self._in_thread:
-            self._scheduled = True
-            # What else this turn of the loop receives goes into the same sync.
-            self._loop.call_soon(self._turn)
+    def schedule(self, *, waited_for: bool) -> None:
+        """Something was added to ``batch``. What nobody waits for shares the next sync that
+        somebody does wait for; if none comes, it has its own within ``UNWAITED_S``.
+        """
+        if waited_for:
+            self._wanted = True
+            if not self._scheduled and not self._in_thread:
+                self._scheduled = True
+                # What else this turn of the loop receives goes into the same sync.
+                self._loop.call_soon(self._turn)
+        elif self._later is None:
+            self._later = self._loop.call_later(UNWAITED_S, self._turn_late)
 
     def flush(self) -> None:
         """Make all of it durable before returning; blocks the loop."""
@@ -105,10 +116,18 @@ class Committer:
 
     def close(self) -> None:
         """After ``flush``."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         if self._thread is not None:
             self._work.put(None)
             self._thread.join()
             self._thread = None
+
+    def _turn_late(self) -> None:
+        self._later = None
+        self._wanted = True
+        self._turn()
 
     def _turn(self) -> None:
         self._scheduled = False
@@ -124,6 +143,7 @@ class Committer:
         if not batch.waiters:
             return
         self.batch = Batch()
+        self._wanted = False
         error: OSError | None = None
         took = 0
         try:
@@ -138,6 +158,7 @@ class Committer:
             self._thread = threading.Thread(target=self._serve, name="committer", daemon=True)
             self._thread.start()
         batch, self.batch = self.batch, Batch()
+        self._wanted = False
         self._in_thread = True
         self._written.clear()
         self._work.put(batch)
@@ -161,7 +182,7 @@ class Committer:
         self._in_thread = False
         self._learn(took)
         self._finish(batch, error)
-        if self.batch.waiters:
+        if self._wanted:
             self._turn()
 
     def _learn(self, took: int) -> None:

@@ -54,6 +54,8 @@ from custody.model.record import (
 )
 from custody.model.words import SessionId
 
+_CROWDED_BYTES: Final = 1 << 20
+"""Queued bytes at which a sync does not wait for somebody to ask for it."""
 _QUEUE_BYTES: Final = 64 * 1024 * 1024
 _KNOWN_LOOPS: Final = 65536
 _LOOP: Final = re.compile("loop_[a-z2-7]{20}", re.ASCII)
@@ -248,7 +250,8 @@ class Writer:
             chain.n = n
             chain.last = hashed.hex()
             chain.key, chain.key_day = key, day.day
-        self.committer.schedule()
+        crowded = self._queued_bytes > _CROWDED_BYTES
+        self.committer.schedule(waited_for=crowded or durable is not None)
         return receipt
 
     def _scope_key(self, record: Record) -> ScopeKey:
