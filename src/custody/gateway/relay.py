@@ -118,6 +118,7 @@ class Relay:
         self._unrecorded = 0
         self._over = False
         self._holding = False
+        self._holding_server = False
         self._leaving = ""
         self._handlers: Final[dict[type, Callable[..., None]]] = {
             CommandsReceived: self._commands_received,
@@ -145,14 +146,20 @@ class Relay:
         self.balance()
 
     def balance(self) -> None:
-        """Read the client only while what waits for it is within its bound."""
-        waiting = self.to_server.waiting + self._codec.buffered(_CLIENT)
-        if waiting > self._held_bytes:
+        """Read each side only while what waits of it is within its bound."""
+        codec, most = self._codec, self._held_bytes
+        if self.to_server.waiting + codec.buffered(_CLIENT) > most:
             self._holding = True
             self._host.client.hold("its commands wait")
         elif self._holding:
             self._holding = False
             self._host.client.free("its commands wait")
+        if self.to_client.waiting + codec.buffered(_SERVER) > most:
+            self._holding_server = True
+            self._server.hold("its answers wait")
+        elif self._holding_server:
+            self._holding_server = False
+            self._server.free("its answers wait")
 
     def closed(self, side: Side) -> None:
         """Nothing more comes from this side."""
