@@ -7,7 +7,7 @@ settle within a few passes is redacted whole.
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, islice
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +29,9 @@ _HEXADECIMAL_CUE: Final = rb"\\x[0-9A-Fa-f]{16}"
 _HEXADECIMAL: Final = rb"\\x((?:[0-9A-Fa-f]{2}){8,})"
 _PATTERN_MEMORY: Final = 16 << 20
 _BY_PLACE: Final = itemgetter(0, 1)
+
+HITS_AT_MOST: Final = 5_000
+"""Finds in one look that are named one by one; with more, all that was looked at is redacted."""
 
 
 class Span(NamedTuple):
@@ -155,8 +158,13 @@ class Scanner:
             folded = folding.fold(joined)
             data = folded.encode("ascii")
             cues = self._cues.match(data)
-        hits = self._hits(data, cues)
+        hits = list(islice(self._hits(data, cues), HITS_AT_MOST + 1))
         if not hits:
+            return
+        if len(hits) > HITS_AT_MOST:
+            # Naming each would hold everybody up; a text so dense is redacted as a whole.
+            for owner, text in enumerate(texts):
+                yield owner, (Span(0, len(text), REDACTED.redaction),)
             return
         places = folding.places(joined) if len(folded) != len(joined) else None
         starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
@@ -176,17 +184,15 @@ class Scanner:
             )
         yield from per_text.items()
 
-    def _hits(self, data: bytes, cues: Sequence[int]) -> list[_Hit]:
-        hits: list[_Hit] = []
+    def _hits(self, data: bytes, cues: Sequence[int]) -> Iterator[_Hit]:
         for cue in sorted(cues):
             if cue == self._control:
                 continue
             if cue == self._hexadecimal:
-                hits.extend(self._hidden(data))
+                yield from self._hidden(data)
                 continue
             shape, pattern, kind = self._exact[cue]
-            hits.extend(_hits_of(shape, pattern, kind, data))
-        return hits
+            yield from _hits_of(shape, pattern, kind, data)
 
     def _hidden(self, data: bytes) -> Iterator[_Hit]:
         """Finds inside the hexadecimal form of binary strings; the whole form is then redacted."""

@@ -51,6 +51,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     **utility.HANDLERS,
 }
 _STATEMENTS_AT_MOST: Final = 10_000
+_MARKS_AT_MOST: Final = 10_000
+"""Literals of a statement that are masked one by one."""
 
 
 def analyse(text: str) -> Analysis:
@@ -140,6 +142,9 @@ class _Message:
         parameters = tuple(reading.parameters[number] for number in sorted(reading.parameters))
         if reading.all_secret:
             marks = tuple(_secret(mark) for mark in marks)
+        if len(marks) > _MARKS_AT_MOST:
+            # Weighing each would hold everybody up: from the first literal on, nothing is kept.
+            marks = (Mark(marks[0].start, self._character(end) - first, secret=True),)
         return Statement(
             start=first,
             end=self._character(end),
