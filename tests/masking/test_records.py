@@ -3,77 +3,32 @@
 # The marks, and digits of other scripts, are what is tested here.
 # ruff: noqa: RUF001
 
-import msgspec
 import pytest
-from tests.masking.records import ALL_DETECTORS, NO_RULES, everything, masker, seen, statement
+from tests.masking.records import ALL_DETECTORS, NO_RULES, everything
+from tests.masking.scenes import (
+    COLUMNS,
+    NAME,
+    ORDERS,
+    REDACTING,
+    SSN,
+    USERS,
+    VALUE,
+    VIEW,
+    literal,
+    mask_command,
+    mask_fault,
+    mask_response,
+    token,
+)
 
-from custody.masking import Form, MaskRule, RecordMasker
-from custody.model.command import Argument, Column, Command, Relation, TextMark
+from custody.masking import Form, RecordMasker
+from custody.model.command import Argument, Column, Relation, TextMark
 from custody.model.record import (
-    CommandSeen,
-    ErrorReport,
     Milliseconds,
     OutputColumn,
     Record,
-    Response,
     Stream,
 )
-from custody.model.words import Effect, Outcome
-
-USERS = Relation("public", "users", ("id", "ssn", "name"))
-ORDERS = Relation("public", "orders", ("id", "total"))
-VIEW = Relation("public", "people", None)
-SSN = Column("public", "users", "ssn")
-NAME = Column("public", "users", "name")
-VALUE = "123-45-6789"
-COLUMNS = everything(Form.TOKEN, "users.ssn")
-REDACTING = masker(MaskRule(columns=("users.ssn", "*.password")))
-
-
-def literal(text: str, value: str, **steering: object) -> TextMark:
-    start = text.index(value)
-    return msgspec.structs.replace(TextMark(start, start + len(value)), **steering)
-
-
-def command(text: str, **fields: object) -> Command:
-    return msgspec.structs.replace(statement(text), **fields)
-
-
-def mask_command(one: RecordMasker, text: str, **fields: object) -> Command:
-    record = one.mask(seen(command(text, **fields)))
-    assert one.mask(record) == record
-    assert isinstance(record.body, CommandSeen)
-    new = record.body.command
-    assert (new.marks, new.relations, new.resolved) == ((), (), True)
-    return new
-
-
-def mask_response(one: RecordMasker, **fields: object) -> Response:
-    body = Response(command=0, outcome=Outcome.OK, tag="SELECT 1", rows=1, bytes=9, duration_us=5)
-    body = msgspec.structs.replace(body, **fields)
-    record = one.mask(Record(Milliseconds(1), body))
-    assert one.mask(record) == record
-    assert isinstance(record.body, Response)
-    assert record.body.relations == ()
-    assert all(column.origin is None for column in record.body.columns)
-    return record.body
-
-
-def mask_fault(
-    one: RecordMasker, relations: tuple[Relation, ...] = (USERS,), **fields: str
-) -> ErrorReport:
-    fault = msgspec.structs.replace(ErrorReport("ERROR", "23505", ""), **fields)
-    body = mask_response(one, error=fault, relations=relations, outcome=Outcome.ERROR)
-    assert body.error is not None
-    return body.error
-
-
-def token(text: str) -> str:
-    start = text.index("‹")
-    return text[start : text.index("›") + 1]
-
-
-# --- literals -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -359,79 +314,3 @@ def test_names_of_columns_are_looked_at() -> None:
 
 
 # --- faults ---------------------------------------------------------------------------------------
-
-FAULTS = (
-    {"detail": "Failing row contains (1, plum, pear)."},
-    {"detail": "Fehlgeschlagene Zeile enthält (1, plum, pear)."},
-    {"detail": 'Key (name)=(plum) is not present in table "names".'},
-    {"detail": "Key (lower(name))=(plum) already exists."},
-    {"detail": "Key (a, b)=(x, y, plum) already exists."},
-    {"detail": "Key (a)=(x) conflicts with existing key (a)=(plum)."},
-    {"detail": "Schlüssel »(ssn)=(plum)« existiert bereits."},
-    {"message": 'invalid input syntax for type integer: "plum"', "code": "22P02"},
-    {"message": 'invalid input syntax for type integer: "pl"um"', "code": "22P02"},
-    {"message": "ungültige Eingabesyntax für Typ integer: »plum«", "code": "22P02"},
-    {"message": 'value "9plum9" is out of range for type integer', "code": "22003"},
-    {"message": 'syntax error at or near "plum"', "code": "42601"},
-    {"message": "unterminated quoted string at or near \"'plum", "code": "42601"},
-    {"message": "the customer plum is not known", "code": "P0001"},
-    {"message": "plum", "code": "00000"},
-    {"hint": 'Perhaps you meant "plum".', "code": "22P02"},
-    {"context": 'COPY users, line 1: "1\tplum"', "code": "22P02"},
-    {"context": 'COPY users, line 1, column ssn: "plum"', "code": "22P02", "relation": "users"},
-    {"context": "SQL statement \"SELECT 'plum'\"\nPL/pgSQL function f() line 3 at SQL statement"},
-)
-
-
-@pytest.mark.parametrize("fields", FAULTS)
-def test_a_fault_of_a_command_that_touches_a_masked_column(fields: dict[str, str]) -> None:
-    fault = mask_fault(REDACTING, (USERS,), **fields)
-    assert b"plum" not in msgspec.json.encode(fault)
-    assert b"\xe2\x80\xb9" in msgspec.json.encode(fault)
-
-
-@pytest.mark.parametrize("fields", FAULTS)
-def test_the_same_fault_elsewhere_is_kept(fields: dict[str, str]) -> None:
-    fields = {name: text for name, text in fields.items() if name != "relation"}
-    kept = mask_fault(REDACTING, (ORDERS,), **fields)
-    assert b"plum" in msgspec.json.encode(kept) or "pl" in kept.message
-
-
-def test_a_fault_in_a_relation_that_nobody_listed() -> None:
-    fault = mask_fault(
-        REDACTING,
-        (ORDERS,),
-        schema="public",
-        relation="users",
-        detail="Failing row contains (plum).",
-    )
-    assert "plum" not in fault.detail
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        'duplicate key value violates unique constraint "users_pkey"',
-        'null value in column "ssn" of relation "users" violates not-null constraint',
-        'relation "userz" does not exist',
-        "division by zero",
-        "canceling statement due to user request",
-    ],
-)
-def test_names_in_messages_are_kept(message: str) -> None:
-    assert mask_fault(REDACTING, message=message, code="42P01").message == message
-
-
-def test_an_internal_query_loses_its_literals() -> None:
-    fault = mask_response(
-        REDACTING,
-        error=ErrorReport("ERROR", "42601", "x", extra=(("q", "SELECT 'plum'"), ("L", "123456"))),
-        relations=(USERS,),
-    ).error
-    assert fault is not None
-    assert fault.extra == (("q", "SELECT '‹redacted›'"), ("L", "123456"))
-
-
-def test_effects_stay() -> None:
-    new = mask_command(ALL_DETECTORS, "x", effects=frozenset({Effect.WRITE, Effect.READ}))
-    assert new.effects == frozenset({Effect.WRITE, Effect.READ})

@@ -1,0 +1,94 @@
+"""What errors and notices give away, and what of them is kept."""
+
+import msgspec
+import pytest
+from tests.masking.records import ALL_DETECTORS
+from tests.masking.scenes import (
+    ORDERS,
+    REDACTING,
+    USERS,
+    mask_command,
+    mask_fault,
+    mask_response,
+)
+
+from custody.model.record import (
+    ErrorReport,
+)
+from custody.model.words import Effect
+
+FAULTS = (
+    {"detail": "Failing row contains (1, plum, pear)."},
+    {"detail": "Fehlgeschlagene Zeile enthält (1, plum, pear)."},
+    {"detail": 'Key (name)=(plum) is not present in table "names".'},
+    {"detail": "Key (lower(name))=(plum) already exists."},
+    {"detail": "Key (a, b)=(x, y, plum) already exists."},
+    {"detail": "Key (a)=(x) conflicts with existing key (a)=(plum)."},
+    {"detail": "Schlüssel »(ssn)=(plum)« existiert bereits."},
+    {"message": 'invalid input syntax for type integer: "plum"', "code": "22P02"},
+    {"message": 'invalid input syntax for type integer: "pl"um"', "code": "22P02"},
+    {"message": "ungültige Eingabesyntax für Typ integer: »plum«", "code": "22P02"},
+    {"message": 'value "9plum9" is out of range for type integer', "code": "22003"},
+    {"message": 'syntax error at or near "plum"', "code": "42601"},
+    {"message": "unterminated quoted string at or near \"'plum", "code": "42601"},
+    {"message": "the customer plum is not known", "code": "P0001"},
+    {"message": "plum", "code": "00000"},
+    {"hint": 'Perhaps you meant "plum".', "code": "22P02"},
+    {"context": 'COPY users, line 1: "1\tplum"', "code": "22P02"},
+    {"context": 'COPY users, line 1, column ssn: "plum"', "code": "22P02", "relation": "users"},
+    {"context": "SQL statement \"SELECT 'plum'\"\nPL/pgSQL function f() line 3 at SQL statement"},
+)
+
+
+@pytest.mark.parametrize("fields", FAULTS)
+def test_a_fault_of_a_command_that_touches_a_masked_column(fields: dict[str, str]) -> None:
+    fault = mask_fault(REDACTING, (USERS,), **fields)
+    assert b"plum" not in msgspec.json.encode(fault)
+    assert b"\xe2\x80\xb9" in msgspec.json.encode(fault)
+
+
+@pytest.mark.parametrize("fields", FAULTS)
+def test_the_same_fault_elsewhere_is_kept(fields: dict[str, str]) -> None:
+    fields = {name: text for name, text in fields.items() if name != "relation"}
+    kept = mask_fault(REDACTING, (ORDERS,), **fields)
+    assert b"plum" in msgspec.json.encode(kept) or "pl" in kept.message
+
+
+def test_a_fault_in_a_relation_that_nobody_listed() -> None:
+    fault = mask_fault(
+        REDACTING,
+        (ORDERS,),
+        schema="public",
+        relation="users",
+        detail="Failing row contains (plum).",
+    )
+    assert "plum" not in fault.detail
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'duplicate key value violates unique constraint "users_pkey"',
+        'null value in column "ssn" of relation "users" violates not-null constraint',
+        'relation "userz" does not exist',
+        "division by zero",
+        "canceling statement due to user request",
+    ],
+)
+def test_names_in_messages_are_kept(message: str) -> None:
+    assert mask_fault(REDACTING, message=message, code="42P01").message == message
+
+
+def test_an_internal_query_loses_its_literals() -> None:
+    fault = mask_response(
+        REDACTING,
+        error=ErrorReport("ERROR", "42601", "x", extra=(("q", "SELECT 'plum'"), ("L", "123456"))),
+        relations=(USERS,),
+    ).error
+    assert fault is not None
+    assert fault.extra == (("q", "SELECT '‹redacted›'"), ("L", "123456"))
+
+
+def test_effects_stay() -> None:
+    new = mask_command(ALL_DETECTORS, "x", effects=frozenset({Effect.WRITE, Effect.READ}))
+    assert new.effects == frozenset({Effect.WRITE, Effect.READ})
