@@ -151,6 +151,14 @@ def open_day(
         # Lines that a crash cut short: nothing durable was sealed under them.
         replace_file(files, path, whole)
     file = files.open(path, write=True)
+    try:
+        # A killed process may have named the file, or written keys, and not synced it: both are
+        # built upon from here on.
+        file.sync()
+        files.sync_directory(path.parent)
+    except OSError:
+        file.close()
+        raise
     return OpenDay(DayKey(day, secret), dict(parse(whole, day).keys), file, len(whole), random)
 
 

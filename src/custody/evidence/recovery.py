@@ -111,6 +111,7 @@ class _Reading:
 
     def read(self) -> Found:
         walk = self._start()
+        start = walk.place
         try:
             while batch := walk.take():
                 for located in batch:
@@ -120,10 +121,12 @@ class _Reading:
             walk.close()
         tail = self._behind(walk.place)
         self._check_size(walk)
-        if walk.place is not None:
-            self._sync_segment(walk.place.segment)
         segments = segments_of_year(self._files, self._evidence, self._year)
         used = [each for each in segments if walk.place and each <= walk.place.segment]
+        for segment in used:
+            # A batch may span several segments; what a bookmark covers was synced before it.
+            if start is None or segment >= start.segment:
+                self._sync_segment(segment)
         if any(chain.carried for chain in self._chains.values()):
             self._recall_carried()
         closed = (self._last is None or self._last.type == "log.close") and not self._chains
