@@ -4,13 +4,12 @@ Law: a ticket's secret is shown once, at its making; afterwards only its digest 
 """
 
 from custody.identity.doorkeeper import TicketBook, TicketDoorkeeper
-from custody.identity.mint import local_identity, mint_loop, mint_session_id, mint_ticket
+from custody.identity.mint import local_identity, mint_loop, mint_ticket
 
 __all__ = [
     "TicketBook",
     "TicketDoorkeeper",
     "local_identity",
     "mint_loop",
-    "mint_session_id",
     "mint_ticket",
 ]

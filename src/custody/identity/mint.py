@@ -12,7 +12,7 @@ from typing import Final
 
 from custody.model.identity import Identity, Loop, Ticket
 from custody.model.secret import Secret
-from custody.model.words import IdentityKind, LoopId, SessionId, TicketId
+from custody.model.words import IdentityKind, LoopId, TicketId
 
 Entropy = Callable[[int], bytes]
 
@@ -28,10 +28,6 @@ def _base32(entropy: Entropy, characters: int) -> str:
 
 def mint_loop_id(entropy: Entropy) -> LoopId:
     return LoopId("loop_" + _base32(entropy, 20))
-
-
-def mint_session_id(entropy: Entropy) -> SessionId:
-    return SessionId("ses_" + _base32(entropy, 20))
 
 
 def mint_ticket_id(entropy: Entropy) -> TicketId:
