@@ -84,6 +84,7 @@ def custody(server: ScratchPostgres, room: Path) -> Iterator[tuple[Place, Runnin
     environment = {"TARGET_PASSWORD": server.password}
     # The measured target is reached in clear text, as the other two are; connects use the other.
     config += target(server, DATABASE, name="secure", tls=tls)
+    room.mkdir(parents=True, exist_ok=True)
     with running_gateway(room / "gateway", config, environment) as gateway:
         ticket = gateway.ticket(ttl="8h")
         yield Place("custody", "127.0.0.1", gateway.port, "anything", ticket, "orders"), gateway

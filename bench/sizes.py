@@ -42,13 +42,17 @@ class Connects(msgspec.Struct, frozen=True):
 
 
 class Verification(msgspec.Struct, frozen=True):
+    opened: bool
+    """Contents were opened and compared too, which needs the keys."""
     records: int
     seconds: float
     said: str
 
 
 def read_rows(programs: Path, place: Place, rows: int, gateway: RunningGateway | None) -> Rows:
-    """The median of three; the first call's connections and caches are warmed before."""
+    """The median of three, warmed before. Give a gateway that has done nothing else: memory that
+    earlier work left free would hide what this needs.
+    """
     query = f"SELECT repeat('x', 100) FROM generate_series(1, {rows})"
     command = [str(programs / "psql"), "-X", "-A", "-t", "-o", "/dev/null", "-c", query]
     warm = [*command[:-1], query.replace(str(rows), "1000")]
@@ -87,7 +91,9 @@ def _watching(gateway: RunningGateway | None) -> Iterator[list[int]]:
 
 
 def hold_sessions(place: Place, gateway: RunningGateway, count: int) -> Sessions:
-    """Each has logged in and run one statement, and then is silent."""
+    """Each has logged in and run one statement, and then is silent. As for ``read_rows``, the
+    gateway must be fresh.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, count * 2 + 200)), hard))
     with contextlib.ExitStack() as held:
@@ -110,14 +116,17 @@ def connect(place: Place, times: int, *, tls: bool) -> Connects:
     return Connects(place.name, tls, statistics.median(taken) * 1000)
 
 
-def verify(gateway: RunningGateway) -> Verification:
-    """The whole log that this run made, by the command that an auditor uses."""
+def verify(gateway: RunningGateway, *, opened: bool) -> Verification:
+    """The whole log that this run made, by the command that an auditor uses, its start included.
+    Without a configuration it finds no keys, and checks hashes and proofs alone.
+    """
+    words = ("verify", str(gateway.data), "--json")
     started = time.perf_counter()
-    done = gateway.verify("--json")
+    done = gateway.custody(*words, expect=None, configured=opened)
     taken = time.perf_counter() - started
     if done.returncode != 0:
         raise RuntimeError(f"verify: {done.stdout}{done.stderr}")
     newest = max(gateway.data.glob("evidence/log/*/checkpoint"))
     # C2SP tlog-checkpoint: the second line is the log's size.
     said = str(json.loads(done.stdout)["sentence"])
-    return Verification(int(newest.read_text().splitlines()[1]), taken, said)
+    return Verification(opened, int(newest.read_text().splitlines()[1]), taken, said)
