@@ -23,7 +23,7 @@ from custody.evidence.opening import open_log
 from custody.evidence.reader import EvidenceReader
 from custody.evidence.verifier.verify import Options, verify
 from custody.model.errors import LogFailureError
-from custody.model.record import Heartbeat, Recovery, ResponseUnknown, StoredRecord
+from custody.model.record import ClockJump, Heartbeat, Recovery, ResponseUnknown, StoredRecord
 
 WRITER = Path(__file__).with_name("killed_writer.py")
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -101,6 +101,28 @@ def test_what_cannot_be_published_is_not_held_without_end() -> None:
             log.stop()
 
     uvloop.run(live())
+
+
+def test_a_beat_that_finds_no_room_is_left_out_and_the_log_lives_on() -> None:
+    scene = Scene()
+    often = LogOptions(scene.evidence, scene.anchor, "t", publish_every=0.01, heartbeat_every=0.01)
+
+    async def live() -> None:
+        around = scene.surroundings()
+        async with open_log(often, scene.keys(), around) as log, asyncio.TaskGroup() as group:
+            group.create_task(log.run())
+            log.writer.refuse_all(lambda: LogFailureError("log.full", "no room"))
+            scene.now += 120_000  # the wall clock alone: a jump, which is owed a record
+            await asyncio.sleep(0.1)
+            before = log.size
+            log.writer.refuse_all(None)
+            await until(log, before + 2)
+            log.stop()
+
+    uvloop.run(live())
+    bodies = [each.body for each in scene.stored()]
+    assert [body.offset_ms for body in bodies if isinstance(body, ClockJump)] == [120_000]
+    assert any(isinstance(body, Heartbeat) for body in bodies)
 
 
 def test_leaving_on_an_error_still_closes_the_log(house: Path) -> None:

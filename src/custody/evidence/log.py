@@ -95,6 +95,7 @@ class Log:
         self._watch = ClockWatch(around.clock)
         self._prepared: OpenDay | None = None
         self._wanted_day = ""
+        self._unsaid_jump = 0
         self._publishing = threading.Lock()
         self._wanted = asyncio.Event()
         self._stop = asyncio.Event()
@@ -159,9 +160,11 @@ class Log:
 
     def tick(self) -> None:
         """Look at the clock; enter the next day when it has come and is prepared."""
-        jump = self._watch.look()
-        if jump is not None:
-            self._note(ClockJump(jump))
+        self._unsaid_jump += self._watch.look() or 0
+        if self._unsaid_jump:
+            with contextlib.suppress(LogFailureError):  # no room: it is said once there is
+                self._note(ClockJump(self._unsaid_jump))
+                self._unsaid_jump = 0
         if not self._watch.trusted:
             return
         wall = self._around.clock.wall_ms()
@@ -363,7 +366,8 @@ class Log:
     async def _beat_regularly(self) -> None:
         while not await _set_within(self._stop, self.options.heartbeat_every):
             if not self.writer.broken:
-                self.heartbeat()
+                with contextlib.suppress(LogFailureError):  # no room: the next beat binds the same
+                    self.heartbeat()
                 await self._publish(*self._cut_whole())
 
 
