@@ -149,6 +149,27 @@ def test_a_failed_write_or_sync_breaks_the_log_for_everyone(what: str, code: int
     scene.play(act)
 
 
+@pytest.mark.parametrize("sync_ns", [0, 100_000_000], ids=["in the loop", "in a thread"])
+def test_a_write_that_fails_like_no_disk_does_breaks_the_log_too(sync_ns: int) -> None:
+    scene = Scene(sync_ns=sync_ns)
+
+    def no_memory(_number: int, operation: str, path: Path) -> int | None:
+        if operation == "write" and path.suffix == ".seg":
+            raise MemoryError
+        return None
+
+    async def act(log: Log) -> None:
+        scene.append(log, session_start(), SESSION)
+        await asyncio.sleep(0.05)
+        scene.disk.fails = no_memory
+        scene.append(log, command(), SESSION)
+        await asyncio.sleep(0.05)
+        assert [each.code for each in scene.failed] == ["log.broken"]
+        assert not accepts(log)
+
+    scene.play(act)
+
+
 async def a_day(scene: Scene, log: Log) -> None:
     scene.append(log, session_start(), SESSION)
     for number in range(12):

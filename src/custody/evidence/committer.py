@@ -6,6 +6,7 @@ thread runs it. The time of the syncs themselves decides, while running.
 """
 
 import asyncio
+import errno
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -144,14 +145,17 @@ class Committer:
             return
         self.batch = Batch()
         self._wanted = False
-        error: OSError | None = None
-        took = 0
-        try:
-            took = batch.write(self._nanoseconds)
-        except OSError as caught:
-            error = caught
+        error, took = self._write(batch)
         self._learn(took)
         self._finish(batch, error)
+
+    def _write(self, batch: Batch) -> tuple[OSError | None, int]:
+        try:
+            return None, batch.write(self._nanoseconds)
+        except OSError as error:
+            return error, 0
+        except Exception as error:  # noqa: BLE001 - nobody knows what is on disk: as a failed disk
+            return OSError(errno.EIO, f"a write failed with {type(error).__name__}"), 0
 
     def _hand_over(self) -> None:
         if self._thread is None:
@@ -165,13 +169,7 @@ class Committer:
 
     def _serve(self) -> None:
         while (batch := self._work.get()) is not None:
-            error: OSError | None = None
-            took = 0
-            try:
-                took = batch.write(self._nanoseconds)
-            except OSError as caught:
-                error = caught
-            self._results.append((batch, error, took))
+            self._results.append((batch, *self._write(batch)))
             self._written.set()
             self._loop.call_soon_threadsafe(self._collect)
 
