@@ -1,8 +1,5 @@
 """What each detector finds, and what it leaves alone."""
 
-# The marks, and digits of other scripts, are what is tested here.
-# ruff: noqa: RUF001
-
 import pytest
 from tests.masking.records import ALL_DETECTORS, NO_RULES, masked_text
 

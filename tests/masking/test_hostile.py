@@ -1,8 +1,5 @@
 """Hostile input: work grows with its length, never with its square. Counted in calls."""
 
-# The marks, and digits of other scripts, are what is tested here.
-# ruff: noqa: RUF001
-
 import sys
 from types import FrameType
 

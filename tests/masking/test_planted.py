@@ -1,8 +1,5 @@
 """Planted secrets: none survives, wherever it stands; and the laws hold for any record at all."""
 
-# The marks, and digits of other scripts, are what is tested here.
-# ruff: noqa: RUF001
-
 import itertools
 
 import msgspec

@@ -1,8 +1,5 @@
 """Columns, marks, binds, rows, faults: what the steering fields make of a record."""
 
-# The marks, and digits of other scripts, are what is tested here.
-# ruff: noqa: RUF001
-
 import pytest
 from tests.masking.records import ALL_DETECTORS, NO_RULES, everything
 from tests.masking.scenes import (

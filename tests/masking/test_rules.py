@@ -1,8 +1,5 @@
 """What an operator may write, what is refused and how, and what a failure looks like."""
 
-# The marks, and digits of other scripts, are what is tested here.
-# ruff: noqa: RUF001
-
 import msgspec
 import pytest
 from tests.masking.records import KEY, NO_RULES, masked_text, masker, seen, statement
