@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -44,19 +45,25 @@ class AdminServer:
         """
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path.unlink(missing_ok=True)
-        before = os.umask(0o177)
+        door = socket.socket(socket.AF_UNIX)
         try:
+            self._path.parent.chmod(0o700)
+            # No await while the mask is narrowed: whatever else runs would make its files by it.
+            before = os.umask(0o177)
+            try:
+                door.bind(str(self._path))
+            finally:
+                os.umask(before)
             self._server = await asyncio.start_unix_server(
-                self._serve, self._path, limit=REQUEST_BYTES_AT_MOST
+                self._serve, sock=door, limit=REQUEST_BYTES_AT_MOST
             )
         except OSError as error:
+            door.close()
             raise CustodyError(
                 "admin.socket",
-                f"The admin socket {self._path} cannot be made: {error.strerror}.",
+                f"The admin socket {self._path} cannot be made: {error.strerror or error}.",
                 "Choose a shorter or a writable `data` path (a socket's path has 107 characters).",
             ) from error
-        finally:
-            os.umask(before)
 
     def close(self) -> None:
         if self._server is not None:
