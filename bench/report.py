@@ -65,8 +65,9 @@ it stopped, throughput was about an eighth higher at 8 and at 32 clients (one co
 machine that had other work), and 32 clients still did little more than 8.
 """
 
-BUSY = """**Provisional: this machine had other work while it measured** (its load before, or its disk's
-times in between, say so). Do not quote these figures, and do not compare them with another run's.
+BUSY = """**Provisional: this machine had other work while it measured** (its load before, or its
+disk's times in between, say so). Do not quote these figures, and do not compare them with those of
+another run.
 
 """
 
@@ -89,8 +90,8 @@ def _machine(figures: Figures) -> str:
         f"Machine: {facts.processor}, {facts.cores} cores, {facts.memory_gb} GB, {facts.system},"
         f" Python {facts.python}, PostgreSQL {figures.postgres}; evidence on {facts.filesystem};"
         f" load before the run {facts.load}. One write and `fdatasync` on that disk, beside the"
-        f" runs: {figures.sync_ms:.2f} ms (medians from {low:.2f} to {high:.2f}). pgbench, clients, server, gateway share the"
-        " cores.\n"
+        f" runs: {figures.sync_ms:.2f} ms (medians from {low:.2f} to {high:.2f}). pgbench,"
+        " server and gateway share the cores.\n"
     )
 
 
