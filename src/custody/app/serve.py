@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -40,6 +41,8 @@ from custody.state.store import State
 
 DRAIN_S: Final = 10.0
 LAST_WORDS_S: Final = 0.5
+SWITCH_INTERVAL_S: Final = 0.0005
+"""How long a thread that publishes may keep the event loop waiting for the interpreter."""
 LAPSE_INTERVAL_S: Final = 5.0
 LOOK_INTERVAL_S: Final = 1.0
 RENEWAL_INTERVAL_S: Final = 3600.0
@@ -58,6 +61,7 @@ async def serve(config: Config, announce: Announce, *, accept_new_anchor: bool =
     ``announce`` gets a line for each listener that is bound, and then ``ready``.
     """
     raise_file_limit(FILES_FOR_SESSIONS)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
