@@ -89,7 +89,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
         Key(
             read.choice(Responses),
             '"async" or "strict"',
-            "Responses are durable within 50 ms, or before their last byte is released.",
+            "Responses are durable with the next sync, which begins within 20 ms, "
+            "or before their last byte is released.",
         ),
     ] = Responses.ASYNC
 

@@ -15,7 +15,7 @@ data = "data"                     # evidence, index, state
 keys = "keys"                     # never inside data, never in its backups
 anchor = "anchor"                 # the last signed size and root, outside data
 durability = "disk"               # each record is on disk before its command moves
-responses = "async"               # within 50 ms; "strict": before the answer's last byte
+responses = "async"               # with the next sync; "strict": before the answer's last byte
 
 [listen.postgres]
 address = "127.0.0.1:6432"

@@ -22,7 +22,7 @@ _THREAD_FROM_NS: Final = 2_000_000
 _INLINE_FROM_NS: Final = 700_000
 """Of the running mean of sync times; two marks, so that it does not flutter."""
 UNWAITED_S: Final = 0.02
-"""A response is durable within 50 ms; this leaves a slow disk 30 of them."""
+"""A response is to be durable within 50 ms; this leaves the disk 30 of them."""
 
 
 class Batch:

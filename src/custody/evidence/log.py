@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -97,6 +98,8 @@ class Log:
         self._wanted_day = ""
         self._unsaid_jump = 0
         self._publishing = threading.Lock()
+        # One to publish, one to prepare.
+        self._threads: Final = ThreadPoolExecutor(2, thread_name_prefix="log")
         self._wanted = asyncio.Event()
         self._stop = asyncio.Event()
         writer.wants_segment = self._wanted.set
@@ -222,6 +225,7 @@ class Log:
                 self._close_log()
         finally:
             self.writer.close()
+            self._threads.shutdown(wait=False)
             self._stock.close()
             if self._prepared is not None:
                 self._prepared.close()
@@ -302,6 +306,10 @@ class Log:
         self._note(LogOpen(options.version, options.durability, options.responses, previous))
         writer.carry(around.clock.wall_ms())
 
+    async def _beside(self, work: Callable[..., None], *arguments: object) -> None:
+        """In a thread of the log's own, which nothing else in the process can keep busy."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
     async def _publish_regularly(self) -> None:
         while not await _set_within(self._stop, self.options.publish_every):
             self.tick()
@@ -333,7 +341,7 @@ class Log:
     async def _publish(self, cut: Cut, standing: Standing | None = None) -> None:
         publisher = self.writer.publisher
         try:
-            await asyncio.to_thread(self._write, publisher, cut, standing)
+            await self._beside(self._write, publisher, cut, standing)
         except (LogFailureError, OSError) as error:
             self._publish_failed(error)
         else:
@@ -355,7 +363,7 @@ class Log:
             if self._stock.ready(day.day) and not day.low and not self._wanted_day:
                 continue
             try:
-                await asyncio.to_thread(self.prepare)
+                await self._beside(self.prepare)
             except OSError as error:
                 if is_fatal(error):
                     self.writer.break_off(error)

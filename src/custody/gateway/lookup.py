@@ -23,6 +23,8 @@ TRUSTED_FOR_S: Final = 30.0
 FAILED_FOR_S: Final = 2.0
 """After a failure, how long questions are answered by ``None`` at once."""
 ANSWER_TIMEOUT_S: Final = 3.0
+PATIENCE_S: Final = 5.0
+"""How long a session waits for an answer, those of others before it included."""
 IDLE_S: Final = 60.0
 QUESTIONS_AT_MOST: Final = 1000
 ANSWERS_AT_MOST: Final = 20_000
@@ -77,7 +79,11 @@ class Lookups:
                 self._running = True
                 self._start(self)
         # The future is shared: one asker's end must not end it for the others.
-        return await asyncio.shield(asked)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await asyncio.shield(asked)
+        except TimeoutError:
+            return None
 
     def forget(self) -> None:
         """The catalogue may have changed. Answers that are under way are not kept either."""

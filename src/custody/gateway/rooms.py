@@ -38,7 +38,7 @@ class Rooms(msgspec.Struct, frozen=True):
     strict_responses: bool
     """Whether an answer's final frame waits for its record to be durable."""
     held_bytes: int = 4 * 1024 * 1024
-    """Bytes of a client that wait (for the disk, for an answer) at which it is no longer read. More
+    """Bytes of one side that wait (for the disk, for an answer) at which it is no longer read. More
     than the longest command, which must be whole before it is judged."""
 
 

@@ -27,6 +27,8 @@ from custody.model.words import SessionId, Side
 
 LOGIN_TIMEOUT_S: Final = 30.0
 CLOSE_TIMEOUT_S: Final = 5.0
+CANCELS_AT_MOST: Final = 4
+"""Cancel requests of one session that are under way at once; more are dropped."""
 _TLS_HANDSHAKE: Final = 0x16  # RFC 8446 §5.1; no protocol of ours starts with this byte
 
 _log: Final = logging.getLogger("custody.session")
@@ -53,6 +55,7 @@ class SessionHost:
         self._over: Final[asyncio.Future[None]] = self._loop.create_future()
         self._gone: Final = asyncio.Event()
         self._reason = ""
+        self._cancels = 0
         self._heard = self._loop.time()
         self._first = True
 
@@ -97,12 +100,27 @@ class SessionHost:
             return
         if self._over.done() or self._facts is None:
             return
+        if self._cancels < CANCELS_AT_MOST:
+            self._cancels += 1
+            self._tasks.create_task(self._cancel(self._facts, self._target, requested_by))
+
+    async def _cancel(self, facts: Session, target: Target, requested_by: str) -> None:
+        """Record the wish, then send it: what is not recorded is not sent."""
+        recorded: asyncio.Future[bool] = self._loop.create_future()
+
+        def durable(result: object) -> None:
+            if not recorded.done():
+                recorded.set_result(not isinstance(result, CustodyError))
+
         try:
-            self._rooms.gate.note(self._facts, AdminAct("session.cancel", requested_by, self.id))
+            act = AdminAct("session.cancel", requested_by, self.id)
+            self._rooms.gate.note(facts, act, durable)
+            if await recorded and self._codec is not None:
+                await send_once(target, self._codec.cancel())
         except CustodyError as error:
             _log.error("%s: a cancel was not recorded, so not sent: %s", self.id, error.code)
-            return
-        self._tasks.create_task(send_once(self._target, self._codec.cancel()))
+        finally:
+            self._cancels -= 1
 
     def check(self, now: int) -> None:
         """End it if its ticket, its loop or its idle time is over."""
@@ -231,13 +249,14 @@ class SessionHost:
                 return "internal", _INTERNAL
 
     def _last_words(self, refusal: Refusal) -> None:
-        """Queue them behind what is already on its way to the client."""
+        """Queue them behind what may leave; what waits for its record will never leave now."""
         if self._codec is None:
             return
         try:
             for send in self._codec.refuse(None, refusal):
                 if send.to is Side.CLIENT:
                     if isinstance(self._stage, Relay):
+                        self._stage.to_client.clear()
                         self._stage.to_client.put((send.data,))
                     else:
                         self.client.write(send.data)
@@ -261,7 +280,7 @@ class SessionHost:
             _log.error("%s: open commands were not closed: %s", self.id, kind_of(error))
         if self._facts is not None:
             try:
-                self._rooms.gate.note(self._facts, SessionEnd(self._reason, *counts))
+                self._rooms.gate.note(self._facts, SessionEnd(self._reason or "shutdown", *counts))
             except Exception as error:  # noqa: BLE001 - the connections are still to be closed
                 # The next recovery accounts for sessions that have no end.
                 _log.error("%s: its end was not recorded: %s", self.id, kind_of(error))

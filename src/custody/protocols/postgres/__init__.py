@@ -9,7 +9,6 @@ from custody.model.interfaces import Codec, Inquirer
 from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.inquirer import PostgresInquirer
 from custody.protocols.postgres.options import PostgresOptions
-from custody.protocols.postgres.render import render
 from custody.protocols.postgres.understanding import Understanding
 
 
@@ -18,7 +17,6 @@ class PostgresProtocol:
     application_protocol: Final = "postgresql"
     """The ALPN name of direct TLS."""
     options: Final = PostgresOptions
-    render = staticmethod(render)
 
     def __init__(self) -> None:
         self._understanding: Final = Understanding()
