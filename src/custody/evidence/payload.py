@@ -43,7 +43,7 @@ def decode(data: bytes) -> Body:
     """The body again. Raises ``SealError``."""
     try:
         payload = _decoder.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise SealError("evidence.payload", "The payload is not a record that is known.") from None
     if payload.v != VERSION:
         raise SealError("evidence.payload-version", "The payload is of another format version.")

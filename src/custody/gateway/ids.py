@@ -17,8 +17,9 @@ def new_session_id() -> SessionId:
 def new_cancel_key() -> bytes:
     """A PostgreSQL-shaped cancel key: a 4-byte id and a 4-byte secret, both random.
 
-    Protocol 3.0 has room for no more; the id is random too, so that a key is worth 63 bits. The
-    first bit stays clear: clients read the id as a signed process number.
+    Protocol 3.0 has room for no more. The codec may put the server's process number in the place
+    of the id, since drivers compare it; the secret stays ours. The id's first bit is clear: clients
+    read it as a signed number.
     """
     key = bytearray(os.urandom(8))
     key[0] &= 0x7F

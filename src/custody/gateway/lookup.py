@@ -25,7 +25,8 @@ FAILED_FOR_S: Final = 2.0
 ANSWER_TIMEOUT_S: Final = 3.0
 PATIENCE_S: Final = 5.0
 """How long a session waits for an answer, those of others before it included."""
-IDLE_S: Final = 60.0
+IDLE_S: Final = 3.0
+"""Short, so that the gateway does not keep a database busy (DROP DATABASE waits 5 s for others)."""
 QUESTIONS_AT_MOST: Final = 1000
 ANSWERS_AT_MOST: Final = 20_000
 

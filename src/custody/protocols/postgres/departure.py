@@ -169,7 +169,9 @@ class Departure:
         for name, value in self.parameters.items():
             view = view.reported(name, value)
         self.view = view
-        key, self.client_key = own_key(upstream.client_key, long_keys=self._startup.long_keys)
+        # The server's own process number: drivers compare it with pg_backend_pid().
+        own = (self.server_key[:4] or upstream.client_key[:4]) + upstream.client_key[4:]
+        key, self.client_key = own_key(own, long_keys=self._startup.long_keys)
         welcome = AUTHENTICATION_OK + self._relayed + (key if self.client_key else b"")
         if upstream.notice:
             welcome += frames.notice(upstream.notice)
