@@ -159,11 +159,12 @@ def test_the_client_is_told_the_servers_parameters_and_a_key_of_our_own() -> Non
     assert p.of(SessionReady)
     status = m.LOGGED_IN[len(m.AUTHENTICATION_OK) : -len(m.key_data(b"\0\0\0\x07serv") + m.ready())]
     told = p.to_client[len(m.CLEARTEXT) :]
-    assert told.startswith(m.AUTHENTICATION_OK + status + m.key_data(CLIENT_KEY[:8]))
+    own = b"\0\0\0\x07" + CLIENT_KEY[4:8]  # the server's process number, our secret
+    assert told.startswith(m.AUTHENTICATION_OK + status + m.key_data(own))
     assert b"This session is recorded." in told
     assert told.endswith(m.ready())
     assert b"serv" not in told.replace(b"server_version", b"")
-    assert p.codec.client_key == CLIENT_KEY[:8]
+    assert p.codec.client_key == own
     assert p.codec.cancel() == m.cancel_request(b"\0\0\0\x07serv")
 
 
@@ -173,7 +174,7 @@ def test_a_newer_client_gets_the_whole_key() -> None:
     assert isinstance(login, LoginReceived)
     p._send(list(p.codec.admit(login, upstream())))
     p.server(m.LOGGED_IN)
-    assert m.key_data(CLIENT_KEY) in p.to_client
+    assert m.key_data(b"\0\0\0\x07" + CLIENT_KEY[4:]) in p.to_client
 
 
 def test_tls_towards_the_server() -> None:
