@@ -11,8 +11,8 @@ import pytest
 from custody.app.tickets import TicketCreate, TicketDesk, TicketList, TicketRevoke
 from custody.identity import TicketDoorkeeper
 from custody.model.errors import CustodyError, LogFailureError
-from custody.model.identity import Admission
-from custody.model.record import Body, LoopStart, Receipt, Record
+from custody.model.identity import Admission, Ticket
+from custody.model.record import Body, LoopEnd, LoopStart, Receipt, Record
 from custody.model.secret import Secret
 from custody.state import State
 
@@ -84,6 +84,21 @@ def test_what_is_not_on_the_record_opens_nothing(office: Office) -> None:
     with pytest.raises(LogFailureError):
         office.create()
     assert office.desk.list(TicketList()) == []
+
+
+def test_a_loop_whose_ticket_could_not_be_kept_ends_on_the_record(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_ticket: Ticket) -> None:
+        raise CustodyError("state.failed", "The state database failed: database is locked.")
+
+    monkeypatch.setattr(office.state, "add", fail)
+    with pytest.raises(CustodyError) as caught:
+        office.create()
+    assert caught.value.code == "state.failed"
+    assert office.kinds == ["loop.start", "admin", "loop.end"]
+    assert office.bodies[-1] == LoopEnd("ticket.not-kept")
+    assert len({record.loop for record in office.records}) == 1
 
 
 def test_a_withdrawal_ends_the_loop_with_its_last_ticket(office: Office) -> None:

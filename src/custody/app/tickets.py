@@ -5,6 +5,7 @@ withdrawal works first and is recorded then, since a broken log must not keep a 
 secret is given back once and kept nowhere.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Final, Protocol
 
@@ -19,6 +20,8 @@ from custody.model.words import IdentityKind, LoopId, TicketId
 
 LONGEST_TTL_MS: Final = 366 * 86_400_000
 MOST_LISTED: Final = 1000
+
+_log: Final = logging.getLogger("custody.tickets")
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 Sentence = Annotated[str, msgspec.Meta(max_length=1024)]
@@ -93,10 +96,22 @@ class TicketDesk:
         secret, ticket = mint_ticket(loop, now=now, entropy=self._entropy)
         time = Milliseconds(now)
         await self._scribe(Record(time, LoopStart(loop, ticket.id), loop.id))
-        act = AdminAct("ticket.create", asked.actor, ticket.id)
-        await self._scribe(Record(time, act, loop.id))
-        self._book.add(ticket)
+        try:
+            act = AdminAct("ticket.create", asked.actor, ticket.id)
+            await self._scribe(Record(time, act, loop.id))
+            self._book.add(ticket)
+        except CustodyError:
+            await self._give_up(loop)
+            raise
         return {**_item(ticket, now), "secret": secret.reveal()}
+
+    async def _give_up(self, loop: Loop) -> None:
+        """Record the end of a loop that began on the record and has no ticket to go on with."""
+        end = Record(Milliseconds(self._clock()), LoopEnd("ticket.not-kept"), loop.id)
+        try:
+            await self._scribe(end)
+        except CustodyError as error:
+            _log.error("the end of %s was not recorded: %s", loop.id, error.code)
 
     def list(self, asked: TicketList) -> list[dict[str, Any]]:
         """The newest first."""
