@@ -51,7 +51,7 @@ class Room:
             raise CustodyError("log.not-open", str(record))
 
         reading = Reading(self.index, EvidenceRecords(self.reader), lambda: 0)
-        tickets = TicketDesk(self.state, scribe, lambda: 0, bytes)
+        tickets = TicketDesk(self.state, scribe, lambda: 0, bytes, lambda _: None)
         desk = Desk(Shelf(reading, freshen, self.index.discard), tickets)
         return asyncio.run(desk.dispatch(call, arguments))
 

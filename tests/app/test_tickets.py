@@ -28,7 +28,10 @@ class Office:
         self.records: list[Record] = []
         self.broken = False
         self.calls = 0
-        self.desk = TicketDesk(state, self.scribe, lambda: self.now, self.entropy)
+        self.longest: int | None = None
+        self.desk = TicketDesk(
+            state, self.scribe, lambda: self.now, self.entropy, lambda _: self.longest
+        )
         self.door = TicketDoorkeeper(state)
 
     async def scribe(self, record: Record) -> Receipt:
@@ -83,6 +86,28 @@ def test_what_is_not_on_the_record_opens_nothing(office: Office) -> None:
     office.broken = True
     with pytest.raises(LogFailureError):
         office.create()
+    assert office.desk.list(TicketList()) == []
+
+
+@pytest.mark.parametrize(
+    "longest", [None, 0, HOUR], ids=["no limit", "no grant at all", "just as long"]
+)
+def test_a_ticket_may_be_as_long_as_a_grant_lets_its_loop_grow(
+    office: Office, longest: int | None
+) -> None:
+    office.longest = longest
+    assert office.create()["state"] == "valid"
+
+
+def test_a_ticket_may_not_outlive_what_the_grants_allow(office: Office) -> None:
+    office.longest = HOUR - 1000
+    with pytest.raises(CustodyError) as caught:
+        office.create()
+    assert caught.value.code == "ticket.too-long"
+    assert "hold for 1h, but" in caught.value.fault
+    assert "older than 59m59s." in caught.value.fault
+    assert "--ttl 59m59s or less" in caught.value.cure
+    assert office.records == []
     assert office.desk.list(TicketList()) == []
 
 

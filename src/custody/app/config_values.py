@@ -179,6 +179,15 @@ def duration(value: object) -> int:
     return milliseconds
 
 
+def duration_words(milliseconds: int) -> str:
+    """A duration as ``duration`` reads it: ``1h30m``."""
+    rest, words = milliseconds, ""
+    for unit in reversed(_MS):
+        count, rest = divmod(rest, _MS[unit])
+        words += f"{count}{unit}" if count else ""
+    return words or "0s"
+
+
 def address(least_port: int) -> Callable[[object], Address]:
     """``least_port`` 0 lets a listener pick any port."""
 

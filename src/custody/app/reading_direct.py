@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Final
 
 from custody import __version__
+from custody.app.config import compile_policy
 from custody.app.config_model import Config
 from custody.app.house import make_masker
 from custody.app.indexing_tail import Tail
@@ -41,7 +42,8 @@ async def answer_directly(config: Config, call: str, arguments: Mapping[str, obj
             if call in WRITES:
                 scribe = await stack.enter_async_context(_open_log(config))
             state = stack.enter_context(State.open(config.gateway.data / "state.db"))
-            desk = Desk(None, TicketDesk(state, scribe, _now, os.urandom))
+            longest_loop = compile_policy(config).longest_loop
+            desk = Desk(None, TicketDesk(state, scribe, _now, os.urandom, longest_loop))
         else:
             desk = Desk(stack.enter_context(_shelf(config)), None)
         return await desk.dispatch(call, arguments)

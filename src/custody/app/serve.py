@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from custody import __version__
 from custody.app.admin import AdminServer
+from custody.app.config import compile_policy
 from custody.app.config_model import Config
 from custody.app.house import Place, load_certificate, make_doors, make_masker, make_rooms
 from custody.app.indexing import IndexerProcess
@@ -115,7 +116,8 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
         return Milliseconds(wall())
 
     scribe = Scribe(masker, log)
-    tickets = TicketDesk(state, scribe.write, clock, os.urandom)
+    longest_loop = compile_policy(config).longest_loop
+    tickets = TicketDesk(state, scribe.write, clock, os.urandom, longest_loop)
     gateway = config.gateway
     indexer = IndexerProcess(
         data=gateway.data,

@@ -11,10 +11,11 @@ from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 
+from custody.app.config_values import duration_words
 from custody.app.reading_items import moment
 from custody.identity import local_identity, mint_loop, mint_ticket
 from custody.model.errors import CustodyError
-from custody.model.identity import Loop, Ticket
+from custody.model.identity import Identity, Loop, Ticket
 from custody.model.record import AdminAct, LoopEnd, LoopStart, Milliseconds, Receipt, Record
 from custody.model.words import IdentityKind, LoopId, TicketId
 
@@ -28,6 +29,9 @@ Sentence = Annotated[str, msgspec.Meta(max_length=1024)]
 
 Scribe = Callable[[Record], Awaitable[Receipt]]
 """Masks a record, appends it, and returns once it is durable; raises ``CustodyError``."""
+
+LongestLoop = Callable[[Identity], int | None]
+"""How old a loop of this identity may grow at most, ms; ``None``: no limit, 0: it has no grant."""
 
 
 class TicketCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,16 +79,29 @@ class TicketDesk:
         scribe: Scribe,
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
+        longest_loop: LongestLoop,
     ) -> None:
         self._book: Final = book
         self._scribe: Final = scribe
         self._clock: Final = clock
         self._entropy: Final = entropy
+        self._longest_loop: Final = longest_loop
 
     async def create(self, asked: TicketCreate) -> dict[str, Any]:
-        """The ticket as ``list`` shows it, with its ``secret``: the only time that it is told."""
+        """The ticket as ``list`` shows it, with its ``secret``: the only time that it is told.
+
+        Raises ``ticket.too-long`` where no grant of the identity lets a loop grow so old.
+        """
         now = self._clock()
         identity = local_identity(asked.subject, asked.groups, asked.kind)
+        longest = self._longest_loop(identity)
+        if longest and asked.ttl_ms > longest:
+            raise CustodyError(
+                "ticket.too-long",
+                f"The ticket would hold for {duration_words(asked.ttl_ms)}, but no grant of this identity "
+                f"lets a loop grow older than {duration_words(longest)}.",
+                f"Ask for --ttl {duration_words(longest)} or less, or raise `max_loop` of the grant.",
+            )
         loop = mint_loop(
             identity,
             now=now,
