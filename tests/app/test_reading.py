@@ -17,7 +17,7 @@ from custody.app.tickets import TicketDesk
 from custody.index import SqliteIndex
 from custody.model.errors import CustodyError
 from custody.model.record import Gap, Receipt, Record
-from custody.state import State
+from custody.state import State, StateThread
 
 CONTRACT = {
     "id", "index", "time", "loop", "session", "target", "identity", "effects", "objects",
@@ -51,7 +51,14 @@ class Room:
             raise CustodyError("log.not-open", str(record))
 
         reading = Reading(self.index, EvidenceRecords(self.reader), lambda: 0)
-        tickets = TicketDesk(self.state, scribe, lambda: 0, bytes, lambda _: None)
+        tickets = TicketDesk(
+            self.state,
+            StateThread().run,
+            scribe,
+            clock=lambda: 0,
+            entropy=bytes,
+            longest_loop=lambda _: None,
+        )
         desk = Desk(Shelf(reading, freshen, self.index.discard), tickets)
         return asyncio.run(desk.dispatch(call, arguments))
 

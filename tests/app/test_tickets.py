@@ -2,11 +2,15 @@
 
 import asyncio
 import hashlib
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.gateway.test_session import bench, line
 
 from custody.app.tickets import TicketCreate, TicketDesk, TicketList, TicketRevoke
 from custody.identity import TicketDoorkeeper
@@ -14,9 +18,10 @@ from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import Admission, Ticket
 from custody.model.record import Body, LoopEnd, LoopStart, Receipt, Record
 from custody.model.secret import Secret
-from custody.state import State
+from custody.state import State, StateThread
 
 HOUR = 3_600_000
+CREATE = TicketCreate("ada", ("agents",), HOUR, "root", "mend it")
 
 
 class Office:
@@ -30,7 +35,12 @@ class Office:
         self.calls = 0
         self.longest: int | None = None
         self.desk = TicketDesk(
-            state, self.scribe, lambda: self.now, self.entropy, lambda _: self.longest
+            state,
+            StateThread().run,
+            self.scribe,
+            clock=lambda: self.now,
+            entropy=self.entropy,
+            longest_loop=lambda _: self.longest,
         )
         self.door = TicketDoorkeeper(state)
 
@@ -45,8 +55,10 @@ class Office:
         return hashlib.shake_128(self.calls.to_bytes(4, "big")).digest(size)
 
     def create(self) -> dict[str, Any]:
-        asked = TicketCreate("ada", ("agents",), HOUR, "root", "mend it")
-        return asyncio.run(self.desk.create(asked))
+        return asyncio.run(self.desk.create(CREATE))
+
+    def listed(self) -> list[dict[str, Any]]:
+        return asyncio.run(self.desk.list(TicketList()))
 
     def revoke(self, ticket: str) -> dict[str, Any]:
         return asyncio.run(self.desk.revoke(TicketRevoke(ticket, "root")))
@@ -79,14 +91,47 @@ def test_a_new_ticket_opens_and_its_start_is_on_the_record(office: Office) -> No
     assert start.ticket == item["id"]
     assert office.kinds == ["loop.start", "admin"]
     assert item["secret"] not in repr(office.records)
-    assert "secret" not in office.desk.list(TicketList())[0]
+    assert "secret" not in office.listed()[0]
 
 
 def test_what_is_not_on_the_record_opens_nothing(office: Office) -> None:
     office.broken = True
     with pytest.raises(LogFailureError):
         office.create()
-    assert office.desk.list(TicketList()) == []
+    assert office.listed() == []
+
+
+def test_a_locked_database_makes_its_asker_wait_and_no_session(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+
+    async def scenario() -> None:
+        with State.open(path) as state, closing(sqlite3.connect(path)) as other:
+            office = Office(state)
+            item = await office.desk.create(CREATE)
+            admission = office.enter(item)
+            assert isinstance(admission, Admission)
+            async with bench() as b, asyncio.TaskGroup() as tasks:
+                reader, writer = await b.login()
+                other.execute("BEGIN EXCLUSIVE")
+                making = tasks.create_task(office.desk.create(CREATE))
+                ending = tasks.create_task(office.desk.revoke(TicketRevoke(item["id"], "root")))
+                slowest = 0.0
+                until = time.monotonic() + 1
+                while time.monotonic() < until:
+                    began = time.monotonic()
+                    writer.write(b"SELECT 1\n")
+                    assert await line(reader) == "ok SELECT 1"
+                    assert office.door.alive(admission, office.now + 5000)
+                    slowest = max(slowest, time.monotonic() - began)
+                    await asyncio.sleep(0.01)
+                assert slowest < 0.5
+                assert not making.done()
+                assert not ending.done()
+                other.execute("ROLLBACK")
+                assert (await making)["state"] == "valid"
+                assert (await ending)["state"] == "revoked"
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -108,7 +153,7 @@ def test_a_ticket_may_not_outlive_what_the_grants_allow(office: Office) -> None:
     assert "older than 59m59s." in caught.value.fault
     assert "--ttl 59m59s or less" in caught.value.cure
     assert office.records == []
-    assert office.desk.list(TicketList()) == []
+    assert office.listed() == []
 
 
 def test_a_loop_whose_ticket_could_not_be_kept_ends_on_the_record(
@@ -155,4 +200,4 @@ def test_lapsed_loops_end_once_on_the_record(office: Office) -> None:
     assert asyncio.run(office.desk.end_lapsed()) == 0
     assert office.kinds[-1] == "loop.end"
     assert office.enter(item) == "ticket.expired"
-    assert office.desk.list(TicketList())[0]["state"] == "expired"
+    assert office.listed()[0]["state"] == "expired"

@@ -92,13 +92,13 @@ class Desk:
         match call:
             case "index.rebuild" if shelf is not None:
                 _typed(arguments, _Nothing)
-                shelf.discard("")
+                await asyncio.to_thread(shelf.discard, "")
                 fresh = await shelf.freshen()
                 return _document() if fresh else {**_document(), "behind": True}
             case "ticket.create" if tickets is not None:
                 return _document(await tickets.create(_typed(arguments, TicketCreate)))
             case "ticket.list" if tickets is not None:
-                return _document(*tickets.list(_typed(arguments, TicketList)))
+                return _document(*await tickets.list(_typed(arguments, TicketList)))
             case "ticket.revoke" if tickets is not None:
                 return _document(await tickets.revoke(_typed(arguments, TicketRevoke)))
             case _:
@@ -114,7 +114,7 @@ class Desk:
             try:
                 document = await asyncio.to_thread(answer, shelf.reading, asked)
             except IndexDamagedError as error:
-                shelf.discard(error.day)
+                await asyncio.to_thread(shelf.discard, error.day)
                 fresh = await shelf.freshen()
                 document = await asyncio.to_thread(answer, shelf.reading, asked)
         # What is not there because it was not indexed yet must not look as if it never was.

@@ -29,7 +29,7 @@ from custody.evidence.reader import EvidenceReader
 from custody.index import SqliteIndex
 from custody.model.errors import CustodyError
 from custody.model.record import Receipt, Record
-from custody.state import State
+from custody.state import State, StateThread
 
 LOCK_SECONDS: Final = 10.0
 
@@ -42,8 +42,12 @@ async def answer_directly(config: Config, call: str, arguments: Mapping[str, obj
             if call in WRITES:
                 scribe = await stack.enter_async_context(_open_log(config))
             state = stack.enter_context(State.open(config.gateway.data / "state.db"))
+            thread = await stack.enter_async_context(StateThread())
             longest_loop = compile_policy(config).longest_loop
-            desk = Desk(None, TicketDesk(state, scribe, _now, os.urandom, longest_loop))
+            tickets = TicketDesk(
+                state, thread.run, scribe, clock=_now, entropy=os.urandom, longest_loop=longest_loop
+            )
+            desk = Desk(None, tickets)
         else:
             desk = Desk(stack.enter_context(_shelf(config)), None)
         return await desk.dispatch(call, arguments)

@@ -38,7 +38,7 @@ from custody.model.command import Refusal
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.interfaces import Masker
 from custody.model.record import ConfigLoaded, Milliseconds, Record
-from custody.state.store import State
+from custody.state import State, StateThread
 
 DRAIN_S: Final = 10.0
 LAST_WORDS_S: Final = 0.5
@@ -90,7 +90,9 @@ async def serve(config: Config, announce: Announce, *, accept_new_anchor: bool =
     with keys:
         async with open_log(options, keys, on_broken=_stop_now) as log:
             with State.open(gateway.data / "state.db") as state:
-                await _run(config, _Parts(log, masker, state, keys), announce, stopped)
+                async with StateThread() as thread:
+                    parts = _Parts(log, masker, state, thread, keys)
+                    await _run(config, parts, announce, stopped)
 
 
 def _stop_now(failure: LogFailureError) -> None:
@@ -105,11 +107,12 @@ class _Parts(NamedTuple):
     log: Log
     masker: Masker
     state: State
+    thread: StateThread
     keys: KeyholderProcess
 
 
 async def _run(config: Config, parts: _Parts, announce: Announce, stopped: asyncio.Event) -> None:
-    log, masker, state, keys = parts
+    log, masker, state, thread, keys = parts
     wall = system_surroundings().clock.wall_ms
 
     def clock() -> Milliseconds:
@@ -117,7 +120,9 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
 
     scribe = Scribe(masker, log)
     longest_loop = compile_policy(config).longest_loop
-    tickets = TicketDesk(state, scribe.write, clock, os.urandom, longest_loop)
+    tickets = TicketDesk(
+        state, thread.run, scribe.write, clock=clock, entropy=os.urandom, longest_loop=longest_loop
+    )
     gateway = config.gateway
     indexer = IndexerProcess(
         data=gateway.data,

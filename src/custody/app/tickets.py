@@ -7,7 +7,8 @@ secret is given back once and kept nowhere.
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, Final, Protocol
+from functools import partial
+from typing import Annotated, Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -29,6 +30,15 @@ Sentence = Annotated[str, msgspec.Meta(max_length=1024)]
 
 Scribe = Callable[[Record], Awaitable[Receipt]]
 """Masks a record, appends it, and returns once it is durable; raises ``CustodyError``."""
+
+Answer = TypeVar("Answer")
+
+
+class Beside(Protocol):
+    """Runs an act of the book beside the event loop: in order, whole, and raising as it does."""
+
+    def __call__(self, act: Callable[[], Answer], /) -> Awaitable[Answer]: ...
+
 
 LongestLoop = Callable[[Identity], int | None]
 """How old a loop of this identity may grow at most, ms; ``None``: no limit, 0: it has no grant."""
@@ -73,15 +83,18 @@ class TicketBook(Protocol):
 class TicketDesk:
     """``clock`` gives milliseconds since the Unix epoch, ``entropy`` random bytes."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of
         self,
         book: TicketBook,
+        beside: Beside,
         scribe: Scribe,
+        *,
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
         longest_loop: LongestLoop,
     ) -> None:
         self._book: Final = book
+        self._beside: Final = beside
         self._scribe: Final = scribe
         self._clock: Final = clock
         self._entropy: Final = entropy
@@ -94,14 +107,7 @@ class TicketDesk:
         """
         now = self._clock()
         identity = local_identity(asked.subject, asked.groups, asked.kind)
-        longest = self._longest_loop(identity)
-        if longest and asked.ttl_ms > longest:
-            raise CustodyError(
-                "ticket.too-long",
-                f"The ticket would hold for {duration_words(asked.ttl_ms)}, but no grant of this identity "
-                f"lets a loop grow older than {duration_words(longest)}.",
-                f"Ask for --ttl {duration_words(longest)} or less, or raise `max_loop` of the grant.",
-            )
+        self._check_length(asked.ttl_ms, self._longest_loop(identity))
         loop = mint_loop(
             identity,
             now=now,
@@ -116,11 +122,22 @@ class TicketDesk:
         try:
             act = AdminAct("ticket.create", asked.actor, ticket.id)
             await self._scribe(Record(time, act, loop.id))
-            self._book.add(ticket)
+            await self._beside(lambda: self._book.add(ticket))
         except CustodyError:
             await self._give_up(loop)
             raise
         return {**_item(ticket, now), "secret": secret.reveal()}
+
+    @staticmethod
+    def _check_length(asked: int, longest: int | None) -> None:
+        if longest and asked > longest:
+            allowed = duration_words(longest)
+            raise CustodyError(
+                "ticket.too-long",
+                f"The ticket would hold for {duration_words(asked)}, but no grant of this identity "
+                f"lets a loop grow older than {allowed}.",
+                f"Ask for --ttl {allowed} or less, or raise `max_loop` of the grant.",
+            )
 
     async def _give_up(self, loop: Loop) -> None:
         """Record the end of a loop that began on the record and has no ticket to go on with."""
@@ -130,10 +147,11 @@ class TicketDesk:
         except CustodyError as error:
             _log.error("the end of %s was not recorded: %s", loop.id, error.code)
 
-    def list(self, asked: TicketList) -> list[dict[str, Any]]:
+    async def list(self, asked: TicketList) -> list[dict[str, Any]]:
         """The newest first."""
         now = self._clock()
-        return [_item(ticket, now) for ticket in self._book.tickets(limit=asked.limit)]
+        found = await self._beside(lambda: self._book.tickets(limit=asked.limit))
+        return [_item(ticket, now) for ticket in found]
 
     async def revoke(self, asked: TicketRevoke) -> dict[str, Any]:
         """Withdraw a ticket, and end its loop if no other ticket of it holds.
@@ -142,10 +160,7 @@ class TicketDesk:
         record of it could not be made.
         """
         now = self._clock()
-        ticket = self._book.revoke(TicketId(asked.id), now)
-        others = self._book.tickets(loop=ticket.loop.id)
-        last = not any(_state(other, now) == "valid" for other in others)
-        ended = last and self._book.end_loop(ticket.loop.id, now)
+        ticket, ended = await self._beside(lambda: self._withdraw(TicketId(asked.id), now))
         time = Milliseconds(now)
         try:
             act = AdminAct("ticket.revoke", asked.actor, ticket.id)
@@ -160,13 +175,21 @@ class TicketDesk:
             ) from error
         return _item(ticket, now)
 
+    def _withdraw(self, wanted: TicketId, now: int) -> tuple[Ticket, bool]:
+        """The ticket, and whether its loop ended with it."""
+        ticket = self._book.revoke(wanted, now)
+        others = self._book.tickets(loop=ticket.loop.id)
+        last = not any(_state(other, now) == "valid" for other in others)
+        return ticket, last and self._book.end_loop(ticket.loop.id, now)
+
     async def end_lapsed(self) -> int:
         """Record the end of every loop whose time is over. How many there were."""
-        lapsed = self._book.lapsed_loops(self._clock())
+        now = self._clock()
+        lapsed = await self._beside(lambda: self._book.lapsed_loops(now))
         for loop in lapsed:
             time = Milliseconds(self._clock())
             await self._scribe(Record(time, LoopEnd("expired"), loop.id))
-            self._book.end_loop(loop.id, loop.expires)
+            await self._beside(partial(self._book.end_loop, loop.id, loop.expires))
         return len(lapsed)
 
 

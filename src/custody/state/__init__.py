@@ -5,5 +5,6 @@ investigator must believe stands in the evidence log.
 """
 
 from custody.state.store import State
+from custody.state.thread import StateThread
 
-__all__ = ["State"]
+__all__ = ["State", "StateThread"]

@@ -17,6 +17,10 @@ from custody.state.schema import HEAD
 BUSY_SECONDS: Final = 5.0
 """How long a writer waits for another process's transaction; each is a few rows."""
 
+READER_BUSY_SECONDS: Final = 0.05
+"""How long a reader waits where somebody holds the file for himself alone, which no writer of ours
+does: readers serve the event loop, and would rather fail."""
+
 READING: Final = "custody_reading"
 """The execution option of connections that only read."""
 
@@ -71,7 +75,14 @@ def _begin(connection: Connection) -> None:
     if options.get("isolation_level") == "AUTOCOMMIT":
         return
     # A reader must never wait for a writer: it may run in the event loop that serves clients.
-    connection.exec_driver_sql("BEGIN" if options.get(READING) else "BEGIN IMMEDIATE")
+    reading = options.get(READING)
+    wait(connection, READER_BUSY_SECONDS if reading else BUSY_SECONDS)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def wait(connection: Connection, seconds: float) -> None:
+    """How long what comes next on this connection waits for a lock."""
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
 
 def _migrate(connection: Connection) -> None:

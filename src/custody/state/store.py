@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Ticket
 from custody.model.words import IdentityKind, LoopId, TicketId
-from custody.state.database import READING, open_engine
+from custody.state.database import READER_BUSY_SECONDS, READING, open_engine, wait
 from custody.state.schema import loops, tickets
 
 
@@ -30,6 +30,7 @@ class State:
         self._reader: Final = engine.execution_options(**{READING: True})
         # SQLite tells a connection only of changes that *others* made; this one never writes.
         self._watch: Final = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        wait(self._watch, READER_BUSY_SECONDS)
 
     @classmethod
     def open(cls, path: Path) -> Self:

@@ -1,0 +1,48 @@
+"""One thread for the state database, beside the event loop.
+
+Law: what is asked runs in the order in which it was asked, each whole, whoever stopped waiting for
+it; and a locked database makes only those wait who asked it something.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Self, TypeVar
+
+from custody.model.errors import CustodyError
+
+WAITING_AT_MOST: Final = 64
+
+Answer = TypeVar("Answer")
+
+
+class StateThread:
+    """Bound to no event loop. Closing waits for the act that runs; those behind it never begin."""
+
+    def __init__(self) -> None:
+        self._executor: Final = ThreadPoolExecutor(1, "custody-state")
+        self._waiting = 0
+
+    async def run(self, act: Callable[[], Answer]) -> Answer:
+        """What ``act`` gives or raises; ``state.busy`` where too many wait already."""
+        if self._waiting >= WAITING_AT_MOST:
+            raise CustodyError(
+                "state.busy",
+                f"{self._waiting} acts wait for the state database.",
+                "Try again; if it stays so, see what keeps state.db locked.",
+            )
+        self._waiting += 1
+        running = asyncio.get_running_loop().run_in_executor(self._executor, act)
+        running.add_done_callback(self._over)
+        return await asyncio.shield(running)
+
+    def _over(self, running: "asyncio.Future[Answer]") -> None:
+        self._waiting -= 1
+        if not running.cancelled():
+            running.exception()  # whoever asked may have gone: then nobody is left to be told
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
