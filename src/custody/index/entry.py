@@ -12,14 +12,19 @@ import msgspec
 from custody.model.command import Argument
 from custody.model.record import (
     AdminAct,
+    BudgetExceeded,
     ClockJump,
     CommandSeen,
     ConfigLoaded,
+    CredentialLeased,
+    CredentialReturned,
     ErrorReport,
     Gap,
     Heartbeat,
     Injected,
     LogClose,
+    LoginAccepted,
+    LoginEnd,
     LoginRefused,
     LogOpen,
     LoopEnd,
@@ -113,10 +118,14 @@ def entries(record: StoredRecord, known: Surroundings) -> Sequence[Draft | Amend
                 Amendment("session.start", here, 0, "", None, {"ended": record.time, **facts}),
             )
         case LoopStart(loop=loop, ticket=ticket):
-            facts = _facts(loop, "expires", "purpose", "on_behalf_of", "parent")
+            facts = _facts(loop, "expires", "purpose", "on_behalf_of", "parent", "client", "login")
             facts |= {"ticket": ticket, "kind": loop.identity.kind.value}
             facts["groups"] = list(loop.identity.groups)
-            text = f"{loop.purpose} {loop.on_behalf_of} {ticket}"
+            facts |= {"facts": dict(loop.facts)} if loop.facts else {}
+            if loop.principal is not None:
+                facts["principal"] = loop.principal.subject
+            told = " ".join(value for _, value in loop.facts)
+            text = f"{loop.purpose} {loop.on_behalf_of} {ticket} {loop.client} {told}".rstrip()
             return (Draft(here, "loop.start", text, detail=facts),)
         case LoopEnd(reason=reason):
             return (
@@ -128,6 +137,26 @@ def entries(record: StoredRecord, known: Surroundings) -> Sequence[Draft | Amend
         case LoginRefused() as refused:
             facts = _facts(refused, "reason", "protocol", "client", "user", "application")
             return (Draft(here, "login.refused", " ".join(facts.values()), detail=facts),)
+        case LoginAccepted() as accepted:
+            facts = _facts(accepted, "login", "provider", "client", "expires")
+            facts["method"] = accepted.method.value
+            told = " ".join(value for _, value in accepted.facts)
+            text = f"{accepted.login} {accepted.provider} {accepted.method} {told}".rstrip()
+            return (Draft(here, "login.accepted", text, detail=facts),)
+        case LoginEnd() as gone:
+            facts = _facts(gone, "login", "reason")
+            return (Draft(here, "login.end", f"{gone.login} {gone.reason}", detail=facts),)
+        case BudgetExceeded() as exceeded:
+            facts = _facts(exceeded, "quantity", "limit", "used")
+            facts["then"] = exceeded.then.value
+            return (Draft(here, "budget.exceeded", exceeded.quantity, detail=facts),)
+        case CredentialLeased() as leased:
+            facts = _facts(leased, "source", "user", "lease", "expires")
+            text = f"{leased.source} {leased.user} {leased.lease}"
+            return (Draft(here, "credential.leased", text, detail=facts),)
+        case CredentialReturned() as returned:
+            facts = _facts(returned, "lease", "revoked")
+            return (Draft(here, "credential.returned", returned.lease, detail=facts),)
         case Injected(command=n, message=message):
             return (Draft(here, "injected", message, detail={"command": n}),)
         case Stream() as stream:
@@ -181,6 +210,8 @@ def place_of(record: StoredRecord, known: Surroundings) -> Place:  # noqa: PLR09
             return Place(started.id, "", "", started.identity.subject, started.identity.issuer)
         case LoginRefused() as refused:
             return Place(loop, session, refused.target, refused.subject)
+        case LoginAccepted(identity=identity):
+            return Place(loop, session, "", identity.subject, identity.issuer)
         case AdminAct(actor=actor) if not session:
             return Place(loop, "", "", actor)
         case _ if session:

@@ -2,7 +2,18 @@
 
 import msgspec
 
-from custody.model.words import IdentityKind, LoopId, SessionId, TargetName, TicketId
+from custody.model.secret import Secret
+from custody.model.words import (
+    Effect,
+    Exceeded,
+    IdentityKind,
+    LoginId,
+    LoopId,
+    Method,
+    SessionId,
+    TargetName,
+    TicketId,
+)
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -14,16 +25,89 @@ class Identity(msgspec.Struct, frozen=True):
     kind: IdentityKind = IdentityKind.AGENT
 
 
+class Proof(msgspec.Struct, frozen=True):
+    """What a provider proved of somebody, every check passed. Times are Unix milliseconds."""
+
+    identity: Identity
+    method: Method
+    provider: str
+    """The provider's name in the configuration."""
+    issued: int
+    expires: int
+    """When the proof itself lapses; what is made from it may live longer only where configured."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What the provider vouched for beside the identity: repository, commit, job …"""
+    session: str = ""
+    """The provider's own name of the login (OIDC ``sid``, SAML ``SessionIndex``)."""
+    use: str = ""
+    """What must not be used twice (``jti``, assertion id); empty where repeats are meant."""
+
+
+class Login(msgspec.Struct, frozen=True):
+    """A proof that the gateway remembers; starts loops until it ends. ``digest`` as in a ticket."""
+
+    id: LoginId
+    proof: Proof
+    digest: bytes
+    started: int
+    expires: int
+    client: str = ""
+    """The address that it was made from."""
+    ended: int | None = None
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What a loop was narrowed to when it was started; ``None`` narrows nothing."""
+
+    targets: tuple[TargetName, ...] | None = None
+    effects: frozenset[Effect] | None = None
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """What a loop may use up; ``None``: no limit. ``bytes`` are result bytes, as responses count
+    them; ``writes`` are commands with any effect but ``read``; ``denials`` are refused commands.
+    """
+
+    commands: int | None = None
+    rows: int | None = None
+    bytes: int | None = None
+    writes: int | None = None
+    denials: int | None = None
+    then: Exceeded = Exceeded.END
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """What a loop has used up, its children included."""
+
+    commands: int = 0
+    rows: int = 0
+    bytes: int = 0
+    writes: int = 0
+    denials: int = 0
+
+
 class Loop(msgspec.Struct, frozen=True):
     """One run of an agent. Times are milliseconds since the Unix epoch, gateway clock."""
 
     id: LoopId
     identity: Identity
+    """Who acts."""
     started: int
     expires: int
     purpose: str = ""
     on_behalf_of: str = ""
+    """For whom it acts, as text; proven only where ``principal`` is set."""
     parent: LoopId | None = None
+    principal: Identity | None = None
+    """For whom it acts, proven. A command must be within the grants of both."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What a workload token proved beside the identity: repository, commit, job …"""
+    client: str = ""
+    """The host that the loop runs on, as its starter said; a claim."""
+    scope: Scope | None = None
+    budget: Budget | None = None
+    """Narrower than the grants' own, where the loop was started so."""
+    login: LoginId | None = None
 
 
 class Admission(msgspec.Struct, frozen=True):
@@ -47,6 +131,19 @@ class Ticket(msgspec.Struct, frozen=True):
     expires: int
     revoked: int | None = None
     ended: int | None = None
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """What opens a target, leased from a vault."""
+
+    secret: Secret
+    user: str = ""
+    """Whom it belongs to; empty for the target's configured user."""
+    source: str = ""
+    """The reference that it came from, without a value."""
+    lease: str = ""
+    """The store's own name of it, where it was made for this loop alone."""
+    expires: int | None = None
 
 
 class Session(msgspec.Struct, frozen=True):

@@ -10,8 +10,8 @@ from typing import NewType
 import msgspec
 
 from custody.model.command import Argument, Column, Command, Relation
-from custody.model.identity import Loop
-from custody.model.words import Decision, LoopId, Outcome, SessionId
+from custody.model.identity import Identity, Loop
+from custody.model.words import Decision, Exceeded, LoopId, Method, Outcome, SessionId
 
 Milliseconds = NewType("Milliseconds", int)
 """Since the Unix epoch, gateway clock."""
@@ -80,6 +80,52 @@ class LoginRefused(msgspec.Struct, frozen=True, tag="login.refused"):
     user: str = ""
     application: str = ""
     subject: str = ""
+
+
+class LoginAccepted(msgspec.Struct, frozen=True, tag="login.accepted"):
+    """Somebody proved who they are, and the gateway remembers it."""
+
+    login: str
+    """The login's id; empty where the proof went into a loop at once."""
+    identity: Identity
+    method: Method
+    provider: str
+    client: str
+    expires: int
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+class LoginEnd(msgspec.Struct, frozen=True, tag="login.end"):
+    login: str
+    reason: str
+    """Of a closed set: ``logout``, ``expired``, ``revoked``, ``provider.logout``,
+    ``provider.refused``."""
+
+
+class BudgetExceeded(msgspec.Struct, frozen=True, tag="budget.exceeded"):
+    """A loop has used up what it may; what follows is ``then``."""
+
+    quantity: str
+    limit: int
+    used: int
+    then: Exceeded
+
+
+class CredentialLeased(msgspec.Struct, frozen=True, tag="credential.leased"):
+    """A target's credential was taken out for a loop. Nothing of the secret is here."""
+
+    target: str
+    source: str
+    user: str
+    lease: str = ""
+    expires: int | None = None
+
+
+class CredentialReturned(msgspec.Struct, frozen=True, tag="credential.returned"):
+    target: str
+    lease: str
+    revoked: bool
+    """Whether the store confirmed that it opens nothing any more."""
 
 
 class CommandSeen(msgspec.Struct, frozen=True, tag="command"):
@@ -248,6 +294,11 @@ Body = (
     | SessionEnd
     | SessionCarry
     | LoginRefused
+    | LoginAccepted
+    | LoginEnd
+    | BudgetExceeded
+    | CredentialLeased
+    | CredentialReturned
     | CommandSeen
     | Injected
     | Response

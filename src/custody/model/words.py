@@ -13,6 +13,8 @@ SessionId = NewType("SessionId", str)
 """``ses_`` and 20 lower-case base32 characters."""
 TicketId = NewType("TicketId", str)
 """``tkt_`` and 12 lower-case base32 characters: names a ticket, opens nothing."""
+LoginId = NewType("LoginId", str)
+"""``login_`` and 20 lower-case base32 characters: names a login, opens nothing."""
 TargetName = NewType("TargetName", str)
 """As the operator wrote it in ``[[target]] name``."""
 
@@ -52,6 +54,30 @@ class IdentityKind(StrEnum):
     HUMAN = "human"
     SERVICE = "service"
     AGENT = "agent"
+
+
+class Method(StrEnum):
+    """How an identity was proved."""
+
+    LOCAL = "local"
+    """The operator of the gateway vouched for it."""
+    OIDC_CODE = "oidc.code"
+    OIDC_DEVICE = "oidc.device"
+    OIDC_CLIENT = "oidc.client"
+    """A client's own credentials (RFC 6749 §4.4)."""
+    OIDC_TOKEN = "oidc.token"  # noqa: S105 - a method's name
+    """A token that its holder brought along."""
+    WORKLOAD = "workload"
+    SAML = "saml"
+
+
+class Exceeded(StrEnum):
+    """What happens to a loop that has used up its budget."""
+
+    ASK = "ask"
+    PAUSE = "pause"
+    """Its commands are refused until an operator resumes it; its sessions live on."""
+    END = "end"
 
 
 class Side(Enum):
