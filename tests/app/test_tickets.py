@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 from tests.gateway.test_session import bench, line
 
-from custody.app.tickets import TicketCreate, TicketDesk, TicketList, TicketRevoke
+from custody.app.tickets import (
+    KEPT_AFTER_END_MS,
+    TicketCreate,
+    TicketDesk,
+    TicketList,
+    TicketRevoke,
+)
 from custody.identity import TicketDoorkeeper
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import Admission, Ticket
@@ -201,3 +207,17 @@ def test_lapsed_loops_end_once_on_the_record(office: Office) -> None:
     assert office.kinds[-1] == "loop.end"
     assert office.enter(item) == "ticket.expired"
     assert office.listed()[0]["state"] == "expired"
+
+
+def test_tickets_are_forgotten_a_month_after_their_loop_ended(office: Office) -> None:
+    office.create()
+    office.now += HOUR
+    asyncio.run(office.desk.end_lapsed())
+    office.create()
+    before = len(office.records)
+    office.now += KEPT_AFTER_END_MS - 1
+    assert asyncio.run(office.desk.forget()) == 0
+    office.now += 1
+    assert asyncio.run(office.desk.forget()) == 1
+    assert len(office.listed()) == 1
+    assert len(office.records) == before

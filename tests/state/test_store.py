@@ -133,3 +133,35 @@ def test_what_is_no_database_is_refused_by_name(path: Path) -> None:
         State.open(path)
     assert caught.value.code == "state.unreadable"
     assert str(path) in caught.value.fault
+
+
+def test_what_ended_long_ago_is_forgotten_with_its_loop_and_nothing_else(state: State) -> None:
+    old, open_one, recent = (
+        Loop(LoopId(name), Identity("a", "local", ()), 1, 100) for name in ("old", "open", "recent")
+    )
+    for number, each in enumerate((old, old, open_one, recent)):
+        state.add(ticket(f"tkt_{number}", each, created=number))
+    state.end_loop(old.id, 100)
+    state.end_loop(recent.id, 101)
+    assert state.forget(100) == 2
+    assert {each.id for each in state.tickets()} == {"tkt_2", "tkt_3"}
+    assert state.lapsed_loops(1000) == [open_one]
+    assert state.forget(100) == 0
+
+
+def test_a_reader_misses_nothing_though_the_newest_change_is_forgotten(state: State) -> None:
+    state.add(ticket("tkt_1"))
+    state.end_loop(LOOP.id, 100)
+    seen, _ = state.changes(0)
+    state.forget(100)
+    state.add(ticket("tkt_2", Loop(LoopId("loop_b"), Identity("b", "local", ()), 1, 2)))
+    assert "tkt_2" in {each.id for each in state.changes(seen)[1]}
+
+
+def test_forgetting_is_done_in_bounded_parts(state: State) -> None:
+    for number in range(5):
+        state.add(ticket(f"tkt_{number}"))
+    state.add(ticket("tkt_new", Loop(LoopId("loop_b"), Identity("b", "local", ()), 1, 2)))
+    state.end_loop(LOOP.id, 100)
+    state.add(ticket("tkt_newest", Loop(LoopId("loop_c"), Identity("b", "local", ()), 1, 2)))
+    assert [state.forget(100, limit=2) for _ in range(4)] == [2, 2, 1, 0]

@@ -45,6 +45,7 @@ LAST_WORDS_S: Final = 0.5
 SWITCH_INTERVAL_S: Final = 0.0005
 """How long a thread that publishes may keep the event loop waiting for the interpreter."""
 LAPSE_INTERVAL_S: Final = 5.0
+FORGET_INTERVAL_S: Final = 600.0
 LOOK_INTERVAL_S: Final = 1.0
 RENEWAL_INTERVAL_S: Final = 3600.0
 FILES_FOR_SESSIONS: Final = 8192
@@ -149,6 +150,7 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
             tasks.create_task(_watch_log(log))
             tasks.create_task(watch(registry, rooms))
             tasks.create_task(_end_lapsed(tickets))
+            tasks.create_task(_forget_tickets(tickets))
             tasks.create_task(indexer.run())
             admin = AdminServer(socket_path(config), desk.dispatch)
             await admin.start()
@@ -241,6 +243,18 @@ async def _end_lapsed(tickets: TicketDesk) -> None:
             await tickets.end_lapsed()
         except CustodyError as error:
             _log.error("ends of loops were not recorded: %s", error.code)
+
+
+async def _forget_tickets(tickets: TicketDesk) -> None:
+    """Keep the state database small."""
+    while True:
+        try:
+            gone = await tickets.forget()
+            if gone:
+                _log.info("%d tickets that ended long ago were forgotten", gone)
+        except CustodyError as error:
+            _log.error("tickets that ended long ago were not forgotten: %s", error.code)
+        await asyncio.sleep(FORGET_INTERVAL_S)
 
 
 async def _renew_certificates(config: Config, places: list[Place]) -> None:

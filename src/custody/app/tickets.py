@@ -22,6 +22,8 @@ from custody.model.words import IdentityKind, LoopId, TicketId
 
 LONGEST_TTL_MS: Final = 366 * 86_400_000
 MOST_LISTED: Final = 1000
+KEPT_AFTER_END_MS: Final = 30 * 86_400_000
+"""How long ``ticket list`` still knows a ticket after its loop ended."""
 
 _log: Final = logging.getLogger("custody.tickets")
 
@@ -76,6 +78,8 @@ class TicketBook(Protocol):
     def end_loop(self, loop: LoopId, now: int) -> bool: ...
 
     def tickets(self, *, loop: LoopId | None = None, limit: int = 1000) -> Sequence[Ticket]: ...
+
+    def forget(self, before: int) -> int: ...
 
     def lapsed_loops(self, now: int) -> Sequence[Loop]: ...
 
@@ -191,6 +195,14 @@ class TicketDesk:
             await self._scribe(Record(time, LoopEnd("expired"), loop.id))
             await self._beside(partial(self._book.end_loop, loop.id, loop.expires))
         return len(lapsed)
+
+    async def forget(self) -> int:
+        """Delete what ended long ago from the state database. How many tickets went.
+
+        Nothing is recorded: the evidence has their loops' starts and ends, and keeps them.
+        """
+        before = self._clock() - KEPT_AFTER_END_MS
+        return await self._beside(lambda: self._book.forget(before))
 
 
 def _state(ticket: Ticket, now: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, exc, func, select, update
+from sqlalchemy import Connection, Engine, Row, delete, exc, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from custody.model.errors import CustodyError
@@ -107,6 +107,30 @@ class State:
         with _Failing(), self._reader.begin() as connection:
             found = [_ticket(row).loop for row in connection.execute(query)]
         return list({loop.id: loop for loop in found}.values())
+
+    def forget(self, before: int, *, limit: int = 1000) -> int:
+        """Delete tickets whose loop ended at ``before`` or earlier, and loops that are left without
+        one. How many tickets went; at most ``limit``, so that no transaction is long.
+        """
+        with _Failing(), self._engine.begin() as connection:
+            newest = select(func.max(tickets.c.revision)).scalar_subquery()
+            # The newest revision stays: the next one is counted from it, and a number that was
+            # given twice would hide a change from whoever has seen it already.
+            gone = connection.execute(
+                select(tickets.c.id)
+                .join_from(tickets, loops, tickets.c.loop == loops.c.id)
+                .where(loops.c.ended <= before, tickets.c.revision < newest)
+                .order_by(loops.c.ended)
+                .limit(limit)
+            ).scalars()
+            ids = list(gone)
+            if ids:
+                connection.execute(delete(tickets).where(tickets.c.id.in_(ids)))
+                kept = select(tickets.c.loop)
+                connection.execute(
+                    delete(loops).where(loops.c.ended <= before, loops.c.id.not_in(kept))
+                )
+            return len(ids)
 
     def tickets(self, *, loop: LoopId | None = None, limit: int = 1000) -> Sequence[Ticket]:
         """The newest tickets first."""
