@@ -3,12 +3,14 @@
 import asyncio
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from custody.app.admin import AdminServer
+from custody.app.admin import CONNECTIONS_AT_MOST, REQUESTS_AT_ONCE, AdminServer, Dispatch
 from custody.model.errors import CustodyError
 
 
@@ -31,18 +33,13 @@ def test_only_its_own_account_reaches_it_and_the_mask_is_as_before(tmp_path: Pat
                 await asyncio.sleep(0)
 
         try:
-            server = AdminServer(run / "admin.sock", nothing)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(look())
+                server = AdminServer(run / "admin.sock", nothing, tasks)
                 await server.start()
             assert masks == {0o022}
             assert stat.S_IMODE((run / "admin.sock").stat().st_mode) == 0o600
             assert stat.S_IMODE(run.stat().st_mode) == 0o700
-            reader, writer = await asyncio.open_unix_connection(run / "admin.sock")
-            writer.write(b'{"call": "hello"}\n')
-            assert await reader.readline() == b'{"result":{"items":["hello",{}]}}\n'
-            writer.close()
-            await writer.wait_closed()
             server.close()
         finally:
             os.umask(before)
@@ -52,8 +49,140 @@ def test_only_its_own_account_reaches_it_and_the_mask_is_as_before(tmp_path: Pat
 
 def test_a_path_that_is_too_long_is_said_with_its_cure(tmp_path: Path) -> None:
     async def scenario() -> None:
-        with pytest.raises(CustodyError) as refused:
-            await AdminServer(tmp_path / ("x" * 120) / "admin.sock", nothing).start()
-        assert refused.value.code == "admin.socket"
+        with pytest.raises(ExceptionGroup) as group:
+            async with asyncio.TaskGroup() as tasks:
+                await AdminServer(tmp_path / ("x" * 120) / "admin.sock", nothing, tasks).start()
+        (refused,) = group.value.exceptions
+        assert isinstance(refused, CustodyError)
+        assert refused.code == "admin.socket"
 
     asyncio.run(scenario())
+
+
+class Visitor(NamedTuple):
+    """A client of the socket."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def ask(self, call: str) -> None:
+        self.writer.write(b'{"call": "' + call.encode() + b'"}\n')
+
+    async def hears(self) -> bytes:
+        async with asyncio.timeout(5):
+            return await self.reader.readline()
+
+
+@asynccontextmanager
+async def office(
+    folder: Path, dispatch: Dispatch = nothing, *, answer_s: float = 5.0
+) -> AsyncIterator[Callable[[], Awaitable[Visitor]]]:
+    """A running server, and a way in."""
+    path = folder / "run" / "admin.sock"
+    visitors: list[Visitor] = []
+
+    async def enter() -> Visitor:
+        visitors.append(Visitor(*await asyncio.open_unix_connection(path)))
+        return visitors[-1]
+
+    async with asyncio.TaskGroup() as tasks:
+        server = AdminServer(path, dispatch, tasks, answer_s=answer_s)
+        await server.start()
+        try:
+            yield enter
+        finally:
+            server.close()
+            for visitor in visitors:
+                visitor.writer.close()
+                with suppress(OSError):
+                    await visitor.writer.wait_closed()
+
+
+def test_a_request_is_answered_on_its_line(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with office(tmp_path) as enter:
+            visitor = await enter()
+            for call in ("hello", "again"):
+                visitor.ask(call)
+                said = b'{"result":{"items":["' + call.encode() + b'",{}]}}\n'
+                assert await visitor.hears() == said
+
+    asyncio.run(scenario())
+
+
+def test_only_some_requests_run_at_once_and_the_rest_take_their_turn(tmp_path: Path) -> None:
+    running: list[int] = [0]
+    most: list[int] = [0]
+
+    async def slow(call: str, arguments: Mapping[str, object]) -> object:
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        await asyncio.sleep(0.02)
+        running[0] -= 1
+        return await nothing(call, arguments)
+
+    async def scenario() -> None:
+        async with office(tmp_path, slow) as enter:
+            visitors = [await enter() for _ in range(3 * REQUESTS_AT_ONCE)]
+            for visitor in visitors:
+                visitor.ask("hello")
+            for visitor in visitors:
+                assert b"result" in await visitor.hears()
+
+    asyncio.run(scenario())
+    assert most[0] == REQUESTS_AT_ONCE
+
+
+def test_a_request_that_takes_too_long_is_ended_and_the_connection_goes_on(tmp_path: Path) -> None:
+    async def stuck(call: str, arguments: Mapping[str, object]) -> object:
+        if call == "stuck":
+            await asyncio.sleep(60)
+        return await nothing(call, arguments)
+
+    async def scenario() -> None:
+        async with office(tmp_path, stuck, answer_s=0.05) as enter:
+            visitor = await enter()
+            visitor.ask("stuck")
+            assert b"admin.timeout" in await visitor.hears()
+            visitor.ask("hello")
+            assert b"result" in await visitor.hears()
+
+    asyncio.run(scenario())
+
+
+def test_one_connection_too_many_is_closed_at_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with office(tmp_path) as enter:
+            visitors = [await enter() for _ in range(CONNECTIONS_AT_MOST)]
+            for visitor in visitors:
+                visitor.ask("hello")
+                assert b"result" in await visitor.hears()
+            assert await (await enter()).hears() == b""
+
+    asyncio.run(scenario())
+
+
+def test_the_end_of_the_gateway_ends_every_connection(tmp_path: Path) -> None:
+    ended = asyncio.Event()
+
+    async def stuck(call: str, arguments: Mapping[str, object]) -> object:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+        return await nothing(call, arguments)
+
+    class OverError(Exception):
+        """What ends the gateway's tasks."""
+
+    async def scenario() -> None:
+        async with office(tmp_path, stuck) as enter:
+            visitor = await enter()
+            visitor.ask("stuck")
+            await asyncio.sleep(0.05)
+            raise OverError
+
+    with pytest.raises(ExceptionGroup) as group:
+        asyncio.run(scenario())
+    assert group.group_contains(OverError)
+    assert ended.is_set()

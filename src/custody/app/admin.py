@@ -1,7 +1,7 @@
 """The admin socket: one JSON document per line in, one per line out.
 
-Law: only the gateway's own account reaches it (0600 in a 0700 directory); a request that cannot be
-read is answered and ends its connection; an answer never holds a traceback.
+Law: only the gateway's own account reaches it (0600 in a 0700 directory); every connection and
+every request has an owner and an end; an answer never holds a traceback.
 """
 
 import asyncio
@@ -20,6 +20,11 @@ from custody.model.errors import CustodyError
 REQUEST_BYTES_AT_MOST: Final = 1024 * 1024
 IDLE_S: Final = 60.0
 CONNECTIONS_AT_MOST: Final = 32
+REQUESTS_AT_ONCE: Final = 8
+"""Of all connections together; the rest wait their turn."""
+ANSWER_S: Final = 120.0
+"""From a request's arrival to its answer, the waiting for its turn included."""
+CLOSE_S: Final = 5.0
 
 Dispatch = Callable[[str, Mapping[str, object]], Awaitable[object]]
 
@@ -32,9 +37,21 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AdminServer:
-    def __init__(self, path: Path, dispatch: Dispatch) -> None:
+    """``tasks`` owns every connection; ``answer_s`` is how long a request may take."""
+
+    def __init__(
+        self,
+        path: Path,
+        dispatch: Dispatch,
+        tasks: asyncio.TaskGroup,
+        *,
+        answer_s: float = ANSWER_S,
+    ) -> None:
         self._path: Final = path
         self._dispatch: Final = dispatch
+        self._tasks: Final = tasks
+        self._answer_s: Final = answer_s
+        self._turn: Final = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._decoder: Final = msgspec.json.Decoder(Request)
         self._server: asyncio.Server | None = None
         self._open = 0
@@ -55,7 +72,7 @@ class AdminServer:
             finally:
                 os.umask(before)
             self._server = await asyncio.start_unix_server(
-                self._serve, sock=door, limit=REQUEST_BYTES_AT_MOST
+                self._accept, sock=door, limit=REQUEST_BYTES_AT_MOST
             )
         except OSError as error:
             door.close()
@@ -70,10 +87,17 @@ class AdminServer:
             self._server.close()
         self._path.unlink(missing_ok=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._open >= CONNECTIONS_AT_MOST:
+            _log.warning("a connection was refused, %d are open", self._open)
+            writer.close()
+            return
         self._open += 1
+        self._tasks.create_task(self._serve(reader, writer))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while self._open <= CONNECTIONS_AT_MOST:
+            while True:
                 async with asyncio.timeout(IDLE_S):
                     line = await reader.readline()
                 if not line:
@@ -86,13 +110,14 @@ class AdminServer:
         finally:
             self._open -= 1
             writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await writer.wait_closed()
 
     async def _answer(self, line: bytes) -> bytes:
         try:
             request = self._decoder.decode(line)
-            result = await self._dispatch(request.call, request.arguments)
+            result = await self._result(request)
             return msgspec.json.encode({"result": result})
         except CustodyError as error:
             fault = {"code": error.code, "message": str(error)}
@@ -102,3 +127,14 @@ class AdminServer:
             _log.error("a request failed with %s", type(error).__name__)
             fault = {"code": "admin.failed", "message": "The request failed inside the gateway."}
         return msgspec.json.encode({"error": fault})
+
+    async def _result(self, request: Request) -> object:
+        try:
+            async with asyncio.timeout(self._answer_s), self._turn:
+                return await self._dispatch(request.call, request.arguments)
+        except TimeoutError as error:
+            raise CustodyError(
+                "admin.timeout",
+                f"The running gateway had no answer within {self._answer_s:.0f} s.",
+                "Ask for less at once, or try again when the machine is less busy.",
+            ) from error

@@ -152,7 +152,7 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
             tasks.create_task(_end_lapsed(tickets))
             tasks.create_task(_forget_tickets(tickets))
             tasks.create_task(indexer.run())
-            admin = AdminServer(socket_path(config), desk.dispatch)
+            admin = AdminServer(socket_path(config), desk.dispatch, tasks)
             await admin.start()
             listeners = await _listen(config, rooms, registry, tasks, announce)
             announce("ready")
