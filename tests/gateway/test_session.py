@@ -22,7 +22,7 @@ from custody.gateway.registry import Registry
 from custody.gateway.rooms import Door, Rooms
 from custody.gateway.target import Target
 from custody.model.command import Refusal
-from custody.model.interfaces import Masker
+from custody.model.interfaces import Masker, Vault
 from custody.model.words import SessionId, TargetName
 
 
@@ -96,6 +96,7 @@ async def bench(
     strict: bool = False,
     masker: Masker | None = None,
     codec: Callable[[], LineCodec] = LineCodec,
+    vault: Vault | None = None,
 ) -> AsyncIterator[Bench]:
     log = HandLog(by_hand=by_hand)
     setup = Bench(log)
@@ -113,7 +114,7 @@ async def bench(
         policy=policy,
         log=log,
         doorkeeper=setup.tickets,
-        vault=OneSecret(),
+        vault=vault or OneSecret(),
         targets={orders.name: orders, hidden.name: hidden},
         advisor=lambda target, database, loop: NoAdvice(),
         clock=clock,

@@ -135,7 +135,8 @@ class Login:
             case TlsRequested():
                 self._tls_requested(event)
             case LoginReceived():
-                self._host.client.hold("its login is being checked")
+                # Its client is read on: only so is its leaving noticed. The codec gives no event of
+                # it meanwhile but that, and bounds what it sends too early.
                 self._tasks.create_task(self._admit(event))
             case TlsAnswered():
                 self._tasks.create_task(self._tls_answered(event))
@@ -240,6 +241,8 @@ class Login:
         if not await self._recorded(begin):
             self.fail("log", NOT_RECORDED)
             return
+        if self._over:
+            return
         await self._reach(event, admission, facts, target)
 
     async def _reach(
@@ -272,7 +275,6 @@ class Login:
             notice=self._door.notice,
         )
         self._send(self._codec.admit(event, upstream))
-        self._host.client.free("its login is being checked")
         self.pump()
 
     def _ended(self, reason: str) -> None:
