@@ -96,8 +96,7 @@ class Connection(asyncio.Protocol):
         if self._closed or self._ended or self._transport is None:
             return
         if self._tls is None:
-            for piece in wire:
-                self._transport.write(piece)
+            self._transport.writelines(wire)
             return
         for piece in wire:
             if len(piece):

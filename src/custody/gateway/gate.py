@@ -74,12 +74,14 @@ class Gate:
         """
         now = self._clock()
         try:
-            verdicts = [self._policy.decide(session, c, now) for c in message.commands]
+            decide = self._policy.decide
             refused = None
-            for i, verdict in enumerate(verdicts):
-                if verdict.decision is not _ALLOW:
-                    refused = i
-                    break
+            verdicts: list[Verdict] = []
+            for command in message.commands:
+                verdict = decide(session, command, now)
+                if refused is None and verdict.decision is not _ALLOW:
+                    refused = len(verdicts)
+                verdicts.append(verdict)
             if refused is None and message.stage == "parse":
                 return Permit(())
             numbers = self._record(session, message, verdicts, durable, now)
@@ -112,10 +114,8 @@ class Gate:
             policy = verdict.policy.hex()
             seen = CommandSeen(command, decision, rule, reason, policy, target, stage)
             records.append(mask(Record(now, seen, loop, session_id)))
-        last = len(records) - 1
-        return tuple(
-            [append(each, durable if i == last else None).n for i, each in enumerate(records)]
-        )
+        last = records.pop()
+        return *[append(each).n for each in records], append(last, durable).n
 
     def note(self, session: Session, body: Body, durable: Durable | None = None) -> Receipt:
         """Mask and record anything else of a session. Raises as masking and the log do."""
@@ -136,7 +136,8 @@ class Gate:
         stay where they are.
         """
         try:
-            self.note(session, response, durable)
+            record = Record(self._clock(), response, session.loop.id, session.id)
+            self._log.append(self._masker.mask(record), durable)
         except LogFailureError:
             raise
         except Exception as error:  # noqa: BLE001 - a masker's fault must not lose the outcome

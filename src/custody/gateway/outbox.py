@@ -12,22 +12,40 @@ from custody.gateway.connection import Connection
 from custody.model.command import Wire
 
 
+_JOINED_AT_MOST: Final = 8
+"""Pieces that leave together; each more is copied once more."""
+
+
 class Entry:
-    """One place in the line."""
+    """One place in the line. What is rarely set stands on the class."""
 
-    __slots__ = ("_box", "left", "ready", "size", "wire")
+    ready = False
+    size = 0
+    """Bytes of ``wire``."""
+    box: "Outbox | None" = None
+    """The line that it stands in."""
 
-    def __init__(self, box: "Outbox", wire: Wire) -> None:
-        self._box = box
+    def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self.size = 0
-        """Bytes of ``wire``."""
-        self.ready = False
-        self.left: Callable[[], None] | None = None
 
     def release(self) -> None:
+        """It may leave; also before it stands in line."""
         self.ready = True
-        self._box.flush()
+        if self.box is not None:
+            self.box.flush()
+
+    def left(self) -> None:
+        """Called once its bytes are handed to the connection."""
+
+
+class _Act(Entry):
+    """No bytes: something to do in its turn."""
+
+    ready = True
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        super().__init__(())
+        self.left = act  # type: ignore[method-assign]  # one act for this entry alone
 
 
 def _size(wire: Wire) -> int:
@@ -40,6 +58,8 @@ class Outbox:
     def __init__(self, connection: Connection) -> None:
         self._connection: Final = connection
         self._line: Final[deque[Entry]] = deque()
+        self.gathered: Wire = ()
+        """Bytes that wait for no more than the next ``flush``; nothing is in line then."""
         self.waiting = 0
         """Bytes in line."""
         self.sent = 0
@@ -47,44 +67,69 @@ class Outbox:
 
     def put(self, wire: Wire) -> None:
         """Bytes that wait for nothing but their turn."""
-        if self._line:
-            self.hold(wire).ready = True
+        line = self._line
+        if not line:
+            self._part()
+            self.sent += _size(wire)
+            self._connection.write_all(wire)
             return
-        self.sent += _size(wire)
-        self._connection.write_all(wire)
+        last = line[-1]
+        if type(last) is not _Act and len(last.wire) < _JOINED_AT_MOST:
+            size = _size(wire)
+            last.wire = (*last.wire, *wire)
+            last.size += size
+            self.waiting += size
+        else:
+            entry = Entry(wire)
+            entry.ready = True
+            self.hold(entry)
 
-    def hold(self, wire: Wire) -> Entry:
-        """Bytes that wait until their entry is released."""
-        entry = Entry(self, wire)
-        entry.size = size = _size(wire)
+    def gather(self, wire: Wire) -> None:
+        """As ``put``, but until the next ``flush`` they may wait for what leaves with them."""
+        if self._line or len(self.gathered) >= _JOINED_AT_MOST:
+            self._part()
+            self.put(wire)
+        else:
+            self.gathered = (*self.gathered, *wire)
+
+    def hold(self, entry: Entry) -> None:
+        """Bytes that wait until their entry is released, if it was not already."""
+        if self.gathered:
+            entry.wire = (*self.gathered, *entry.wire)
+            self.gathered = ()
+        entry.box = self
+        entry.size = size = _size(entry.wire)
         self.waiting += size
         self._line.append(entry)
-        return entry
+        if entry.ready:
+            self.flush()
 
     def then(self, act: Callable[[], None]) -> None:
         """Call ``act`` once everything that is in line now has left; at once if nothing is."""
-        if not self._line:
+        self._part()
+        if self._line:
+            self.hold(_Act(act))
+        else:
             act()
-            return
-        entry = self.hold(())
-        entry.left = act
-        entry.ready = True
 
     def flush(self) -> None:
+        self._part()
         line = self._line
         while line and line[0].ready:
             entry = line.popleft()
             self.waiting -= entry.size
             self.sent += entry.size
             self._connection.write_all(entry.wire)
-            if entry.left is not None:
-                entry.left()
+            entry.left()
 
     def clear(self) -> None:
         """Drop what has not left."""
         self._line.clear()
+        self.gathered = ()
         self.waiting = 0
 
-    @property
-    def empty(self) -> bool:
-        return not self._line
+    def _part(self) -> None:
+        gathered = self.gathered
+        if gathered:
+            self.gathered = ()
+            self.put(gathered)

@@ -18,7 +18,7 @@ from custody.gateway.gate import Permit
 from custody.gateway.login import Welcome
 from custody.gateway.outbox import Entry, Outbox
 from custody.gateway.rooms import Rooms
-from custody.model.command import Refusal
+from custody.model.command import Refusal, Wire
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.event import (
     CommandsReceived,
@@ -43,6 +43,7 @@ ANSWERS_QUEUED: Final = 16
 _replace: Final = msgspec.structs.replace
 _CLIENT: Final = Side.CLIENT
 _SERVER: Final = Side.SERVER
+_now: Final = time.monotonic_ns
 
 _log: Final = logging.getLogger("custody.relay")
 
@@ -55,43 +56,33 @@ class Host(Protocol):
     def kill(self, reason: str, refusal: Refusal) -> None: ...
 
 
-class _Message:
-    """A message of commands that was permitted: when it left, and which answers are due."""
+class _Held(Entry):
+    """Bytes in line until their record is durable, and what the log calls once it is. Of a message
+    of commands also when it left, and which answers are due: one object for the three, because
+    every statement needs one.
+    """
 
-    __slots__ = ("left_at", "numbers", "open")
+    numbers: tuple[int, ...] = ()
+    open = 0
+    left_at = 0
 
-    def __init__(self, numbers: tuple[int, ...]) -> None:
-        self.numbers = numbers
-        self.open = len(numbers)
-        self.left_at = 0
-
-    def left(self) -> None:
-        self.left_at = time.monotonic_ns()
-
-
-class _Wait:
-    """Releases an entry once its record is durable; ends the session if it never will be."""
-
-    __slots__ = ("_relay", "_settled", "entry")
-
-    def __init__(self, relay: "Relay") -> None:
-        self._relay = relay
-        self._settled = False
-        self.entry: Entry | None = None
+    def __init__(self, relay: "Relay", wire: Wire) -> None:
+        self._relay: Final = relay
+        self.wire = wire
 
     def __call__(self, result: Receipt | LogFailureError) -> None:
         if isinstance(result, LogFailureError):
             self._relay.log_failed(result)
             return
-        self._settled = True
-        if self.entry is not None:
-            self.entry.release()
-            self._relay.balance()
+        self.release()
+        self._relay.moved()
 
-    def bind(self, entry: Entry) -> None:
-        self.entry = entry
-        if self._settled:
-            entry.release()
+    def left(self) -> None:
+        self.left_at = _now()
+
+
+_Answer = tuple[Response, _Held | None, int, int]
+"""What came back; the message that asked, which of its commands, and how long it took (µs)."""
 
 
 class Relay:
@@ -110,8 +101,8 @@ class Relay:
         self.to_server: Final = Outbox(welcome.server)
         self._server: Final = welcome.server
         codec.consult(welcome.advisor.recall)
-        self._messages: Final[dict[int, _Message]] = {}
-        self._answers: Final[deque[Response]] = deque()
+        self._messages: Final[dict[int, _Held]] = {}
+        self._answers: Final[deque[_Answer]] = deque()
         self._loop: Final = asyncio.get_running_loop()
         self._commands = 0
         self._refused = 0
@@ -143,18 +134,25 @@ class Relay:
                 if event is None:
                     break
             handlers[type(event)](event)
+        if self.to_server.gathered:
+            self.to_server.flush()
         self.balance()
+
+    def moved(self) -> None:
+        """Something in line left: a side that is not read may be read again."""
+        if self._holding or self._holding_server:
+            self.balance()
 
     def balance(self) -> None:
         """Read each side only while what waits of it is within its bound."""
-        codec, most = self._codec, self._held_bytes
-        if self.to_server.waiting + codec.buffered(_CLIENT) > most:
+        buffered, most = self._codec.buffered, self._held_bytes
+        if self.to_server.waiting + buffered(_CLIENT) > most:
             self._holding = True
             self._host.client.hold("its commands wait")
         elif self._holding:
             self._holding = False
             self._host.client.free("its commands wait")
-        if self.to_client.waiting + codec.buffered(_SERVER) > most:
+        if self.to_client.waiting + buffered(_SERVER) > most:
             self._holding_server = True
             self._server.hold("its answers wait")
         elif self._holding_server:
@@ -202,23 +200,23 @@ class Relay:
     def _commands_received(self, event: CommandsReceived) -> None:
         if self._answers:
             self._record_answers()
-        wait = _Wait(self)
-        ruling = self._gate.judge(self._facts, event, wait)
-        self._commands += len(event.commands)
+        held = _Held(self, event.wire)
+        ruling = self._gate.judge(self._facts, event, held)
         if isinstance(ruling, Permit):
             self._codec.allow(event)
-            if not ruling.numbers:
-                self._commands -= len(event.commands)
-                self.to_server.put(event.wire)
+            numbers = ruling.numbers
+            if not numbers:
+                self.to_server.gather(event.wire)
                 return
             if self._unrecorded:
                 self._note_gap()
-            message = _Message(ruling.numbers)
-            self._messages[event.token] = message
-            entry = self.to_server.hold(event.wire)
-            entry.left = message.left
-            wait.bind(entry)
+            held.numbers = numbers
+            held.open = len(numbers)
+            self._commands += held.open
+            self._messages[event.token] = held
+            self.to_server.hold(held)
             return
+        self._commands += len(event.commands)
         self._refused += len(event.commands)
         if ruling.numbers:
             self._gate.note_refused(self._facts, ruling)
@@ -232,29 +230,30 @@ class Relay:
             culprit = ruling.numbers[ruling.culprit] if ruling.numbers else -1
             self._hold(self.to_server, (send.data,), Injected(culprit, send.data.hex()))
         if answer and ruling.numbers:
-            wait.bind(self.to_client.hold((answer,)))
+            held.wire = (answer,)
+            self.to_client.hold(held)
         elif answer:
             self.to_client.put((answer,))
 
-    def _hold(self, box: Outbox, wire: "tuple[bytes | memoryview, ...]", body: Body) -> None:
-        wait = _Wait(self)
-        self._note(body, wait)
-        wait.bind(box.hold(wire))
+    def _hold(self, box: Outbox, wire: Wire, body: Body) -> None:
+        held = _Held(self, wire)
+        self._note(body, held)
+        box.hold(held)
 
     def _record_first(self, event: RecordFirst) -> None:
         box = self.to_server if event.to is Side.SERVER else self.to_client
-        self._hold(box, tuple(event.wire), event.body)
+        self._hold(box, event.wire, event.body)
 
     def _stream_ended(self, event: StreamEnded) -> None:
-        stream = msgspec.structs.replace(
-            event.stream, command=self._number(event.token, event.index)
-        )
+        stream = _replace(event.stream, command=self._number(event.token, event.index))
         self._note(stream)
         self.to_server.put(event.wire)
 
     def _relay(self, event: RelayEvent) -> None:
-        box = self.to_server if event.to is _SERVER else self.to_client
-        box.put(event.wire)
+        if event.to is _SERVER:
+            self.to_server.gather(event.wire)
+        else:
+            self.to_client.put(event.wire)
 
     def _send(self, event: Send) -> None:
         box = self.to_server if event.to is Side.SERVER else self.to_client
@@ -268,27 +267,27 @@ class Relay:
 
     def _response(self, event: ResponseReceived) -> None:
         response, token = event.response, event.token
-        if token is not None and (message := self._messages.get(token)) is not None:
+        message = self._messages.get(token) if token is not None else None
+        took = 0
+        if message is not None and token is not None:
+            took = (_now() - message.left_at) // 1000
             message.open -= 1
             if not message.open:
                 del self._messages[token]
-            response = _replace(
-                response,
-                command=message.numbers[event.index],
-                duration_us=(time.monotonic_ns() - message.left_at) // 1000,
-            )
+        answer = response, message, event.index, took
         if self._strict:
-            wait = _Wait(self)
-            if self._record_answer(response, wait):
-                wait.bind(self.to_client.hold(event.wire))
+            held = _Held(self, event.wire)
+            if self._record_answer(answer, held):
+                self.to_client.hold(held)
             return
-        self._answers.append(response)
         self.to_client.put(event.wire)
-        if len(self._answers) == 1:
+        answers = self._answers
+        answers.append(answer)
+        if len(answers) == 1:
             # Masking and sealing are done while the client already reads its answer. The event
             # loop sends after one turn of callbacks, so these wait for the one after.
             self._loop.call_soon(self._loop.call_soon, self._record_answers)
-        elif len(self._answers) >= ANSWERS_QUEUED:
+        elif len(answers) >= ANSWERS_QUEUED:
             self._record_answers()
 
     def _record_answers(self) -> None:
@@ -298,9 +297,12 @@ class Relay:
             if not self._record_answer(answers.popleft(), None):
                 return
 
-    def _record_answer(self, response: Response, wait: _Wait | None) -> bool:
+    def _record_answer(self, answer: _Answer, held: _Held | None) -> bool:
+        response, message, index, took = answer
+        if message is not None:
+            response = _replace(response, command=message.numbers[index], duration_us=took)
         try:
-            self._gate.note_response(self._facts, response, wait)
+            self._gate.note_response(self._facts, response, held)
         except LogFailureError as error:
             self.log_failed(error)
             return False
@@ -331,9 +333,9 @@ class Relay:
 
     # Records.
 
-    def _note(self, body: Body, wait: _Wait | None = None) -> None:
+    def _note(self, body: Body, held: _Held | None = None) -> None:
         self._record_answers()
-        self._gate.note(self._facts, body, wait)
+        self._gate.note(self._facts, body, held)
 
     def _note_gap(self) -> None:
         if self._unrecorded:
