@@ -52,6 +52,8 @@ class ToyServer:
 class Bench:
     """A gateway around fakes, a toy server behind it, and clients."""
 
+    rooms: Rooms
+
     def __init__(self, log: HandLog) -> None:
         self.log = log
         self.server = ToyServer()
@@ -120,6 +122,7 @@ async def bench(
         clock=clock,
         strict_responses=strict,
     )
+    setup.rooms = rooms
     door = Door("toy", "toy", None, True, None, lambda clear: codec())
     async with asyncio.TaskGroup() as tasks:
         listener = Listener(door, rooms, setup.registry, tasks)

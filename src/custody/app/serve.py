@@ -29,11 +29,12 @@ from custody.evidence.keyclient import KeyholderProcess
 from custody.evidence.keyring import VERIFIER_POLICY
 from custody.evidence.log import Log, LogOptions
 from custody.evidence.opening import open_log, system_surroundings
-from custody.gateway.listener import Listener, watch
+from custody.gateway.listener import Listener, note_unrecorded, watch
 from custody.gateway.lookup import GATEWAY
 from custody.gateway.parsing.pool import ParserPool
 from custody.gateway.registry import Registry
 from custody.gateway.rooms import Rooms
+from custody.gateway.strangers import TOLD_EVERY_S
 from custody.model.command import Refusal
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.interfaces import Masker
@@ -158,6 +159,8 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
             announce("ready")
             await stopped.wait()
             await _drain(listeners, registry)
+            # Whatever is counted by now, without waiting for its minute.
+            note_unrecorded(rooms, asyncio.get_running_loop().time() + TOLD_EVERY_S)
             admin.close()
             raise _StoppedError  # noqa: TRY301 - what cancels the tasks of a TaskGroup
     except* _StoppedError:

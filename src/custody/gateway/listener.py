@@ -12,6 +12,7 @@ from custody.gateway.registry import Registry
 from custody.gateway.rooms import Door, Rooms
 from custody.gateway.session import SessionHost, kind_of
 from custody.model.errors import CustodyError
+from custody.model.record import Gap
 
 CHECK_INTERVAL_S: Final = 1.0
 
@@ -74,10 +75,27 @@ class _Full(asyncio.Protocol):
         transport.close()
 
 
+def note_unrecorded(rooms: Rooms, now: float) -> None:
+    """Record how many refused logins got no record of their own, where that is due."""
+    count = rooms.strangers.untold(now)
+    if not count:
+        return
+    try:
+        rooms.gate.note_stranger(Gap("refused logins beyond the rate that is recorded", count))
+    except CustodyError as error:
+        _log.error("%d refused logins are not recorded yet: %s", count, error.code)
+    else:
+        rooms.strangers.told(count, now)
+        _log.warning("%d refused logins got no record of their own", count)
+
+
 async def watch(registry: Registry, rooms: Rooms) -> None:
-    """Ends sessions whose ticket, loop or idle time is over. Runs until it is cancelled."""
+    """Ends sessions whose ticket, loop or idle time is over, and keeps the count of strangers on
+    the record. Runs until it is cancelled.
+    """
     while True:
         await asyncio.sleep(CHECK_INTERVAL_S)
+        note_unrecorded(rooms, asyncio.get_running_loop().time())
         now = rooms.clock()
         for session in registry.all():
             try:

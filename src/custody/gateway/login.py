@@ -279,7 +279,7 @@ class Login:
 
     def _ended(self, reason: str) -> None:
         """The client left, or the codec turned it away before its ticket (no TLS, for example)."""
-        if reason == "client.refused":
+        if reason == "client.refused" and self._gets_record(None):
             body = LoginRefused(reason, "", self._door.protocol, self._host.client.address)
             try:
                 self._rooms.gate.note_stranger(body)
@@ -295,6 +295,10 @@ class Login:
         refusal: Refusal,
         admission: Admission | None,
     ) -> None:
+        if not self._gets_record(admission):
+            self._send(self._codec.refuse(event, refusal))
+            self._finish(reason)
+            return
         body = LoginRefused(
             reason=reason,
             target=target,
@@ -311,6 +315,12 @@ class Login:
             return
         self._send(self._codec.refuse(event, refusal if recorded else NOT_RECORDED))
         self._finish(reason)
+
+    def _gets_record(self, admission: Admission | None) -> bool:
+        """Whether this refusal gets a record of its own; the others are recorded as a count."""
+        host, _ = self._host.client.peer
+        loop = admission.loop.id if admission is not None else None
+        return self._rooms.strangers.recorded(host, loop, asyncio.get_running_loop().time())
 
     async def _recorded(self, append: Callable[[Durable], object]) -> bool:
         """Append, and wait until it is durable."""

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from custody.gateway.gate import Clock, Gate
+from custody.gateway.strangers import Strangers
 from custody.gateway.target import Target
 from custody.model.identity import Loop
 from custody.model.interfaces import (
@@ -40,6 +41,8 @@ class Rooms(msgspec.Struct, frozen=True):
     held_bytes: int = 4 * 1024 * 1024
     """Bytes of one side that wait (for the disk, for an answer) at which it is no longer read. More
     than the longest command, which must be whole before it is judged."""
+    strangers: Strangers = msgspec.field(default_factory=Strangers)
+    """Which refused logins get a record of their own."""
 
 
 class Door(msgspec.Struct, frozen=True):
