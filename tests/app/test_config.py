@@ -252,6 +252,24 @@ def test_every_fault_is_told_at_once() -> None:
     ]
 
 
+def test_faults_come_in_the_order_of_the_file() -> None:
+    text = (
+        b'[[rule]]\nname = "r"\nwhen = "nonsense("\nthen = "deny"\nunheard = 1\n'
+        + MINIMAL.replace(b"127.0.0.1:0", b"nowhere").replace(b"read", b"reed")
+        + b"[capture]\nresponse_bytes = -1\n"
+    )
+    lines = [fault.line for fault in refused(text).faults]
+    assert len(lines) >= 4
+    assert lines == sorted(lines)
+
+
+def test_a_fault_without_a_line_comes_last() -> None:
+    text = MINIMAL.replace(b'[gateway]\nname = "gw"\n', b"").replace(b"read", b"reed")
+    first, *_, last = refused(text).faults
+    assert first.line > 0
+    assert last.line == 0
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [

@@ -105,4 +105,5 @@ def _refuse(path: Path, faults: Faults, data: bytes) -> None:
         Fault(fault.code, fault.at, fault.fault, fault.cure, line_of(fault.at, found))
         for fault in faults.found
     ]
-    raise ConfigError(path, placed)
+    # As the operator reads the file; what has no line comes last.
+    raise ConfigError(path, sorted(placed, key=lambda fault: (not fault.line, fault.line)))
