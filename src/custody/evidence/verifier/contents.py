@@ -4,14 +4,14 @@ Law: without keys only the sealed bytes are checked, and the report says so. Wha
 compared and forgotten; no content reaches a fault's sentence.
 """
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from custody.evidence.frame import Frame
 from custody.evidence.leaf import Fact, Leaf
 from custody.evidence.seal import SealError, derive, place, unseal
 from custody.evidence.verifier.reading import read_bytes
@@ -25,6 +25,7 @@ OpenDay = Callable[[str, bytes], bytes]
 
 _PAYLOAD: Final = "custody-payload/1"
 _MAX_KEYS_BYTES: Final = 1 << 30
+_HEAD_BYTES: Final = 1024
 _ABSENT: Final = WrappedDay(b"", {}, 0)
 
 
@@ -38,6 +39,19 @@ class _Day:
     sessions: dict[str, bytes] = field(default_factory=dict)
 
 
+def open_days(evidence: Path, days: Iterable[str], open_day: OpenDay) -> dict[str, bytes]:
+    """The day keys that open, by day; about the others, ``ContentsCheck`` says what is wrong."""
+    found: dict[str, bytes] = {}
+    for name in days:
+        data = read_bytes(evidence / "wrapped" / name, _HEAD_BYTES) or b""
+        # The day key's line is the second; the last one read may be cut short.
+        wrapped = parse(data, name).day_key
+        if wrapped:
+            with contextlib.suppress(CustodyError):
+                found[name] = open_day(name, wrapped)
+    return found
+
+
 @dataclass(slots=True)
 class ContentsCheck:
     evidence: Path
@@ -47,9 +61,11 @@ class ContentsCheck:
     _day: _Day | None = None
     _told: set[tuple[str, str]] = field(default_factory=set)
 
-    def see(self, index: int, leaf: Leaf, frame: Frame) -> PayloadState:
-        """Check the payload of a record whose leaf is proven or will be."""
-        if hashlib.sha256(frame.sealed).hexdigest() != leaf.ct:
+    def see(self, index: int, leaf: Leaf, random: bytes, sealed: bytes) -> PayloadState:
+        """Check the payload of a record whose leaf is proven or will be, with its frame's random
+        bytes.
+        """
+        if hashlib.sha256(sealed).hexdigest() != leaf.ct:
             self._add(
                 Kind.PAYLOAD_CORRUPT, index, f"The sealed content of record {index} was altered."
             )
@@ -62,7 +78,7 @@ class ContentsCheck:
         if day.key is None:
             return PayloadState.OK
         try:
-            payload = self._open(day, day.key, scope, index, leaf, frame)
+            payload = self._open(day, day.key, scope, index, leaf, random, sealed)
         except SealError as error:
             kind = (
                 Kind.DAY_KEY_ALTERED
@@ -82,13 +98,20 @@ class ContentsCheck:
         return PayloadState.OK
 
     def _open(  # noqa: PLR0913, PLR0917  # all that a record's key is made of
-        self, day: _Day, key: DayKey, scope: str, index: int, leaf: Leaf, frame: Frame
+        self,
+        day: _Day,
+        key: DayKey,
+        scope: str,
+        index: int,
+        leaf: Leaf,
+        random: bytes,
+        sealed: bytes,
     ) -> bytes:
         session_key = day.sessions.get(scope)
         if session_key is None:
             session_key = day.sessions[scope] = key.unwrap(scope, day.wrapped.keys[scope])
         where = place(self.origin.encode(), index)
-        return unseal(derive(session_key, frame.random, where), where, frame.sealed, leaf.pc)
+        return unseal(derive(session_key, random, where), where, sealed, leaf.pc)
 
     def _keys(self, name: str, scope: str) -> _Day:
         day = self._day

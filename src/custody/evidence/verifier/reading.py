@@ -17,7 +17,8 @@ def read_bytes(path: Path, limit: int) -> bytes | None:
     """At most ``limit`` bytes; ``None`` where there is no such file. Raises ``CustodyError``."""
     try:
         with path.open("rb") as file:
-            return file.read(limit)
+            # Asked for the limit itself, a buffer of that size would be made for each file.
+            return file.read(min(limit, os.fstat(file.fileno()).st_size + 1))
     except _ABSENT:
         return None
     except OSError as error:

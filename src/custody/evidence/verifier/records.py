@@ -5,19 +5,22 @@ that vouches for a size (a signature, the anchor, a frame's own ``durable``) is 
 of these, what cannot be read is a torn tail, of which nobody was ever told.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from custody.evidence.checkpoint import Checkpoint
 from custody.evidence.frame import Frame
-from custody.evidence.leaf import Leaf, LeafError, parse
+from custody.evidence.leaf import Leaf, LeafError
+from custody.evidence.leaf_reading import LeafReader
 from custody.evidence.merkle import HASH_BYTES, leaf_hash
-from custody.evidence.tile import TILE_WIDTH, Bundle, Tile, TiledTree, TileError, decode_bundle
+from custody.evidence.tile import TILE_WIDTH, Bundle, Tile, TileError, decode_bundle
 from custody.evidence.verifier.contents import ContentsCheck
 from custody.evidence.verifier.report import Fault, Findings, Kind, PayloadState
 from custody.evidence.verifier.sessions import SessionsCheck
 from custody.evidence.verifier.shelf import Shelf
+from custody.evidence.verifier.spine import Spine
+from custody.evidence.verifier.stretch import Passage, Stretch
 from custody.evidence.verifier.walk import Found, Misplaced, Placed, Tail, Unreadable, Walk
 
 _HELD_BACK: Final = 1000
@@ -78,7 +81,7 @@ class RecordsCheck:
     unread_tail: int = 0
     """Bytes behind the last record: torn, or being written."""
     first: Leaf | None = None
-    tree: TiledTree = field(default_factory=TiledTree)
+    tree: Spine = field(default_factory=Spine)
     roots: dict[int, bytes] = field(default_factory=dict)
     """The computed root at each vouched size that was reached."""
     _durable: int = 0
@@ -89,12 +92,18 @@ class RecordsCheck:
     _misplaced: dict[int, Misplaced] = field(default_factory=dict)
     _ended: bool = False
     _absent_segments: set[str] = field(default_factory=set)
+    _reader: LeafReader = field(default_factory=LeafReader)
 
-    def run(self, progress: Callable[[int], None]) -> None:
-        for found in self.walk:
-            self._take(found)
-            if not self.tree.size % _EACH:
-                progress(self.tree.size)
+    def run(self, passages: Iterator[Passage], progress: Callable[[int], None]) -> None:
+        """``passages``: what was found of each of the walk's segments, in their order."""
+        while segment := self.walk.segment:
+            end = self._join_all(_of(segment, passages), progress)
+            if end is None:
+                continue
+            for found in self.walk.rest(end):
+                self._take(found)
+                if not self.tree.size % _EACH:
+                    progress(self.tree.size)
         for index in range(self.tree.size, self.entries.extent):
             self._record(index, None, "")
         progress(self.tree.size)
@@ -104,6 +113,49 @@ class RecordsCheck:
     def must_have(self) -> int:
         """How many records somebody vouches for."""
         return max([self._durable, *(each.size for each in self.vouched)])
+
+    def _join_all(self, passage: Passage, progress: Callable[[int], None]) -> int | None:
+        """Take over what was found of a segment, as far as it goes on from what stands before it.
+        The byte from which on it must be read record by record; ``None`` for none.
+        """
+        end = count = 0
+        for stretch in passage.stretches:
+            if not self._join(stretch, passage.segment):
+                self.walk.passed(count, unused=False)
+                return end
+            end = stretch.end
+            count += stretch.count
+            progress(self.tree.size)
+        return None if self.walk.passed(count, unused=passage.unused) else end
+
+    def _join(self, stretch: Stretch, segment: str) -> bool:
+        """Whether it goes on from here without a fault; nothing is taken over of one that has."""
+        if (
+            self._ended
+            or stretch.start != self.tree.size
+            or stretch.durable[0] < self._durable
+            or _order(segment) < _order(self._segment)
+            or not (stretch.landmark or self.sessions.join(stretch.visits))
+        ):
+            return False
+        self._durable = stretch.durable[1]
+        for level, found in stretch.subtrees:
+            self._grow(level, found)
+        if self.first is None:
+            self.first = stretch.first
+        self._segment = segment
+        if stretch.landmark:
+            self._say(stretch.start, stretch.first, stretch.subtrees[0].hash)
+        self.findings.payloads[PayloadState.OK] += stretch.count
+        if self.contents.open_day is not None:
+            self.findings.opened += stretch.count
+        return True
+
+    def _grow(self, level: int, found: bytes) -> None:
+        self.tree.add(level, found)
+        for checkpoint in self.vouched:
+            if checkpoint.size == self.tree.size:
+                self.roots[checkpoint.size] = self.tree.root()
 
     def _take(self, found: Found) -> None:
         match found:
@@ -156,16 +208,13 @@ class RecordsCheck:
                 segment,
             )
         hashed = leaf_hash(entry) if entry is not None else bytes(HASH_BYTES)
-        self.tree.append(hashed)
-        for checkpoint in self.vouched:
-            if checkpoint.size == index + 1:
-                self.roots[checkpoint.size] = self.tree.root()
+        self._grow(0, hashed)
         if entry is None:
             self.sessions.lost()
             self.findings.payloads[PayloadState.MISSING] += 1
             return
         try:
-            leaf = parse(entry)
+            leaf = self._reader.read(entry)
         except LeafError as error:
             self._add(Kind.LEAF_MALFORMED, index, f"Record {index}: {error.fault}")
             self.sessions.lost()
@@ -177,10 +226,6 @@ class RecordsCheck:
     ) -> None:
         if self.first is None:
             self.first = leaf
-        if leaf.type == "log.open":
-            self.durability = str(leaf.facts["durability"])
-        if leaf.type == "recovery":
-            self._recovered(index, leaf)
         if _order(leaf.seg) < _order(self._segment):
             self._add(
                 Kind.DAY_WENT_BACK,
@@ -188,7 +233,7 @@ class RecordsCheck:
                 f"Record {index} is filed under {leaf.seg}, behind one under {self._segment}.",
             )
         self._segment = leaf.seg
-        self.sessions.see(index, leaf, hashed.hex())
+        self._say(index, leaf, hashed)
         state = PayloadState.MISSING
         if frame is not None and frame.leaf and leaf_hash(frame.leaf) == hashed:
             if leaf.seg != segment:
@@ -198,10 +243,18 @@ class RecordsCheck:
                     f"Record {index} stands in segment {segment}, but was written to {leaf.seg}.",
                     segment,
                 )
-            state = self.contents.see(index, leaf, frame)
+            state = self.contents.see(index, leaf, frame.random, frame.sealed)
         elif frame is None and leaf.seg not in self.walk.names:
             self._absent(leaf.seg, index)
         self.findings.payloads[state] += 1
+
+    def _say(self, index: int, leaf: Leaf, hashed: bytes) -> None:
+        """What a leaf says of those before it."""
+        if leaf.type == "log.open":
+            self.durability = str(leaf.facts["durability"])
+        if leaf.type == "recovery":
+            self._recovered(index, leaf)
+        self.sessions.see(index, leaf, hashed.hex())
 
     def _absent(self, segment: str, index: int) -> None:
         if segment not in self._absent_segments and len(self._absent_segments) < _HELD_BACK:
@@ -290,6 +343,14 @@ class RecordsCheck:
     def _add(self, kind: Kind, index: int, sentence: str, segment: str = "") -> None:
         path = f"segments/{segment}.seg" if segment else ""
         self.findings.add(Fault(kind, sentence, self.origin, index, path=path))
+
+
+def _of(segment: str, passages: Iterator[Passage]) -> Passage:
+    """The one of this segment; those before it are of segments that the walk left out."""
+    return next(
+        (passage for passage in passages if passage.segment == segment),
+        Passage(segment, (), unused=False),
+    )
 
 
 def _order(segment: str) -> tuple[str, int]:

@@ -6,17 +6,32 @@ Law: computed from leaves alone, in their order. Only open sessions are in memor
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from custody.evidence.leaf import Leaf
 from custody.evidence.verifier.report import Fault, Findings, Kind
 
-_ENDS: Final = ("session.end", "login.refused")
-_STARTS: Final = ("session.start", "login.refused")
+ENDS: Final = ("session.end", "login.refused")
+STARTS: Final = ("session.start", "login.refused")
+LANDMARKS: Final = ("log.open", "log.close", "heartbeat", "recovery", "session.carry")
+"""Types that say something of more than their own session."""
 _NAMED: Final = 10
 
 Links = Mapping[str, tuple[int, str]]
 """By session: the ``n`` and the leaf hash, hexadecimal, of its last record."""
+
+
+class Visit(NamedTuple):
+    """What a session does in records that follow from each other: the first's ``n``, ``prev`` and
+    whether it starts the session; the last's ``n``, leaf hash and whether it ends the session.
+    """
+
+    n: int
+    prev: str
+    starts: bool
+    last_n: int
+    last: str
+    ends: bool
 
 
 def digest_of(sessions: Links) -> str:
@@ -48,7 +63,7 @@ class SessionsCheck:
         self.closed = leaf.type == "log.close"
         if leaf.session:
             self._link(index, leaf)
-            if leaf.type in _ENDS:
+            if leaf.type in ENDS:
                 self.open.pop(leaf.session, None)
             else:
                 self.open[leaf.session] = (leaf.n, hashed)
@@ -66,6 +81,25 @@ class SessionsCheck:
         if not self.open:
             self._doubtful = False
 
+    def join(self, visits: Mapping[str, Visit]) -> bool:
+        """See many records at once, none of them a landmark; false, and nothing seen, where ``see``
+        would find a fault, or where doubts are left that need each record.
+        """
+        known = self.open
+        if self._doubtful or not all(
+            _follows(visit, known.get(session)) for session, visit in visits.items()
+        ):
+            return False
+        for session, visit in visits.items():
+            if session not in known:
+                self.started += 1
+            if visit.ends:
+                known.pop(session, None)
+            else:
+                known[session] = (visit.last_n, visit.last)
+        self.closed = False
+        return True
+
     def _link(self, index: int, leaf: Leaf) -> None:
         known = self.open.get(leaf.session)
         if leaf.type == "session.carry" and known is None:
@@ -76,14 +110,14 @@ class SessionsCheck:
             self.started += 1
             if leaf.n > 0:
                 self._add(Kind.SESSION_GAP, index, leaf, f"0 to {leaf.n - 1}")
-            elif leaf.type not in _STARTS:
+            elif leaf.type not in STARTS:
                 sentence = f"Session {leaf.session} begins with a {leaf.type}, record {index}."
                 self._fault(Kind.SESSION_START, index, leaf.session, sentence)
             return
         n, last = known
         if leaf.n > n + 1:
             self._add(Kind.SESSION_GAP, index, leaf, f"{n + 1} to {leaf.n - 1}")
-        elif leaf.n <= n or leaf.type in _STARTS:
+        elif leaf.n <= n or leaf.type in STARTS:
             sentence = f"Session {leaf.session} counts back from {n} to {leaf.n} at record {index}."
             self._fault(Kind.SESSION_START, index, leaf.session, sentence)
         elif leaf.prev != last:
@@ -114,3 +148,10 @@ class SessionsCheck:
 
     def _fault(self, kind: Kind, index: int, session: str, sentence: str) -> None:
         self.findings.add(Fault(kind, sentence, self.origin, index, session))
+
+
+def _follows(visit: Visit, known: tuple[int, str] | None) -> bool:
+    """Whether a session goes on from where it is known to be, or begins, as it must."""
+    if known is None:
+        return visit.starts and visit.n == 0
+    return not visit.starts and visit.n == known[0] + 1 and visit.prev == known[1]

@@ -18,7 +18,7 @@ class Shelf:
     """The folder ``log/<year>``."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._listed: dict[str, tuple[str, frozenset[str]]] = {}
 
     def checkpoint(self) -> bytes | None:
@@ -41,18 +41,18 @@ class Shelf:
         listed = self._names(folder)
         found = [TILE_WIDTH] if name in listed else []
         if f"{name}.p" in listed:
-            partial = names(self._folder / folder / f"{name}.p")
+            partial = names(self.folder / folder / f"{name}.p")
             found += [int(text) for text in partial if _is_width(text)]
         return sorted(found)
 
     def _read(self, path: str) -> bytes | None:
-        return read_bytes(self._folder / path, MAX_FILE_BYTES + 1)
+        return read_bytes(self.folder / path, MAX_FILE_BYTES + 1)
 
     def _names(self, folder: str) -> frozenset[str]:
         kind = folder.split("/")[1]
         known = self._listed.get(kind)
         if known is None or known[0] != folder:
-            known = self._listed[kind] = (folder, names(self._folder / folder))
+            known = self._listed[kind] = (folder, names(self.folder / folder))
         return known[1]
 
 

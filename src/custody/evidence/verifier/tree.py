@@ -4,7 +4,8 @@ Law: entries are hashed as they are stored, before anybody parses them. Where an
 disagree, the hash above both says which of the two was altered; the signed root says it last.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -21,6 +22,8 @@ from custody.evidence.tile import (
     level_width,
     split_hashes,
 )
+from custody.evidence.verifier.ahead import in_order
+from custody.evidence.verifier.full_tiles import AT_ONCE, FullTiles
 from custody.evidence.verifier.report import Fault, Findings, Kind
 from custody.evidence.verifier.shelf import Shelf
 
@@ -66,6 +69,7 @@ class TreeCheck:
     shelf: Shelf
     checkpoint: Checkpoint
     findings: Findings
+    processes: int = 1
     extent: int = 0
     _rows: list[_Hashes] = field(default_factory=lambda: [[] for _ in range(MAX_LEVEL + 1)])
     _done: list[int] = field(default_factory=lambda: [0] * (MAX_LEVEL + 1))
@@ -73,14 +77,32 @@ class TreeCheck:
 
     def run(self, progress: Progress) -> None:
         self.extent = max(self.checkpoint.size, self._published())
-        for index in range(-(-self.extent // TILE_WIDTH)):
-            place = self._place(0, index)
-            self._check(place, self._leaf_hashes(place))
+        for index, root in enumerate(self._full_roots()):
+            if root:
+                self._done[0] += 1
+                self._hand_up(0, root)
+            else:
+                self._check_entries(index)
+            progress((index + 1) * TILE_WIDTH)
+        for index in range(self._done[0], -(-self.extent // TILE_WIDTH)):
+            self._check_entries(index)
             progress(min((index + 1) * TILE_WIDTH, self.extent))
         for level in range(1, MAX_LEVEL + 1):
             if self._rows[level]:
                 self._check(self._place(level, self._done[level]), self._rows[level])
         self._check_root()
+
+    def _full_roots(self) -> Iterator[bytes]:
+        """For each tile that is signed in full: its root, or nothing where that is in doubt."""
+        full = self.checkpoint.size // TILE_WIDTH
+        pieces = [range(at, min(at + AT_ONCE, full)) for at in range(0, full, AT_ONCE)]
+        with closing(in_order(FullTiles(self.shelf.folder).roots, pieces, self.processes)) as found:
+            for roots in found:
+                yield from roots
+
+    def _check_entries(self, index: int) -> None:
+        place = self._place(0, index)
+        self._check(place, self._leaf_hashes(place))
 
     def _published(self) -> int:
         """How far entry bundles reach, from the signed size on."""
@@ -131,11 +153,16 @@ class TreeCheck:
         if place.level == MAX_LEVEL or place.available < TILE_WIDTH:
             return
         complete = len(best) == TILE_WIDTH
-        above = self._rows[place.level + 1]
-        above.append(perfect_root(best) if complete else self._parent(place) or _UNKNOWN)
+        root = perfect_root(best) if complete else self._parent(place) or _UNKNOWN
+        self._hand_up(place.level, root)
+
+    def _hand_up(self, level: int, root: bytes) -> None:
+        """A full tile's own hash to the level above, which is checked when it is full."""
+        above = self._rows[level + 1]
+        above.append(root)
         if len(above) == TILE_WIDTH:
-            self._rows[place.level + 1] = []
-            self._check(self._place(place.level + 1, self._done[place.level + 1]), above)
+            self._rows[level + 1] = []
+            self._check(self._place(level + 1, self._done[level + 1]), above)
 
     def _stored(self, place: _Place) -> _Hashes:
         """The hashes of a tile file that holds what is signed, the widest within ``available``."""

@@ -7,6 +7,7 @@ ever more, never a contradiction. Each year's log in turn; sessions carry over f
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,8 @@ from custody.evidence.checkpoint import Checkpoint
 from custody.evidence.merkle import EMPTY_ROOT
 from custody.evidence.note import VerifierKey
 from custody.evidence.tlog_policy import Policy
-from custody.evidence.verifier.contents import ContentsCheck, OpenDay
+from custody.evidence.verifier.ahead import in_order
+from custody.evidence.verifier.contents import ContentsCheck, OpenDay, open_days
 from custody.evidence.verifier.reading import names
 from custody.evidence.verifier.records import Entries, RecordsCheck
 from custody.evidence.verifier.report import (
@@ -29,6 +31,7 @@ from custody.evidence.verifier.report import (
 )
 from custody.evidence.verifier.sessions import Links, SessionsCheck
 from custody.evidence.verifier.shelf import Shelf
+from custody.evidence.verifier.stretch import Examiner
 from custody.evidence.verifier.tree import TreeCheck
 from custody.evidence.verifier.trust import Trusted, anchored, keys_beside, trust
 from custody.evidence.verifier.walk import Walk
@@ -51,6 +54,10 @@ class Options:
     anchor: Path | None = None
     open_day: OpenDay | None = None
     progress: Progress | None = None
+    processes: int = 1
+    """How many may read at once, where there is enough to read; with more than one, the program's
+    main module must be one that can be imported without doing anything (``multiprocessing``).
+    """
     pause: Callable[[], None] = field(default=lambda: time.sleep(0.25))
     """Waits before another look at a checkpoint that a running gateway is about to replace."""
 
@@ -121,7 +128,8 @@ class _Verification:
         shelf = Shelf(self._evidence / "log" / year)
         anchor = self._anchors.get(origin, Checkpoint(origin, 0, EMPTY_ROOT))
         trusted = self._trusted(shelf, origin)
-        tree = TreeCheck(shelf, trusted.checkpoint, self._findings)
+        processes = self._options.processes
+        tree = TreeCheck(shelf, trusted.checkpoint, self._findings, processes)
         tree.run(lambda done: self._progress(f"tree {origin}", done, trusted.checkpoint.size))
         records = RecordsCheck(
             origin,
@@ -132,12 +140,25 @@ class _Verification:
             ContentsCheck(self._evidence, origin, self._findings, self._options.open_day),
             self._findings,
         )
-        records.run(lambda done: self._progress(f"records {origin}", done, trusted.checkpoint.size))
+        examiner = self._examiner(origin, records)
+        with closing(in_order(examiner.examine, records.walk.names, processes)) as passages:
+            records.run(
+                passages,
+                lambda done: self._progress(f"records {origin}", done, trusted.checkpoint.size),
+            )
         self._check_anchor(shelf, trusted, anchor, records)
         self._check_end(trusted, records, last=last)
         self._check_year(records)
         self._carried, self._last = records.sessions.open, trusted.checkpoint
         return _summary(trusted, records)
+
+    def _examiner(self, origin: str, records: RecordsCheck) -> Examiner:
+        secrets = None
+        if (open_day := self._options.open_day) is not None:
+            days = sorted({name[:10] for name in records.walk.names})
+            secrets = open_days(self._evidence, days, open_day)
+        cuts = tuple(checkpoint.size for checkpoint in records.vouched)
+        return Examiner(self._evidence, origin, records.entries.extent, cuts, secrets)
 
     def _trusted(self, shelf: Shelf, origin: str) -> Trusted:
         data = shelf.checkpoint()

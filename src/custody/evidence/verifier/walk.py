@@ -85,14 +85,32 @@ class Walk:
         self._firsts: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Found]:
-        while self._position < len(self.names):
-            yield from self._segment(self._position)
+        while self.segment:
+            yield from self.rest()
 
-    def _segment(self, position: int) -> Iterator[Found]:
-        """One segment; leaves the position where the log goes on."""
+    @property
+    def segment(self) -> str:
+        """Where the walk is; empty at the end."""
+        return self.names[self._position] if self._position < len(self.names) else ""
+
+    def passed(self, count: int, *, unused: bool) -> bool:
+        """So many records of the segment were read elsewhere, each in its place. Whether that was
+        all of it: nothing stands behind them (``unused``), and the log goes on in the next one.
+        """
+        self._expected += count
+        following = self._position + 1
+        if not unused or following >= len(self.names):
+            return False
+        if self._first(self.names[following]) != self._expected:
+            return False
+        self._position = following
+        return True
+
+    def rest(self, at: int = 0) -> Iterator[Found]:
+        """The segment from this byte on; leaves the walk where the log goes on."""
+        position = self._position
         name = self.names[position]
         data = self._bytes(name)
-        at = 0
         while True:
             match read(data, at):
                 case Frame(index=index) as frame if index == self._expected:
