@@ -16,7 +16,7 @@ from custody.evidence import frame, wrapped
 from custody.evidence.checkpoint import Checkpoint, sign_checkpoint
 from custody.evidence.merkle import leaf_hash
 from custody.evidence.note import encode_base64, verifier_key
-from custody.evidence.seal import derive, place, seal
+from custody.evidence.seal import place, seal
 from custody.evidence.tile import EntryBundles, Resource, TiledTree
 
 NAME = "gw1.example.com"
@@ -201,16 +201,15 @@ class SmallLog:
         payload = json.dumps({"v": "custody-payload/1", "body": {"type": step.type, **body}})
         where = place(self.origin.encode(), index)
         random = random_of(f"{self.origin} {index}")
-        record_key = derive(self._scope_key(step), random, where)
-        sealed = seal(record_key, where, payload.encode())
-        self._room(step, len(sealed.sealed))
+        sealed, pc, ct = seal(self._scope_key(step), random, where, payload.encode())
+        self._room(step, len(sealed))
         facts |= {
             "v": "custody-leaf/1",
             "type": step.type,
             "t": 1_772_000_000_000 + index,
             "seg": self._segment,
-            "pc": sealed.pc,
-            "ct": sealed.ct,
+            "pc": pc,
+            "ct": ct,
         }
         if step.session:
             n, prev = self.open.get(step.session, (-1, ""))
@@ -219,7 +218,7 @@ class SmallLog:
                 facts["prev"] = prev
         facts |= step.leaf
         leaf = json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
-        written = frame.pack(index, self.durable, random, leaf, sealed.sealed)
+        written = frame.pack(index, self.durable, random, leaf, sealed)
         self.places.append((self._segment, len(self._data), len(written)))
         self._data += written
         self.leaves.append(leaf)

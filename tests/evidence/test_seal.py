@@ -20,15 +20,14 @@ WHERE = place(b"gw1.example.com/2026", 7)
 
 @given(st.binary(max_size=9000))
 def test_what_is_sealed_opens(payload: bytes) -> None:
-    record_key = derive(KEY, RANDOM, WHERE)
-    sealed = seal(record_key, WHERE, payload)
-    assert unseal(record_key, WHERE, sealed.sealed, sealed.pc) == payload
-    assert sealed.ct == sha256(sealed.sealed).hexdigest()
+    sealed, pc, ct = seal(KEY, RANDOM, WHERE, payload)
+    assert unseal(derive(KEY, RANDOM, WHERE), WHERE, sealed, pc) == payload
+    assert ct == sha256(sealed).hexdigest()
 
 
 def test_large_payloads_are_compressed() -> None:
-    record_key = derive(KEY, RANDOM, WHERE)
-    assert len(seal(record_key, WHERE, b"row," * 10_000).sealed) < 1000
+    sealed, _, _ = seal(KEY, RANDOM, WHERE, b"row," * 10_000)
+    assert len(sealed) < 1000
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=200))
@@ -40,12 +39,12 @@ def test_the_derivation_is_the_documented_one() -> None:
     info = b"custody/record/v1" + b"gw1.example.com/2026" + (7).to_bytes(8, "big")
     expected = HKDF(hashes.SHA256(), 64, RANDOM, info).derive(KEY)
     assert derive(KEY, RANDOM, WHERE) == (expected[:32], expected[32:])
-    sealed = seal(RecordKey(expected[:32], expected[32:]), WHERE, b"payload")
+    sealed, pc, _ = seal(KEY, RANDOM, WHERE, b"payload")
     opened = AESGCM(expected[:32]).decrypt(
-        bytes(12), sealed.sealed, b"gw1.example.com/2026" + (7).to_bytes(8, "big")
+        bytes(12), sealed, b"gw1.example.com/2026" + (7).to_bytes(8, "big")
     )
     assert opened == b"\x00payload"
-    assert sealed.pc == hmac.digest(expected[32:], b"payload", "sha256").hex()
+    assert pc == hmac.digest(expected[32:], b"payload", "sha256").hex()
 
 
 WRONG = [
@@ -58,9 +57,9 @@ WRONG = [
 
 @pytest.mark.parametrize(("key", "where"), WRONG)
 def test_another_key_or_place_opens_nothing(key: RecordKey, where: bytes) -> None:
-    sealed = seal(derive(KEY, RANDOM, WHERE), WHERE, b"payload")
+    sealed, pc, _ = seal(KEY, RANDOM, WHERE, b"payload")
     with pytest.raises(SealError):
-        unseal(key, where, sealed.sealed, sealed.pc)
+        unseal(key, where, sealed, pc)
 
 
 @given(st.binary(max_size=100))

@@ -54,8 +54,8 @@ class Fault(StrEnum):
 def pack(index: int, durable: int, random: bytes, leaf: bytes, sealed: bytes) -> bytes:
     """The frame's bytes. The caller keeps to ``LEAF_MAX`` and ``SEALED_MAX``."""
     head = _COVERED.pack(MAGIC, FORMAT, len(leaf), len(sealed), index, durable, random)
-    check = zlib.crc32(sealed, zlib.crc32(leaf, zlib.crc32(head)))
-    return b"".join((head, _CHECKSUM.pack(check), leaf, sealed))
+    body = leaf + sealed
+    return head + _CHECKSUM.pack(zlib.crc32(body, zlib.crc32(head))) + body
 
 
 def read(buffer: bytes | memoryview, offset: int = 0) -> Frame | Fault:

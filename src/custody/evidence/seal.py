@@ -28,20 +28,18 @@ _ZLIB: Final = b"\x01"
 
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
-_INNER_REST: Final = b"\x36" * 32
-_OUTER_REST: Final = b"\x5c" * 32
+_REST: Final = bytes(32)
+"""RFC 2104 fills a key up to SHA-256's block of 64 bytes."""
 
 
 class SealError(CustodyError):
     """A sealed payload that cannot be opened, or does not hold what its leaf commits to."""
 
 
-class Sealed(NamedTuple):
-    sealed: bytes
-    pc: str
-    """HMAC-SHA256 of the uncompressed payload under the record's salt, hexadecimal."""
-    ct: str
-    """SHA-256 of the sealed bytes, hexadecimal."""
+Sealed = tuple[bytes, str, str]
+"""The sealed bytes; ``pc``, HMAC-SHA256 of the uncompressed payload under the record's salt; ``ct``,
+SHA-256 of the sealed bytes: both hexadecimal. A plain tuple, since one is made for each record.
+"""
 
 
 class RecordKey(NamedTuple):
@@ -60,8 +58,9 @@ def keyed(key: bytes, message: bytes) -> bytes:
     Four of these are made for each record, and ``hmac.digest`` takes twice as long: it looks up
     its algorithm anew each time.
     """
-    inner = sha256(key.translate(_INNER) + _INNER_REST + message).digest()
-    return sha256(key.translate(_OUTER) + _OUTER_REST + inner).digest()
+    block = key + _REST
+    inner = sha256(block.translate(_INNER) + message).digest()
+    return sha256(block.translate(_OUTER) + inner).digest()
 
 
 def place(origin: bytes, index: int) -> bytes:
@@ -73,26 +72,29 @@ def derive(session_key: bytes, random: bytes, where: bytes) -> RecordKey:
     """HKDF-SHA256 (RFC 5869) of 64 bytes: extract with the frame's random bytes as the salt, expand
     with ``custody/record/v1`` and the record's place.
     """
-    extracted = keyed(random, session_key)
-    # Two HMACs under one key, as ``keyed`` makes them; its pads are made once.
-    inner = extracted.translate(_INNER) + _INNER_REST
-    outer = extracted.translate(_OUTER) + _OUTER_REST
-    info = _INFO + where
-    key = sha256(outer + sha256(inner + info + b"\x01").digest()).digest()
-    salt = sha256(outer + sha256(inner + key + info + b"\x02").digest()).digest()
-    return RecordKey(key, salt)
+    return RecordKey(*_derive(session_key, random, where))
 
 
-def seal(record_key: RecordKey, where: bytes, payload: bytes) -> Sealed:
-    """Seal a payload of at most ``PAYLOAD_MAX`` bytes."""
-    key, salt = record_key
+def seal(session_key: bytes, random: bytes, where: bytes, payload: bytes) -> Sealed:
+    """Seal a payload of at most ``PAYLOAD_MAX`` bytes under the key derived for its record."""
+    key, salt = _derive(session_key, random, where)
     if len(payload) < COMPRESS_FROM:
         content = _PLAIN + payload
     else:
         packed = zlib.compress(payload, 1)
         content = _ZLIB + packed if len(packed) < len(payload) else _PLAIN + payload
     sealed = AESGCM(key).encrypt(_NONCE, content, where)
-    return Sealed(sealed, keyed(salt, payload).hex(), sha256(sealed).hexdigest())
+    return sealed, keyed(salt, payload).hex(), sha256(sealed).hexdigest()
+
+
+def _derive(session_key: bytes, random: bytes, where: bytes) -> tuple[bytes, bytes]:
+    """Key and salt, without a name for the pair: naming it costs as much as a hash."""
+    block = keyed(random, session_key) + _REST
+    # Two HMACs under one key, as ``keyed`` makes them; its pads are made once.
+    inner, outer = block.translate(_INNER), block.translate(_OUTER)
+    info = _INFO + where
+    key = sha256(outer + sha256(inner + info + b"\x01").digest()).digest()
+    return key, sha256(outer + sha256(inner + key + info + b"\x02").digest()).digest()
 
 
 def unseal(record_key: RecordKey, where: bytes, sealed: bytes, pc: str) -> bytes:

@@ -7,7 +7,6 @@ bytes. Standard library only.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final
 
 from custody.evidence.merkle import (
@@ -164,20 +163,18 @@ def tile_subtree(size: int, read: Callable[[Tile], bytes]) -> Subtree:
 class TiledTree:
     """A tree that grows by leaf hashes and gives out the tiles that came of it.
 
-    ``append`` costs one node hash on average, ``root`` at most 63; both hold no more than the
-    unfinished tiles and what ``take`` has not fetched yet.
+    ``append`` only keeps the hash; a tile's nodes are hashed in one go once it is full, and
+    ``root`` hashes those of the unfinished tiles, at most 255 on a level. Held are the unfinished
+    tiles and what ``take`` has not fetched yet.
     """
 
-    __slots__ = ("_full", "_open", "_spine", "_taken", "size")
+    __slots__ = ("_full", "_open", "_taken", "size")
 
     def __init__(self) -> None:
         self.size = 0
         self._taken = 0
         self._full: list[Resource] = []
-        self._open: list[bytearray] = [bytearray() for _ in range(MAX_LEVEL + 1)]
-        # The complete subtrees that cover the leaves, by binary level: bit n of the size says
-        # whether entry n is in use.
-        self._spine: list[bytes] = []
+        self._open: list[list[bytes]] = [[] for _ in range(MAX_LEVEL + 1)]
 
     @classmethod
     def resume(cls, size: int, read: Callable[[Tile], bytes]) -> "TiledTree":
@@ -186,45 +183,36 @@ class TiledTree:
         """
         tree = cls()
         tree.size = tree._taken = size
-        tree._spine = [b""] * size.bit_length()
         for level in range(MAX_LEVEL + 1):
             index, width = divmod(level_width(size, level), TILE_WIDTH)
-            if not width:
-                continue
-            tile = Tile(level, index, width)
-            hashes = split_hashes(read(tile), tile)
-            tree._open[level] += b"".join(hashes)
-            start = 0
-            for height in reversed(range(TILE_HEIGHT)):
-                if width >> height & 1:
-                    end = start + (1 << height)
-                    tree._spine[level * TILE_HEIGHT + height] = perfect_root(hashes[start:end])
-                    start = end
+            if width:
+                tile = Tile(level, index, width)
+                tree._open[level] = split_hashes(read(tile), tile)
         return tree
+
+    @property
+    def held_bytes(self) -> int:
+        """Of full tiles that ``take`` has not fetched."""
+        return len(self._full) * TILE_WIDTH * HASH_BYTES
 
     def append(self, leaf: bytes) -> None:
         """Add a leaf hash (``merkle.leaf_hash``) at index ``size``."""
-        size, spine = self.size, self._spine
-        level, found = 0, leaf
-        self._add(0, found)
-        while size & 1:
-            # ``node_hash``, spelt out: once for each record, its call would cost as much again.
-            found = sha256(b"\x01" + spine[level] + found).digest()
-            size >>= 1
-            level += 1
-            if not level % TILE_HEIGHT:
-                self._add(level // TILE_HEIGHT, found)
-        if level == len(spine):
-            spine.append(found)
-        else:
-            spine[level] = found
         self.size += 1
+        unfinished = self._open[0]
+        unfinished.append(leaf)
+        if len(unfinished) == TILE_WIDTH:
+            self._finish(0)
 
     def root(self) -> bytes:
         root = b""
-        for level, found in enumerate(self._spine):
-            if self.size >> level & 1:
-                root = node_hash(found, root) if root else found
+        for hashes in self._open:
+            end = len(hashes)
+            for height in range(TILE_HEIGHT):
+                if len(hashes) >> height & 1:
+                    start = end - (1 << height)
+                    found = perfect_root(hashes[start:end])
+                    root = node_hash(found, root) if root else found
+                    end = start
         return root or EMPTY_ROOT
 
     def take(self) -> list[Resource]:
@@ -236,17 +224,20 @@ class TiledTree:
             count = level_width(self.size, level)
             if unfinished and count != level_width(self._taken, level):
                 tile = Tile(level, count // TILE_WIDTH, count % TILE_WIDTH)
-                tiles.append(Resource(tile.path, bytes(unfinished)))
+                tiles.append(Resource(tile.path, b"".join(unfinished)))
         self._full, self._taken = [], self.size
         return tiles
 
-    def _add(self, level: int, found: bytes) -> None:
-        unfinished = self._open[level]
-        unfinished += found
-        if len(unfinished) == TILE_WIDTH * HASH_BYTES:
-            index = self.size >> (TILE_HEIGHT * (level + 1))
-            self._full.append(Resource(Tile(level, index).path, bytes(unfinished)))
-            unfinished.clear()
+    def _finish(self, level: int) -> None:
+        """A tile is full: its root is a hash of the level above."""
+        hashes = self._open[level]
+        tile = Tile(level, level_width(self.size, level + 1) - 1)
+        self._full.append(Resource(tile.path, b"".join(hashes)))
+        above = self._open[level + 1]
+        above.append(perfect_root(hashes))
+        hashes.clear()
+        if len(above) == TILE_WIDTH:
+            self._finish(level + 1)
 
 
 class EntryBundles:
@@ -261,27 +252,31 @@ class EntryBundles:
         elif size % TILE_WIDTH:
             raise TileError("tile.bundle", "The partial entry bundle is missing.")
         self.size = self._taken = size
-        self._open = bytearray(unfinished)
+        self._open = [unfinished]
         self._full: list[Resource] = []
+
+    @property
+    def held_bytes(self) -> int:
+        """Of full bundles that ``take`` has not fetched."""
+        return sum(len(each.data) for each in self._full)
 
     def append(self, entry: bytes) -> None:
         size = len(entry)
         if size > MAX_ENTRY_BYTES:
             raise _too_long(size)
-        self._open += size.to_bytes(2, "big")
-        self._open += entry
+        self._open += (size.to_bytes(2, "big"), entry)
         self.size += 1
         if not self.size % TILE_WIDTH:
             path = Bundle(self.size // TILE_WIDTH - 1).path
-            self._full.append(Resource(path, bytes(self._open)))
+            self._full.append(Resource(path, b"".join(self._open)))
             self._open.clear()
 
     def take(self) -> list[Resource]:
         """The bundles that are new since the last call; full ones, then the partial one."""
         bundles = self._full
-        if self._open and self.size != self._taken:
-            index, width = divmod(self.size, TILE_WIDTH)
-            bundles.append(Resource(Bundle(index, width).path, bytes(self._open)))
+        index, width = divmod(self.size, TILE_WIDTH)
+        if width and self.size != self._taken:
+            bundles.append(Resource(Bundle(index, width).path, b"".join(self._open)))
         self._full, self._taken = [], self.size
         return bundles
 

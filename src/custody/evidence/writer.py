@@ -31,7 +31,7 @@ from custody.evidence.refusals import (
     new_chain,
     unsigned,
 )
-from custody.evidence.seal import derive, seal
+from custody.evidence.seal import seal
 from custody.evidence.seal import place as place_in_log
 from custody.evidence.segment import Place
 from custody.evidence.stock import Segment, Stock
@@ -221,7 +221,7 @@ class Writer:
             key, key_line = chain.key, b""
         else:
             key, key_line = self._scope_key(record)
-        sealed, pc, ct = seal(derive(key, random, where), where, payload)
+        sealed, pc, ct = seal(key, random, where, payload)
         if key_line and day.left < len(key_line) and self._stock.failing:
             raise disk_full()
         segment = self._room(HEADER_SIZE + LEAF_MAX + len(sealed), kind)
