@@ -35,6 +35,10 @@ def check(config: Config, faults: Faults) -> None:
                 'Add groups = ["a-group"].',
             )
         _known(grant.targets, config, (*at, "targets"), faults)
+
+
+def check_conditions(config: Config, faults: Faults) -> None:
+    """Compiles every rule."""
     for number, rule in enumerate(config.rules):
         try:
             compile_rule(rule, b"")

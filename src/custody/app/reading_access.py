@@ -4,19 +4,20 @@ Law: where a gateway runs, it alone touches the data; where none answers, the co
 itself. What both give is the same.
 """
 
-import asyncio
 import contextlib
 import getpass
 import os
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from custody.app.config_model import Config
 from custody.model.errors import CustodyError
+
+if TYPE_CHECKING:
+    from custody.app.config_model import Config
 
 ANSWER_SECONDS: Final = 150.0
 LONGEST_ANSWER: Final = 256 * 1024 * 1024
@@ -36,7 +37,7 @@ class _Answer(msgspec.Struct):
     error: _Fault | None = None
 
 
-def socket_path(config: Config) -> Path:
+def socket_path(config: "Config") -> Path:
     return config.gateway.data / "run" / "admin.sock"
 
 
@@ -48,19 +49,21 @@ def actor() -> str:
         return f"uid {os.getuid()}"
 
 
-def ask(config: Config, call: str, arguments: Mapping[str, object]) -> Document:
+def ask(config: "Config", call: str, arguments: Mapping[str, object]) -> Document:
     """One call, answered. Raises ``CustodyError``, the gateway's own included."""
     answer = ask_gateway(socket_path(config), call, arguments)
     if answer is not None:
         return answer
     # What is needed without a gateway costs half a second of imports.
+    import asyncio  # noqa: PLC0415 - see above
+
     from custody.app.reading_direct import answer_directly  # noqa: PLC0415 - see above
 
     return asyncio.run(answer_directly(config, call, arguments))
 
 
 def pages(
-    config: Config, call: str, arguments: Mapping[str, object], *, most: int | None = None
+    config: "Config", call: str, arguments: Mapping[str, object], *, most: int | None = None
 ) -> Iterator[Document]:
     """The documents of one question, page by page, until there are no more or ``most`` items came.
 
@@ -79,7 +82,7 @@ def pages(
             left -= len(document["items"])
 
 
-def gather(config: Config, call: str, arguments: Mapping[str, object], *, most: int) -> Document:
+def gather(config: "Config", call: str, arguments: Mapping[str, object], *, most: int) -> Document:
     """One document of up to ``most`` items; its ``next`` says how to go on."""
     items: list[Document] = []
     whole: Document = {}

@@ -43,9 +43,13 @@ async def answer_directly(config: Config, call: str, arguments: Mapping[str, obj
                 scribe = await stack.enter_async_context(_open_log(config))
             state = stack.enter_context(State.open(config.gateway.data / "state.db"))
             thread = await stack.enter_async_context(StateThread())
-            longest_loop = compile_policy(config).longest_loop
             tickets = TicketDesk(
-                state, thread.run, scribe, clock=_now, entropy=os.urandom, longest_loop=longest_loop
+                state,
+                thread.run,
+                scribe,
+                clock=_now,
+                entropy=os.urandom,
+                longest_loop=lambda identity: compile_policy(config).longest_loop(identity),
             )
             desk = Desk(None, tickets)
         else:

@@ -25,7 +25,7 @@ def rebuild(*, config: ConfigOption = None, json: JsonOption = False) -> None:
 
     While a gateway runs it goes on building after this command has ended.
     """
-    document = ask(read_config(config), "index.rebuild", {})
+    document = ask(read_config(config, judges=False), "index.rebuild", {})
     if json:
         print_document(document)
     else:

@@ -17,7 +17,7 @@ def loops(
     json: JsonOption = False,
 ) -> None:
     """List the runs of agents, the newest first."""
-    document = gather(read_config(config), "loops", {"cursor": cursor}, most=limit)
+    document = gather(read_config(config, judges=False), "loops", {"cursor": cursor}, most=limit)
     if json:
         print_document(document)
         return

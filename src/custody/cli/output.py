@@ -57,11 +57,13 @@ def exit_code(error: CustodyError) -> int:
     return USAGE if error.code.startswith(_REFUSED_AT_START) else FAILED
 
 
-def read_config(option: Path | None, *, warn: bool = False) -> "Config":
-    """The configuration by the rule of ``-c``. ``warn`` prints its warnings."""
+def read_config(option: Path | None, *, warn: bool = False, judges: bool = True) -> "Config":
+    """The configuration by the rule of ``-c``. ``warn`` prints its warnings; without ``judges`` the
+    conditions of its rules stay unread.
+    """
     from custody.app.config import find_config, load_config  # noqa: PLC0415 - see main: start fast
 
-    config = load_config(find_config(option, os.environ, Path.cwd()))
+    config = load_config(find_config(option, os.environ, Path.cwd()), conditions=judges)
     if warn:
         for warning in config.warnings:
             say(f"warning: {warning}")

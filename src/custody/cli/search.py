@@ -28,7 +28,7 @@ def search(  # noqa: PLR0913 - a question has these parts
 
     For example: custody search 'verdict:deny target:orders since:1h "drop table"'
     """
-    read = read_config(config)
+    read = read_config(config, judges=False)
     asked = {"query": " ".join(query or [])}
     if count is not None:
         document = ask(read, "facets", {**asked, "field": count, "limit": min(limit, 1000)})

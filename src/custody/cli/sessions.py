@@ -19,7 +19,7 @@ def sessions(
 ) -> None:
     """List the connections of agents to targets, the newest first."""
     asked = {"loop": loop, "cursor": cursor}
-    document = gather(read_config(config), "sessions", asked, most=limit)
+    document = gather(read_config(config, judges=False), "sessions", asked, most=limit)
     if json:
         print_document(document)
         return

@@ -22,7 +22,7 @@ def show(  # noqa: PLR0913 - what is shown, and how much of it
     json: JsonOption = False,
 ) -> None:
     """Show a session as a transcript, or one command, with all that was captured."""
-    read = read_config(config)
+    read = read_config(config, judges=False)
     asked = {"id": what, "cursor": cursor}
     if json:
         print_document(gather(read, "show", asked, most=limit or 1000))

@@ -1,18 +1,18 @@
 """`custody ticket`: an operator's local tickets."""
 
 import re
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from custody.app.config_model import Config, TargetConfig
-from custody.app.config_values import UnfitError, duration
 from custody.app.reading_access import actor, ask
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
 from custody.cli.terminal import print_document, shown
-from custody.identity import local_identity
 from custody.model.errors import CustodyError
 from custody.model.words import IdentityKind
+
+if TYPE_CHECKING:
+    from custody.app.config_model import Config, TargetConfig
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,11 +36,13 @@ def create(  # noqa: PLR0913 - a ticket has these parts
     json: JsonOption = False,
 ) -> None:
     """Make a ticket for a new loop. Its secret is shown this once."""
+    from custody.app.config_values import UnfitError, duration  # noqa: PLC0415 - see main
+
     try:
         ttl_ms = duration(ttl)
     except UnfitError as error:
         raise CustodyError("usage.ttl", f"--ttl {ttl!r} is not usable.", error.wanted) from None
-    read = read_config(config)
+    read = read_config(config, judges=False)
     arguments = {
         "subject": subject,
         "groups": group or [],
@@ -71,7 +73,7 @@ def list_tickets(
     json: JsonOption = False,
 ) -> None:
     """List tickets, the newest first. Secrets are not kept, so none is shown."""
-    document = ask(read_config(config), "ticket.list", {"limit": limit})
+    document = ask(read_config(config, judges=False), "ticket.list", {"limit": limit})
     if json:
         print_document(document)
     else:
@@ -91,7 +93,9 @@ def revoke(
 
     No login with it succeeds any more.
     """
-    document = ask(read_config(config), "ticket.revoke", {"id": ticket, "actor": actor()})
+    document = ask(
+        read_config(config, judges=False), "ticket.revoke", {"id": ticket, "actor": actor()}
+    )
     if json:
         print_document(document)
     else:
@@ -99,7 +103,9 @@ def revoke(
         console().print(shown(f"{item['id']} is withdrawn (loop {item['loop']})"))
 
 
-def _reachable(config: Config, subject: str, groups: tuple[str, ...]) -> list[TargetConfig]:
+def _reachable(config: "Config", subject: str, groups: tuple[str, ...]) -> "list[TargetConfig]":
+    from custody.identity import local_identity  # noqa: PLC0415 - see main
+
     identity = local_identity(subject, groups)
     granted = {
         target for grant in config.grants if grant.names(identity) for target in grant.targets
@@ -112,7 +118,7 @@ def _word(subject: str) -> str:
     return subject if re.fullmatch(r"[A-Za-z0-9._@-]+", subject) else "agent"
 
 
-def _explain(config: Config, item: dict[str, Any], targets: list[TargetConfig]) -> None:
+def _explain(config: "Config", item: dict[str, Any], targets: "list[TargetConfig]") -> None:
     from custody.cli.tables import clock  # noqa: PLC0415 - not needed for --json
 
     out = console()

@@ -21,7 +21,7 @@ def timeline(
     json: JsonOption = False,
 ) -> None:
     """Show everything that happened in a loop, in order, through all of its sessions."""
-    read = read_config(config)
+    read = read_config(config, judges=False)
     asked = {"loop": loop, "cursor": cursor}
     if json:
         print_document(gather(read, "timeline", asked, most=limit or 1000))

@@ -6,13 +6,15 @@ wrong with a condition is an error at load, with its position and a cure, not a 
 
 from collections.abc import Collection
 from difflib import get_close_matches
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import cel
 import msgspec
 
 from custody.model.errors import CustodyError
 from custody.policy.reading import FIELDS, Reading, read
+
+if TYPE_CHECKING:
+    import cel
 
 TYPES: Final = frozenset(
     {
@@ -44,11 +46,11 @@ class Failed(msgspec.Struct, frozen=True):
 class Condition:
     """A compiled condition. ``mentioned`` says which facts it needs."""
 
-    def __init__(self, reading: Reading, program: cel.Program) -> None:
+    def __init__(self, reading: Reading, program: "cel.Program") -> None:
         self.mentioned: Final = reading.mentioned
         self._execute: Final = program.execute
 
-    def evaluate(self, facts: cel.Context) -> bool | Failed:
+    def evaluate(self, facts: "cel.Context") -> bool | Failed:
         try:
             value = self._execute(facts)
         except (KeyboardInterrupt, SystemExit):
@@ -115,7 +117,9 @@ def compile_condition(source: str, owner: str) -> Condition:
     return Condition(reading, program)
 
 
-def _compile(source: str, owner: str) -> cel.Program:
+def _compile(source: str, owner: str) -> "cel.Program":
+    import cel  # noqa: PLC0415 - its import costs 0.1 s, which only those pay who judge
+
     try:
         return cel.compile(source)
     except (KeyboardInterrupt, SystemExit):
@@ -174,6 +178,8 @@ def _nearest(name: str, known: Collection[str], what: str) -> str:
 
 
 def _check_patterns(reading: Reading, owner: str) -> None:
+    import cel  # noqa: PLC0415 - as in ``_compile``
+
     for literal in reading.patterns:
         try:
             cel.compile(f'"".matches({literal})').execute()

@@ -11,9 +11,8 @@ looks at ``now`` or at a command's arguments, nothing is kept.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import cel
 import msgspec
 
 from custody.model.command import Command, Verdict
@@ -23,6 +22,9 @@ from custody.policy.condition import Failed
 from custody.policy.facts import Facts, TargetFacts
 from custody.policy.grant import FOREVER, Grant
 from custody.policy.rule import RESERVED, Rule, compile_rule
+
+if TYPE_CHECKING:
+    import cel
 
 SESSIONS_KEPT: Final = 8192
 VERDICTS_KEPT: Final = 8192
@@ -52,6 +54,9 @@ class CompiledPolicy:
         rules: Sequence[Rule],
         targets: Mapping[str, TargetFacts] | None = None,
     ) -> None:
+        import cel  # noqa: PLC0415 - as in ``condition``
+
+        self._context: Final = cel.Context
         self.digest: Final = policy_digest(grants, rules)
         self.grants: Final = tuple(grants)
         self.rules: Final = tuple(compile_rule(rule, self.digest) for rule in rules)
@@ -140,10 +145,10 @@ class CompiledPolicy:
             facts=self._facts.of_session(session),
         )
 
-    def facts(self, standing: Standing, command: Command, now: int) -> cel.Context | Failed:
+    def facts(self, standing: Standing, command: Command, now: int) -> "cel.Context | Failed":
         """The variables of the rules' conditions, ready for evaluation."""
         try:
-            return cel.Context({**standing.facts, **self._facts.of_command(command, now)})
+            return self._context({**standing.facts, **self._facts.of_command(command, now)})
         except ValueError:  # text that is not Unicode (lone surrogates) has no CEL value
             return Failed("the command holds text that CEL cannot represent")
 

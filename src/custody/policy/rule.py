@@ -5,7 +5,6 @@ Law: a rule can narrow what a grant permits, never widen it. A rule whose condit
 
 from typing import Final
 
-import cel
 import msgspec
 
 from custody.model.command import Command, Verdict
@@ -101,6 +100,8 @@ _SAMPLE_COMMAND: Final = Command(
 
 def _try_out(condition: Condition, owner: str) -> None:
     """One evaluation on a sample. Types do not depend on values, so a wrong type shows here."""
+    import cel  # noqa: PLC0415 - as in ``condition``
+
     facts = Facts(condition.mentioned, {})
     context = cel.Context(facts.of_session(_SAMPLE_SESSION) | facts.of_command(_SAMPLE_COMMAND, 0))
     match condition.evaluate(context):
