@@ -1,0 +1,39 @@
+"""How a provider is asked, without saying with what.
+
+Law: an answer is bounded in size and in time, and a redirect is an answer, never followed.
+"""
+
+from typing import Final, Protocol
+
+import msgspec
+
+MAX_ANSWER: Final = 256 * 1024
+"""Bytes of one answer. Documents, key sets and token answers are a few kilobytes."""
+
+MAX_SECONDS: Final = 10
+"""From the first byte of the question to the last byte of the answer."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A GET; or a POST of a form, where there is one. Its repr shows the URL alone."""
+
+    url: str
+    form: tuple[tuple[str, str], ...] | None = None
+    authorization: str = ""
+
+    def __repr__(self) -> str:
+        return f"Asked({self.url!r})"
+
+
+class Answered(msgspec.Struct, frozen=True):
+    status: int
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Answered({self.status})"
+
+
+class Fetch(Protocol):
+    async def __call__(self, asked: Asked) -> Answered:
+        """Raises ``CustodyError`` ``identity.unreachable``, and nothing else."""
+        ...
