@@ -11,7 +11,6 @@ from typing import Final
 from custody.gateway.connection import Connection
 from custody.model.command import Wire
 
-
 _JOINED_AT_MOST: Final = 8
 """Pieces that leave together; each more is copied once more."""
 

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from custody.masking.memory import Same
 from custody.masking.tokens import Form, Kind
 from custody.model.command import Column, Relation
 from custody.model.errors import CustodyError
@@ -133,7 +134,7 @@ class ColumnRules:
         """Whether an operator named any column at all."""
         self._memory: Final[dict[Relation, bool]] = {}
         self._kinds: Final[dict[Column, Kind | None]] = {}
-        self._touched: Final[dict[int, tuple[tuple[Relation, ...], bool]]] = {}
+        self._touched: Final = Same[tuple[Relation, ...], bool]()
 
     def kind_of(self, columns: Sequence[Column]) -> Kind | None:
         """The kind of the first rule that meets one of these columns."""
@@ -161,17 +162,13 @@ class ColumnRules:
 
     def touch(self, relations: tuple[Relation, ...], *, resolved: bool) -> bool:
         """Whether values of a masked column may come from, or go to, these relations."""
-        if not self.configured:
-            return any(self._holds_credentials(relation) for relation in relations)
-        if not resolved or not relations:
+        if self.configured and (not resolved or not relations):
             return not resolved
-        # A statement that comes again brings the very same tuple, and hashing its relations takes
-        # longer than all the rest. The tuple is kept, so that its id cannot become another's.
-        known = self._touched.get(id(relations))
-        if known is None or known[0] is not relations:
-            known = relations, any(self._touches(relation) for relation in relations)
-            _remember(self._touched, id(relations), known)
-        return known[1]
+        known = self._touched.recall(relations)
+        if known is not None:
+            return known
+        touches = self._touches if self.configured else self._holds_credentials
+        return self._touched.keep(relations, any(map(touches, relations)))
 
     def names(self, schema: str, relation: str) -> bool:
         """Whether a rule names this relation, not only any."""

@@ -4,7 +4,7 @@ Law: pure, total, idempotent; what fails gives no record at all, and an error wi
 the record. All fields that only steer masking are empty afterwards.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from custody.masking.bounds import Bounds, Cutter, size
@@ -14,6 +14,7 @@ from custody.masking.faults import FaultMasker
 from custody.masking.fields import FieldMasker
 from custody.masking.folding import BORDER
 from custody.masking.literals import may_hide
+from custody.masking.memory import Same
 from custody.masking.rules import MaskRule, check_rules
 from custody.masking.scanner import Scanner
 from custody.masking.statements import StatementMasker
@@ -35,6 +36,7 @@ from custody.model.words import LoopId, SessionId
 _KEY_BYTES: Final = 32
 _REMEMBERED: Final = 1024
 _REMEMBERED_LENGTH: Final = 1024
+_TAG_LENGTH: Final = 64
 _Ids = tuple[LoopId | None, SessionId | None]
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -71,10 +73,17 @@ class RecordMasker:
         self._faults: Final = FaultMasker(self._rules, self._statements, tokens)
         self._around: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
         self._ids: Final[dict[_Ids, _Ids]] = {}
+        self._acts: Final[dict[type, Callable[..., Body]]] = {
+            CommandSeen: self._command_seen,
+            Response: self._response,
+            Stream: self._stream,
+        }
+        """Every statement passes twice; what is not here is masked field by field."""
         self._clean: Final[dict[str, None]] = {}
         """Texts without literals, and their words, in which the scanner found nothing."""
-        self._headings: Final[dict[str, tuple[OutputColumn, ...]]] = {}
-        """Columns in whose names the scanner found nothing."""
+        self._headings: Final = Same[Sequence[OutputColumn], tuple[OutputColumn, ...]]()
+        """Columns, masked: a description that comes again brings the very same."""
+        self._tags: Final[dict[str, str]] = {}
         self._values: Final = ValueMasker(
             self._rules, self._scanner, tokens, self._cutter, self._bounds
         )
@@ -100,16 +109,11 @@ class RecordMasker:
 
     def _mask(self, record: Record) -> Record:
         body = record.body
-        match body:
-            case CommandSeen():
-                new: Body = self._command_seen(body)
-            case Response():
-                new = self._response(body)
-            case Stream():
-                new = self._stream(body)
-            case _:
-                masked: Record = self._fields.mask(record)
-                return masked
+        act = self._acts.get(type(body))
+        if act is None:
+            masked: Record = self._fields.mask(record)
+            return masked
+        new = act(body)
         ids = (record.loop, record.session)
         loop, session = self._ids.get(ids) or self._masked_ids(ids)
         return Record(record.time, new, loop, session)
@@ -176,7 +180,7 @@ class RecordMasker:
             captured, truncated = self._values.cells(
                 body.columns, captured, touched=touched, truncated=truncated
             )
-        columns, tag = self._columns(body.columns, body.tag)
+        columns, tag = self._columns(body.columns), self._tag(body.tag)
         error = body.error
         if error is not None:
             error = self._fault(error, body.relations, touched=touched)
@@ -210,7 +214,7 @@ class RecordMasker:
         captured, truncated = self._values.cells(
             body.columns, body.captured, touched=touched, truncated=body.truncated
         )
-        columns, direction = self._columns(body.columns, body.direction)
+        columns, direction = self._columns(body.columns), self._tag(body.direction)
         return Stream(
             body.command,
             direction,
@@ -231,22 +235,20 @@ class RecordMasker:
         masked: ErrorReport = self._fields.mask(fault)
         return masked
 
-    def _columns(
-        self, columns: Sequence[OutputColumn], tag: str
-    ) -> tuple[tuple[OutputColumn, ...], str]:
-        """The columns without their origins, and the tag that goes with them."""
-        texts = [tag]
-        for column in columns:
-            texts.append(column.name)
-            texts.append(column.type)
-        joined = BORDER.join(texts)
-        heading = self._headings.get(joined)
-        if heading is not None and len(heading) == len(columns):
-            return heading, tag
-        clean = self._scanner.is_clean(joined)
-        if not clean:
-            texts = self._scanner.scan(texts)
-        heading = tuple(OutputColumn(texts[at], texts[at + 1]) for at in range(1, len(texts), 2))
-        if clean and len(joined) <= _REMEMBERED_LENGTH and BORDER not in "".join(texts):
-            _remember(self._headings, joined, heading)
-        return heading, texts[0]
+    def _columns(self, columns: Sequence[OutputColumn]) -> tuple[OutputColumn, ...]:
+        """The columns without their origins."""
+        known = self._headings.recall(columns)
+        if known is not None:
+            return known
+        texts = self._scanner.scan([part for one in columns for part in (one.name, one.type)])
+        heading = tuple(map(OutputColumn, texts[::2], texts[1::2]))
+        return self._headings.keep(columns, heading)
+
+    def _tag(self, tag: str) -> str:
+        """A short word of the protocol's own, most often one that came before."""
+        masked = self._tags.get(tag)
+        if masked is None:
+            masked = self._scanner.scan((tag,))[0]
+            if len(tag) <= _TAG_LENGTH:
+                _remember(self._tags, tag, masked)
+        return masked

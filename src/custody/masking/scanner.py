@@ -101,7 +101,7 @@ class Scanner:
                 return False
             cues = self._cues.match(folding.fold(text).encode())
             return not cues or (len(cues) == 1 and cues[0] == self._control)
-        if len(text) < _SHORTEST_NUMBER and text.isdigit():
+        if len(text) < _SHORTEST_NUMBER and text.lstrip("-").isdigit():
             return True
         return not self._cues.match(text.encode())
 

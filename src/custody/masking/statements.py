@@ -12,6 +12,7 @@ from custody.masking import folding, literals
 from custody.masking.bounds import Cutter
 from custody.masking.columns import ColumnRules
 from custody.masking.literals import Piece, Sort
+from custody.masking.memory import Same
 from custody.masking.scanner import Scanner
 from custody.masking.tokens import REDACTED, Tokens
 from custody.model.command import TextMark
@@ -31,7 +32,7 @@ class _Change(NamedTuple):
 class StatementMasker:
     """Masks the text of SQL commands, and SQL that stands inside other text."""
 
-    __slots__ = ("_cutter", "_rules", "_scanner", "_tokens")
+    __slots__ = ("_cutter", "_rules", "_scanner", "_tokens", "_wanted")
 
     def __init__(
         self, rules: ColumnRules, scanner: Scanner, tokens: Tokens, cutter: Cutter
@@ -40,6 +41,7 @@ class StatementMasker:
         self._rules: Final = rules
         self._scanner: Final = scanner
         self._tokens: Final = tokens
+        self._wanted: Final = Same[Sequence[TextMark], bool]()
 
     def mask_marked(self, text: str, marks: Sequence[TextMark], *, touched: bool) -> str:
         """The marked literals that must go are gone; if ``touched``, unmarked ones as well."""
@@ -121,10 +123,12 @@ class StatementMasker:
 
     def _wants_any(self, marks: Sequence[TextMark]) -> bool:
         """Whether a rule wants one of these literals: mostly none does, and no text is taken up."""
-        for mark in marks:  # a generator costs more than the loop
-            if mark.secret or (mark.columns and self._rules.kind_of(mark.columns) is not None):
-                return True
-        return False
+        known = self._wanted.recall(marks)
+        if known is not None:
+            return known
+        return self._wanted.keep(
+            marks, any(mark.secret or self._rules.kind_of(mark.columns) for mark in marks)
+        )
 
     def _exchange(self, literal: str, mark: TextMark, *, touched: bool) -> str | None:
         if mark.secret:

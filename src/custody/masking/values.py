@@ -11,6 +11,7 @@ from custody.masking.bounds import CUT, Bounds, Cutter, size
 from custody.masking.columns import ColumnRules
 from custody.masking.credentials import closes_private_key, opens_private_key
 from custody.masking.folding import BORDER
+from custody.masking.memory import Same
 from custody.masking.scanner import Scanner
 from custody.masking.statements import canonical
 from custody.masking.tokens import REDACTED, Kind, Tokens
@@ -29,7 +30,7 @@ _TYPE_LENGTH_LIMIT: Final = 64
 class ValueMasker:
     """Masks arguments and cells, and keeps them within their bounds."""
 
-    __slots__ = ("_bounds", "_cutter", "_rules", "_scanner", "_tokens", "_types")
+    __slots__ = ("_bounds", "_cutter", "_kinds", "_rules", "_scanner", "_tokens", "_types")
 
     def __init__(
         self, rules: ColumnRules, scanner: Scanner, tokens: Tokens, cutter: Cutter, bounds: Bounds
@@ -40,6 +41,7 @@ class ValueMasker:
         self._cutter: Final = cutter
         self._bounds: Final = bounds
         self._types: Final[dict[str, str]] = {}
+        self._kinds: Final = Same[Sequence[OutputColumn], Sequence[Kind | None]]()
 
     def arguments(
         self, arguments: Sequence[Argument], *, touched: bool, blind: bool = False
@@ -119,25 +121,31 @@ class ValueMasker:
         truncated: bool,
     ) -> tuple[tuple[Row, ...], bool]:
         """The masked cells within ``response_bytes``, and whether anything was left out."""
-        kinds = [self._column_kind(column, touched=touched) for column in columns]
-        default = REDACTED if touched else None
-        joined = BORDER.join([cell or "" for row in captured for cell in row])
+        kinds = self._kinds_of(columns)
         limit = self._bounds.response_bytes
-        if (
-            default is None
-            and not any(kinds)
-            and self._scanner.is_clean(joined)
-            and size(joined) < limit
-        ):
-            return tuple(captured), truncated
+        if not (touched or any(kinds)):
+            joined = BORDER.join([cell or "" for row in captured for cell in row])
+            if self._scanner.is_clean(joined) and size(joined) < limit:
+                return tuple(captured), truncated
+        default = REDACTED if touched else None
+        if touched:
+            kinds = [
+                default if column.origin is None else kind
+                for column, kind in zip(columns, kinds, strict=True)
+            ]
         rows = self._mask_rows(kinds, default, captured)
         kept, cut = self._fit(captured, rows, limit, lambda at: self._is_whole(kinds, default, at))
         return kept, truncated or cut
 
-    def _column_kind(self, column: OutputColumn, *, touched: bool) -> Kind | None:
-        if column.origin is not None:
-            return self._rules.kind_of((column.origin,))
-        return REDACTED if touched else None
+    def _kinds_of(self, columns: Sequence[OutputColumn]) -> Sequence[Kind | None]:
+        """What the columns' origins become."""
+        known = self._kinds.recall(columns)
+        if known is not None:
+            return known
+        return self._kinds.keep(
+            columns,
+            [self._rules.kind_of((one.origin,)) if one.origin else None for one in columns],
+        )
 
     @staticmethod
     def _is_whole(kinds: Sequence[Kind | None], default: Kind | None, at: int) -> bool:

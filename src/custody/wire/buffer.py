@@ -53,6 +53,12 @@ class Buffer:
             self._join()
         return len(self.data) - self.position
 
+    def advance(self, position: int) -> None:
+        """What lies before ``position`` has been read."""
+        self.position = position
+        if position == len(self.data) and not self._waiting:
+            self.dry = not self.ended
+
     def take(self, count: int) -> memoryview:
         """The next ``count`` bytes, which ``ensure`` has found."""
         start = self.position

@@ -16,27 +16,17 @@ from custody.protocols.postgres.names import Portal
 
 
 class Answer:
-    __slots__ = (
-        "arguments",
-        "bytes",
-        "capture",
-        "cut",
-        "description",
-        "rows",
-        "tag",
-        "tap",
-    )
+    """What is rarely set stands on the class: every command has one of these."""
 
-    def __init__(self) -> None:
-        self.rows = 0
-        self.bytes = 0
-        self.tag = ""
-        self.cut = False
-        """Something was left out beside rows."""
-        self.capture: Capture | None = None
-        self.description: Description | None = None
-        self.tap: Tap | None = None
-        self.arguments: tuple[Argument, ...] = ()
+    rows = 0
+    bytes = 0
+    tag = ""
+    cut = False
+    """Something was left out beside rows."""
+    capture: Capture | None = None
+    description: Description | None = None
+    tap: Tap | None = None
+    arguments: tuple[Argument, ...] = ()
 
     def describe(self, description: Description, ledger: Ledger) -> None:
         """A RowDescription of a simple query: its rows follow."""

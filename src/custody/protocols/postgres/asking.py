@@ -88,6 +88,10 @@ class Asking:
         text = self._text(raw)
         if isinstance(text, Uncertain):
             return False
+        read = self.memory.at_hand(text, view) if text is not None else None
+        if read is not None:
+            self._queried(read, wire)
+            return True
 
         def done(read: Read) -> None:
             self._keep(self._queries, raw, view.settings, read)

@@ -13,6 +13,7 @@ from custody.model.command import Column, Command
 from custody.model.errors import WireError
 from custody.model.event import StreamEnded
 from custody.model.record import ErrorReport
+from custody.model.words import Effect
 from custody.protocols.postgres.copying import Tap
 from custody.protocols.postgres.names import NAME_AT_MOST, Definition, Named, Names, Portal
 from custody.protocols.postgres.session_view import SessionView
@@ -56,6 +57,8 @@ COPY_END: Final = 11
 ANYTHING: Final[tuple[Change, ...]] = (SetParameter("", None),)
 """What a message that nobody could read may have done to its session."""
 _RUNNING: Final = frozenset({QUERY, EXECUTE})
+_HARMLESS: Final = frozenset({Effect.READ, Effect.WRITE, Effect.DEFINE})
+_ENCODING_ACTIONS: Final = frozenset({"SET", "RESET", "DISCARD ALL"})
 PARAMETERS_AT_MOST: Final = 256
 NOTICES_AT_MOST: Final = 32
 
@@ -67,6 +70,7 @@ class Meant:
         "changes",
         "columns",
         "copy",
+        "recodes",
         "relations",
         "resolved",
         "stales",
@@ -87,6 +91,8 @@ class Meant:
         self.relations = command.relations
         self.resolved = command.resolved
         self.changes = changes
+        self.recodes = recodes(command) or _may_set(statement)
+        """Texts behind it may be in another encoding than those before it."""
         self.stales = stales
         self.statement = statement
         self.text = text
@@ -330,6 +336,19 @@ class Ledger:
             self.notices.append(report)
         else:
             self.notices_dropped += 1
+
+
+def recodes(command: Command) -> bool:
+    """Whether client_encoding may be another behind this command."""
+    return not command.effects <= _HARMLESS or command.action in _ENCODING_ACTIONS
+
+
+def _may_set(statement: Statement | None) -> bool:
+    """Whether it may set a parameter of the session: by a function, or by what it executes."""
+    return statement is not None and (
+        any(isinstance(change, Execute) for change in statement.changes)
+        or any(use.name == "set_config" for use in statement.functions)
+    )
 
 
 def _keeps_names(change: Change) -> bool:

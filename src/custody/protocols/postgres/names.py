@@ -26,20 +26,20 @@ NAME_AT_MOST: Final = 63
 
 
 class Named:
-    """What a name stands for. ``gone`` says that it stands for nothing any more (a Close)."""
+    """What a name stands for. What is rarely set stands on the class."""
 
-    __slots__ = ("cost", "dead", "domain", "doubted", "gone", "name", "previous", "settled")
+    doubted = -1
+    """The pipeline in which SQL may have taken its name away."""
+    settled = False
+    dead = False
+    gone = False
+    """It stands for nothing any more (a Close)."""
+    cost = 0
+    previous: "Named | None" = None
 
     def __init__(self, name: bytes, domain: int) -> None:
         self.name = name[:NAME_AT_MOST]
         self.domain = domain
-        self.doubted = -1
-        """The pipeline in which SQL may have taken its name away."""
-        self.settled = False
-        self.dead = False
-        self.gone = False
-        self.cost = 0
-        self.previous: Named | None = None
 
 
 class Definition(Named):
@@ -47,50 +47,38 @@ class Definition(Named):
     ``problem`` says why; it is also ``None`` for an empty text, without a problem.
     """
 
-    __slots__ = ("description", "problem", "statement", "text", "types")
+    statement: Statement | None = None
+    problem = ""
+    types: tuple[int, ...] = ()
+    description: Description | None = None
 
     def __init__(self, name: bytes, domain: int, text: str) -> None:
         super().__init__(name, domain)
         self.text = text
-        self.statement: Statement | None = None
-        self.problem = ""
-        self.types: tuple[int, ...] = ()
-        self.description: Description | None = None
 
 
 class Portal(Named):
     """A bound statement. ``definition`` is ``None`` where nobody knows what it runs."""
 
-    __slots__ = (
-        "arguments",
-        "body",
-        "cursor",
-        "definition",
-        "description",
-        "formats",
-        "formats_known",
-        "holds",
-        "long",
-        "settings",
-    )
+    arguments: tuple[Argument, ...] | None = None
+    """Decoded when it is first executed."""
+    body = b""
+    """The Bind that made it."""
+    long: LongValues | None = None
+    """The values of a Bind that was streamed."""
+    cursor = False
+    """DECLARE made it."""
+    formats: tuple[int, ...] = ()
+    formats_known = False
+    settings: Settings | None = None
+    """In which its names were resolved: those of its Bind, whatever holds when it runs."""
+    description: Description | None = None
+    holds = False
 
     def __init__(self, name: bytes, domain: int, definition: Definition | None) -> None:
-        super().__init__(name, domain)
+        self.name = name[:NAME_AT_MOST]
+        self.domain = domain
         self.definition = definition
-        self.arguments: tuple[Argument, ...] | None = None
-        """Decoded when it is first executed."""
-        self.body = b""
-        """The Bind that made it."""
-        self.long: LongValues | None = None
-        """The values of a Bind that was streamed."""
-        self.cursor = False
-        """DECLARE made it."""
-        self.formats: tuple[int, ...] = ()
-        self.formats_known = False
-        self.settings: Settings | None = None
-        """In which its names were resolved: those of its Bind, whatever holds when it runs."""
-        self.description: Description | None = None
-        self.holds = False
 
 
 Thing = TypeVar("Thing", bound=Named)

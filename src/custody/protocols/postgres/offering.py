@@ -11,7 +11,7 @@ from typing import Final
 from custody.model.command import Command, Refusal
 from custody.model.event import CommandsReceived, Event, Inquiry, RecordFirst, Relay, Send
 from custody.model.record import Opaque
-from custody.model.words import Effect, Side
+from custody.model.words import Side
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.ledger import (
     EXECUTE,
@@ -21,17 +21,14 @@ from custody.protocols.postgres.ledger import (
     REFUSED_QUERY,
     Due,
     Ledger,
-    Meant,
+    recodes,
 )
 from custody.protocols.postgres.names import Definition, Portal
 from custody.protocols.postgres.options import PostgresOptions
 from custody.protocols.postgres.reading import Read, Reading
-from custody.wire.sql.syntax import Execute
 
 _SIMPLE: Final = frozenset({QUERY, FUNCTION})
 _RUNNING: Final = frozenset({QUERY, EXECUTE})
-_HARMLESS: Final = frozenset({Effect.READ, Effect.WRITE, Effect.DEFINE})
-_ENCODING_ACTIONS: Final = frozenset({"SET", "RESET", "DISCARD ALL"})
 
 Done = Callable[[Read], None]
 
@@ -133,10 +130,11 @@ class Offering:
         """Texts behind this message may be in another encoding than those before it."""
         ledger = self._ledger
         if not ledger.encoding_moved:
-            ledger.encoding_moved = any(
-                not command.effects <= _HARMLESS or command.action in _ENCODING_ACTIONS
-                for command in commands
-            ) or any(_may_set(meant) for meant in due.meant)
+            for meant in due.meant:
+                if meant.recodes:
+                    ledger.encoding_moved = True
+            if not due.meant:  # opening a cursor again
+                ledger.encoding_moved = any(map(recodes, commands))
         if ledger.encoding_moved:
             ledger.doubt = due.domain
 
@@ -208,12 +206,3 @@ class Offering:
             body = Opaque("a command over its bound, refused with 54000", size)
             self._event = RecordFirst(send.to, body, (send.data,))
             self.busy = True
-
-
-def _may_set(meant: Meant) -> bool:
-    """Whether it may set a parameter of the session: by a function, or by what it executes."""
-    statement = meant.statement
-    return statement is not None and (
-        any(isinstance(change, Execute) for change in statement.changes)
-        or any(use.name == "set_config" for use in statement.functions)
-    )

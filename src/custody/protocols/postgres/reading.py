@@ -130,6 +130,14 @@ class Memory:
         read.lasting = True
         return read
 
+    def at_hand(self, text: str, view: SessionView) -> Read | None:
+        """A text of one statement, if it can be read without a question to anybody."""
+        recall = self.recall
+        analysis = recall(ParseQuestion(text)) if recall is not None else None
+        if isinstance(analysis, Statements) and len(analysis.statements) == 1:
+            return self.again(text, analysis.statements[0], view, (), "simple")
+        return None
+
     def keep(
         self, statement: Statement, view: SessionView, found: Found, meant: Meant, facts: Facts
     ) -> None:

@@ -70,7 +70,7 @@ class Replies:
             if self._held is not None:
                 return self._next_question()
             if self._ledger.skipped:
-                self._give(self._settling.skipped(), ())
+                self._events.extend(self._give(self._settling.skipped(), ()))
                 continue
             if self._over or self.buffer.dry:
                 return None
@@ -87,7 +87,7 @@ class Replies:
         if not self._questions:
             held, wire = self._held
             self._held = None
-            self._give(held, wire)
+            self._events.extend(self._give(held, wire))
 
     def _next_question(self) -> Inquiry | None:
         """One at a time; the list keeps it until its answer came."""
@@ -144,16 +144,15 @@ class Replies:
                 if end - stop >= 6 and data[stop] == _READY and not self._rest:
                     settling.handlers[_READY](data, stop + 5, stop + 6)
                     position = stop + 6
-                buffer.position = position
-                self._finish((memoryview(data)[start:position],))
-                return AGAIN
+                buffer.advance(position)
+                return self._finish((memoryview(data)[start:position],))
             if self._rest:
                 break
         return self._relay(start, position)
 
     def _relay(self, start: int, position: int) -> Relay | Again:
         buffer = self.buffer
-        buffer.position = position
+        buffer.advance(position)
         if position > start:
             return Relay(_CLIENT, (memoryview(buffer.data)[start:position],))
         return AGAIN
@@ -243,38 +242,44 @@ class Replies:
         self._rest_kind = kind
         return wanted
 
-    def _finish(self, wire: tuple[memoryview, ...]) -> None:
+    def _finish(self, wire: tuple[memoryview, ...]) -> Event | Again:
         finished = self._settling.take_finished()
-        origins = self.origins
         for one in finished:
             description = one.answer.description
             if description is not None:
-                one.columns = origins.known(description)
+                one.columns = self.origins.known(description)
                 if one.columns is None:
-                    self._questions += origins.missing(description)
+                    self._questions += self.origins.missing(description)
         if self._questions:
             for one in finished:
                 one.columns = None  # what is known now may not be when the answers have come
             self._held = (finished, wire)
             self._asked = None
-        else:
-            self._give(finished, wire)
+            return AGAIN
+        events = self._give(finished, wire)
+        if len(events) > 1:
+            self._events.extend(events[1:])
+        return events[0]
 
-    def _give(self, finished: list[Finished], wire: tuple[memoryview, ...]) -> None:
-        events = self._events
-        closed = self._ledger.closed_stream
+    def _give(self, finished: list[Finished], wire: tuple[memoryview, ...]) -> list[Event]:
+        events: list[Event] = []
+        ledger = self._ledger
+        closed = ledger.closed_stream
         if closed is not None:
-            self._ledger.closed_stream = None
+            ledger.closed_stream = None
             events.append(closed)
         for one in finished:
+            answer, due, meant = one.answer, one.due, one.meant
             columns = one.columns
             if columns is None:
-                columns = self.origins.columns(one.answer.description)
-            response = one.response(columns, self._ledger)
-            events.append(ResponseReceived(response, wire, one.token, one.index))
+                columns = self.origins.columns(answer.description)
+            response = answer.response(one.outcome, columns, meant, ledger, one.error)
+            token = due.token if due is not None else None
+            events.append(ResponseReceived(response, wire, token, one.index))
             wire = ()
-            if one.stales:
+            if meant is not None and meant.stales:
                 events.append(Stale())
+        return events
 
     @property
     def between_messages(self) -> bool:

@@ -117,7 +117,7 @@ class Requests:
                     # The common case: a short message with a command, and nothing before it.
                     if not begin(data, position, stop):
                         return None
-                    buffer.position = stop
+                    buffer.advance(stop)
                     return self._offering.next_event() or AGAIN
             if move is None or stop > end or length < 4:
                 break
@@ -128,7 +128,7 @@ class Requests:
                 break
             position = stop
         if position > start:
-            buffer.position = position
+            buffer.advance(position)
             return Relay(_SERVER, (memoryview(data)[start:position],))
         if stalled:
             return None

@@ -9,7 +9,7 @@ from typing import Final
 
 from custody.model.errors import WireError
 from custody.model.event import Event, Send, StreamEnded
-from custody.model.record import ErrorReport, OutputColumn, Response
+from custody.model.record import ErrorReport, OutputColumn
 from custody.model.words import Outcome, Side
 from custody.protocols.postgres.answer import Answer
 from custody.protocols.postgres.capture import Description, read_description
@@ -29,6 +29,7 @@ from custody.protocols.postgres.ledger import (
     SYNC,
     Due,
     Ledger,
+    Meant,
 )
 from custody.protocols.postgres.names import Definition, Portal
 from custody.protocols.postgres.values import argument
@@ -51,12 +52,13 @@ _EXECUTE: Final = frozenset({EXECUTE})
 _FUNCTION: Final = frozenset({FUNCTION})
 _SELF_ENDING: Final = frozenset({QUERY, FUNCTION})
 _NO_ANSWER: Final = Answer()
+_OK: Final = Outcome.OK
 
 
 class Finished:
     """A command whose answer is complete."""
 
-    __slots__ = ("answer", "columns", "due", "error", "index", "outcome", "token")
+    __slots__ = ("answer", "columns", "due", "error", "index", "meant", "outcome")
 
     def __init__(
         self,
@@ -71,18 +73,11 @@ class Finished:
         self.error = error
         self.columns: tuple[OutputColumn, ...] | None = None
         """The result's columns, where they are known already."""
-        self.token = due.token if due is not None else None
-        self.index = due.index if due is not None else 0
-
-    @property
-    def stales(self) -> bool:
-        due = self.due
-        return due is not None and self.index < len(due.meant) and due.meant[self.index].stales
-
-    def response(self, columns: tuple[OutputColumn, ...], ledger: Ledger) -> Response:
-        due = self.due
-        meant = due.meant[self.index] if due is not None and self.index < len(due.meant) else None
-        return self.answer.response(self.outcome, columns, meant, ledger, self.error)
+        self.index = index = due.index if due is not None else 0
+        self.meant: Meant | None = None
+        """What was asked, where somebody knows."""
+        if due is not None and index < len(due.meant):
+            self.meant = due.meant[index]
 
 
 class Settling:
@@ -144,6 +139,9 @@ class Settling:
         return due[0] if due else None
 
     def _expect(self, kinds: frozenset[int], what: str) -> Due:
+        line = self._ledger.due
+        if line and line[0].kind in kinds:
+            return line[0]  # nearly always
         due = self._front()
         if due is None or due.kind not in kinds:
             raise WireError(
@@ -178,7 +176,7 @@ class Settling:
         if isinstance(due.thing, Portal):
             ledger.portals.settle(due.thing)
         if due.token is not None:
-            self.finished.append(Finished(Outcome.OK, due, _NO_ANSWER))
+            self.finished.append(Finished(_OK, due, _NO_ANSWER))
         return True
 
     def _closed(self, data: bytes, position: int, stop: int) -> bool:
@@ -243,7 +241,7 @@ class Settling:
             ledger.copying = None
         if due.kind == EXECUTE:
             ledger.settle()
-        if due.index < len(due.meant):
+        if due.index < len(due.meant) and due.meant[due.index].changes:
             apply_changes(ledger, due, due.meant[due.index], tag)
         if due.kind == QUERY:
             if due.merged:
@@ -254,7 +252,7 @@ class Settling:
                 )
         self.answer = Answer()
         if due.token is not None:
-            self.finished.append(Finished(Outcome.OK, due, answer))
+            self.finished.append(Finished(_OK, due, answer))
         due.index += 1
 
     def _suspended(self, data: bytes, position: int, stop: int) -> bool:
@@ -269,7 +267,7 @@ class Settling:
                 ledger.changed = True
         answer, self.answer = self.answer, Answer()
         if due.token is not None:
-            self.finished.append(Finished(Outcome.OK, due, answer))
+            self.finished.append(Finished(_OK, due, answer))
         return True
 
     def _empty(self, data: bytes, position: int, stop: int) -> bool:
@@ -311,7 +309,7 @@ class Settling:
     def _end_message(self, due: Due) -> None:
         if due.merged or due.kind == FUNCTION:
             if not due.failed:
-                self.finished.append(Finished(Outcome.OK, due, self.answer))
+                self.finished.append(Finished(_OK, due, self.answer))
             return
         if due.index < len(due.meant):
             self._skip(due, self.finished)
