@@ -6,6 +6,13 @@ from pathlib import Path
 
 import msgspec
 
+from custody.app.config_logins import (
+    ConsoleConfig,
+    LoginConfig,
+    OidcConfig,
+    SamlConfig,
+    WorkloadConfig,
+)
 from custody.app.config_masks import MaskConfig
 from custody.app.config_model import (
     LATER_LISTENERS,
@@ -28,6 +35,11 @@ END = "<!-- end of the generated part -->"
 TABLES: Mapping[str, type[msgspec.Struct]] = {
     "[gateway]": GatewayConfig,
     "[listen.postgres]": ListenerConfig,
+    "[listen.console]": ConsoleConfig,
+    "[login]": LoginConfig,
+    "[[oidc]]": OidcConfig,
+    "[[workload]]": WorkloadConfig,
+    "[[saml]]": SamlConfig,
     "[[target]]": TargetConfig,
     "[[grant]]": GrantConfig,
     "[[rule]]": RuleConfig,
@@ -73,6 +85,8 @@ def _default(field: Field) -> str:
             return f'`"{value.value}"`'
         case Path() | str():
             return f'`"{field.default}"`'
+        case tuple() as values:
+            return "`[" + ", ".join(f'"{value}"' for value in values) + "]`"
         case value:
             return f"`{value}`"
 

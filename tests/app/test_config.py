@@ -83,15 +83,14 @@ def test_the_contract_loads_as_it_stands() -> None:
 def test_parts_that_are_not_built_yet_are_accepted_with_a_warning() -> None:
     assert read(CONTRACT).warnings == (
         "[listen.ssh] belongs to a part that is not built yet and does nothing.",
-        "[listen.console] belongs to a part that is not built yet and does nothing.",
         "[retention] belongs to a part that is not built yet: nothing is pruned.",
         'A rule that asks denies for now: "approval is not available yet".',
     )
-    later = MINIMAL + b'[hub]\naddress = "hub:1"\n[[witness]]\nkey = "k"\n[oidc]\nissuer = 1\n'
+    later = MINIMAL + b'[hub]\naddress = "hub:1"\n[[witness]]\nkey = "k"\n[vault]\nissuer = 1\n'
     assert [warning.split("]")[0] for warning in read(later).warnings] == [
         "[hub",
         "[witness",
-        "[oidc",
+        "[vault",
     ]
     ssh = MINIMAL.replace(b'["orders"]', b'["orders", "host"]')
     ssh += b'[[target]]\nname = "host"\nprotocol = "ssh"\nanything = 1\n'

@@ -12,7 +12,7 @@ import msgspec
 
 from custody.app import config_values as read
 from custody.app.config_faults import At, Faults
-from custody.app.config_model import Key
+from custody.app.config_key import Key
 from custody.app.config_tables import read_table
 from custody.masking.rules import MaskRule, check_rules
 from custody.masking.tokens import Form

@@ -5,16 +5,25 @@ keys is made from here. A value that has been read is in its final form: millise
 absolute paths.
 """
 
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 
+from custody.app import config_login_values as read_login
 from custody.app import config_values as read
+from custody.app.config_key import Key
+from custody.app.config_logins import (
+    ConsoleConfig,
+    LoginConfig,
+    OidcConfig,
+    SamlConfig,
+    WorkloadConfig,
+)
 from custody.app.config_values import Address, SecretReference
 from custody.masking.rules import MaskRule
+from custody.model.identity import Budget
 from custody.model.words import Decision, Effect, TargetName
 from custody.policy.grant import Grant, Hours
 from custody.policy.rule import Rule
@@ -22,16 +31,6 @@ from custody.policy.rule import Rule
 BUILT: Final = frozenset({"postgres"})
 """Protocols that a target can have today."""
 LATER_PROTOCOLS: Final = frozenset({"mysql", "ssh", "http", "mcp", "kubernetes"})
-
-
-class Key(msgspec.Struct, frozen=True):
-    """How a key is read, and what it says to an operator."""
-
-    read: Callable[[object], object]
-    form: str
-    says: str
-    default: str = ""
-    """What holds where the key is absent, if that is not the field's own default."""
 
 
 class Durability(StrEnum):
@@ -129,6 +128,15 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
     notice: Annotated[
         str, Key(read.text, "text", "Shown to every client that logs in.", "none")
     ] = ""
+    oauth: Annotated[
+        str,
+        Key(
+            read.name,
+            "text",
+            "Tokens of this [[oidc]] or [[workload]] instead of passwords (OAUTHBEARER).",
+            "passwords",
+        ),
+    ] = ""
 
 
 class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,6 +215,25 @@ class GrantConfig(msgspec.Struct, frozen=True, kw_only=True):
     replication: Annotated[
         bool, Key(read.flag, "true or false", "Replication connections, recorded as opaque.")
     ] = False
+    concurrency: Annotated[
+        int | None,
+        Key(
+            read.integer(1, 1_000_000),
+            "number",
+            "Loops of one identity that rest on this grant at once.",
+            "no limit",
+        ),
+    ] = None
+    budget: Annotated[
+        Budget | None,
+        Key(
+            read_login.budget,
+            "table",
+            "What a loop may use up: `commands`, `rows`, `bytes`, `writes`, `denials`; "
+            '`then` is "end", "pause" or "ask".',
+            "no limit",
+        ),
+    ] = None
 
 
 class RuleConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,6 +285,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     masks: tuple[MaskRule, ...]
     capture: CaptureConfig
     retention: RetentionConfig
+    login: LoginConfig
+    console: ConsoleConfig | None
+    """``None`` where there is no ``[listen.console]``."""
+    oidc: tuple[OidcConfig, ...]
+    workload: tuple[WorkloadConfig, ...]
+    saml: tuple[SamlConfig, ...]
     warnings: tuple[str, ...] = ()
 
     @property
@@ -266,11 +299,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return self.path.parent
 
 
-LATER_LISTENERS: Final = frozenset({"ssh", "console", "mysql", "http", "mcp", "kubernetes"})
+LATER_LISTENERS: Final = frozenset({"ssh", "mysql", "http", "mcp", "kubernetes"})
 LATER_TABLES: Final = frozenset(
     {
-        "alert", "approvals", "backup", "console", "export", "hub", "identity", "index", "login",
-        "metrics", "mirror", "notify", "oidc", "replay", "saml", "siem", "state", "timestamp",
+        "alert", "approvals", "aws", "backup", "console", "export", "hub", "identity", "index",
+        "kubernetes", "metrics", "mirror", "notify", "replay", "siem", "state", "timestamp",
         "vault", "witness",
     }
 )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from custody.app.config_faults import At, Faults
+from custody.app.config_login_sections import Written, read_logins
 from custody.app.config_masks import read_masks
 from custody.app.config_model import (
     BUILT,
@@ -34,7 +35,13 @@ from custody.vault.references import LATER
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-TABLES = frozenset({"gateway", "listen", "target", "grant", "rule", "mask", "capture", "retention"})
+TABLES = frozenset(
+    {
+        "gateway", "listen", "target", "grant", "rule", "mask", "capture", "retention",
+        "login", "oidc", "workload", "saml",
+    }
+)  # fmt: skip
+PROVIDERS = ("oidc", "workload", "saml")
 
 
 def read_sections(document: Mapping[str, object], path: Path, faults: Faults) -> Config | None:
@@ -52,8 +59,10 @@ def read_sections(document: Mapping[str, object], path: Path, faults: Faults) ->
     grants = tuple(_grants(document, folder, faults))
     rules = tuple(_rules(document, folder, faults))
     masks = read_masks(list(_tables(document, "mask", faults)), folder, faults)
+    written = Written(*(tuple(_tables(document, key, faults)) for key in PROVIDERS))
+    logins = read_logins(document, written, folder, faults)
     _warn_of_later_parts(document, faults)
-    if faults.found or gateway is None or capture is None or retention is None:
+    if faults.found or gateway is None or capture is None or retention is None or logins is None:
         return None
     return Config(
         path=path,
@@ -70,6 +79,11 @@ def read_sections(document: Mapping[str, object], path: Path, faults: Faults) ->
         masks=masks,
         capture=capture,
         retention=retention,
+        login=logins.login,
+        console=logins.console,
+        oidc=logins.oidc,
+        workload=logins.workload,
+        saml=logins.saml,
         warnings=tuple(faults.warnings),
     )
 
@@ -101,7 +115,7 @@ def _listeners(
     if not isinstance(tables, dict):
         faults.add("config.type", ("listen",), "It must be tables.", "Write [listen.postgres].")
         return
-    refuse_unknown(tables, BUILT | LATER_LISTENERS, ("listen",), faults)
+    refuse_unknown(tables, BUILT | LATER_LISTENERS | {"console"}, ("listen",), faults)
     for name, table in tables.items():
         if name in BUILT:
             listener = read_table(
@@ -140,6 +154,8 @@ def _grants(document: Mapping[str, object], folder: Path, faults: Faults) -> Ite
             hours=grant.hours,
             max_loop_ms=grant.max_loop_ms,
             replication=grant.replication,
+            concurrency=grant.concurrency,
+            budget=grant.budget,
         )
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 
 from custody.app.config_faults import At, Faults
-from custody.app.config_model import Key
+from custody.app.config_key import Key
 from custody.app.config_values import UnfitError
 
 T = TypeVar("T", bound=msgspec.Struct)

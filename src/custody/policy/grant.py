@@ -6,7 +6,7 @@ the loop, the target and the time, never on what a client claims about itself.
 
 import msgspec
 
-from custody.model.identity import Identity, Loop
+from custody.model.identity import Budget, Identity, Loop
 from custody.model.words import Effect, TargetName
 
 MINUTE_MS = 60_000
@@ -53,6 +53,10 @@ class Grant(msgspec.Struct, frozen=True):
     hours: Hours | None = None
     max_loop_ms: int | None = None
     replication: bool = False
+    concurrency: int | None = None
+    """How many loops of one identity may rest on it at once."""
+    budget: Budget | None = None
+    """What a loop that rests on it may use up."""
 
     def names(self, identity: Identity) -> bool:
         if self.issuer and self.issuer != identity.issuer:
