@@ -1,0 +1,322 @@
+"""Logins under way: what the gateway remembers between a browser's steps, or a device's polls.
+
+Law: in memory only, bounded, single use, time-limited. Every secret is kept as its digest, but the
+verifier and nonce that the provider will be shown. What a step needs is taken out before anything
+is waited for: two requests with the same secret never both get it.
+"""
+
+import base64
+import hmac
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from custody.app.login_asked import LoginAsked, digest, fits, s256
+from custody.app.shelf import Clock, Shelf
+from custody.model.errors import CustodyError
+from custody.model.identity import Proof
+from custody.model.secret import Secret
+from custody.model.words import LoginId
+
+LOGIN_MS: Final = 600_000
+"""From the first step to the confirmation; also the life of its cookie."""
+CODE_MS: Final = 60_000
+"""RFC 6749 §4.1.2 asks for at most ten minutes; a tool that waits needs a second."""
+DEVICE_MS_AT_MOST: Final = 1_800_000
+SLOW_DOWN_MS: Final = 5000
+"""RFC 8628 §3.5."""
+
+CODE_PREFIX: Final = "cc_"
+DEVICE_PREFIX: Final = "cd_"
+Entropy = Callable[[int], bytes]
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """Sent to its provider. ``request`` is a SAML request's id, else empty."""
+
+    provider: str
+    asked: LoginAsked
+    client: str
+    expires: int
+    cookie: bytes
+    nonce: Secret
+    verifier: Secret
+    request: str = ""
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """The secrets of a login that begins, for the browser (``state``, ``cookie``) and provider."""
+
+    state: str
+    cookie: str
+    nonce: Secret
+    challenge: str
+
+
+class Proven(msgspec.Struct, frozen=True):
+    """The provider vouched; the browser's owner has not agreed yet."""
+
+    provider: str
+    asked: LoginAsked
+    client: str
+    expires: int
+    cookie: bytes
+    proof: Proof
+    refresh: Secret | None
+    form: str
+    """What the page's form carries, so that only that page can answer."""
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """Agreed: whoever brings the one-time code and the verifier gets the login."""
+
+    asked: LoginAsked
+    client: str
+    expires: int
+    proof: Proof
+    refresh: Secret | None
+
+
+class Used(msgspec.Struct, frozen=True):
+    """A code that was spent, remembered as long as it would have held."""
+
+    asked: LoginAsked
+    client: str
+    expires: int
+    login: LoginId | None = None
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A device that waits. ``due`` is when it may ask next; ``asking``: it is being answered."""
+
+    provider: str
+    client: str
+    expires: int
+    code: Secret
+    interval_ms: int
+    due: int
+    asking: bool = False
+
+
+class BrowserLogins:
+    """The book of logins under way. No step waits for anything."""
+
+    def __init__(self, *, clock: Clock, entropy: Entropy) -> None:
+        self._clock: Final = clock
+        self._entropy: Final = entropy
+        self._begun: Final[Shelf[Begun]] = Shelf(clock)
+        self._proven: Final[Shelf[Proven]] = Shelf(clock)
+        self._granted: Final[Shelf[Granted]] = Shelf(clock)
+        self._used: Final[Shelf[Used]] = Shelf(clock)
+        self._devices: Final[Shelf[Device]] = Shelf(clock)
+
+    def begin(self, provider: str, asked: LoginAsked, client: str) -> Opened:
+        """Fresh secrets for a login, each its own: a state that someone else began opens nothing
+        in this browser.
+        """
+        state, cookie, nonce, verifier = (self._text() for _ in range(4))
+        begun = Begun(
+            provider=provider,
+            asked=asked,
+            client=client,
+            expires=self._clock() + LOGIN_MS,
+            cookie=digest(cookie),
+            nonce=Secret(nonce),
+            verifier=Secret(verifier),
+        )
+        self._begun.put(digest(state), begun)
+        return Opened(state, cookie, Secret(nonce), s256(verifier))
+
+    def requested(self, state: str, request: str) -> None:
+        """The SAML request that this login was sent away with."""
+        key = digest(state)
+        begun = self._begun.see(key)
+        if begun is not None:
+            self._begun.swap(key, msgspec.structs.replace(begun, request=request))
+
+    def returned(self, provider: str, state: str, cookie: str | None) -> Begun:
+        """The login that a browser comes back with, for this once. ``cookie`` as the browser sent
+        it; ``None`` where the step is a cross-site POST, which carries none: its browser is checked
+        at the confirmation (``proven``).
+
+        A wrong browser does not use the login up: the right one may still come.
+        """
+        key = digest(state)
+        begun = self._begun.see(key)
+        if begun is None or begun.provider != provider:
+            raise _unknown()
+        if cookie is not None and not _same(begun.cookie, cookie):
+            raise _other_browser()
+        self._begun.take(key)
+        return begun
+
+    def prove(self, begun: Begun, proof: Proof, refresh: Secret | None) -> str:
+        """The handle of the confirmation to come. It opens nothing without the cookie."""
+        handle = self._text()
+        self._proven.put(
+            digest(handle),
+            Proven(
+                provider=begun.provider,
+                asked=begun.asked,
+                client=begun.client,
+                expires=begun.expires,
+                cookie=begun.cookie,
+                proof=proof,
+                refresh=refresh,
+                form=self._text(),
+            ),
+        )
+        return handle
+
+    def proven(self, handle: str, cookie: str) -> Proven:
+        """What the confirmation page shows, to the browser that began and to no other."""
+        found = self._proven.see(digest(handle))
+        if found is None:
+            raise _unknown()
+        if not _same(found.cookie, cookie):
+            raise _other_browser()
+        return found
+
+    def decline(self, handle: str, cookie: str, form: str) -> Proven:
+        return self._answered(handle, cookie, form)
+
+    def grant(self, handle: str, cookie: str, form: str) -> tuple[Secret, LoginAsked]:
+        """The one-time code, and where it goes."""
+        found = self._answered(handle, cookie, form)
+        code = CODE_PREFIX + self._text()
+        granted = Granted(
+            asked=found.asked,
+            client=found.client,
+            expires=self._clock() + CODE_MS,
+            proof=found.proof,
+            refresh=found.refresh,
+        )
+        self._granted.put(digest(code), granted)
+        return Secret(code), found.asked
+
+    def redeem(self, code: Secret, verifier: Secret, redirect_uri: str | None) -> Granted:
+        """The code's one use: a wrong verifier spends it too (RFC 7636 §4.6).
+
+        Raises ``login.code`` for all of unknown, spent, expired and not fitting.
+        """
+        key = digest(code.reveal())
+        granted = self._granted.take(key)
+        if granted is None:
+            raise _no_code()
+        self._used.put(key, Used(granted.asked, granted.client, self._clock() + CODE_MS))
+        if not fits(granted.asked.challenge, verifier):
+            raise _no_code()
+        if redirect_uri is not None and redirect_uri != granted.asked.redirect_uri:
+            raise _no_code()
+        return granted
+
+    def spent_on(self, code: Secret, login: LoginId) -> None:
+        """Which login the code became, in case it is brought again."""
+        key = digest(code.reveal())
+        used = self._used.see(key)
+        if used is not None:
+            self._used.swap(key, msgspec.structs.replace(used, login=login))
+
+    def replayed(self, code: Secret, verifier: Secret) -> LoginId | None:
+        """The login to end: its code is brought a second time, with the right verifier. One of the
+        two is a thief (RFC 6749 §4.1.2). Without the verifier anybody could end it, so nobody does.
+        """
+        used = self._used.see(digest(code.reveal()))
+        if used is None or used.login is None or not fits(used.asked.challenge, verifier):
+            return None
+        return used.login
+
+    def add_device(
+        self, provider: str, client: str, code: Secret, *, expires_ms: int, interval_ms: int
+    ) -> Secret:
+        """The gateway's own code for a device whose provider gave ``code``."""
+        now = self._clock()
+        own = DEVICE_PREFIX + self._text()
+        device = Device(
+            provider=provider,
+            client=client,
+            expires=now + min(expires_ms, DEVICE_MS_AT_MOST),
+            code=code,
+            interval_ms=interval_ms,
+            due=now + interval_ms,
+        )
+        self._devices.put(digest(own), device)
+        return Secret(own)
+
+    def ask_device(self, own: Secret) -> Device | None:
+        """The device, whose provider may be asked now; ``None`` where it asks too often, which
+        makes its interval longer. ``answered_device`` must follow.
+        """
+        key = digest(own.reveal())
+        device = self._devices.see(key)
+        if device is None:
+            raise CustodyError(
+                "login.device-code",
+                "The device code is not known, was used, or has expired.",
+                "Begin the device login again.",
+            )
+        now = self._clock()
+        if device.asking or now < device.due:
+            self._slow(key, device, now)
+            return None
+        self._devices.swap(key, msgspec.structs.replace(device, asking=True))
+        return device
+
+    def answered_device(self, own: Secret, *, done: bool, slower: bool = False) -> None:
+        """The provider has answered: the device is over, or asks again after its interval."""
+        key = digest(own.reveal())
+        if done:
+            self._devices.take(key)
+            return
+        device = self._devices.see(key)
+        if device is not None:
+            now = self._clock()
+            calm = msgspec.structs.replace(device, asking=False, due=now + device.interval_ms)
+            self._devices.swap(key, calm)
+            if slower:
+                self._slow(key, calm, now)
+
+    def _slow(self, key: bytes, device: Device, now: int) -> None:
+        interval = min(device.interval_ms + SLOW_DOWN_MS, LOGIN_MS)
+        due = now + interval
+        self._devices.swap(key, msgspec.structs.replace(device, interval_ms=interval, due=due))
+
+    def _answered(self, handle: str, cookie: str, form: str) -> Proven:
+        found = self.proven(handle, cookie)
+        if not hmac.compare_digest(found.form.encode(), form.encode()):
+            raise _other_browser()
+        self._proven.take(digest(handle))
+        return found
+
+    def _text(self) -> str:
+        return base64.urlsafe_b64encode(self._entropy(32)).decode("ascii").rstrip("=")
+
+
+def _same(kept: bytes, cookie: str) -> bool:
+    return hmac.compare_digest(kept, digest(cookie))
+
+
+def _unknown() -> CustodyError:
+    return CustodyError(
+        "login.unknown",
+        "This login is not known: it was finished, or took longer than ten minutes.",
+        "Begin again with `custody login`.",
+    )
+
+
+def _other_browser() -> CustodyError:
+    return CustodyError(
+        "login.browser",
+        "This login was begun in another browser.",
+        "If you did not begin it yourself, close this page. Else begin again in this browser, and "
+        "let it keep this gateway's cookie.",
+    )
+
+
+def _no_code() -> CustodyError:
+    return CustodyError(
+        "login.code",
+        "The one-time code is not known, was used, has expired, or its verifier does not fit.",
+        "Begin again with `custody login`.",
+    )

@@ -1,0 +1,87 @@
+"""What the gateway remembers for a while: by digest, taken once, bounded, time-limited.
+
+Law: full for one address is not full for another's, up to the bound of all; what is full refuses
+and pushes nothing out. Nothing here waits.
+"""
+
+from collections.abc import Callable
+from typing import Final, Generic, Protocol, TypeVar
+
+from custody.gateway.strangers import network
+from custody.model.errors import CustodyError
+
+HELD_AT_MOST: Final = 4096
+HELD_OF_ADDRESS: Final = 32
+
+Clock = Callable[[], int]
+"""Unix milliseconds."""
+
+
+class Held(Protocol):
+    """``client`` is the address that it was made from, ``expires`` Unix milliseconds."""
+
+    @property
+    def client(self) -> str: ...
+
+    @property
+    def expires(self) -> int: ...
+
+
+Entry = TypeVar("Entry", bound=Held)
+
+
+class Shelf(Generic[Entry]):
+    """Entries by digest, oldest first out when their time is over; bounded altogether and for one
+    address, so that nobody's flood pushes out what is another's.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock: Final = clock
+        self._held: Final[dict[bytes, Entry]] = {}
+        self._of: Final[dict[str, int]] = {}
+
+    def put(self, key: bytes, entry: Entry) -> None:
+        self._sweep()
+        place = network(entry.client)
+        mine = self._of.get(place, 0)
+        if len(self._held) >= HELD_AT_MOST or mine >= HELD_OF_ADDRESS:
+            raise CustodyError(
+                "login.too-many",
+                "Too many logins are under way.",
+                "Finish one, or wait ten minutes.",
+            )
+        self._held[key] = entry
+        self._of[place] = mine + 1
+
+    def swap(self, key: bytes, entry: Entry) -> None:
+        """Another value for an entry that is held."""
+        if key in self._held:
+            self._held[key] = entry
+
+    def see(self, key: bytes) -> Entry | None:
+        entry = self._held.get(key)
+        return entry if entry is not None and entry.expires > self._clock() else None
+
+    def take(self, key: bytes) -> Entry | None:
+        """The entry, for this once."""
+        entry = self._held.pop(key, None)
+        if entry is None:
+            return None
+        self._leave(entry)
+        return entry if entry.expires > self._clock() else None
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def _sweep(self) -> None:
+        now = self._clock()
+        for key in [key for key, entry in self._held.items() if entry.expires <= now]:
+            self._leave(self._held.pop(key))
+
+    def _leave(self, entry: Entry) -> None:
+        place = network(entry.client)
+        left = self._of.get(place, 1) - 1
+        if left:
+            self._of[place] = left
+        else:
+            self._of.pop(place, None)
