@@ -115,7 +115,9 @@ class Logins(Protocol):
     ) -> tuple[Secret, Login]: ...
 
     async def recognise(self, secret: Secret) -> Login:
-        """Raises ``identity.login-unknown``, ``identity.login-expired``, ``identity.login-ended``."""
+        """Raises ``identity.login-unknown``, ``identity.login-expired``,
+        ``identity.login-ended``.
+        """
         ...
 
     async def end(self, login: LoginId, reason: str) -> bool: ...
