@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from custody.evidence.facts import KINDS
 from custody.evidence.leaf import VERSION, parse
-from custody.evidence.leaf_form import LeafForms, encode, form_of
+from custody.evidence.leaf_form import LeafForms, encode, fill, form_of
 from custody.model.command import Command
 from custody.model.record import Body, CommandSeen, Response
 from custody.model.words import Decision, Effect, Outcome
@@ -51,7 +51,9 @@ def test_a_form_gives_what_the_encoder_gives(body: Body, mask: str, filled: dict
     assert not forms.of(body)
     forms.learn(kind, body, facts)
     given = tuple(filled[name] for name in sorted(filled))
-    leaf = (forms.of(body) % given).encode()
+    form = forms.of(body)
+    assert form is not None
+    leaf = fill(form, *given)
     assert leaf == encode({**facts, **filled, "v": VERSION, "type": kind.name})
     assert parse(leaf).facts.keys() == facts.keys()
     forms.forget()
@@ -68,7 +70,7 @@ def test_constant_facts_may_hold_any_text(facts: dict[str, Any]) -> None:
     filled = dict.fromkeys(("ct", "loop", "pc", "prev", "seg", "session"), "x") | {"n": 1, "t": 2}
     expected = encode({**facts, **filled, "v": VERSION, "type": kind.name})
     given = tuple(filled[name] for name in sorted(filled))
-    assert (form_of(kind, {**facts}) % given).encode() == expected
+    assert fill(form_of(kind, {**facts}), *given) == expected
 
 
 def test_what_has_no_form() -> None:

@@ -35,7 +35,7 @@ class Batch:
         self.writes: list[tuple[Segment, int, list[bytes]]] = []
         self.leaves: list[tuple[bytes, bytes]] = []
         """Each record's leaf and leaf hash."""
-        self.waiters: list[tuple[Receipt, Durable | None]] = []
+        self.waiters: list[tuple[Receipt, Durable]] = []
         self.retired: list[OpenDay | Segment] = []
         """What no later batch writes to; closed when this one is done."""
         self.size = 0
@@ -43,12 +43,13 @@ class Batch:
         self._last: Segment | None = None
         self._frames: list[bytes] = []
 
-    def add(self, segment: Segment, frame: bytes) -> None:
+    def add(self, segment: Segment, frame: bytes, leaf: bytes, leaf_hash: bytes) -> None:
         if segment is not self._last:
             self._last = segment
             self._frames = []
             self.writes.append((segment, segment.offset, self._frames))
         self._frames.append(frame)
+        self.leaves.append((leaf, leaf_hash))
         size = len(frame)
         self.size += size
         segment.offset += size
@@ -95,17 +96,19 @@ class Committer:
         self._thread: threading.Thread | None = None
         self._prefers_thread = False
 
-    def schedule(self, *, waited_for: bool) -> None:
-        """Something was added to ``batch``. What nobody waits for shares the next sync that
-        somebody does wait for; if none comes, it has its own within ``UNWAITED_S``.
+    def wake(self) -> None:
+        """Somebody waits for what was added to ``batch``."""
+        self._wanted = True
+        if not self._scheduled and not self._in_thread:
+            self._scheduled = True
+            # What else this turn of the loop receives goes into the same sync.
+            self._loop.call_soon(self._turn)
+
+    def wake_later(self) -> None:
+        """What nobody waits for shares the next sync that somebody does wait for; if none comes,
+        it has its own within ``UNWAITED_S``.
         """
-        if waited_for:
-            self._wanted = True
-            if not self._scheduled and not self._in_thread:
-                self._scheduled = True
-                # What else this turn of the loop receives goes into the same sync.
-                self._loop.call_soon(self._turn)
-        elif self._later is None:
+        if self._later is None:
             self._later = self._loop.call_later(UNWAITED_S, self._turn_late)
 
     def flush(self) -> None:
@@ -132,7 +135,7 @@ class Committer:
 
     def _turn(self) -> None:
         self._scheduled = False
-        if self._in_thread or not self.batch.waiters:
+        if self._in_thread or not self.batch.leaves:
             return
         if self._prefers_thread:
             self._hand_over()
@@ -141,7 +144,7 @@ class Committer:
 
     def _write_here(self) -> None:
         batch = self.batch
-        if not batch.waiters:
+        if not batch.leaves:
             return
         self.batch = Batch()
         self._wanted = False

@@ -22,29 +22,33 @@ encode: Final = msgspec.json.Encoder(order="sorted").encode
 """The deterministic encoder: sorted keys, no spaces, no floats among the facts."""
 
 
-class LeafForms:
-    """The forms of one log. Encoding all of a leaf anew takes four times as long.
+Form = tuple[str, ...]
+"""A leaf in nine pieces. Between them stand ``ct``, ``loop``, ``n``, ``pc``, ``prev``, ``seg``,
+``session`` and ``t``, in this order: hashes, checked ids and numbers, which JSON never escapes.
+"""
 
-    A form is a text to be filled by ``%`` with ``ct``, ``loop``, ``n``, ``pc``, ``prev``, ``seg``,
-    ``session`` and ``t``, in this order: hashes, checked ids and numbers, which JSON never escapes.
-    """
+
+class LeafForms:
+    """The forms of one log. Encoding all of a leaf anew takes ten times as long."""
 
     __slots__ = ("_answered", "_commands")
 
     def __init__(self) -> None:
-        self._answered = ""
+        self._answered: Form | None = None
         """Behind the number of the command that was answered."""
-        self._commands: dict[tuple[frozenset[Effect], str], str] = {}
+        self._commands: dict[tuple[frozenset[Effect], str], Form] = {}
 
-    def of(self, body: Body) -> str:
-        """The form for this body in the middle of a session; empty where there is none yet."""
+    def of(self, body: Body) -> Form | None:
+        """The form for this body in the middle of a session, where there is one yet."""
         if type(body) is CommandSeen:
             if body.decision is _ALLOW and body.stage == "execute":
-                return self._commands.get((body.command.effects, body.policy), "")
+                return self._commands.get((body.command.effects, body.policy))
         elif type(body) is Response and body.outcome is _OK and body.command is not None:
             answered = self._answered
-            return f'{{"command":{body.command}{answered}' if answered else ""
-        return ""
+            if answered is not None:
+                first, *rest = answered
+                return (f'{{"command":{body.command}{first}', *rest)
+        return None
 
     def learn(self, kind: Kind, body: Body, facts: Facts) -> None:
         """Make a form of facts that were checked: what the kind and the mask make of a body."""
@@ -56,23 +60,37 @@ class LeafForms:
         elif type(body) is Response and body.outcome is Outcome.OK and body.command is not None:
             # ``command`` sorts before every other name, so it stands first.
             rest = {name: fact for name, fact in facts.items() if name != "command"}
-            form = form_of(kind, rest)
-            self._answered = "," + form.removeprefix("{")
+            first, *others = form_of(kind, rest)
+            self._answered = ("," + first.removeprefix("{"), *others)
 
     def forget(self) -> None:
         """What all leaves say (the mask) is another from now on."""
-        self._answered = ""
+        self._answered = None
         self._commands.clear()
+
+
+def fill(  # noqa: PLR0913, PLR0917  # what a form leaves open, in its order
+    form: Form,
+    ct: str,
+    loop: str | None,
+    n: int,
+    pc: str,
+    prev: str,
+    seg: str,
+    session: str | None,
+    t: int,
+) -> bytes:
+    """The leaf. Twice as quick as ``%``, which would read its format again for each record."""
+    a, b, c, d, e, f, g, h, i = form
+    return f"{a}{ct}{b}{loop}{c}{n}{d}{pc}{e}{prev}{f}{seg}{g}{session}{h}{t}{i}".encode()
 
 
 Given = tuple[str, str | None, int, str, str, str]
 """``ct``, ``loop``, ``n``, ``pc``, ``prev`` and ``seg``; -1 where there is no ``n``."""
 
 
-def leaf_of(record: Record, kind: Kind, facts: Facts | str, given: Given) -> bytes:
-    """A record's leaf. ``facts``: what it says beside its links, or its form."""
-    if isinstance(facts, str):
-        return (facts % (*given, record.session, record.time)).encode()
+def leaf_of(record: Record, kind: Kind, facts: Facts, given: Given) -> bytes:
+    """The leaf of a record that has no form. ``facts``: what it says beside its links."""
     ct, loop, n, pc, prev, seg = given
     leaf = {**facts, "v": VERSION, "type": kind.name, "t": record.time}
     leaf |= {"seg": seg, "pc": pc, "ct": ct}
@@ -86,21 +104,18 @@ def leaf_of(record: Record, kind: Kind, facts: Facts | str, given: Given) -> byt
     return encode(leaf)
 
 
+_HOLE: Final = "\x00"
+"""No encoded fact holds it: JSON escapes control characters."""
 _OPEN: Final[Mapping[str, str]] = {
-    "ct": '"%s"',
-    "loop": '"%s"',
-    "n": "%d",
-    "pc": '"%s"',
-    "prev": '"%s"',
-    "seg": '"%s"',
-    "session": '"%s"',
-    "t": "%d",
+    **dict.fromkeys(("ct", "loop", "pc", "prev", "seg", "session"), f'"{_HOLE}"'),
+    **dict.fromkeys(("n", "t"), _HOLE),
 }
 
 
-def form_of(kind: Kind, facts: Facts) -> str:
+def form_of(kind: Kind, facts: Facts) -> Form:
     """The leaf with these facts, all that differs from record to record left open."""
     facts = {**facts, "v": VERSION, "type": kind.name}
-    fields = {name: encode(fact).decode().replace("%", "%%") for name, fact in facts.items()}
+    fields = {name: encode(fact).decode() for name, fact in facts.items()}
     fields.update(_OPEN)
-    return "{" + ",".join(f'"{name}":{fields[name]}' for name in sorted(fields)) + "}"
+    text = "{" + ",".join(f'"{name}":{fields[name]}' for name in sorted(fields)) + "}"
+    return tuple(text.split(_HOLE))

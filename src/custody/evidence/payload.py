@@ -4,6 +4,7 @@ Law: what is encoded here has been masked. A body that still says where secrets 
 and is refused; the log never tries to mask anything itself.
 """
 
+import hmac
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -61,15 +62,18 @@ def refuse_unmasked(body: Body) -> None:
         )
 
 
-def with_digest(body: Body, make: Callable[[bytes], bytes]) -> Body:
-    """The body with its digest of unmasked content replaced by ``make`` of it."""
-    if not isinstance(body, (Response, Stream)) or not body.digest:
-        return body
+DIGESTED: Final = (Response, Stream)
+"""What may carry a digest of unmasked content."""
+
+
+def with_digest(body: Response | Stream, content_key: bytes) -> Body:
+    """The body with its digest of unmasked content keyed, so that it dies with the key's day."""
     try:
         content = bytes.fromhex(body.digest)
     except ValueError:
         raise LogFailureError("log.digest", "A record's digest is not hexadecimal.") from None
-    return msgspec.structs.replace(body, digest=make(content).hex())
+    keyed = hmac.digest(content_key, content, "sha256")
+    return msgspec.structs.replace(body, digest=keyed.hex())
 
 
 def _command_marked(body: CommandSeen) -> bool:

@@ -7,7 +7,6 @@ goes in: everyone who waits is told, and the process must end, since nobody know
 
 import asyncio
 import errno
-import hmac
 import re
 from collections.abc import Callable
 from typing import Final
@@ -18,9 +17,9 @@ from custody.evidence.daybook import OpenDay, ScopeKey
 from custody.evidence.facts import KINDS, Facts, Kind, awaits_response, recovery_facts
 from custody.evidence.files import SyncFailedError
 from custody.evidence.frame import HEADER_SIZE, LEAF_MAX, RANDOM_SIZE, pack
-from custody.evidence.leaf_form import LeafForms, leaf_of
+from custody.evidence.leaf_form import Form, LeafForms, fill, leaf_of
 from custody.evidence.merkle import leaf_hash
-from custody.evidence.payload import encode, refuse_unmasked, with_digest
+from custody.evidence.payload import DIGESTED, encode, refuse_unmasked, with_digest
 from custody.evidence.publish import Publisher
 from custody.evidence.random_pool import RandomPool
 from custody.evidence.refusals import (
@@ -31,8 +30,8 @@ from custody.evidence.refusals import (
     new_chain,
     unsigned,
 )
-from custody.evidence.seal import seal
 from custody.evidence.seal import place as place_in_log
+from custody.evidence.seal import seal
 from custody.evidence.segment import Place
 from custody.evidence.stock import Segment, Stock
 from custody.evidence.wrapped import LOG_SCOPE
@@ -60,7 +59,8 @@ _QUEUE_BYTES: Final = 64 * 1024 * 1024
 _KNOWN_LOOPS: Final = 65536
 _LOOP: Final = re.compile("loop_[a-z2-7]{20}", re.ASCII)
 _DIGEST: Final = re.compile("[0-9a-f]{64}", re.ASCII)
-_NO_FACTS: Final[Facts] = {}
+_FRAME_BESIDE: Final = HEADER_SIZE + LEAF_MAX
+"""What a frame may need beside its sealed payload."""
 
 
 class Writer:
@@ -119,21 +119,28 @@ class Writer:
         """As ``EvidenceLog.append``."""
         body, session = record.body, record.session
         kind = KINDS[type(body)]
-        if not self.accepting or self._queued_bytes > _QUEUE_BYTES:
+        # ``accepting``, spelt out: every record passes here.
+        if self._refusal or self._full or self.behind or self._queued_bytes > _QUEUE_BYTES:
             self._refuse(kind)
         refuse_unmasked(body)
         chain = self.chains.get(session) if session is not None else None
-        form = self._forms.of(body) if chain is not None and record.loop is not None else ""
-        facts = _NO_FACTS if form else self._facts(kind, body)
-        payload = encode(with_digest(body, self._content_digest))
+        facts: Facts | Form | None = None
+        if chain is not None and record.loop is not None:
+            facts = self._forms.of(body)
+        if facts is None:
+            facts = self._facts(kind, body)
+        if isinstance(body, DIGESTED) and body.digest:
+            payload = encode(with_digest(body, self.day.content_key))
+        else:
+            payload = encode(body)
         if session is None:
             return self._add(record, None, kind, facts, payload, durable)
         if chain is None:
             chain = new_chain(session, kind)
         elif type(body) is SessionStart:
             raise LogFailureError("log.session-twice", "A session was started twice.")
-        receipt = self._add(record, chain, kind, form or facts, payload, durable)
-        self._follow(session, chain, record, receipt.n)
+        receipt = self._add(record, chain, kind, facts, payload, durable)
+        self._follow(session, chain, kind, record)
         return receipt
 
     @property
@@ -209,49 +216,54 @@ class Writer:
         record: Record,
         chain: Chain | None,
         kind: Kind,
-        facts: Facts | str,
+        facts: Facts | Form,
         payload: bytes,
         durable: Durable | None,
     ) -> Receipt:
         """``facts``: what the leaf says, or the form that it is written from."""
-        index, day = self.size, self.day
-        where = place_in_log(self._origin, index)
-        random = self._random()
+        index, day, loop = self.size, self.day, record.loop
+        key_line = b""
         if chain is not None and chain.key_day == day.day:
-            key, key_line = chain.key, b""
+            key = chain.key
         else:
             key, key_line = self._scope_key(record)
-        sealed, pc, ct = seal(key, random, where, payload)
+        random = self._random()
+        sealed, pc, ct = seal(key, random, place_in_log(self._origin, index), payload)
         if key_line and day.left < len(key_line) and self._stock.failing:
             raise disk_full()
-        segment = self._room(HEADER_SIZE + LEAF_MAX + len(sealed), kind)
-        loop = record.loop
+        segment = self._room(_FRAME_BESIDE + len(sealed), kind)
         if loop is not None and loop not in self._loops:
             self._check_loop(loop)
-        n = -1 if chain is None else chain.n + 1
-        last = "" if chain is None else chain.last
-        leaf = leaf_of(record, kind, facts, (ct, loop, n, pc, last, segment.text))
+        n, last = (-1, "") if chain is None else (chain.n + 1, chain.last)
+        if isinstance(facts, tuple):
+            leaf = fill(facts, ct, loop, n, pc, last, segment.text, record.session, record.time)
+        else:
+            leaf = leaf_of(record, kind, facts, (ct, loop, n, pc, last, segment.text))
         if len(leaf) > LEAF_MAX:
             raise LogFailureError("log.leaf-too-large", "A record's leaf is longer than 4 KiB.")
         frame = pack(index, self.durable, random, leaf, sealed)
         hashed = leaf_hash(leaf)
         # From here on nothing can fail.
-        batch = self.committer.batch
+        committer = self.committer
+        batch = committer.batch
         if key_line:
             batch.keys.append((day, key_line))
             day.queued(record.session or loop or LOG_SCOPE, key_line)
-        receipt = Receipt(index, n)
-        batch.add(segment, frame)
-        batch.leaves.append((leaf, hashed))
-        batch.waiters.append((receipt, durable))
+        batch.add(segment, frame, leaf, hashed)
         self.size = index + 1
         self._queued_bytes += len(frame)
         if chain is not None:
             chain.n = n
             chain.last = hashed.hex()
             chain.key, chain.key_day = key, day.day
-        crowded = self._queued_bytes > _CROWDED_BYTES
-        self.committer.schedule(waited_for=crowded or durable is not None)
+        receipt = Receipt(index, n)
+        if durable is not None:
+            batch.waiters.append((receipt, durable))
+            committer.wake()
+        elif self._queued_bytes > _CROWDED_BYTES:
+            committer.wake()
+        else:
+            committer.wake_later()
         return receipt
 
     def _scope_key(self, record: Record) -> ScopeKey:
@@ -276,17 +288,17 @@ class Writer:
         self._forms.learn(kind, body, facts)
         return facts
 
-    def _follow(self, session: str, chain: Chain, record: Record, n: int) -> None:
+    def _follow(self, session: str, chain: Chain, kind: Kind, record: Record) -> None:
         """What the session's newest record makes of its chain."""
         body = record.body
-        if type(body) is CommandSeen and n:
-            if awaits_response(body):
-                chain.unanswered.add(n)
-        elif KINDS[type(body)].closes:
+        if kind.closes:
             self.chains.pop(session, None)
-        elif n == 0:
+        elif not chain.n:
             chain.loop = record.loop or ""
             self.chains[session] = chain
+        elif type(body) is CommandSeen:
+            if awaits_response(body):
+                chain.unanswered.add(chain.n)
         elif isinstance(body, (Response, ResponseUnknown)) and body.command is not None:
             chain.unanswered.discard(body.command)
 
@@ -310,9 +322,6 @@ class Writer:
         if isinstance(body, ConfigLoaded):
             self._mask = body.mask
             self._forms.forget()
-
-    def _content_digest(self, content: bytes) -> bytes:
-        return hmac.digest(self.day.content_key, content, "sha256")
 
     def _room(self, size: int, kind: Kind) -> Segment:
         """A segment with at least this much space left."""
@@ -363,25 +372,20 @@ class Writer:
 
     def _finish(self, batch: Batch, error: OSError | None) -> None:
         """A batch is durable, or it is lost; its waiters hear in the order of their appends."""
+        failure: LogFailureError | None = None
         if error is not None or self._broken:
             failure = self.break_off(error or OSError(errno.EIO, "an earlier batch was lost"))
-            for _, durable in batch.waiters:
-                self._tell(durable, failure)
-            return
-        self.durable += len(batch.leaves)
+        else:
+            self.durable += len(batch.leaves)
         for receipt, durable in batch.waiters:
-            self._tell(durable, receipt)
-        self.publisher.extend(batch.leaves)
-        self._queued_bytes -= batch.size
-        for retired in batch.retired:
-            retired.close()
-
-    def _tell(self, durable: Durable | None, outcome: Receipt | LogFailureError) -> None:
-        if durable is None:
-            return
-        try:
-            durable(outcome)
-        except Exception as error:  # noqa: BLE001  # one waiter's fault must not reach the others
-            self._loop.call_exception_handler(
-                {"message": "A waiter for a durable record failed.", "exception": error}
-            )
+            try:
+                durable(failure or receipt)
+            except Exception as fault:  # noqa: BLE001  # one waiter's must not reach the others
+                self._loop.call_exception_handler(
+                    {"message": "A waiter for a durable record failed.", "exception": fault}
+                )
+        if failure is None:
+            self.publisher.extend(batch.leaves)
+            self._queued_bytes -= batch.size
+            for retired in batch.retired:
+                retired.close()
