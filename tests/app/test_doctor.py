@@ -3,23 +3,81 @@
 import datetime as dt
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from custody.app.doctor import Finding, Level, examine
+from custody.app import doctor_targets
+from custody.app.doctor import examine
+from custody.app.doctor_findings import Finding, Level
 from custody.app.init import initialise
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
 
+ERROR = b'SFATAL\0VFATAL\0C%s\0Mno "secret words" here\0\0'
+
+
+def message(kind: bytes, body: bytes) -> bytes:
+    return kind + (len(body) + 4).to_bytes(4, "big") + body
+
+
+def refusal(code: bytes) -> bytes:
+    return message(b"E", ERROR % code)
+
+
+WELCOME = message(b"R", bytes(4)) + message(b"Z", b"I")
+
+
+class Impostor:
+    """Answers as a PostgreSQL server would, with what it was told to."""
+
+    def __init__(self) -> None:
+        self.tls = b"N"
+        self.answer: bytes | None = WELCOME
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self.server.getsockname()[1])
+
+    def run(self) -> None:
+        while True:
+            try:
+                client, _ = self.server.accept()
+            except OSError:
+                return
+            with closing(client):
+                client.settimeout(5)
+                with suppress(OSError):
+                    self._greet(client)
+
+    def _greet(self, client: socket.socket) -> None:
+        asked = client.recv(8)
+        if asked[4:] == (80877103).to_bytes(4, "big"):
+            client.sendall(self.tls)
+            asked = client.recv(4096)
+        if asked and self.answer is not None:
+            client.sendall(self.answer)
+        while asked:
+            asked = client.recv(4096)
+
+
 @pytest.fixture
-def target() -> Iterator[int]:
-    """Something that answers."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        yield int(server.getsockname()[1])
+def impostor() -> Iterator[Impostor]:
+    one = Impostor()
+    thread = threading.Thread(target=one.run)
+    thread.start()
+    yield one
+    one.server.shutdown(socket.SHUT_RDWR)
+    one.server.close()
+    thread.join()
+
+
+@pytest.fixture
+def target(impostor: Impostor) -> int:
+    return impostor.port
 
 
 @pytest.fixture
@@ -58,7 +116,8 @@ def test_a_sound_installation_has_no_fault(folder: Path) -> None:
     assert faults(found) == []
     said = "\n".join(finding.what for finding in found)
     for words in ("is sound", "there and private", "valid for", "is free to listen on", "answers",
-                  "env:ORDERS_PASSWORD is there", "core dumps", "GiB free"):  # fmt: skip
+                  "env:ORDERS_PASSWORD is there", "login as user app at database orders works",
+                  "core dumps", "GiB free"):  # fmt: skip
         assert words in said
 
 
@@ -96,6 +155,60 @@ def test_a_target_that_does_not_answer_and_a_password_that_is_not_there(
     refused, missing = faults(findings(folder, password=""))
     assert "connection refused" in refused
     assert "`env:ORDERS_PASSWORD`, and that variable is not set" in missing
+
+
+def silent(server: Impostor) -> None:
+    server.answer = None
+
+
+def no_tls(server: Impostor) -> None:
+    server.tls = b"N"
+
+
+def broken_tls(server: Impostor) -> None:
+    server.tls = b"S"
+
+
+def answers(data: bytes) -> Callable[[Impostor], None]:
+    def prepare(server: Impostor) -> None:
+        server.answer = data
+
+    return prepare
+
+
+class Wrong(NamedTuple):
+    """What a target does, the ``tls`` that is asked of it, and what is said of it."""
+
+    prepare: Callable[[Impostor], None]
+    tls: str
+    said: str
+    cure: str = ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Wrong(answers(refusal(b"28P01")), "prefer", "refused the gateway's credential", "`user`"),
+        Wrong(answers(refusal(b"28000")), "off", "does not let the gateway in", "pg_hba.conf"),
+        Wrong(answers(refusal(b"3D000")), "off", "has no such database", "another database"),
+        Wrong(answers(b"HTTP/1.1 400 Bad Request"), "off", "login as user app at database orders:"),
+        Wrong(answers(b""), "off", "no answer within", "own port"),
+        Wrong(silent, "prefer", "no answer within", "own port"),
+        Wrong(no_tls, "require", "orders: TLS: The target does not offer TLS"),
+        Wrong(broken_tls, "require", "orders: TLS: TLS with target", "TLS settings"),
+    ],
+)
+def test_what_is_wrong_with_a_login_is_told_apart(
+    folder: Path, impostor: Impostor, wrong: Wrong, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor_targets, "LOGIN_S", 0.5)
+    wrong.prepare(impostor)
+    change(folder, '# tls = "verify-full"', f'tls = "{wrong.tls}"')
+    found = findings(folder)
+    assert not any("secret words" in str(each) for each in found)
+    (fault,) = [each for each in found if each.level is Level.FAULT]
+    assert wrong.said in fault.what
+    assert wrong.cure in fault.cure
 
 
 def test_a_door_that_is_taken(folder: Path, target: int) -> None:

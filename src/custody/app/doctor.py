@@ -12,12 +12,9 @@ import resource
 import shutil
 import socket
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from custody.app.authority import (
     AUTHORITY_CERTIFICATE,
@@ -31,27 +28,15 @@ from custody.app.config import load_config
 from custody.app.config_faults import ConfigError
 from custody.app.config_model import Config
 from custody.app.config_values import Address
+from custody.app.doctor_findings import Finding, Level
+from custody.app.doctor_targets import examine_targets
 from custody.evidence.files import DiskFiles
 from custody.evidence.keyring import KEY_ENCRYPTION_KEY, LOG_KEY, TOKEN_KEY, load_keyring
 from custody.model.errors import CustodyError
-from custody.model.identity import Identity
-from custody.vault.references import ReferenceVault, warnings_for
 
 CONNECT_S: Final = 3.0
 TIGHT_BYTES: Final = 64 << 20
 SCARCE_BYTES: Final = 1 << 30
-
-
-class Level(StrEnum):
-    OK = "ok"
-    WARN = "warn"
-    FAULT = "fault"
-
-
-class Finding(msgspec.Struct, frozen=True):
-    level: Level
-    what: str
-    cure: str = ""
 
 
 def examine(path: Path, environment: Mapping[str, str], now: dt.datetime) -> Iterator[Finding]:
@@ -70,7 +55,7 @@ def examine(path: Path, environment: Mapping[str, str], now: dt.datetime) -> Ite
     yield from _data(config)
     yield from _certificates(config, now)
     yield from _doors(config)
-    yield from asyncio.run(_targets(config, environment))
+    yield from asyncio.run(examine_targets(config, environment))
     yield from _machine(config)
 
 
@@ -183,50 +168,6 @@ def _bind(address: Address) -> str:
             server.bind(place)
     except OSError as error:
         return error.strerror or "unknown host"
-    return ""
-
-
-async def _targets(config: Config, environment: Mapping[str, str]) -> Sequence[Finding]:
-    references = {
-        target.name: target.password.reveal()
-        for target in config.targets
-        if target.password is not None
-    }
-    vault = ReferenceVault(references, environment=environment, folder=config.folder)
-    findings: list[Finding] = []
-    for target in config.targets:
-        cause = await _connect(target.address)
-        if cause:
-            cure = "Check the address and what stands between; start the target."
-            findings.append(
-                Finding(Level.FAULT, f"{target.name} at {target.address}: {cause}", cure)
-            )
-        else:
-            findings.append(Finding(Level.OK, f"{target.name} at {target.address} answers"))
-        if target.name in references:
-            try:
-                await vault.lease(Identity("doctor", "local", ()), target.name)
-                findings.append(Finding(Level.OK, f"{target.name}: {target.password} is there"))
-            except CustodyError as error:
-                findings.append(Finding(Level.FAULT, error.fault, error.cure))
-    findings += [
-        Finding(Level.WARN, warning) for warning in warnings_for(references, folder=config.folder)
-    ]
-    return findings
-
-
-async def _connect(address: Address) -> str:
-    try:
-        async with asyncio.timeout(CONNECT_S):
-            _, writer = await asyncio.open_connection(address.host, address.port)
-    except TimeoutError:
-        return f"no answer within {CONNECT_S:.0f} s"
-    except OSError as error:
-        number = error.errno or 0  # name resolution has negative numbers of its own
-        return os.strerror(number).lower() if number > 0 else "unknown host"
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
     return ""
 
 

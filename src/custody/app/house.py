@@ -52,7 +52,7 @@ def make_masker(config: Config) -> RecordMasker:
 
 
 def make_targets(config: Config) -> dict[TargetName, Target]:
-    return {target.name: _target(target) for target in config.targets}
+    return {target.name: make_target(target) for target in config.targets}
 
 
 def make_vault(config: Config) -> ReferenceVault:
@@ -207,7 +207,7 @@ def load_certificate(context: ssl.SSLContext, config: Config, listener: Listener
         ) from error
 
 
-def _target(target: TargetConfig) -> Target:
+def make_target(target: TargetConfig) -> Target:
     return Target(
         name=target.name,
         protocol=target.protocol,

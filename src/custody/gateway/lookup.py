@@ -136,21 +136,36 @@ class Lookups:
             asked.set_result(answer)
 
     async def _open(self) -> "_Line":
-        secret = await self._vault.lease(GATEWAY, self._target.name)
-        line = _Line(self._target, self._inquirer())
-        upstream = UpstreamLogin(
-            user=self._target.user,
-            database=self._database,
-            secret=secret,
-            parameters=(("application_name", "custody"),),
-            tls=self._target.tls,
-        )
-        try:
-            await line.open(upstream)
-        except BaseException:
-            line.close()
-            raise
-        return line
+        return await _open(self._target, self._database, self._vault, self._inquirer())
+
+
+async def try_login(target: Target, vault: Vault, inquirer: Inquirer) -> str:
+    """Log in as look-ups do, and leave. The TLS that was agreed on; empty: none.
+
+    Raises ``CustodyError`` as the vault, the connection and the target's answers do. The caller
+    sets the time-out.
+    """
+    line = await _open(target, target.database, vault, inquirer)
+    line.close()
+    return line.tls
+
+
+async def _open(target: Target, database: str, vault: Vault, inquirer: Inquirer) -> "_Line":
+    secret = await vault.lease(GATEWAY, target.name)
+    line = _Line(target, inquirer)
+    upstream = UpstreamLogin(
+        user=target.user,
+        database=database,
+        secret=secret,
+        parameters=(("application_name", "custody"),),
+        tls=target.tls,
+    )
+    try:
+        await line.open(upstream)
+    except BaseException:
+        line.close()
+        raise
+    return line
 
 
 class _Line:
@@ -187,6 +202,11 @@ class _Line:
         while not self._inquirer.ready:
             await self._progress()
         return self._inquirer.take_answer()
+
+    @property
+    def tls(self) -> str:
+        tls = self._connection.tls if self._connection is not None else None
+        return tls.description if tls is not None else ""
 
     def close(self) -> None:
         self.broken = True

@@ -1,0 +1,100 @@
+"""What `custody doctor` finds out about targets: a real login at each, and goodbye.
+
+Law: address, credential, TLS and login are told apart, in the order in which a session needs them;
+what comes after a fault is not tried. Nothing is asked of the target, and no secret is shown.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from custody.app.config_model import Config, TargetConfig
+from custody.app.config_values import Address
+from custody.app.doctor_findings import Finding, Level
+from custody.app.house import make_target
+from custody.app.protocols import find_protocol
+from custody.gateway.lookup import GATEWAY, try_login
+from custody.model.errors import CustodyError
+from custody.model.interfaces import Vault
+from custody.vault.references import ReferenceVault, warnings_for
+
+CONNECT_S: Final = 3.0
+LOGIN_S: Final = 5.0
+
+_OF_TLS: Final = "target.tls"
+
+
+async def examine_targets(config: Config, environment: Mapping[str, str]) -> Sequence[Finding]:
+    references = {
+        target.name: target.password.reveal()
+        for target in config.targets
+        if target.password is not None
+    }
+    known = {target.name: references.get(target.name, "plain:") for target in config.targets}
+    vault = ReferenceVault(known, environment=environment, folder=config.folder)
+    findings: list[Finding] = []
+    for target in config.targets:
+        address = await _address(target)
+        password = await _password(target, vault)
+        findings += [address, *password]
+        if all(each.level is Level.OK for each in (address, *password)):
+            findings.append(await _login(target, vault))
+    findings += [
+        Finding(Level.WARN, warning) for warning in warnings_for(references, folder=config.folder)
+    ]
+    return findings
+
+
+async def _address(target: TargetConfig) -> Finding:
+    cause = await _connect(target.address)
+    if not cause:
+        return Finding(Level.OK, f"{target.name} at {target.address} answers")
+    cure = "Check the address and what stands between; start the target."
+    return Finding(Level.FAULT, f"{target.name} at {target.address}: {cause}", cure)
+
+
+async def _password(target: TargetConfig, vault: Vault) -> Sequence[Finding]:
+    if target.password is None:
+        return ()
+    try:
+        await vault.lease(GATEWAY, target.name)
+    except CustodyError as error:
+        return (Finding(Level.FAULT, error.fault, error.cure),)
+    return (Finding(Level.OK, f"{target.name}: {target.password} is there"),)
+
+
+async def _login(target: TargetConfig, vault: Vault) -> Finding:
+    who = f"user {target.user} at database {target.database}"
+    try:
+        async with asyncio.timeout(LOGIN_S):
+            inquirer = find_protocol(target.protocol).inquirer()
+            tls = await try_login(make_target(target), vault, inquirer)
+    except TimeoutError:
+        return Finding(
+            Level.FAULT,
+            f"{target.name}: login as {who}: no answer within {LOGIN_S:.0f} s",
+            "Check that this is the target's own port, and how busy the target is.",
+        )
+    except CustodyError as error:
+        fault = error.fault.removeprefix("custody: ")
+        stage = "TLS" if error.code == _OF_TLS else f"login as {who}"
+        return Finding(Level.FAULT, f"{target.name}: {stage}: {fault}", error.cure)
+    return Finding(Level.OK, f"{target.name}: login as {who} works, {tls or 'without TLS'}")
+
+
+async def _connect(address: Address) -> str:
+    """Why it cannot be reached; empty if it can."""
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            _, writer = await asyncio.open_connection(address.host, address.port)
+    except TimeoutError:
+        return f"no answer within {CONNECT_S:.0f} s"
+    except OSError as error:
+        number = error.errno or 0  # name resolution has negative numbers of its own
+        return os.strerror(number).lower() if number > 0 else "unknown host"
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return ""
