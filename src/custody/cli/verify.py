@@ -42,6 +42,7 @@ def verify(  # noqa: PLR0913 - the options of a command
     With a configuration whose data this is (-c, $CUSTODY_CONFIG or ./custody.toml), its keys and
     anchor are used. Exit codes: 0 proved, 1 tampered, 2 incomplete, 3 wrong use.
     """
+    from custody.evidence.verifier.ahead import usable_processors  # noqa: PLC0415 - see main
     from custody.evidence.verifier.verify import Options  # noqa: PLC0415 - see main: start fast
     from custody.evidence.verifier.verify import verify as run  # noqa: PLC0415
 
@@ -52,10 +53,14 @@ def verify(  # noqa: PLR0913 - the options of a command
     beside = _beside(directory, config)
     keys, anchor = keys or beside[0], anchor or beside[1]
     with _opener(keys) as open_day, _progress(quiet=json) as progress:
-        report = run(
-            directory,
-            Options(policy=_policy(policy), anchor=anchor, open_day=open_day, progress=progress),
+        options = Options(
+            policy=_policy(policy),
+            anchor=anchor,
+            open_day=open_day,
+            progress=progress,
+            processes=usable_processors(),
         )
+        report = run(directory, options)
     if json:
         print_json(_document(report))
     else:

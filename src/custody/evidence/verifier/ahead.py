@@ -24,7 +24,7 @@ _WORTH: Final = 4
 """Fewer pieces for each process are done sooner than a process starts."""
 _PROCESSES_AT_MOST: Final = 16
 _END_SECONDS: Final = 5.0
-_NICE: Final = 10
+_NICE: Final = 5
 """A gateway that runs on the same machine goes first."""
 
 
@@ -52,15 +52,22 @@ def in_order(
             process.join(_END_SECONDS)
 
 
+def usable_processors() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _start(
     work: Callable[[Asked], Given], pieces: Sequence[Asked], processes: int
 ) -> "list[tuple[SpawnProcess, Connection]]":
     """Each with its share of the pieces; none where this system lets us start none."""
     from multiprocessing import get_context  # noqa: PLC0415 - most logs need no other process
 
-    context = get_context("spawn")
     started: "list[tuple[SpawnProcess, Connection]]" = []  # noqa: UP037 - for the type alone
     try:
+        context = get_context("spawn")
         for number in range(processes):
             ours, theirs = context.Pipe(duplex=False)
             share = pieces[number::processes]
