@@ -208,6 +208,7 @@ def test_what_is_wrong_with_a_login_is_told_apart(
     assert not any("secret words" in str(each) for each in found)
     (fault,) = [each for each in found if each.level is Level.FAULT]
     assert wrong.said in fault.what
+    assert fault.cure
     assert wrong.cure in fault.cure
 
 

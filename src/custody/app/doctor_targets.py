@@ -24,6 +24,7 @@ CONNECT_S: Final = 3.0
 LOGIN_S: Final = 5.0
 
 _OF_TLS: Final = "target.tls"
+_ELSEWHERE: Final = "Check that the address is this target's own, and what its log says."
 
 
 async def examine_targets(config: Config, environment: Mapping[str, str]) -> Sequence[Finding]:
@@ -80,7 +81,7 @@ async def _login(target: TargetConfig, vault: Vault) -> Finding:
     except CustodyError as error:
         fault = error.fault.removeprefix("custody: ")
         stage = "TLS" if error.code == _OF_TLS else f"login as {who}"
-        return Finding(Level.FAULT, f"{target.name}: {stage}: {fault}", error.cure)
+        return Finding(Level.FAULT, f"{target.name}: {stage}: {fault}", error.cure or _ELSEWHERE)
     return Finding(Level.OK, f"{target.name}: login as {who} works, {tls or 'without TLS'}")
 
 

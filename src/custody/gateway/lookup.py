@@ -188,7 +188,11 @@ class _Line:
             if accepted:
                 binding = await secure(self._target, self._connection)
             elif self._target.tls in ("require", "verify-full"):
-                raise CustodyError("target.tls", "The target does not offer TLS.")
+                raise CustodyError(
+                    "target.tls",
+                    "The target does not offer TLS.",
+                    "Switch TLS on at the target; this target's `tls` demands it.",
+                )
             else:
                 binding = None
             self._connection.write(self._inquirer.start(tls=accepted, channel_binding=binding))
