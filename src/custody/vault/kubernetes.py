@@ -1,0 +1,94 @@
+"""Kubernetes secrets: ``k8s:NAMESPACE/NAME#KEY``.
+
+Law: read anew at each lease with the service account's own token, which rotates on disk.
+(Kubernetes API, ``GET /api/v1/namespaces/{namespace}/secrets/{name}``.)
+"""
+
+import base64
+import binascii
+import re
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from custody.model.errors import CustodyError
+from custody.model.identity import Credential
+from custody.model.secret import Secret
+from custody.vault.http import StatusError, StoreClient
+from custody.vault.plain_stores import read_text
+from custody.vault.store import empty, not_leased
+
+ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_PLACE: Final = re.compile(r"([a-z0-9.-]{1,253})/([a-z0-9.-]{1,253})#([A-Za-z0-9._-]{1,253})")
+
+
+class KubernetesSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Defaults are those of a pod."""
+
+    name: str = "k8s"
+    address: str = "https://kubernetes.default.svc"
+    ca: Path | None = ACCOUNT / "ca.crt"
+    token: Path = ACCOUNT / "token"
+
+
+class KubernetesStore:
+    def __init__(self, settings: KubernetesSettings) -> None:
+        """Raises ``vault.address``, ``vault.ca``."""
+        self._settings: Final = settings
+        self._client: Final = StoreClient(settings.name, settings.address, settings.ca)
+
+    async def read(self, place: str) -> Credential:
+        """Raises ``vault.place``, ``vault.refused``, ``vault.no-secret``, ``vault.empty``,
+        ``vault.unreachable``.
+        """
+        source = f"{self._settings.name}:{place}"
+        found = _PLACE.fullmatch(place)
+        if found is None:
+            raise CustodyError(
+                "vault.place", f"`{source}` names no secret's key.", "Write NAMESPACE/NAME#KEY."
+            )
+        namespace, name, key = found.groups()
+        path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
+        try:
+            answer = await self._client.ask("GET", path, headers=await self._headers())
+        except StatusError as error:
+            raise _refused(source, error.status) from None
+        data = answer.get("data")
+        value = data.get(key) if isinstance(data, dict) else None
+        try:
+            text = base64.b64decode(value or "", validate=True).decode()
+        except (binascii.Error, ValueError, TypeError):
+            raise empty(source, "Its value is not text.") from None
+        if not text:
+            raise empty(source, f"The secret has no key {key!r}.")
+        return Credential(Secret(text.removesuffix("\n")), source=source)
+
+    async def renew(self, credential: Credential) -> Credential:
+        raise not_leased(credential.source)
+
+    async def revoke(self, lease: str) -> bool:
+        del lease
+        return False
+
+    async def check(self) -> str:
+        try:
+            answer = await self._client.ask("GET", "/version", headers=await self._headers())
+        except StatusError as error:
+            raise _refused(self._settings.name, error.status) from None
+        return f"reached Kubernetes {answer.get('gitVersion', '')}".rstrip()
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _headers(self) -> dict[str, str]:
+        token = await read_text(self._settings.token, f"{self._settings.name} token")
+        return {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+
+
+def _refused(source: str, status: int) -> CustodyError:
+    return CustodyError(
+        "vault.no-secret" if status == 404 else "vault.refused",
+        f"`{source}` was refused by Kubernetes with status {status}.",
+        "Check the name, and that the gateway's service account may `get` that secret.",
+    )

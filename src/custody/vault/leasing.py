@@ -1,0 +1,183 @@
+"""Leasing credentials to loops, and taking them back.
+
+Law: a credential that a store makes for a loop is used by that loop alone, is entered in the book
+before it is given out, is renewed while its loop lives, and is revoked when it ends. A credential
+exists only in memory, for as long as its loop.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from custody.model.errors import CustodyError
+from custody.model.identity import Credential, Loop
+from custody.model.words import LoopId, TargetName
+from custody.vault.lease_book import LeaseBook, Out
+from custody.vault.reference import Reference, read_reference
+from custody.vault.store import Store
+
+ENDED_KEPT: Final = 10_000
+
+_log: Final = logging.getLogger("custody.vault")
+
+
+class Returned(msgspec.Struct, frozen=True):
+    """A lease that was taken back. ``revoked``: the store has confirmed it."""
+
+    loop: LoopId
+    target: TargetName
+    lease: str
+    revoked: bool
+
+
+class _Held(msgspec.Struct, frozen=True):
+    store: str
+    credential: Credential
+    renew_at: int
+    """Unix ms: half of what was left when it was leased."""
+
+
+class LeasingVault:
+    """The ``Vault`` of references, one for each target. ``clock`` gives Unix milliseconds."""
+
+    def __init__(
+        self,
+        references: Mapping[TargetName, str],
+        stores: Mapping[str, Store],
+        book: LeaseBook,
+        clock: Callable[[], int],
+    ) -> None:
+        """``stores`` by the key that references name them with: ``env``, ``vault+eu`` …"""
+        self._references: Final = dict(references)
+        self._stores: Final = dict(stores)
+        self._book: Final = book
+        self._clock: Final = clock
+        self._held: Final[dict[tuple[LoopId, TargetName], _Held]] = {}
+        self._turns: Final[dict[tuple[LoopId, TargetName], asyncio.Lock]] = {}
+        self._ended: Final[dict[LoopId, None]] = {}
+        """The loops that ended last, in order."""
+
+    async def lease(self, loop: Loop, target: TargetName) -> Credential:
+        """As ``Vault.lease``; codes ``vault.no-credential``, ``vault.unknown-scheme``,
+        ``vault.no-store``, ``vault.loop-ended``, and whatever the store raises. One loop has one
+        lease of a target, however many sessions.
+        """
+        reference, store = self._find(target)
+        key = (loop.id, target)
+        turn = self._turns.setdefault(key, asyncio.Lock())
+        async with turn:
+            held = self._held.get(key)
+            if held is not None and self._holds(held.credential):
+                return held.credential
+            credential = await store.read(reference.place)
+            if not credential.lease:
+                self._turns.pop(key, None)
+                return credential
+            await self._enter(Out(reference.key, credential.lease, loop.id, target), store)
+            self._hold(key, reference.key, credential)
+        if loop.id in self._ended:  # it ended while the store was asked
+            await self.release(loop.id)
+            raise CustodyError("vault.loop-ended", "The loop has ended.", "Start a new loop.")
+        return credential
+
+    async def release(self, loop: LoopId) -> tuple[Returned, ...]:
+        """Take back everything that was made for a loop that has ended."""
+        self._ended[loop] = None
+        if len(self._ended) > ENDED_KEPT:
+            del self._ended[next(iter(self._ended))]
+        keys = [key for key in self._held if key[0] == loop]
+        for key in keys:
+            self._held.pop(key, None)
+            self._turns.pop(key, None)
+        outs = [out for out in self._book.out if out.loop == loop]
+        return tuple([await self._take_back(out) for out in outs])
+
+    async def release_stale(self) -> tuple[Returned, ...]:
+        """Take back what an earlier run left out: its sessions are gone, and so are its secrets."""
+        held = {each.credential.lease for each in self._held.values()}
+        outs = [out for out in self._book.out if out.lease not in held]
+        return tuple([await self._take_back(out) for out in outs])
+
+    async def tend(self) -> None:
+        """Renew what is half over, and drop what cannot be renewed: the next session of its loop
+        leases anew. To be called every few seconds.
+        """
+        now = self._clock()
+        for key, held in list(self._held.items()):
+            if now < held.renew_at:
+                continue
+            try:
+                renewed = await self._stores[held.store].renew(held.credential)
+            except CustodyError as error:
+                if error.code == "vault.unreachable" and self._holds(held.credential):
+                    continue  # asked again in a moment, while it still holds
+                _log.info("%s: a lease of %s was not renewed: %s", *key, error.code)
+                self._held.pop(key, None)
+            else:
+                if key in self._held:
+                    self._hold(key, held.store, renewed)
+
+    async def check(self) -> list[tuple[TargetName, str]]:
+        """For each target, one line on what its reference reached, or the fault and the cure."""
+        lines = []
+        for target in self._references:
+            try:
+                reference, store = self._find(target)
+                said = f"{reference}: {await store.check()}"
+            except CustodyError as error:
+                said = f"{error.code}: {error}"
+            lines.append((target, said))
+        return lines
+
+    def _find(self, target: TargetName) -> tuple[Reference, Store]:
+        text = self._references.get(target)
+        if text is None:
+            raise CustodyError(
+                "vault.no-credential",
+                f"Target {target!r} has no credential.",
+                "Give the target a `password` in the configuration.",
+            )
+        reference = read_reference(text)
+        if reference is None:
+            raise CustodyError(
+                "vault.unknown-scheme",
+                f"The credential of target {target!r} is not a reference that is known here.",
+                "Use `env:`, `file:`, `secret:`, `vault:`, `aws:` or `k8s:`, "
+                "or `plain:VALUE` if it must stand in the file.",
+            )
+        store = self._stores.get(reference.key)
+        if store is None:
+            raise CustodyError(
+                "vault.no-store",
+                f"The credential of target {target!r} is `{reference}`, and the configuration "
+                f"has no store of that name.",
+                "Add the store's table, [vault] for example.",
+            )
+        return reference, store
+
+    def _holds(self, credential: Credential) -> bool:
+        return credential.expires is None or self._clock() < credential.expires
+
+    def _hold(self, key: tuple[LoopId, TargetName], store: str, credential: Credential) -> None:
+        now = self._clock()
+        left = (credential.expires or now) - now
+        self._held[key] = _Held(store, credential, now + left // 2)
+
+    async def _enter(self, out: Out, store: Store) -> None:
+        try:
+            self._book.add(out)
+        except CustodyError:
+            await store.revoke(out.lease)
+            raise
+
+    async def _take_back(self, out: Out) -> Returned:
+        store = self._stores.get(out.store)
+        revoked = store is not None and await store.revoke(out.lease)
+        if revoked:
+            self._book.remove(out.lease)
+        else:
+            _log.error("%s: the lease of %s could not be revoked", out.loop, out.target)
+        return Returned(out.loop, out.target, out.lease, revoked)

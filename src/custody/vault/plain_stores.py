@@ -1,0 +1,88 @@
+"""``env:NAME``, ``file:PATH`` and ``plain:VALUE``.
+
+Law: a reference is resolved anew at each lease, so that rotating a file takes effect at once.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from custody.model.errors import CustodyError
+from custody.model.identity import Credential
+from custody.model.secret import Secret
+from custody.vault.store import LONGEST_SECRET, READ_SECONDS, empty, not_leased
+
+
+class _Unleased:
+    """What is common to places that only hold a value."""
+
+    scheme = ""
+
+    async def renew(self, credential: Credential) -> Credential:
+        raise not_leased(credential.source)
+
+    async def revoke(self, lease: str) -> bool:
+        del lease
+        return False
+
+    async def check(self) -> str:
+        return "nothing to reach"
+
+
+class EnvironmentStore(_Unleased):
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment: Final = environment
+
+    async def read(self, place: str) -> Credential:
+        """Raises ``vault.empty``."""
+        value = self._environment.get(place)
+        if not value:
+            raise CustodyError(
+                "vault.empty",
+                f"`env:{place}` is {'not set' if value is None else 'empty'}.",
+                "Set the variable in the environment of `custody serve`, then start it again.",
+            )
+        return Credential(Secret(value), source=f"env:{place}")
+
+
+class FileStore(_Unleased):
+    """``folder`` is what relative paths are relative to: the folder of the configuration file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder: Final = folder
+
+    async def read(self, place: str) -> Credential:
+        """Raises ``vault.unreadable``, ``vault.empty``."""
+        text = await read_text(self._folder / place, f"file:{place}")
+        if not text:
+            raise empty(f"file:{place}", "Write the password into it, on one line.")
+        return Credential(Secret(text), source=f"file:{place}")
+
+
+class PlainStore(_Unleased):
+    async def read(self, place: str) -> Credential:
+        return Credential(Secret(place), source="plain:…")
+
+
+async def read_text(path: Path, source: str) -> str:
+    """A secret file's text without its last newline. Raises ``vault.unreadable``."""
+    try:
+        # Off the loop and bounded in time: the file may lie on a network file system.
+        async with asyncio.timeout(READ_SECONDS):
+            return await asyncio.to_thread(_read, path)
+    except (OSError, TimeoutError, UnicodeDecodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else None
+        raise CustodyError(
+            "vault.unreadable",
+            f"`{source}` cannot be read: {cause or 'it took too long or is not text'}.",
+            "Check the path (it starts at the configuration file), the owner and the mode.",
+        ) from None
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(LONGEST_SECRET + 1)
+    if len(data) > LONGEST_SECRET:
+        raise OSError(0, f"it is longer than {LONGEST_SECRET} bytes")
+    return data.decode("utf-8").removesuffix("\n").removesuffix("\r")
