@@ -193,7 +193,9 @@ def test_an_open_log_with_a_torn_end(
     assert report.logs[0].unread_tail == 12
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(acts=st.lists(st.tuples(st.integers(0), st.integers(0), st.integers(1, 255)), max_size=3))
 def test_any_bytes_flipped_are_judged_alike(
     whole: SmallLog,
