@@ -151,11 +151,10 @@ class BrowserLogins:
         self._begun.take(key)
         return begun
 
-    def prove(self, begun: Begun, proof: Proof, refresh: Secret | None) -> str:
-        """The handle of the confirmation to come. It opens nothing without the cookie."""
-        handle = self._text()
+    def prove(self, state: str, begun: Begun, proof: Proof, refresh: Secret | None) -> None:
+        """The provider vouched: from here on the login waits for its confirmation."""
         self._proven.put(
-            digest(handle),
+            digest(state),
             Proven(
                 provider=begun.provider,
                 asked=begun.asked,
@@ -167,23 +166,22 @@ class BrowserLogins:
                 form=self._text(),
             ),
         )
-        return handle
 
-    def proven(self, handle: str, cookie: str) -> Proven:
+    def proven(self, state: str, cookie: str) -> Proven:
         """What the confirmation page shows, to the browser that began and to no other."""
-        found = self._proven.see(digest(handle))
+        found = self._proven.see(digest(state))
         if found is None:
             raise _unknown()
         if not _same(found.cookie, cookie):
             raise _other_browser()
         return found
 
-    def decline(self, handle: str, cookie: str, form: str) -> Proven:
-        return self._answered(handle, cookie, form)
+    def decline(self, state: str, cookie: str, form: str) -> Proven:
+        return self._answered(state, cookie, form)
 
-    def grant(self, handle: str, cookie: str, form: str) -> tuple[Secret, LoginAsked]:
+    def grant(self, state: str, cookie: str, form: str) -> tuple[Secret, LoginAsked]:
         """The one-time code, and where it goes."""
-        found = self._answered(handle, cookie, form)
+        found = self._answered(state, cookie, form)
         code = CODE_PREFIX + self._text()
         granted = Granted(
             asked=found.asked,
@@ -282,11 +280,11 @@ class BrowserLogins:
         due = now + interval
         self._devices.swap(key, msgspec.structs.replace(device, interval_ms=interval, due=due))
 
-    def _answered(self, handle: str, cookie: str, form: str) -> Proven:
-        found = self.proven(handle, cookie)
+    def _answered(self, state: str, cookie: str, form: str) -> Proven:
+        found = self.proven(state, cookie)
         if not hmac.compare_digest(found.form.encode(), form.encode()):
             raise _other_browser()
-        self._proven.take(digest(handle))
+        self._proven.take(digest(state))
         return found
 
     def _text(self) -> str:

@@ -1,0 +1,96 @@
+"""What the console's listener is given, and what it gives back.
+
+Law: values and faces; the web door is built from these and nothing else, and `serve` knows the
+door only as a ``ConsoleFactory`` that it was handed: no import from here leads up.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from custody.app.asked import Exchanges, Loops, Reachable
+from custody.app.signing_in import SigningIn
+from custody.model.identity import Admission, Spent
+from custody.model.interfaces import Doorkeeper
+
+
+class ProviderFacts(msgspec.Struct, frozen=True):
+    """A provider, as a client needs to know it."""
+
+    name: str
+    kind: str
+    """``oidc``, ``saml`` or ``workload``."""
+    issuer: str
+    audience: tuple[str, ...] = ()
+    client_id: str = ""
+    flows: tuple[str, ...] = ()
+
+
+class ListenerFacts(msgspec.Struct, frozen=True):
+    """Where standard clients connect to. ``target`` where the listener has one target only."""
+
+    protocol: str
+    host: str
+    port: int
+    target: str | None = None
+
+
+class GatewayFacts(msgspec.Struct, frozen=True):
+    """What anybody may know of this gateway."""
+
+    name: str
+    version: str
+    ca: str
+    """The local authority's certificate, PEM; empty where there is none."""
+    providers: tuple[ProviderFacts, ...]
+    listeners: tuple[ListenerFacts, ...]
+    local: bool
+    """Whether operators' tickets are taken."""
+
+
+class LoopUse(msgspec.Struct, frozen=True):
+    """What a loop may reach, and what it has used up."""
+
+    reachable: tuple[Reachable, ...]
+    spent: Spent
+
+
+class ConsoleParts(msgspec.Struct, frozen=True):
+    """``socket`` is bound; ``url`` is how browsers reach it, without a slash at its end. ``tls`` is
+    ``None`` only where cleartext on loopback is configured; its certificate may be replaced while
+    it is used.
+    """
+
+    socket: socket.socket
+    url: str
+    tls: ssl.SSLContext | None
+    max_connections: int
+    facts: Callable[[], GatewayFacts]
+    signing_in: SigningIn
+    exchange: Exchanges
+    loops: Loops
+    doorkeeper: Doorkeeper
+    use: Callable[[Admission], Awaitable[LoopUse]]
+    clock: Callable[[], int]
+    """Unix milliseconds."""
+
+
+class Console(Protocol):
+    async def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Take connections. Requests run in ``tasks``."""
+        ...
+
+    async def close(self) -> None:
+        """Take no more; those that are being answered get a moment to end."""
+        ...
+
+
+ConsoleFactory = Callable[[ConsoleParts], Console]
+
+
+def provider_named(providers: Sequence[ProviderFacts], name: str) -> ProviderFacts | None:
+    return next((provider for provider in providers if provider.name == name), None)

@@ -1,0 +1,353 @@
+"""Logins by browser and by device: from the first step to a login that the gateway remembers.
+
+Law: the gateway is the relying party. A provider's answer counts only in the login that it was
+asked for, once; nobody gets a login before the browser's owner has agreed to which tool it goes;
+and what is refused is on the record.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, Protocol
+
+import msgspec
+
+from custody.app.asked import Exchanges, LoggedIn, Logins
+from custody.app.browser_logins import Begun, BrowserLogins, Proven
+from custody.app.login_asked import LoginAsked
+from custody.identity.oidc.answers import DevicePending, DeviceStarted, Granted, LoggedOut
+from custody.identity.saml.answer import SamlAnswer, SamlRequest
+from custody.model.errors import CustodyError
+from custody.model.secret import Secret
+
+PROVIDER_S: Final = 20.0
+"""What a provider may take to answer altogether; its single requests have bounds of their own."""
+
+
+class OpenIdProvider(Protocol):
+    """``identity.oidc.OidcProvider``, as logins use it."""
+
+    async def authorization_url(
+        self, *, redirect_uri: str, state: str, nonce: str, challenge: str
+    ) -> str: ...
+
+    async def check_response_issuer(self, iss: str | None) -> None: ...
+
+    async def redeem(
+        self, *, code: Secret, verifier: Secret, nonce: str, redirect_uri: str
+    ) -> Granted: ...
+
+    async def begin_device(self) -> DeviceStarted: ...
+
+    async def poll_device(self, device_code: Secret) -> Granted | DevicePending: ...
+
+    async def check_logout(self, token: Secret) -> LoggedOut: ...
+
+
+class SamlIdentityProvider(Protocol):
+    """``identity.saml.SamlProvider``, as logins use it."""
+
+    def metadata(self) -> bytes: ...
+
+    def begin(self, *, relay: str) -> SamlRequest: ...
+
+    async def check(self, response: bytes, *, request_ids: tuple[str, ...]) -> SamlAnswer: ...
+
+
+Use = Callable[[str, str, int], Awaitable[bool]]
+"""Takes a kind, a value and until when (ms) it must be remembered; true the first time only."""
+
+
+class BrowserStep(msgspec.Struct, frozen=True):
+    """Where the browser goes, and the cookie that it must come back with."""
+
+    url: str
+    state: str
+    cookie: str
+
+
+class DeviceStep(msgspec.Struct, frozen=True):
+    """``code`` is the gateway's own; the rest is the provider's."""
+
+    code: Secret
+    provider: DeviceStarted
+
+
+class FailedStep(msgspec.Struct, frozen=True):
+    """A login that ended badly, and the tool that waits for it."""
+
+    asked: LoginAsked
+    error: CustodyError
+
+
+class SigningIn:
+    """``url`` is the gateway's own, as providers send browsers back to it. ``device`` and ``code``
+    name the OpenID providers whose device and browser flows are on.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it is made of
+        self,
+        book: BrowserLogins,
+        *,
+        url: str,
+        code: Mapping[str, OpenIdProvider],
+        device: Mapping[str, OpenIdProvider],
+        saml: Mapping[str, SamlIdentityProvider],
+        logins: Logins,
+        exchange: Exchanges,
+        use: Use,
+    ) -> None:
+        self._book: Final = book
+        self._url: Final = url
+        self._code: Final = dict(code)
+        self._device: Final = dict(device)
+        self._saml: Final = dict(saml)
+        self._logins: Final = logins
+        self._exchange: Final = exchange
+        self._use: Final = use
+
+    @property
+    def browser_providers(self) -> tuple[str, ...]:
+        """Those that a person can choose from."""
+        return (*self._code, *self._saml)
+
+    async def begin(self, provider: str, asked: LoginAsked, client: str) -> BrowserStep:
+        """Raises ``login.provider``, ``login.too-many``, ``identity.*``."""
+        if provider not in self._code and provider not in self._saml:
+            raise _no_provider()
+        opened = self._book.begin(provider, asked, client)
+        if provider in self._saml:
+            request = self._saml[provider].begin(relay=opened.state)
+            self._book.requested(opened.state, request.id)
+            return BrowserStep(request.url, opened.state, opened.cookie)
+        async with _within(PROVIDER_S):
+            url = await self._code[provider].authorization_url(
+                redirect_uri=self._callback(provider),
+                state=opened.state,
+                nonce=opened.nonce.reveal(),
+                challenge=opened.challenge,
+            )
+        return BrowserStep(url, opened.state, opened.cookie)
+
+    async def returned(  # noqa: PLR0913 - what came back, piece by piece
+        self,
+        provider: str,
+        *,
+        state: str,
+        cookie: str,
+        code: Secret | None,
+        issuer: str | None,
+        error: str,
+        client: str,
+    ) -> FailedStep | None:
+        """An OpenID provider sent the browser back, with a code or an ``error``. ``None``: the
+        confirmation comes next.
+
+        Raises ``login.unknown`` and ``login.browser`` where it is nobody's login.
+        """
+        begun = await self._known(provider, state, cookie, client)
+        try:
+            found = self._code.get(provider)
+            if found is None:
+                raise _no_provider()
+            async with _within(PROVIDER_S):
+                await found.check_response_issuer(issuer)
+                if code is None:
+                    raise _refused_by_provider(error)
+                granted = await found.redeem(
+                    code=code,
+                    verifier=begun.verifier,
+                    nonce=begun.nonce.reveal(),
+                    redirect_uri=self._callback(provider),
+                )
+            self._book.prove(state, begun, granted.proof, granted.refresh)
+        except CustodyError as fault:
+            return await self._failed(begun, fault, client)
+        return None
+
+    async def asserted(
+        self, provider: str, *, state: str, response: bytes, client: str
+    ) -> FailedStep | None:
+        """A SAML provider had the browser post its response; as ``returned``. A cross-site POST
+        carries no cookie: whose browser it is, the confirmation checks.
+        """
+        begun = await self._known(provider, state, None, client)
+        try:
+            found = self._saml.get(provider)
+            if found is None or not begun.request:
+                raise _no_provider()
+            async with _within(PROVIDER_S):
+                answer = await found.check(response, request_ids=(begun.request,))
+            fresh = answer.in_response_to == begun.request and await self._use(
+                f"saml.{provider}", answer.proof.use, answer.until
+            )
+            if not fresh:
+                raise _replayed()
+            proof = answer.proof
+            if answer.session_ends is not None:
+                proof = msgspec.structs.replace(proof, expires=answer.session_ends)
+            self._book.prove(state, begun, proof, None)
+        except CustodyError as fault:
+            return await self._failed(begun, fault, client)
+        return None
+
+    async def waiting(self, state: str, cookie: str, client: str) -> Proven:
+        """What the confirmation page shows."""
+        try:
+            return self._book.proven(state, cookie)
+        except CustodyError as error:
+            await self._exchange.refused(error.code, client=client)
+            raise
+
+    async def agreed(
+        self, state: str, cookie: str, form: str, client: str
+    ) -> tuple[Secret, LoginAsked]:
+        """The one-time code for the tool."""
+        try:
+            return self._book.grant(state, cookie, form)
+        except CustodyError as error:
+            await self._exchange.refused(error.code, client=client)
+            raise
+
+    async def declined(self, state: str, cookie: str, form: str, client: str) -> FailedStep:
+        found = self._book.decline(state, cookie, form)
+        subject = found.proof.identity.subject
+        await self._exchange.refused("login.declined", client=client, subject=subject)
+        return FailedStep(found.asked, _declined())
+
+    async def redeem(
+        self, code: Secret, verifier: Secret, redirect_uri: str | None, client: str
+    ) -> LoggedIn:
+        """The login that a one-time code stands for. Raises ``login.code``, ``identity.*``."""
+        try:
+            granted = self._book.redeem(code, verifier, redirect_uri)
+        except CustodyError as error:
+            await self._exchange.refused(error.code, client=client)
+            stolen = self._book.replayed(code, verifier)
+            if stolen is not None:
+                await self._logins.end(stolen, "revoked")
+            raise
+        secret, login = await self._logins.accept(
+            granted.proof, client=client, refresh=granted.refresh
+        )
+        self._book.spent_on(code, login.id)
+        return LoggedIn(secret, login)
+
+    async def begin_device(self, provider: str, client: str) -> DeviceStep:
+        found = self._device.get(provider)
+        if found is None:
+            raise _no_provider()
+        async with _within(PROVIDER_S):
+            started = await found.begin_device()
+        own = self._book.add_device(
+            provider,
+            client,
+            started.device_code,
+            expires_ms=started.expires_in * 1000,
+            interval_ms=started.interval * 1000,
+        )
+        return DeviceStep(own, started)
+
+    async def poll_device(self, own: Secret, client: str) -> LoggedIn | DevicePending:
+        """Asks the provider at most as often as it allows, however often the device asks us."""
+        device = self._book.ask_device(own)
+        if device is None:
+            return DevicePending("slow_down")
+        done, slower = False, False
+        try:
+            async with _within(PROVIDER_S):
+                answer = await self._device[device.provider].poll_device(device.code)
+            match answer:
+                case DevicePending(reason=reason):
+                    done = reason in {"expired_token", "access_denied"}
+                    slower = reason == "slow_down"
+                case Granted():
+                    done = True
+        except CustodyError as error:
+            done = error.code != "identity.unreachable"
+            await self._exchange.refused(error.code, client=client)
+            raise
+        finally:
+            self._book.answered_device(own, done=done, slower=slower)
+        if isinstance(answer, DevicePending):
+            if done:
+                await self._exchange.refused(f"login.{answer.reason}", client=client)
+            return answer
+        secret, login = await self._logins.accept(
+            answer.proof, client=client, refresh=answer.refresh
+        )
+        return LoggedIn(secret, login)
+
+    async def logged_out(self, provider: str, token: Secret, client: str) -> int:
+        """Back-channel logout: how many logins ended. Raises ``login.provider``, ``identity.*``."""
+        found = self._code.get(provider) or self._device.get(provider)
+        if found is None:
+            raise _no_provider()
+        try:
+            async with _within(PROVIDER_S):
+                out = await found.check_logout(token)
+            if not await self._use(f"logout.{provider}", out.use, out.expires):
+                raise _replayed()
+        except CustodyError as error:
+            await self._exchange.refused(error.code, client=client)
+            raise
+        return await self._logins.logged_out(provider, out.subject, out.session)
+
+    def metadata(self, provider: str) -> bytes:
+        found = self._saml.get(provider)
+        if found is None:
+            raise _no_provider()
+        return found.metadata()
+
+    def _callback(self, provider: str) -> str:
+        """One for each provider, so that one's answer cannot pass for another's (RFC 9700 §4.4)."""
+        return f"{self._url}/login/{provider}/callback"
+
+    async def _known(self, provider: str, state: str, cookie: str | None, client: str) -> Begun:
+        try:
+            return self._book.returned(provider, state, cookie)
+        except CustodyError as error:
+            await self._exchange.refused(error.code, client=client)
+            raise
+
+    async def _failed(self, begun: Begun, fault: CustodyError, client: str) -> FailedStep:
+        await self._exchange.refused(fault.code, client=client)
+        return FailedStep(begun.asked, fault)
+
+
+@asynccontextmanager
+async def _within(seconds: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise CustodyError(
+            "login.provider-slow", "The provider did not answer in time.", "Try again."
+        ) from error
+
+
+def _no_provider() -> CustodyError:
+    return CustodyError(
+        "login.provider",
+        "There is no such provider here, or it does not take this kind of login.",
+        "GET /api/v1/gateway lists them.",
+    )
+
+
+def _refused_by_provider(error: str) -> CustodyError:
+    # The provider's own words are anybody's who can make a link: they are neither shown nor kept.
+    if error == "access_denied":
+        return CustodyError("login.denied", "The provider says that the login was cancelled.")
+    return CustodyError(
+        "login.provider-error", "The provider could not log you in.", "Its own log says why."
+    )
+
+
+def _replayed() -> CustodyError:
+    return CustodyError(
+        "identity.replayed", "The provider's answer was used before.", "Begin again."
+    )
+
+
+def _declined() -> CustodyError:
+    return CustodyError("login.declined", "The login was declined in the browser.")
