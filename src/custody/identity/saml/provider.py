@@ -7,7 +7,17 @@ from collections.abc import Callable, Collection
 from typing import Final, Self
 
 from custody.identity.saml.answer import SamlAnswer, SamlRequest
+from custody.identity.saml.checks import Expected, checked
+from custody.identity.saml.document import metadata_document, response_document
+from custody.identity.saml.idp import Idp, read_idp
+from custody.identity.saml.reading import DocumentReader
+from custody.identity.saml.request import request_url, service_metadata
 from custody.identity.saml.settings import SamlSettings
+from custody.identity.saml.signed import believed
+from custody.model.errors import CustodyError
+
+_ID_BYTES: Final = 20
+"""saml-core §1.3.4 asks for 128 bits at least and prefers 160."""
 
 
 class SamlProvider:
@@ -16,12 +26,16 @@ class SamlProvider:
     def __init__(
         self,
         settings: SamlSettings,
+        idp: Idp,
         *,
+        reader: DocumentReader,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
     ) -> None:
         self.name: Final = settings.name
         self._settings: Final = settings
+        self._idp = idp
+        self._reader: Final = reader
         self._clock: Final = clock
         self._random: Final = random
 
@@ -33,28 +47,65 @@ class SamlProvider:
         *,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
+        reader: DocumentReader | None = None,
     ) -> Self:
         """``metadata`` is the identity provider's document, as the operator gave it.
 
-        Raises ``CustodyError`` ``identity.metadata`` where it is of no use.
+        Raises ``CustodyError`` ``identity.metadata``, ``identity.metadata-expired``, or what
+        reading a document raises.
         """
-        raise NotImplementedError
+        reader = reader or DocumentReader()
+        idp = await _known(settings, metadata, reader, clock())
+        return cls(settings, idp, reader=reader, clock=clock, random=random)
+
+    @property
+    def issuer(self) -> str:
+        """The identity provider's entity id, which is the issuer of its identities."""
+        return self._idp.entity_id
+
+    @property
+    def certificates(self) -> tuple[str, ...]:
+        """SHA-256 fingerprints of the pinned certificates, in hexadecimal."""
+        return self._idp.fingerprints
 
     async def learn(self, metadata: bytes) -> None:
         """Take newer metadata (a certificate's rollover). What was known holds where it raises."""
-        raise NotImplementedError
+        idp = await _known(self._settings, metadata, self._reader, self._clock())
+        if idp.entity_id != self._idp.entity_id:
+            raise CustodyError(
+                "identity.metadata",
+                "The newer SAML metadata is another identity provider's.",
+                "Another provider needs a [[saml]] table of its own.",
+            )
+        self._idp = idp
 
     def metadata(self) -> bytes:
         """Our own metadata, for the identity provider's operator."""
-        raise NotImplementedError
+        return service_metadata(self._settings)
 
     def begin(self, *, relay: str) -> SamlRequest:
         """A login that starts here. ``relay`` comes back beside the response; 80 bytes at most."""
-        raise NotImplementedError
+        now = self._clock()
+        self._idp.current(now)
+        name = f"_{self._random(_ID_BYTES).hex()}"
+        url = request_url(self._idp.address, self._settings, id=name, now=now, relay=relay)
+        return SamlRequest(url, name)
 
     async def check(self, response: bytes, *, request_ids: Collection[str]) -> SamlAnswer:
         """``response`` is the form's field ``SAMLResponse`` as it was posted, still in base64.
 
         ``request_ids`` are those that wait for an answer. Raises ``CustodyError`` ``identity.*``.
         """
-        raise NotImplementedError
+        canonical = await self._reader.read(response_document(response))
+        now = self._clock()
+        idp = self._idp
+        idp.current(now)
+        found = believed(canonical, idp.keys)
+        expected = Expected(self._settings, idp.entity_id, request_ids, now)
+        return checked(found, expected)
+
+
+async def _known(settings: SamlSettings, metadata: bytes, reader: DocumentReader, now: int) -> Idp:
+    idp = read_idp(await reader.read(metadata_document(metadata)), settings.issuer)
+    idp.current(now)
+    return idp
