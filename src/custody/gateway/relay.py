@@ -227,7 +227,7 @@ class Relay:
             if send.to is Side.CLIENT:
                 answer += send.data
                 continue
-            culprit = ruling.numbers[ruling.culprit] if ruling.numbers else -1
+            culprit = ruling.numbers[ruling.culprit] if ruling.numbers else None
             self._hold(self.to_server, (send.data,), Injected(culprit, send.data.hex()))
         if answer and ruling.numbers:
             held.wire = (answer,)

@@ -146,8 +146,8 @@ class CommandSeen(msgspec.Struct, frozen=True, tag="command"):
 class Injected(msgspec.Struct, frozen=True, tag="injected"):
     """The one fixed failing message that makes a server abort a transaction."""
 
-    command: int
-    """The refused command's ``n``."""
+    command: int | None
+    """The refused command's ``n``; ``None`` where it could not be recorded, and was refused so."""
     message: str
 
 

@@ -85,6 +85,7 @@ class TinyHost:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._over = False
+        self._serving: list[threading.Thread] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
     def __enter__(self) -> Self:
@@ -96,6 +97,9 @@ class TinyHost:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._thread.join(timeout=10)
+        for serving in self._serving:
+            serving.join(timeout=10)
         for connection in self._databases.values():
             connection.close()
 
@@ -116,7 +120,9 @@ class TinyHost:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+            serving = threading.Thread(target=self._serve, args=(client,), daemon=True)
+            self._serving.append(serving)
+            serving.start()
 
     def _serve(self, client: socket.socket) -> None:
         try:
@@ -170,6 +176,14 @@ class Conversation:
         self.over = False
 
     def run(self) -> None:
+        try:
+            self._converse()
+        finally:
+            self.selector.close()
+            if self.server is not None:
+                self.server.close()
+
+    def _converse(self) -> None:
         self.selector.register(self.client, selectors.EVENT_READ, Side.CLIENT)
         while not self.over:
             for key, _ in self.selector.select(timeout=30):
@@ -183,8 +197,6 @@ class Conversation:
                     self.host.errors.append(error)
                     self.send(self.codec.refuse(None, Refusal("08P01", error.fault)))
                     self.over = True
-        if self.server is not None:
-            self.server.close()
 
     def pump(self) -> None:
         moved = True

@@ -35,6 +35,7 @@ from custody.protocols.postgres.startup import (
     read_opening,
 )
 from custody.wire.buffer import Buffer
+from custody.wire.sql.session import is_guard
 
 _NO_TLS: Final = Refusal(
     "28000",
@@ -43,12 +44,11 @@ _NO_TLS: Final = Refusal(
     fatal=True,
 )
 
-_RIGHTS: Final = frozenset(("role", "session_authorization", ""))
-"""Whose rights the session has; ``""``: what could not be read may be one of them."""
 _NO_ROLE: Final = Refusal(
     "42501",
-    "custody: a connection cannot begin in another role, or with options that are not -c or --",
-    hint="SET ROLE in the session is a command, which a grant of the effect grant allows.",
+    "custody: a connection cannot begin in another role, with settings that switch off rights or "
+    "recording on the server, or with options that are not -c or --",
+    hint="SET in the session is a command, which a grant of the effect grant allows.",
     fatal=True,
 )
 
@@ -119,7 +119,9 @@ class Arrival:
             self._refuse(Refusal("28000", "custody: the start-up packet names no user", fatal=True))
         elif not (self._secured or self._options.cleartext):
             self._refuse(_NO_TLS)
-        elif any(name in _RIGHTS for name, _ in settings_asked(startup.login.parameters)):
+        elif any(
+            not name or is_guard(name) for name, _ in settings_asked(startup.login.parameters)
+        ):
             self._refuse(_NO_ROLE)
         else:
             self.startup = startup

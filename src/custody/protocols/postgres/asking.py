@@ -90,6 +90,7 @@ class Asking:
             return False
         read = self.memory.at_hand(text, view) if text is not None else None
         if read is not None:
+            self._keep(self._queries, raw, view.settings, read)
             self._queried(read, wire)
             return True
 

@@ -10,6 +10,8 @@ from typing import Final, assert_never
 
 import msgspec
 
+from custody.protocols.postgres.frames import malformed
+
 Row = Sequence[str | None]
 """One result row in text format."""
 
@@ -230,8 +232,19 @@ def sql(question: Question) -> str:
             assert_never(question)
 
 
-def read(question: Question, rows: Sequence[Row]) -> Answer:  # noqa: PLR0911  # a table
-    """The answer in the rows of ``sql(question)``, each value as the server's text."""
+def read(question: Question, rows: Sequence[Row]) -> Answer:
+    """The answer in the rows of ``sql(question)``, each value as the server's text.
+
+    Raises ``WireError`` where they are not what was asked for.
+    """
+    try:
+        return _read(question, rows)
+    except (ValueError, IndexError):
+        pass  # its text would quote the catalogue
+    raise malformed("look-up", "server")
+
+
+def _read(question: Question, rows: Sequence[Row]) -> Answer:  # noqa: PLR0911  # a table
     match question:
         case RelationsNamed():
             return _relations(rows)

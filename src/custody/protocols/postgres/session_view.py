@@ -4,13 +4,13 @@ Law: a view is a value. It never claims more than is certain: where it cannot kn
 settings holds, it holds all of them, and where it cannot know at all it says so (``None``).
 """
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Final, TypeVar, assert_never
 
 import msgspec
 
 from custody.model.words import Effect
+from custody.protocols.postgres.prepared import NONE, Prepared
 from custody.protocols.postgres.search_path import Path, settings_asked
 from custody.wire.sql.session import split_identifiers
 from custody.wire.sql.syntax import (
@@ -37,7 +37,6 @@ from custody.wire.sql.syntax import (
 )
 
 _POSSIBILITIES_AT_MOST: Final = 200
-_PREPARED_AT_MOST: Final = 10_000
 _SAVEPOINTS_AT_MOST: Final = 1_000
 
 
@@ -101,10 +100,8 @@ class SessionView(msgspec.Struct, frozen=True):
     explicit: bool = False
     """A transaction block is open."""
     savepoints: tuple[tuple[str, Settings, Settings], ...] = ()
-    prepared: Mapping[str, Statement] = MappingProxyType({})
+    prepared: Prepared = NONE
     """SQL-level and protocol-level prepared statements, by name."""
-    forgotten: bool = False
-    """More statements were prepared than are kept: an unknown name may be any."""
 
     def prepare(self, name: str, statement: Statement) -> "SessionView":
         """A protocol-level Parse succeeded (or may have). The unnamed statement is not kept."""
@@ -142,10 +139,14 @@ class SessionView(msgspec.Struct, frozen=True):
                 for possible in (view.before, view.lasting, view.default):
                     settings = either(settings, possible or settings)
             lasting = either(either(view.lasting, done.lasting), settings)
-            prepared = {**view.prepared, **done.prepared}
-            if isinstance(change, Prepare) and change.name in view.prepared:
+            prepared = view.prepared  # what DEALLOCATE may have ended may still be there
+            if isinstance(change, Prepare):
                 # A name that is taken keeps its statement; which of the two it is stays open.
-                prepared[change.name] = _worst(view.prepared[change.name], change.statement)
+                taken = prepared.get(change.name)
+                statement = change.statement
+                prepared = prepared.put(
+                    change.name, statement if taken is None else _worst(taken, statement)
+                )
             view = msgspec.structs.replace(
                 view,
                 settings=settings,
@@ -153,8 +154,7 @@ class SessionView(msgspec.Struct, frozen=True):
                 before=view.before or done.before,
                 explicit=view.explicit or done.explicit,
                 savepoints=done.savepoints or view.savepoints,
-                prepared=MappingProxyType(prepared),
-                forgotten=view.forgotten or done.forgotten,
+                prepared=prepared,
             )
         return view
 
@@ -279,16 +279,11 @@ class SessionView(msgspec.Struct, frozen=True):
         return self
 
     def _prepared(self, name: str, statement: Statement) -> "SessionView":
-        known = {**self.prepared, name: statement}
-        forgotten = self.forgotten
-        while len(known) > _PREPARED_AT_MOST:
-            known.pop(next(iter(known)))
-            forgotten = True
-        return msgspec.structs.replace(self, prepared=MappingProxyType(known), forgotten=forgotten)
+        return msgspec.structs.replace(self, prepared=self.prepared.put(name, statement))
 
     def _deallocated(self, name: str) -> "SessionView":
-        known = {key: value for key, value in self.prepared.items() if name and key != name}
-        return msgspec.structs.replace(self, prepared=MappingProxyType(known))
+        left = self.prepared.put(name, None) if name else NONE
+        return msgspec.structs.replace(self, prepared=left)
 
 
 def _worst(one: Statement, other: Statement) -> Statement:

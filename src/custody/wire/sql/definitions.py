@@ -298,7 +298,7 @@ def extension(action: str) -> Handler:
 
 
 _PLAIN: Final = """
-    AlterCollationStmt AlterDatabaseRefreshCollStmt AlterDatabaseSetStmt AlterDatabaseStmt
+    AlterCollationStmt AlterDatabaseRefreshCollStmt AlterDatabaseStmt
     AlterEnumStmt AlterEventTrigStmt AlterExtensionContentsStmt AlterFdwStmt AlterObjectDependsStmt
     AlterOpFamilyStmt AlterPolicyStmt AlterPublicationStmt AlterStatsStmt AlterTableMoveAllStmt
     AlterTableSpaceOptionsStmt AlterTSConfigurationStmt AlterTSDictionaryStmt ClusterStmt
@@ -307,7 +307,6 @@ _PLAIN: Final = """
     CreateTrigStmt DropdbStmt DropUserMappingStmt RefreshMatViewStmt ReindexStmt RuleStmt
 """
 _ACTIONS: Final = {
-    "AlterDatabaseSetStmt": "ALTER DATABASE",
     "AlterDatabaseRefreshCollStmt": "ALTER DATABASE",
     "AlterEnumStmt": "ALTER TYPE",
     "AlterEventTrigStmt": "ALTER EVENT TRIGGER",
@@ -343,6 +342,7 @@ def _plain_action(node_name: str) -> str:
 
 DEFINITIONS: Final[dict[str, Handler]] = {
     **{name: defines(_plain_action(name)) for name in _PLAIN.split()},
+    "AlterDatabaseSetStmt": defines("ALTER DATABASE", GRANT),
     "AlterDefaultPrivilegesStmt": defines("ALTER DEFAULT PRIVILEGES", GRANT),
     "AlterDomainStmt": makes("ALTER DOMAIN"),
     "AlterExtensionStmt": extension("ALTER EXTENSION"),
@@ -355,7 +355,7 @@ DEFINITIONS: Final[dict[str, Handler]] = {
     "AlterRoleStmt": role("ALTER ROLE"),
     "AlterSeqStmt": alter_sequence,
     "AlterSubscriptionStmt": secretive("ALTER SUBSCRIPTION", DEFINE, EXECUTE),
-    "AlterSystemStmt": secretive("ALTER SYSTEM", DEFINE, EXECUTE),
+    "AlterSystemStmt": secretive("ALTER SYSTEM", DEFINE, EXECUTE, GRANT),
     "AlterTableStmt": alter_table,
     "AlterTypeStmt": makes("ALTER TYPE"),
     "AlterUserMappingStmt": secretive("ALTER USER MAPPING"),

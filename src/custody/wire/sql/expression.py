@@ -12,7 +12,7 @@ import msgspec
 from custody.model.words import Effect
 from custody.wire.sql.builtins import effects_of, takes_secrets
 from custody.wire.sql.reading import Handler, Item, Reading, Scope, names, qualified
-from custody.wire.sql.session import constant, parameter_set_by_call
+from custody.wire.sql.session import constant, parameter_set_by_call, sets_guard
 from custody.wire.sql.syntax import ColumnUse, FunctionUse, OperatorUse, TypeUse
 from custody.wire.sql.tree import Node
 
@@ -221,8 +221,8 @@ def _call(reading: Reading, node: Node, scope: Scope) -> None:
             # Whether a row is made that calls it, the statement alone does not say.
             shown = change.values is not None
             reading.change(msgspec.structs.replace(change, maybe=True) if shown else change)
-            if change.name in {"", "role", "session_authorization"}:
-                reading.effect(Effect.GRANT)
+        if sets_guard(arguments):
+            reading.effect(Effect.GRANT)
     if takes_secrets(name):
         with reading.hushed():
             reading.visit(node, scope)

@@ -15,6 +15,40 @@ MEANINGFUL: Final = frozenset(
 )
 """``session_authorization`` and ``role`` change whose grants the server applies."""
 
+_RIGHTS: Final = frozenset(
+    {
+        "allow_in_place_tablespaces", "allow_system_table_mods", "dynamic_library_path",
+        "ignore_checksum_failure", "ignore_system_indexes", "lo_compat_privileges",
+        "local_preload_libraries", "role", "session_authorization", "session_preload_libraries",
+        "session_replication_role", "zero_damaged_pages",
+    }
+)  # fmt: skip
+"""Whose rights hold, which triggers and checks run, which libraries are loaded."""
+_RECORDING: Final = frozenset(
+    {
+        "backtrace_functions", "compute_query_id", "log_connections", "log_disconnections",
+        "log_duration", "log_error_verbosity", "log_executor_stats", "log_lock_failures",
+        "log_lock_waits", "log_min_duration_sample", "log_min_duration_statement",
+        "log_min_error_statement", "log_min_messages", "log_parameter_max_length",
+        "log_parameter_max_length_on_error", "log_parser_stats", "log_planner_stats",
+        "log_replication_commands", "log_statement", "log_statement_sample_rate",
+        "log_statement_stats", "log_temp_files", "log_transaction_sample_rate",
+        "track_activities", "track_counts", "track_functions", "track_io_timing",
+        "track_wal_io_timing", "update_process_title",
+    }
+)  # fmt: skip
+"""What the server writes down of a session."""
+_EXTENSIONS: Final = ("auto_explain.", "pg_stat_statements.", "pgaudit.")
+"""Recording by the extensions that come with PostgreSQL, and by its audit extension."""
+
+
+def is_guard(name: str) -> bool:
+    """Whether a setting switches off rights, triggers or recording on the server: those that only
+    a superuser may set, by the PostgreSQL documentation ("Server Configuration"), and are about
+    these. ``name`` in lower case.
+    """
+    return name in _RIGHTS or name in _RECORDING or name.startswith(_EXTENSIONS)
+
 
 def constant(node: Any) -> str | None:  # noqa: ANN401, PLR0911  # one for each form
     """The text of a constant argument, or ``None`` where it is not one."""
@@ -78,6 +112,13 @@ def parameter_set_by_call(arguments: list[Node]) -> SetParameter | None:
     if local is None or local.lower() not in {"true", "false", "t", "f"}:
         return SetParameter(name, None)
     return SetParameter(name, split, local=local.lower() in {"true", "t"})
+
+
+def sets_guard(arguments: list[Node]) -> bool:
+    """Whether ``set_config(name, value, is_local)`` may set one; an unknown name may be any."""
+    plain = len(arguments) == 3 and not any("NamedArgExpr" in each for each in arguments)
+    name = constant(arguments[0]) if plain else None
+    return name is None or is_guard(name.lower())
 
 
 def split_identifiers(value: str) -> tuple[str, ...] | None:

@@ -12,7 +12,7 @@ from custody.wire.sql.definitions import DEFINITIONS, mention
 from custody.wire.sql.expression import neutral
 from custody.wire.sql.query import into, write_target
 from custody.wire.sql.reading import Handler, Reading, Scope, qualified
-from custody.wire.sql.session import option, parameter_set, truthy, word
+from custody.wire.sql.session import is_guard, option, parameter_set, truthy, word
 from custody.wire.sql.syntax import (
     Begin,
     Close,
@@ -81,7 +81,7 @@ def variable_set(reading: Reading, node: Node, _scope: Scope) -> None:
     name = node.get("name", "").lower()
     reset = node.get("kind") in {"VAR_RESET", "VAR_RESET_ALL"}
     reading.action = "RESET" if reset else "SET"
-    if name in {"role", "session_authorization"}:
+    if is_guard(name):
         reading.effect(GRANT)
     for change in parameter_set(node):
         reading.change(change)
