@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import msgspec
-from bench import machine, places, report, sizes, throughput
+from bench import machine, places, report, sizes, throughput, verification
 from bench.report import Figures
 
 from custody.app.scratch_postgres import ScratchPostgres, scratch_postgres
@@ -88,7 +88,7 @@ def _measure(plan: Plan, room: Path) -> Figures:
             _said(sizes.connect, secure, plan.connects, tls=True),
         ]
         gateway.stop()
-        verified = [_said(sizes.verify, gateway, opened=opened) for opened in (False, True)]
+        verified = _said(verification.measure, gateway)
         rows, sessions = _memory(plan, server, direct, room)
     return Figures(
         machine=facts,

@@ -1,10 +1,9 @@
-"""Large results, many sessions, connects and verification.
+"""Large results, many sessions and connects.
 
 Law: memory is that of the gateway's whole family of processes, each shared page by its share.
 """
 
 import contextlib
-import json
 import resource
 import statistics
 import subprocess
@@ -39,14 +38,6 @@ class Connects(msgspec.Struct, frozen=True):
     place: str
     tls: bool
     p50_ms: float
-
-
-class Verification(msgspec.Struct, frozen=True):
-    opened: bool
-    """Contents were opened and compared too, which needs the keys."""
-    records: int
-    seconds: float
-    said: str
 
 
 def read_rows(programs: Path, place: Place, rows: int, gateway: RunningGateway | None) -> Rows:
@@ -114,19 +105,3 @@ def connect(place: Place, times: int, *, tls: bool) -> Connects:
         psycopg.connect(place.dsn(tls=tls)).close()
         taken.append(time.perf_counter() - started)
     return Connects(place.name, tls, statistics.median(taken) * 1000)
-
-
-def verify(gateway: RunningGateway, *, opened: bool) -> Verification:
-    """The whole log that this run made, by the command that an auditor uses, its start included.
-    Without a configuration it finds no keys, and checks hashes and proofs alone.
-    """
-    words = ("verify", str(gateway.data), "--json")
-    started = time.perf_counter()
-    done = gateway.custody(*words, expect=None, configured=opened)
-    taken = time.perf_counter() - started
-    if done.returncode != 0:
-        raise RuntimeError(f"verify: {done.stdout}{done.stderr}")
-    newest = max(gateway.data.glob("evidence/log/*/checkpoint"))
-    # C2SP tlog-checkpoint: the second line is the log's size.
-    said = str(json.loads(done.stdout)["sentence"])
-    return Verification(opened, int(newest.read_text().splitlines()[1]), taken, said)
