@@ -145,8 +145,8 @@ def test_what_ended_long_ago_is_forgotten_with_its_loop_and_nothing_else(state: 
     state.end_loop(recent.id, 101)
     assert state.forget(100) == 2
     assert {each.id for each in state.tickets()} == {"tkt_2", "tkt_3"}
-    assert state.lapsed_loops(1000) == [open_one]
     assert state.forget(100) == 0
+    assert [each.loop for each in state.loops.lapse(1000)] == [open_one.id]
 
 
 def test_a_reader_misses_nothing_though_the_newest_change_is_forgotten(state: State) -> None:

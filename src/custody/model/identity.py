@@ -86,6 +86,16 @@ class Spent(msgspec.Struct, frozen=True):
     denials: int = 0
 
 
+class Tally(msgspec.Struct, frozen=True):
+    """Where a loop stands. ``forgiven`` is what it had used when an operator last let it go on;
+    ``paused`` is the quantity for which it waits to be let on, or empty.
+    """
+
+    spent: Spent = Spent()
+    forgiven: Spent = Spent()
+    paused: str = ""
+
+
 class Loop(msgspec.Struct, frozen=True):
     """One run of an agent. Times are milliseconds since the Unix epoch, gateway clock."""
 

@@ -1,4 +1,4 @@
-"""Loops and tickets, kept.
+"""Tickets, kept; and the one file that loops, logins and budgets are kept in beside them.
 
 Law: every change is one transaction that also raises the revision of each ticket it touches, so
 that whoever keeps a view (the doorkeeper) misses nothing. Times come in as arguments.
@@ -6,17 +6,21 @@ that whoever keeps a view (the doorkeeper) misses nothing. Times come in as argu
 
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
-import msgspec
-from sqlalchemy import Connection, Engine, Row, delete, exc, func, select, update
+from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from custody.model.errors import CustodyError
-from custody.model.identity import Identity, Loop, Ticket
-from custody.model.words import IdentityKind, LoopId, TicketId
+from custody.model.identity import Loop, Ticket
+from custody.model.words import LoopId, TicketId
+from custody.state import rows
 from custody.state.database import READER_BUSY_SECONDS, READING, open_engine, wait
-from custody.state.schema import loops, tickets
+from custody.state.failing import Failing
+from custody.state.logins import LoginBook
+from custody.state.loops import Ended, LoopBook, next_revision
+from custody.state.schema import loops, spent, tickets
+from custody.state.spending import Spending
 
 
 class State:
@@ -31,6 +35,9 @@ class State:
         # SQLite tells a connection only of changes that *others* made; this one never writes.
         self._watch: Final = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         wait(self._watch, READER_BUSY_SECONDS)
+        self.loops: Final = LoopBook(engine, self._reader)
+        self.logins: Final = LoginBook(engine, self._reader)
+        self.spending: Final = Spending(engine, self._reader)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -49,8 +56,8 @@ class State:
 
     def add(self, ticket: Ticket) -> None:
         """Keep a new ticket, and its loop where that is new."""
-        with _Failing(), self._engine.begin() as connection:
-            connection.execute(insert(loops).on_conflict_do_nothing(), [_loop_row(ticket.loop)])
+        with Failing(), self._engine.begin() as connection:
+            connection.execute(insert(loops).on_conflict_do_nothing(), [rows.loop_row(ticket.loop)])
             connection.execute(
                 insert(tickets),
                 [
@@ -61,58 +68,49 @@ class State:
                         "created": ticket.created,
                         "expires": ticket.expires,
                         "revoked": ticket.revoked,
-                        "revision": _next_revision(connection),
+                        "revision": next_revision(connection),
                     }
                 ],
             )
 
     def revoke(self, ticket: TicketId, now: int) -> Ticket:
         """Withdraw a ticket; again is no fault. Raises ``ticket.not-found``."""
-        with _Failing(), self._engine.begin() as connection:
+        with Failing(), self._engine.begin() as connection:
             connection.execute(
                 update(tickets)
                 .where(tickets.c.id == ticket, tickets.c.revoked.is_(None))
-                .values(revoked=now, revision=_next_revision(connection))
+                .values(revoked=now, revision=next_revision(connection))
             )
-            row = connection.execute(_joined().where(tickets.c.id == ticket)).first()
+            row = connection.execute(rows.joined().where(tickets.c.id == ticket)).first()
         if row is None:
             raise CustodyError(
                 "ticket.not-found",
                 f"There is no ticket {ticket!r}.",
                 "`custody ticket list` shows the tickets by their ids.",
             )
-        return _ticket(row)
+        return rows.ticket(row)
 
-    def end_loop(self, loop: LoopId, now: int) -> bool:
-        """End a loop, and with it every ticket bound to it. False where none was open."""
-        with _Failing(), self._engine.begin() as connection:
-            ended = connection.execute(
-                update(loops).where(loops.c.id == loop, loops.c.ended.is_(None)).values(ended=now)
-            )
-            connection.execute(
-                update(tickets)
-                .where(tickets.c.loop == loop)
-                .values(revision=_next_revision(connection))
-            )
-            return ended.rowcount > 0
+    def end_loop(self, loop: LoopId, now: int, reason: str = "ended") -> Sequence[Ended]:
+        """End a loop, all below it, and every ticket bound to them; empty where none was open."""
+        return self.loops.end(loop, now, reason)
 
     def lapsed_loops(self, now: int, *, limit: int = 1000) -> Sequence[Loop]:
         """Loops whose time is over and whose end is not marked yet, oldest first."""
         query = (
-            _joined()
+            rows.joined()
             .where(loops.c.ended.is_(None), loops.c.expires <= now)
             .order_by(loops.c.expires)
             .limit(limit)
         )
-        with _Failing(), self._reader.begin() as connection:
-            found = [_ticket(row).loop for row in connection.execute(query)]
+        with Failing(), self._reader.begin() as connection:
+            found = [rows.ticket(row).loop for row in connection.execute(query)]
         return list({loop.id: loop for loop in found}.values())
 
     def forget(self, before: int, *, limit: int = 1000) -> int:
         """Delete tickets whose loop ended at ``before`` or earlier, and loops that are left without
         one. How many tickets went; at most ``limit``, so that no transaction is long.
         """
-        with _Failing(), self._engine.begin() as connection:
+        with Failing(), self._engine.begin() as connection:
             newest = select(func.max(tickets.c.revision)).scalar_subquery()
             # The newest revision stays: the next one is counted from it, and a number that was
             # given twice would hide a change from whoever has seen it already.
@@ -130,92 +128,25 @@ class State:
                 connection.execute(
                     delete(loops).where(loops.c.ended <= before, loops.c.id.not_in(kept))
                 )
+                connection.execute(delete(spent).where(spent.c.loop.not_in(select(loops.c.id))))
             return len(ids)
 
     def tickets(self, *, loop: LoopId | None = None, limit: int = 1000) -> Sequence[Ticket]:
         """The newest tickets first."""
-        query = _joined().order_by(tickets.c.created.desc(), tickets.c.id).limit(limit)
+        query = rows.joined().order_by(tickets.c.created.desc(), tickets.c.id).limit(limit)
         if loop is not None:
             query = query.where(tickets.c.loop == loop)
-        with _Failing(), self._reader.begin() as connection:
-            return [_ticket(row) for row in connection.execute(query)]
+        with Failing(), self._reader.begin() as connection:
+            return [rows.ticket(row) for row in connection.execute(query)]
 
     def version(self) -> Hashable:
         """Changes whenever any process changed the database; costs microseconds."""
-        with _Failing():
+        with Failing():
             return self._watch.exec_driver_sql("PRAGMA data_version").scalar()
 
     def changes(self, after: int) -> tuple[int, Sequence[Ticket]]:
         """What changed since a revision (0: everything), and the revision to ask with next."""
-        query = _joined().where(tickets.c.revision > after)
-        with _Failing(), self._reader.begin() as connection:
+        query = rows.joined().where(tickets.c.revision > after)
+        with Failing(), self._reader.begin() as connection:
             newest = connection.execute(select(func.max(tickets.c.revision))).scalar() or 0
-            return int(newest), [_ticket(row) for row in connection.execute(query)]
-
-
-class _Failing:
-    """Names the database's own faults in the house's words."""
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, exc.DBAPIError):
-            raise CustodyError(
-                "state.failed",
-                f"The state database failed: {error.orig}.",
-                "Check the disk, and that no other program holds state.db locked.",
-            ) from error
-
-
-def _next_revision(connection: Connection) -> int:
-    # Safe without a sequence: the transaction has held the write lock since it began.
-    return int(connection.execute(select(func.max(tickets.c.revision))).scalar() or 0) + 1
-
-
-def _loop_row(loop: Loop) -> dict[str, object]:
-    return {
-        "id": loop.id,
-        "subject": loop.identity.subject,
-        "issuer": loop.identity.issuer,
-        "groups": msgspec.json.encode(loop.identity.groups).decode(),
-        "kind": loop.identity.kind.value,
-        "started": loop.started,
-        "expires": loop.expires,
-        "purpose": loop.purpose,
-        "on_behalf_of": loop.on_behalf_of,
-        "parent": loop.parent,
-    }
-
-
-def _joined() -> Any:  # noqa: ANN401 - a select over this many columns has no type that says more
-    return select(
-        *tickets.c,
-        *(column.label(f"loop_{column.name}") for column in loops.c),
-    ).join_from(tickets, loops, tickets.c.loop == loops.c.id)
-
-
-def _ticket(row: Row[Any]) -> Ticket:
-    identity = Identity(
-        subject=row.loop_subject,
-        issuer=row.loop_issuer,
-        groups=msgspec.json.decode(row.loop_groups, type=tuple[str, ...]),
-        kind=IdentityKind(row.loop_kind),
-    )
-    return Ticket(
-        id=TicketId(row.id),
-        loop=Loop(
-            id=LoopId(row.loop_id),
-            identity=identity,
-            started=row.loop_started,
-            expires=row.loop_expires,
-            purpose=row.loop_purpose,
-            on_behalf_of=row.loop_on_behalf_of,
-            parent=None if row.loop_parent is None else LoopId(row.loop_parent),
-        ),
-        digest=row.digest,
-        created=row.created,
-        expires=row.expires,
-        revoked=row.revoked,
-        ended=row.loop_ended,
-    )
+            return int(newest), [rows.ticket(row) for row in connection.execute(query)]

@@ -1,0 +1,175 @@
+"""Loops, kept: reserved before they begin, ended once, with all that hangs below them.
+
+Law: what decides whether a loop may begin is asked in the transaction that keeps it; an end is
+given to one caller only, and is remembered until its record is made.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Engine, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from custody.model.errors import CustodyError
+from custody.model.identity import Identity, Loop
+from custody.model.words import LoginId, LoopId
+from custody.state import rows
+from custody.state.failing import Failing
+from custody.state.schema import logins, loops, revoked, tickets
+
+Fits = Callable[[Sequence[Loop]], None]
+"""Given the identity's open loops, raises ``CustodyError`` where one more is too many."""
+
+
+class Ended(msgspec.Struct, frozen=True):
+    loop: LoopId
+    reason: str
+
+
+class LoopBook:
+    """Every method raises ``CustodyError`` ``state.failed`` where the disk or a lock fails."""
+
+    def __init__(self, engine: Engine, reader: Engine) -> None:
+        self._engine: Final = engine
+        self._reader: Final = reader
+
+    def reserve(self, loop: Loop, now: int, fits: Fits) -> None:
+        """Keep a loop that has no ticket yet, if what it hangs on holds still.
+
+        Raises ``identity.revoked``, ``identity.login-ended``, ``loop.ended``, and as ``fits`` does.
+        """
+        with Failing(), self._engine.begin() as connection:
+            for identity in (loop.identity, loop.principal):
+                if identity is not None and is_revoked(connection, identity):
+                    raise revoked_identity()
+            if loop.login is not None and not _holds(connection, logins, loop.login, now):
+                raise CustodyError("identity.login-ended", "This login is over.", "Log in again.")
+            if loop.parent is not None and not _holds(connection, loops, loop.parent, now):
+                raise CustodyError(
+                    "loop.ended", "The loop that this one would belong to is over.", "Start anew."
+                )
+            query = select(loops).where(
+                loops.c.subject == loop.identity.subject,
+                loops.c.issuer == loop.identity.issuer,
+                loops.c.ended.is_(None),
+                loops.c.expires > now,
+            )
+            fits([rows.loop(row) for row in connection.execute(query).mappings()])
+            connection.execute(insert(loops), [rows.loop_row(loop)])
+
+    def open(self) -> Sequence[Loop]:
+        """Every loop that has not ended, parents before their children."""
+        query = select(loops).where(loops.c.ended.is_(None)).order_by(loops.c.started, loops.c.id)
+        with Failing(), self._reader.begin() as connection:
+            return [rows.loop(row) for row in connection.execute(query).mappings()]
+
+    def end(self, loop: LoopId, now: int, reason: str) -> Sequence[Ended]:
+        """End a loop and all below it; what is given back has ended by this call alone."""
+        return self._end(loops.c.id == loop, now, reason)
+
+    def end_of_login(self, login: LoginId, now: int, reason: str) -> Sequence[Ended]:
+        return self._end(loops.c.login == login, now, reason)
+
+    def end_of_identity(
+        self, issuer: str, subject: str | None, now: int, reason: str
+    ) -> Sequence[Ended]:
+        """Those that the identity acts in, and those that act for it. ``None``: of that issuer."""
+        if subject is None:
+            return self._end(loops.c.issuer == issuer, now, reason)
+        with Failing(), self._engine.begin() as connection:
+            return end_identity(connection, issuer, subject, now, reason)
+
+    def end_unstarted(self, now: int) -> Sequence[Ended]:
+        """At a start: loops that a crash left without a ticket, so that nobody can be in them."""
+        return self._end(loops.c.id.not_in(select(tickets.c.loop)), now, "ticket.not-kept")
+
+    def lapse(self, now: int) -> Sequence[Ended]:
+        """End every loop whose time is over, at the time that was set for it."""
+        return self._end(loops.c.expires <= now, None, "expired")
+
+    def untold(self, *, limit: int = 1000) -> Sequence[Ended]:
+        """Ends that are not on the record yet, the oldest first."""
+        query = (
+            select(loops.c.id, loops.c.reason)
+            .where(loops.c.ended.is_not(None), loops.c.told == 0)
+            .order_by(loops.c.ended, loops.c.id)
+            .limit(limit)
+        )
+        with Failing(), self._reader.begin() as connection:
+            return [Ended(LoopId(row.id), row.reason) for row in connection.execute(query)]
+
+    def told(self, loop: LoopId) -> None:
+        """The record of its end is made."""
+        with Failing(), self._engine.begin() as connection:
+            connection.execute(update(loops).where(loops.c.id == loop).values(told=1))
+
+    def _end(self, which: ColumnElement[bool], now: int | None, reason: str) -> Sequence[Ended]:
+        with Failing(), self._engine.begin() as connection:
+            return end_loops(connection, which, now, reason)
+
+
+def end_loops(
+    connection: Connection, which: ColumnElement[bool], now: int | None, reason: str
+) -> Sequence[Ended]:
+    """End open loops and what is open below them. Where ``now`` is ``None``: when they expire."""
+    roots = set(
+        connection.execute(select(loops.c.id).where(loops.c.ended.is_(None), which)).scalars()
+    )
+    if not roots:
+        return []
+    tree = select(loops.c.id).where(loops.c.id.in_(roots)).cte("tree", recursive=True)
+    below = select(loops.c.id).where(loops.c.parent == tree.c.id, loops.c.ended.is_(None))
+    ids = list(connection.execute(select(tree.union(below).c.id)).scalars())
+    ended = [Ended(LoopId(each), reason if each in roots else "parent.ended") for each in ids]
+    for one in ended:
+        connection.execute(
+            update(loops)
+            .where(loops.c.id == one.loop)
+            .values(
+                ended=loops.c.expires if now is None else now,
+                reason=one.reason,
+                told=0,
+            )
+        )
+    connection.execute(
+        update(tickets).where(tickets.c.loop.in_(ids)).values(revision=next_revision(connection))
+    )
+    return ended
+
+
+def end_identity(
+    connection: Connection, issuer: str, subject: str, now: int, reason: str
+) -> Sequence[Ended]:
+    acting = (loops.c.issuer == issuer) & (loops.c.subject == subject)
+    whom = (func.json_extract(loops.c.principal, "$.issuer") == issuer) & (
+        func.json_extract(loops.c.principal, "$.subject") == subject
+    )
+    return end_loops(connection, acting | whom, now, reason)
+
+
+def next_revision(connection: Connection) -> int:
+    # Safe without a sequence: the transaction has held the write lock since it began.
+    return int(connection.execute(select(func.max(tickets.c.revision))).scalar() or 0) + 1
+
+
+def revoked_identity() -> CustodyError:
+    return CustodyError(
+        "identity.revoked",
+        "This identity was revoked at this gateway.",
+        "Ask its operator; `custody identity restore` takes it back.",
+    )
+
+
+def is_revoked(connection: Connection, identity: Identity) -> bool:
+    query = select(revoked.c.time).where(
+        revoked.c.issuer == identity.issuer, revoked.c.subject == identity.subject
+    )
+    return connection.execute(query).first() is not None
+
+
+def _holds(connection: Connection, table: Any, key: str, now: int) -> bool:  # noqa: ANN401 - either of two tables
+    query = select(table.c.id).where(
+        table.c.id == key, table.c.ended.is_(None), table.c.expires > now
+    )
+    return connection.execute(query).first() is not None
