@@ -11,6 +11,7 @@ from custody.identity.oidc.answers import (
     LoggedOut,
     TokenKind,
 )
+from custody.identity.oidc.compact import unverified_issuer
 from custody.identity.oidc.fetch import Answered, Asked, Fetch
 from custody.identity.oidc.http import HttpFetch
 from custody.identity.oidc.provider import ClientSecret, Clock, OidcProvider
@@ -44,4 +45,5 @@ __all__ = [
     "TokenKind",
     "WorkloadIssuer",
     "WorkloadSettings",
+    "unverified_issuer",
 ]

@@ -14,6 +14,7 @@ import httpx
 from custody.identity.oidc.fetch import MAX_ANSWER, MAX_SECONDS, Answered, Asked
 from custody.model.errors import CustodyError
 
+_FAILURES: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
 _AT_ONCE: Final = 16
 """Requests to one provider; more wait for their turn, within their time."""
 
@@ -38,7 +39,7 @@ class HttpFetch:
         try:
             async with asyncio.timeout(MAX_SECONDS), self._turns:
                 return await self._ask(asked)
-        except (TimeoutError, OSError, httpx.HTTPError, httpx.InvalidURL) as error:
+        except (TimeoutError, OSError, ValueError, *_FAILURES) as error:
             # The library's text may hold the URL with its query: the kind of fault is enough.
             raise CustodyError(
                 "identity.unreachable",

@@ -1,20 +1,71 @@
-"""One issuer of workload tokens: a CI system, a Kubernetes cluster."""
+"""One issuer of workload tokens: a CI system, a Kubernetes cluster.
+
+Law: a good signature is not enough: the token must be meant for this gateway and meet every
+requirement of the operator, for such an issuer signs for everybody.
+"""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
+from custody.identity.oidc.claims import check_audience, check_times, groups, once, subject
+from custody.identity.oidc.discovery import Description, discover
 from custody.identity.oidc.fetch import Fetch
+from custody.identity.oidc.issuer_keys import IssuerKeys, fetch_keys, read_key_file
+from custody.identity.oidc.presets import claim_of, facts
+from custody.identity.oidc.remembered import Remembered
+from custody.identity.oidc.requirements import Requirements
 from custody.identity.oidc.settings import WorkloadSettings
-from custody.model.identity import Proof
+from custody.identity.oidc.token_kinds import check_kind
+from custody.model.identity import Identity, Proof
 from custody.model.secret import Secret
+from custody.model.words import Method
 
 
 class WorkloadIssuer:
-    """One per ``[[workload]]``. Every fault is a ``CustodyError`` with a code ``identity.*``."""
+    """One per ``[[workload]]``, for one event loop. Every fault is a ``CustodyError``
+    ``identity.*``. The loader of the key file, where there is one, blocks no event loop.
+    """
 
     def __init__(self, settings: WorkloadSettings, fetch: Fetch, clock: Callable[[], int]) -> None:
         self.name: Final = settings.name
         self.settings: Final = settings
+        self._fetch: Final = fetch
+        self._clock: Final = clock
+        self._requirements: Final = Requirements(settings.preset, settings.require)
+        self._description: Final[Remembered[Description]] = Remembered(
+            lambda: discover(settings.issuer, fetch), clock
+        )
+        self._keys: Final = IssuerKeys(
+            settings.issuer, settings.algorithms, self._published_keys, clock
+        )
 
     async def check(self, token: Secret) -> Proof:
-        raise NotImplementedError
+        settings = self.settings
+        signed = await self._keys.prove(token)
+        claims = signed.claims
+        check_kind(signed, None)
+        check_audience(claims, settings.audience)
+        issued, expires = check_times(claims, self._clock())
+        self._requirements.check(claims)
+        found = groups(claims, settings.groups_claim)
+        return Proof(
+            identity=Identity(
+                subject=subject(claims, claim_of(settings.preset, settings.subject)),
+                issuer=settings.issuer,
+                groups=tuple(dict.fromkeys((*settings.groups, *found))),
+                kind=settings.kind,
+            ),
+            method=Method.WORKLOAD,
+            provider=settings.name,
+            issued=issued,
+            expires=expires,
+            facts=facts(settings.preset, claims),
+            use=once(claims, needed=settings.single_use),
+        )
+
+    async def _published_keys(self) -> bytes:
+        place = self.settings.jwks
+        if place and not place.startswith(("http:", "https:")):
+            return await read_key_file(Path(place))
+        return await fetch_keys(place or (await self._description.get()).jwks_uri, self._fetch)
