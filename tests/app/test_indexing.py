@@ -3,12 +3,14 @@
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 from tests.app.evidence_scene import LOOP, SESSION, Scene, append, usual
 
 from custody.app.indexing import IndexerProcess
+from custody.app.indexing_child import NICENESS
 from custody.evidence.log import Log
 from custody.index import Order, SqliteIndex, parse_query
 
@@ -41,6 +43,12 @@ def knows_of_keys(pid: int, scene: Scene) -> bool:
     return place in (process / "cmdline").read_text() or any(place in each for each in opened)
 
 
+def group_of(pid: int) -> str:
+    """The process's group for the scheduler, and its niceness; as wished where there are none."""
+    group = Path(f"/proc/{pid}/autogroup")
+    return group.read_text().strip() if group.exists() else f"nice {NICENESS}"
+
+
 def test_what_is_durable_is_found_once_freshened(scene: Scene) -> None:
     async def scenario() -> None:
         async with scene.log() as log:
@@ -56,6 +64,46 @@ def test_what_is_durable_is_found_once_freshened(scene: Scene) -> None:
                 await append(log, story, told)
                 await child.freshen()
                 assert texts(scene)[-1] == "SELECT 'later'"
+                running.cancel()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities as Linux has them")
+def test_every_other_process_goes_first(scene: Scene) -> None:
+    async def scenario() -> None:
+        async with scene.log() as log:
+            child = indexer(scene, log)
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(child.run())
+                await append(log, usual())
+                assert await child.freshen()
+                assert child.pid is not None
+                assert os.getpriority(os.PRIO_PROCESS, child.pid) >= NICENESS
+                assert os.sched_getscheduler(child.pid) == os.SCHED_BATCH
+                assert group_of(child.pid).endswith(f"nice {NICENESS}")
+                running.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_a_backlog_is_caught_up_with_before_a_question_is_answered(scene: Scene) -> None:
+    async def scenario() -> None:
+        async with scene.log() as log:
+            child = indexer(scene, log)
+            story = usual()
+            for number in range(3000):
+                story.command(f"SELECT {number}", session=SESSION, loop=LOOP)
+            await append(log, story)
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(child.run())
+                assert await child.freshen()
+                assert len(texts(scene)) == 1000
+                assert (
+                    SqliteIndex(scene.data / "index")
+                    .search(parse_query("2999", 0), order=Order.NEWEST, limit=1)
+                    .events
+                )
                 running.cancel()
 
     asyncio.run(scenario())

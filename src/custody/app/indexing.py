@@ -27,8 +27,10 @@ from custody.evidence.keyring import KeyService
 from custody.evidence.seal import SealError
 from custody.model.errors import LogFailureError
 
-LOOK_SECONDS: Final = 0.1
-"""How often the log is looked at for something new."""
+LOOK_SECONDS: Final = 1.0
+"""How often the log is looked at for something new. A question does not wait for it, and what is
+indexed a second's worth at once costs less than in small pieces.
+"""
 FRESHEN_SECONDS: Final = 5.0
 """How long a question waits for the index to catch up before it is answered from what is there."""
 FIRST_PAUSE_SECONDS: Final = 0.5

@@ -6,7 +6,6 @@ when its parent does. Whatever it does wrong costs searching, never a client.
 
 import argparse
 import logging
-import os
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from custody.app.indexing_pipe import (
     to_child,
 )
 from custody.app.indexing_tail import Tail
-from custody.app.process import harden, log_to_stderr
+from custody.app.process import harden, log_to_stderr, stand_back
 from custody.evidence.files import DiskFiles
 from custody.evidence.reader import DurableEnd, EvidenceReader
 from custody.index import SqliteIndex
@@ -134,7 +133,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     harden()
     log_to_stderr()
-    os.nice(NICENESS)
+    stand_back(NICENESS)
     try:
         work(Pipe(sys.stdin.buffer, sys.stdout.buffer), options.data, options.name)
     except (ParentGoneError, BrokenPipeError, KeyboardInterrupt):

@@ -9,6 +9,7 @@ import logging
 import os
 import resource
 import sys
+from pathlib import Path
 from typing import Final
 
 _PR_SET_DUMPABLE: Final = 4  # prctl(2)
@@ -20,6 +21,19 @@ def harden() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def stand_back(niceness: int) -> None:
+    """Let every other process go first, as far as the system lets us."""
+    os.nice(niceness)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            # No waking up in front of others, and longer turns: sched(7).
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        with contextlib.suppress(OSError):
+            # A process in a session of its own is in a group of its own, and among groups its
+            # niceness counts for nothing; the group's does (sched(7), autogrouping).
+            Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
 
 
 def raise_file_limit(wanted: int) -> None:

@@ -20,6 +20,7 @@ from custody.index.text import fold, pack, words
 from custody.model.record import StoredRecord
 
 BUSY_SECONDS: Final = 10.0
+COMMANDS_KEPT: Final = 10_000
 
 
 class Known(NamedTuple):
@@ -75,6 +76,8 @@ class DayWriter:
         self._connection: Final = connect(path, day)
         self._inode: Final = path.stat().st_ino
         self._places: Final[dict[Place, int]] = {}
+        self._commands: Final[dict[tuple[Place, int], int]] = {}
+        """Where commands stand whose answers are due: most come soon after."""
         self.known: Known = about(self._connection, day)
 
     @classmethod
@@ -130,6 +133,7 @@ class DayWriter:
             except BaseException:
                 self.known = before
                 self._places.clear()
+                self._commands.clear()
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
@@ -165,6 +169,10 @@ class DayWriter:
                 earliest=min(earliest, record.time), latest=max(latest, record.time)
             )
             self._searchable(2 * record.index, searched(draft.text, draft.arguments))
+            if draft.kind == "command":
+                if len(self._commands) >= COMMANDS_KEPT:
+                    self._commands.clear()
+                self._commands[draft.place, record.n] = record.index
 
     def amend(self, amendment: Amendment) -> bool:
         """Add to an event of this day; false where it has none such. Within ``write``."""
@@ -205,6 +213,10 @@ class DayWriter:
         return None if row is None else Place(*row)
 
     def _owner(self, amendment: Amendment) -> int | None:
+        if amendment.kind == "command":
+            at = self._commands.pop((amendment.place, amendment.n), None)
+            if at is not None:
+                return at
         place = self._find_place(amendment.place)
         if place is None:
             return None
