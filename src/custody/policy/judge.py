@@ -21,6 +21,7 @@ from custody.model.words import Decision, Effect, SessionId, TargetName
 from custody.policy.condition import Failed
 from custody.policy.facts import Facts, TargetFacts
 from custody.policy.grant import FOREVER, Grant
+from custody.policy.reach import ceiling, holding, outside, replicates
 from custody.policy.rule import RESERVED, Rule, compile_rule
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Standing(msgspec.Struct, frozen=True):
     since: int
     until: int
     grants: tuple[Grant, ...]
+    outside: str
+    """Why it may do nothing at all; empty where it may."""
     ceiling: frozenset[Effect]
     facts: Mapping[str, object]
 
@@ -74,11 +77,11 @@ class CompiledPolicy:
         self._numbers = 0
 
     def admits(self, loop: Loop, target: TargetName, now: int) -> bool:
-        return next(self.holding(loop, target, now), None) is not None
+        return not outside(self.grants, loop, target, now)
 
     def admits_replication(self, loop: Loop, target: TargetName, now: int) -> bool:
         """Whether a grant that names replication holds. Its stream is then recorded as opaque."""
-        return any(grant.replication for grant in self.holding(loop, target, now))
+        return replicates(self.grants, loop, target, now)
 
     def longest_loop(self, identity: Identity) -> int | None:
         """The longest ``max_loop`` of this identity's grants, ms; ``None``: no grant limits it.
@@ -93,9 +96,7 @@ class CompiledPolicy:
 
     def holding(self, loop: Loop, target: TargetName, now: int) -> Iterator[Grant]:
         """The grants that hold for this loop on this target at ``now``."""
-        for grant in self.grants:
-            if grant.covers(target) and grant.names(loop.identity) and grant.holds(loop, now):
-                yield grant
+        return holding(self.grants, loop.identity, loop, target, now)
 
     def decide(self, session: Session, command: Command, now: int) -> Verdict:
         if never_refused(command):
@@ -141,7 +142,8 @@ class CompiledPolicy:
                 default=FOREVER,
             ),
             grants=grants,
-            ceiling=frozenset[Effect]().union(*(grant.effects for grant in grants)),
+            outside=outside(self.grants, session.loop, session.target, now),
+            ceiling=ceiling(self.grants, session.loop, session.target, now),
             facts=self._facts.of_session(session),
         )
 
@@ -154,14 +156,17 @@ class CompiledPolicy:
 
     def over_ceiling(self, standing: Standing, command: Command) -> Verdict | None:
         """The denial, where the grants that hold do not cover the command's effects."""
-        if not standing.grants:
-            reason = f"No grant lets this identity use {standing.session.target} now."
+        if standing.outside:
+            reason = standing.outside
         elif command.effects <= standing.ceiling:
             return None
         else:
             missing = _listed(command.effects - standing.ceiling)
             granted = _listed(standing.ceiling) or "nothing"
-            reason = f"No grant allows {missing} on {standing.session.target}; granted: {granted}."
+            loop, target = standing.session.loop, standing.session.target
+            reason = f"No grant allows {missing} on {target}; granted: {granted}."
+            if loop.scope is not None or loop.principal is not None:
+                reason = f"This loop may not {missing} on {target}; it may: {granted}."
         return Verdict(Decision.DENY, RESERVED, reason, self.digest)
 
     def _judge(self, standing: Standing, command: Command, now: int) -> Verdict:
