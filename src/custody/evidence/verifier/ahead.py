@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Asked = TypeVar("Asked")
 Given = TypeVar("Given")
 
-_WORTH: Final = 4
+_WORTH: Final = 2
 """Fewer pieces for each process are done sooner than a process starts."""
 _PROCESSES_AT_MOST: Final = 16
 _END_SECONDS: Final = 5.0

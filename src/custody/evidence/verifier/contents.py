@@ -182,42 +182,46 @@ _FACTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "open": ("sessions",),
     },
 }
-"""By type: each fact that a leaf shows, and where its payload has it."""
+"""By type: each fact that a leaf shows, and where its payload has it. The ``digest`` of a recovery
+(the links of open sessions) stands in the leaf alone; it is recomputed, as that of a heartbeat is.
+"""
 
-_LEAF_ALONE: Final = {("recovery", "digest")}
-"""The links of open sessions; they are recomputed, as those of heartbeats are."""
+_NO_FACTS: Final[Mapping[str, tuple[str, ...]]] = {}
 
 
 def _agrees(payload: bytes, leaf: Leaf) -> bool:
     """Whether an opened payload is of the leaf's type and has the facts that the leaf shows."""
+    due: dict[str, Fact] = {}
     try:
-        whole = json.loads(payload)
+        whole = json.loads(payload.decode())
         body = whole["body"]
         if whole["v"] != _PAYLOAD or body["type"] != leaf.type:
             return False
-        due = {name: _fact(body, path) for name, path in _FACTS.get(leaf.type, {}).items()}
+        for name, path in _FACTS.get(leaf.type, _NO_FACTS).items():
+            fact = _fact(body, path)
+            if fact is not None and fact != "":
+                due[name] = fact
     except (ValueError, KeyError, TypeError, RecursionError):
         return False
-    # Which mask a text was seen by stands in the leaf alone.
-    shown = {
-        name: fact
-        for name, fact in leaf.facts.items()
-        if name != "mask" or leaf.type == "config"
-        if (leaf.type, name) not in _LEAF_ALONE
-    }
-    return {name: fact for name, fact in due.items() if fact not in {None, ""}} == shown
+    return due == _shown(leaf)
+
+
+def _shown(leaf: Leaf) -> Mapping[str, Fact]:
+    """Those of a leaf's facts that its payload has, too."""
+    if "mask" in leaf.facts and leaf.type != "config":
+        # Which mask a text was seen by stands in the leaf alone.
+        return {name: fact for name, fact in leaf.facts.items() if name != "mask"}
+    if leaf.type == "recovery":
+        return {name: fact for name, fact in leaf.facts.items() if name != "digest"}
+    return leaf.facts
 
 
 def _fact(body: object, path: tuple[str, ...]) -> Fact | None:
     """A value of a payload as a leaf would show it."""
     for name in path:
         body = body[name]  # type: ignore[index]  # what is no mapping raises, as the caller expects
-    match body:
-        case list() if path == ("sessions",):
-            return len(body)
-        case list():
-            return tuple(sorted(body))
-        case int() | str():
-            return body
-        case _:
-            return None
+    if isinstance(body, (str, int)):
+        return body
+    if isinstance(body, list):
+        return len(body) if path == ("sessions",) else tuple(sorted(body))
+    return None

@@ -20,8 +20,8 @@ from custody.evidence.tile import (
 )
 from custody.evidence.verifier.shelf import Shelf
 
-AT_ONCE: Final = 64
-"""How many tiles are one piece of work; 16,384 entries."""
+AT_ONCE: Final = 256
+"""How many tiles are one piece of work; 65,536 entries."""
 _ALONE: Final = [TILE_WIDTH]
 
 

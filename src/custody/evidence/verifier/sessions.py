@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 from custody.evidence.leaf import Leaf
 from custody.evidence.verifier.report import Fault, Findings, Kind
 
-ENDS: Final = ("session.end", "login.refused")
-STARTS: Final = ("session.start", "login.refused")
-LANDMARKS: Final = ("log.open", "log.close", "heartbeat", "recovery", "session.carry")
+ENDS: Final = frozenset({"session.end", "login.refused"})
+STARTS: Final = frozenset({"session.start", "login.refused"})
+LANDMARKS: Final = frozenset({"log.open", "log.close", "heartbeat", "recovery", "session.carry"})
 """Types that say something of more than their own session."""
 _NAMED: Final = 10
 

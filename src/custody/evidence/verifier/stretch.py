@@ -177,14 +177,19 @@ class Examiner:
 class _Building:
     """The stretch that is growing."""
 
-    __slots__ = ("_cuts", "_first", "_hashes", "_last", "_visits")
+    __slots__ = ("_cuts", "_first", "_firsts", "_hashes", "_last", "_lasts")
 
     def __init__(self, cuts: tuple[int, ...]) -> None:
         self._cuts = cuts
+        self._begin()
+
+    def _begin(self) -> None:
         self._first: _Seen | None = None
         self._last: _Seen | None = None
         self._hashes: list[bytes] = []
-        self._visits: dict[str, Visit] = {}
+        self._firsts: dict[str, tuple[int, str, bool]] = {}
+        self._lasts: dict[str, tuple[int, str, bool]] = {}
+        """By session, the two halves of a ``Visit``."""
 
     def add(self, seen: _Seen) -> None:
         if self._first is None:
@@ -194,24 +199,26 @@ class _Building:
 
     def visit(self, leaf: Leaf, hashed: bytes) -> bool:
         """Whether the record follows from its session's last one here, if that had any."""
-        session, n, ends = leaf.session, leaf.n, leaf.type in ENDS
-        visit = self._visits.get(session)
-        if visit is None:
-            starts = leaf.type in STARTS
-            self._visits[session] = Visit(n, leaf.prev, starts, n, hashed.hex(), ends)
-            return True
-        if visit.ends or leaf.type in STARTS or n != visit.last_n + 1 or leaf.prev != visit.last:
-            return False
-        self._visits[session] = Visit(*visit[:3], n, hashed.hex(), ends)
+        session, n, starts = leaf.session, leaf.n, leaf.type in STARTS
+        known = self._lasts.get(session)
+        if known is None:
+            self._firsts[session] = (n, leaf.prev, starts)
+        else:
+            last_n, last, ended = known
+            if n != last_n + 1 or leaf.prev != last or ended or starts:
+                return False
+        self._lasts[session] = (n, hashed.hex(), leaf.type in ENDS)
         return True
 
     def take(self, *, landmark: bool = False) -> Iterator[Stretch]:
         """What was built, if anything; and begin anew."""
-        first, last, hashes, visits = self._first, self._last, self._hashes, self._visits
+        first, last, hashes = self._first, self._last, self._hashes
         if first is None or last is None:
             return
-        self._first = self._last = None
-        self._hashes, self._visits = [], {}
+        visits = {
+            session: Visit(*begun, *self._lasts[session]) for session, begun in self._firsts.items()
+        }
+        self._begin()
         yield Stretch(
             start=first[0],
             count=len(hashes),
