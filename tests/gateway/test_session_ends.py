@@ -1,14 +1,14 @@
 """However a session ends: its record is closed, its client is told, and nothing is left behind."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 from tests.gateway.fakes import LineCodec, NoMask
 from tests.gateway.test_session import bench, kinds, line, run, until
 
 from custody.model.command import Refusal
 from custody.model.errors import WireError
-from custody.model.event import Event, Inquiry
-from custody.model.record import Record, SessionEnd
+from custody.model.event import CommandsReceived, Event, Inquiry, LoginReceived, Send
+from custody.model.record import CommandSeen, Injected, Record, SessionEnd
 from custody.model.words import Side
 
 
@@ -30,6 +30,37 @@ def test_a_session_whose_start_is_not_durable_yet_can_be_ended_and_has_its_end()
 
 def fail() -> Record:
     raise RuntimeError("masking broke")
+
+
+class NoCommands(NoMask):
+    """As a log that takes no more commands, but what must still be said."""
+
+    def mask(self, record: Record) -> Record:
+        return record if not isinstance(record.body, CommandSeen) else fail()
+
+
+class InjectingCodec(LineCodec):
+    """A refusal inside a transaction: the server must fail it, too."""
+
+    def refuse(
+        self, what: LoginReceived | CommandsReceived | None, refusal: Refusal
+    ) -> Sequence[Send]:
+        if isinstance(what, CommandsReceived):
+            return (Send(Side.SERVER, b"FAIL\n"),)
+        return super().refuse(what, refusal)
+
+
+def test_a_command_that_cannot_be_recorded_fails_its_transaction_and_not_the_session() -> None:
+    async def scenario() -> None:
+        async with bench(masker=NoCommands(), codec=InjectingCodec) as b:
+            reader, writer = await b.login()
+            writer.write(b"SELECT 1\n")
+            assert await line(reader) == "ok FAIL"
+            (injected,) = [r.body for r in b.log.records if isinstance(r.body, Injected)]
+            assert injected.command is None
+            assert len(b.registry) == 1
+
+    run(scenario)
 
 
 class BrokenAtTheEnd(NoMask):

@@ -68,7 +68,8 @@ class Outbox:
         """Bytes that wait for nothing but their turn."""
         line = self._line
         if not line:
-            self._part()
+            if self.gathered:
+                self._part()
             self.sent += _size(wire)
             self._connection.write_all(wire)
             return
@@ -85,11 +86,12 @@ class Outbox:
 
     def gather(self, wire: Wire) -> None:
         """As ``put``, but until the next ``flush`` they may wait for what leaves with them."""
-        if self._line or len(self.gathered) >= _JOINED_AT_MOST:
-            self._part()
+        if self._line:
             self.put(wire)
-        else:
-            self.gathered = (*self.gathered, *wire)
+            return
+        self.gathered = (*self.gathered, *wire)
+        if len(self.gathered) > _JOINED_AT_MOST:
+            self._part()
 
     def hold(self, entry: Entry) -> None:
         """Bytes that wait until their entry is released, if it was not already."""
@@ -105,14 +107,16 @@ class Outbox:
 
     def then(self, act: Callable[[], None]) -> None:
         """Call ``act`` once everything that is in line now has left; at once if nothing is."""
-        self._part()
+        if self.gathered:
+            self._part()
         if self._line:
             self.hold(_Act(act))
         else:
             act()
 
     def flush(self) -> None:
-        self._part()
+        if self.gathered:
+            self._part()
         line = self._line
         while line and line[0].ready:
             entry = line.popleft()
@@ -128,7 +132,5 @@ class Outbox:
         self.waiting = 0
 
     def _part(self) -> None:
-        gathered = self.gathered
-        if gathered:
-            self.gathered = ()
-            self.put(gathered)
+        gathered, self.gathered = self.gathered, ()
+        self.put(gathered)

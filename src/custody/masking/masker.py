@@ -97,8 +97,15 @@ class RecordMasker:
         """The record as it may be kept. Raises ``CustodyError`` ``masking.failed``, and nothing
         else; then nothing may be kept, and nothing forwarded.
         """
+        body = record.body
         try:
-            return self._mask(record)
+            act = self._acts.get(type(body))
+            if act is None:
+                masked: Record = self._fields.mask(record)
+                return masked
+            ids = record.loop, record.session
+            known = self._ids.get(ids) or self._masked_ids(ids)
+            return Record(record.time, act(body), *known)
         except Exception:  # noqa: BLE001, S110 - any fault here must stop the record, without its text
             pass
         raise CustodyError(
@@ -106,17 +113,6 @@ class RecordMasker:
             "A record could not be masked, so it was not kept.",
             "Report the fault with this code; the command was not forwarded.",
         )
-
-    def _mask(self, record: Record) -> Record:
-        body = record.body
-        act = self._acts.get(type(body))
-        if act is None:
-            masked: Record = self._fields.mask(record)
-            return masked
-        new = act(body)
-        ids = (record.loop, record.session)
-        loop, session = self._ids.get(ids) or self._masked_ids(ids)
-        return Record(record.time, new, loop, session)
 
     def _masked_ids(self, ids: _Ids) -> _Ids:
         """The ids, masked. Those of open sessions come again and again."""

@@ -52,8 +52,11 @@ class ValueMasker:
         """
         masked = []
         left = self._bounds.command_bytes
+        plain = not (touched or blind)
         for argument in arguments:
-            value, cut = self._argument(argument, left, touched=touched, blind=blind)
+            value, cut = argument.value, False
+            if not (plain and value and self._is_plain(argument, value, left)):
+                value, cut = self._argument(argument, left, touched=touched, blind=blind)
             left -= size(value or "") + 1
             masked.append(
                 Argument(
@@ -64,6 +67,16 @@ class ValueMasker:
                 )
             )
         return tuple(masked)
+
+    def _is_plain(self, argument: Argument, value: str, left: int) -> bool:
+        """Whether it stays as it is: short, meeting no masked column, and nothing found in it."""
+        return (
+            4 * len(value) <= min(left, self._bounds.response_bytes)
+            and argument.readable
+            and not argument.secret
+            and self._rules.kind_of(argument.columns) is None
+            and self._scanner.is_clean(value)
+        )
 
     def _type(self, name: str) -> str:
         """A type's name, masked. Names come again; the scanner looks at each once."""

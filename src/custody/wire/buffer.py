@@ -72,6 +72,10 @@ class Buffer:
         self._waiting.clear()
 
     def __len__(self) -> int:
+        return self.size()
+
+    def size(self) -> int:
+        """Bytes that were received and not read."""
         return len(self.data) - self.position + len(self._waiting)
 
     def _join(self) -> None:

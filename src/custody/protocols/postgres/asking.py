@@ -158,7 +158,9 @@ class Asking:
         if end + 4 != stop:
             raise frames.malformed("Execute")
         ledger = self._ledger
-        portal = ledger.portals.find(ledger.check_name(name), ledger.domain)
+        if not name.isascii():
+            ledger.check_name(name)
+        portal = ledger.portals.find(name, ledger.domain)
         if isinstance(portal, Uncertain) or (name and ledger.naming_is_open()):
             return False
         wire = memoryview(data)[start:stop]

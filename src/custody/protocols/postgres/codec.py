@@ -210,7 +210,7 @@ class PostgresCodec:
         return frames.cancel_request(key) if key else b""
 
     def buffered(self, side: Side) -> int:
-        return len(self._client if side is _CLIENT else self._server)
+        return (self._client if side is _CLIENT else self._server).size()
 
 
 _NO_REPLICATION: Final = Refusal(

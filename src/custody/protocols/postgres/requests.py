@@ -249,7 +249,8 @@ class Requests:
         definition = self._find_statement(source)
         if isinstance(definition, Uncertain):
             return False
-        ledger.check_name(name)
+        if not name.isascii():
+            ledger.check_name(name)
         portal = Portal(name, ledger.domain, definition)
         portal.settings = ledger.judged_in().settings
         portal.body = data[position:stop]
@@ -264,7 +265,9 @@ class Requests:
 
     def _find_statement(self, name: bytes) -> Definition | Uncertain | None:
         ledger = self._ledger
-        definition = ledger.statements.find(ledger.check_name(name), ledger.domain)
+        if not name.isascii():
+            ledger.check_name(name)
+        definition = ledger.statements.find(name, ledger.domain)
         if name and ledger.naming_is_open():
             return Uncertain.UNCERTAIN
         return definition
@@ -311,7 +314,9 @@ class Requests:
         ledger = self._ledger
         if name and ledger.naming_is_open():
             return Uncertain.UNCERTAIN
-        return ledger.portals.find(ledger.check_name(name), ledger.domain)
+        if not name.isascii():
+            ledger.check_name(name)
+        return ledger.portals.find(name, ledger.domain)
 
     def _flush(self, data: bytes, position: int, stop: int) -> bool:
         del data
