@@ -8,14 +8,25 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import uvloop
-from tests.evidence.scenes import NAME, OTHER, SESSION, Scene, command, session_end, session_start
+from tests.evidence.scenes import (
+    EVIDENCE,
+    NAME,
+    OTHER,
+    SESSION,
+    Scene,
+    command,
+    session_end,
+    session_start,
+)
 
-from custody.evidence.files import DiskFiles
+from custody.evidence.files import DiskFiles, read_if_there
 from custody.evidence.keyclient import KeyholderProcess
 from custody.evidence.keyring import create_keys, load_keyring
 from custody.evidence.log import Log, LogOptions
@@ -98,6 +109,75 @@ def test_what_cannot_be_published_is_not_held_without_end() -> None:
             scene.disk.fails = lambda _number, _what, _path: None
             await until(log, 3)
             assert scene.append(log, session_start(), OTHER).n == 0
+            log.stop()
+
+    uvloop.run(live())
+
+
+def hanging_until(freed: threading.Event, where: str) -> Callable[[int, str, Path], None]:
+    """A disk on which whatever a thread does below a folder hangs."""
+
+    def hang(_number: int, _what: str, path: Path) -> None:
+        if where in path.parts and threading.current_thread() is not threading.main_thread():
+            freed.wait(10)
+
+    return hang
+
+
+async def until_it(log: Log, *, accepts: bool) -> None:
+    async with asyncio.timeout(10):
+        while log.accepting is not accepts:  # noqa: ASYNC110  # the log tells nobody
+            await asyncio.sleep(0.01)
+
+
+def test_publishing_that_does_not_end_stops_new_work() -> None:
+    scene = Scene()
+    few = LogOptions(scene.evidence, scene.anchor, "t", publish_every=0.01, unpublished_bytes=300)
+    freed = threading.Event()
+
+    async def live() -> None:
+        around = scene.surroundings()
+        async with open_log(few, scene.keys(), around) as log, asyncio.TaskGroup() as group:
+            scene.disk.fails = hanging_until(freed, "log")
+            group.create_task(log.run())
+            scene.append(log, session_start(), SESSION)
+            await until_it(log, accepts=False)
+            fault = log.publish_fault
+            assert isinstance(fault, LogFailureError)
+            assert fault.code == "log.publishing"
+            scene.append(log, session_end(), SESSION)
+            freed.set()
+            await until_it(log, accepts=True)
+            assert log.publish_fault is None
+            log.stop()
+
+    uvloop.run(live())
+
+
+def test_a_beat_never_waits_for_the_disk() -> None:
+    scene = Scene(sync_ns=100_000_000)
+    often = LogOptions(scene.evidence, scene.anchor, "t", publish_every=0.01, heartbeat_every=0.01)
+    freed = threading.Event()
+
+    async def live() -> None:
+        around = scene.surroundings()
+        async with open_log(often, scene.keys(), around) as log, asyncio.TaskGroup() as group:
+            scene.append(log, session_start(), SESSION)
+            await asyncio.sleep(0.05)  # the disk was seen to be slow: a thread serves it
+            scene.disk.fails = hanging_until(freed, "segments")
+            group.create_task(log.run())
+            scene.append(log, command(), SESSION)
+            for _ in range(20):
+                before = time.monotonic()
+                await asyncio.sleep(0.01)
+                assert time.monotonic() - before < 2
+            assert log.durable_size < log.size
+            freed.set()
+            async with asyncio.timeout(10):
+                while read_if_there(scene.disk, EVIDENCE / "bookmark") is None:
+                    scene.append(log, command(), SESSION)
+                    await asyncio.sleep(0.01)
+            scene.append(log, session_end(), SESSION)
             log.stop()
 
     uvloop.run(live())

@@ -60,24 +60,26 @@ class Bookmark(msgspec.Struct, frozen=True):
 
 
 class Standing(NamedTuple):
-    """What a bookmark is made of, taken in one moment of the event loop."""
+    """Where the writer stands, taken in one moment of the event loop."""
 
-    checkpoint: Checkpoint
+    size: int
     place: Place
     sessions: tuple[OpenSession, ...]
 
 
-def stand(checkpoint: Checkpoint, place: Place, chains: dict[str, Chain]) -> Standing:
+def stand(size: int, place: Place, chains: dict[str, Chain]) -> Standing:
     sessions = [
         OpenSession(session, chain.loop, chain.n, chain.last, tuple(sorted(chain.unanswered)))
         for session, chain in chains.items()
     ]
-    return Standing(checkpoint, place, tuple(sessions))
+    return Standing(size, place, tuple(sessions))
 
 
-def write_bookmark(files: Files, evidence: Path, standing: Standing) -> None:
-    """Raises ``OSError``."""
-    checkpoint, (segment, offset), sessions = standing
+def write_bookmark(
+    files: Files, evidence: Path, checkpoint: Checkpoint, standing: Standing
+) -> None:
+    """For a standing at the checkpoint's size. Raises ``OSError``."""
+    segment, offset = standing.place
     bookmark = Bookmark(
         checkpoint.origin,
         checkpoint.size,
@@ -85,7 +87,7 @@ def write_bookmark(files: Files, evidence: Path, standing: Standing) -> None:
         segment.day,
         segment.number,
         offset,
-        sessions,
+        standing.sessions,
     )
     data = msgspec.json.encode(bookmark)
     line = _VERSION + b"%08x " % zlib.crc32(data) + data + b"\n"

@@ -28,7 +28,17 @@ UNWAITED_S: Final = 0.02
 class Batch:
     """What is to be made durable together."""
 
-    __slots__ = ("_frames", "_last", "keys", "leaves", "retired", "size", "waiters", "writes")
+    __slots__ = (
+        "_frames",
+        "_last",
+        "keys",
+        "leaves",
+        "reached",
+        "retired",
+        "size",
+        "waiters",
+        "writes",
+    )
 
     def __init__(self) -> None:
         self.keys: list[tuple[OpenDay, bytes]] = []
@@ -38,6 +48,8 @@ class Batch:
         self.waiters: list[tuple[Receipt, Durable]] = []
         self.retired: list[OpenDay | Segment] = []
         """What no later batch writes to; closed when this one is done."""
+        self.reached: Callable[[], None] | None = None
+        """Called once this is durable and its waiters have heard."""
         self.size = 0
         """Bytes of all frames."""
         self._last: Segment | None = None
@@ -81,6 +93,8 @@ class Committer:
         nanoseconds: Callable[[], int],
     ) -> None:
         self.batch = Batch()
+        self.at_boundary: Callable[[], Callable[[], None]] | None = None
+        """Called once, when ``batch`` is closed; gives what its ``reached`` will be."""
         self.mean_sync_ns = 0
         self._loop = loop
         self._finish = finish
@@ -143,14 +157,19 @@ class Committer:
             self._write_here()
 
     def _write_here(self) -> None:
-        batch = self.batch
-        if not batch.leaves:
+        if not self.batch.leaves:
             return
-        self.batch = Batch()
-        self._wanted = False
+        batch = self._close_batch()
         error, took = self._write(batch)
         self._learn(took)
         self._finish(batch, error)
+
+    def _close_batch(self) -> Batch:
+        batch, self.batch = self.batch, Batch()
+        self._wanted = False
+        if self.at_boundary is not None:
+            batch.reached, self.at_boundary = self.at_boundary(), None
+        return batch
 
     def _write(self, batch: Batch) -> tuple[OSError | None, int]:
         try:
@@ -164,8 +183,7 @@ class Committer:
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="committer", daemon=True)
             self._thread.start()
-        batch, self.batch = self.batch, Batch()
-        self._wanted = False
+        batch = self._close_batch()
         self._in_thread = True
         self._written.clear()
         self._work.put(batch)

@@ -199,18 +199,20 @@ def replace_file(files: Files, path: Path, data: bytes) -> None:
 
 
 def make_durable_directory(files: Files, path: Path) -> None:
-    """A directory that a crash does not lose; its parents, too, where they are new."""
-    missing = path
-    files_to_sync: list[Path] = []
-    while not files.names(missing.parent).count(missing.name):
-        files_to_sync.append(missing.parent)
-        if missing.parent == missing.parent.parent:
-            break
-        missing = missing.parent
-    if files_to_sync:
+    """A directory that a crash does not lose; its parents, too, where they are new.
+
+    One that is there already may be a killed process's, made and not synced: its name is synced,
+    too.
+    """
+    to_sync = [path.parent]
+    present = path
+    while present != present.parent and present.name not in files.names(present.parent):
+        present = present.parent
+        to_sync.append(present.parent)
+    if present != path:
         files.make_directory(path)
-        for parent in files_to_sync:
-            files.sync_directory(parent)
+    for parent in to_sync:
+        files.sync_directory(parent)
 
 
 def _write_temporary(files: Files, path: Path, data: bytes) -> Path:

@@ -6,7 +6,6 @@ thread and never holds up ``append``; only a year's end, once a year, makes the 
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,14 +13,14 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from custody.evidence.bookmark import Standing, stand, write_bookmark
 from custody.evidence.checkpoint import Checkpoint
 from custody.evidence.daybook import OpenDay, open_day
 from custody.evidence.days import Clock, ClockWatch, day_of, milliseconds_to_midnight, next_day
 from custody.evidence.files import Files, OpenFile
 from custody.evidence.introduction import introduce
-from custody.evidence.keyring import KeyholderGoneError, KeyService
-from custody.evidence.publish import Cut, Publisher
+from custody.evidence.keyring import KeyService
+from custody.evidence.publish import Publisher
+from custody.evidence.publish_rounds import PublishRounds
 from custody.evidence.refusals import is_fatal
 from custody.evidence.segment import SEGMENT_BYTES
 from custody.evidence.stock import Segment, Stock
@@ -87,8 +86,6 @@ class Log:
     ) -> None:
         self.options: Final = options
         self.writer: Final = writer
-        self.publish_fault: LogFailureError | OSError | None = None
-        """Why the last attempt to publish failed; ``None`` once one succeeded."""
         self._keys = keys
         self._around = around
         self._stock = stock
@@ -97,7 +94,9 @@ class Log:
         self._prepared: OpenDay | None = None
         self._wanted_day = ""
         self._unsaid_jump = 0
-        self._publishing = threading.Lock()
+        self._rounds: Final = PublishRounds(
+            writer, keys, around.files, options.evidence, options.unpublished_bytes
+        )
         # One to publish, one to prepare.
         self._threads: Final = ThreadPoolExecutor(2, thread_name_prefix="log")
         self._wanted = asyncio.Event()
@@ -135,6 +134,11 @@ class Log:
         return self.signed.size if self.signed else 0
 
     @property
+    def publish_fault(self) -> LogFailureError | OSError | None:
+        """Why nothing is published now; ``None`` once it is again."""
+        return self._rounds.fault
+
+    @property
     def clock_trusted(self) -> bool:
         """False while the wall clock leapt ahead and nobody confirmed it: prune nothing then."""
         return self._watch.trusted
@@ -143,6 +147,7 @@ class Log:
         """Publish, prepare, beat, until ``stop``. One task of the caller's group."""
         self._wanted.set()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._tick_regularly())
             group.create_task(self._publish_regularly())
             group.create_task(self._prepare_when_wanted())
             group.create_task(self._beat_regularly())
@@ -183,18 +188,12 @@ class Log:
                 self._want_day(today)
 
     def publish(self) -> None:
-        """Sign and expose all that is durable, here and now. Raises as ``Publisher.write``."""
-        publisher = self.writer.publisher
-        cut = publisher.cut()
-        self._write(publisher, cut)
-        publisher.settle(cut)
+        """Sign and expose all that is durable, here and now. Raises as ``PublishRounds.here``."""
+        self._rounds.here()
 
     def bookmark(self) -> None:
         """Publish, and note where the next start may begin to read. Raises as ``publish``."""
-        publisher = self.writer.publisher
-        cut, standing = self._cut_whole()
-        self._write(publisher, cut, standing)
-        publisher.settle(cut)
+        self._rounds.here(bookmark=True)
 
     def prepare(self) -> None:
         """Make what will be needed next: blocks. Raises ``OSError`` or ``LogFailureError``."""
@@ -284,13 +283,15 @@ class Log:
     def _end_year(self) -> bool:
         """Sign all of this year's log; false where that must be tried again."""
         writer = self.writer
+        if self._rounds.running:
+            return False
         try:
             writer.refuse_all(_between_years)
             writer.committer.flush()
             self.publish()
         except (LogFailureError, OSError) as error:
             writer.refuse_all(None)
-            self._publish_failed(error)
+            self._rounds.failed(error)
             return False
         return not writer.broken
 
@@ -310,50 +311,15 @@ class Log:
         """In a thread of the log's own, which nothing else in the process can keep busy."""
         await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
-    async def _publish_regularly(self) -> None:
+    async def _tick_regularly(self) -> None:
         while not await _set_within(self._stop, self.options.publish_every):
             self.tick()
-            publisher = self.writer.publisher
-            if not publisher.dirty or self.writer.broken:
-                continue
-            await self._publish(publisher.cut())
+            self._rounds.weigh()
 
-    def _cut_whole(self) -> tuple[Cut, Standing | None]:
-        """A cut of all that was appended, and where the writer stood then; blocks for a sync."""
-        self.writer.committer.flush()
-        publisher = self.writer.publisher
-        cut = publisher.cut()
-        if publisher.size != self.writer.size:  # a waiter has appended more meanwhile
-            return cut, None
-        return cut, stand(cut.checkpoint, self.writer.place, self.writer.chains)
-
-    def _write(self, publisher: Publisher, cut: Cut, standing: Standing | None = None) -> None:
-        """From any thread."""
-        with self._publishing:
-            try:
-                publisher.write(cut)
-            except KeyholderGoneError:
-                self._keys.restart()
-                publisher.write(cut)
-            if standing is not None:
-                write_bookmark(self._around.files, self.options.evidence, standing)
-
-    async def _publish(self, cut: Cut, standing: Standing | None = None) -> None:
-        publisher = self.writer.publisher
-        try:
-            await self._beside(self._write, publisher, cut, standing)
-        except (LogFailureError, OSError) as error:
-            self._publish_failed(error)
-        else:
-            publisher.settle(cut)
-            self.publish_fault = None
-            self.writer.behind = False
-
-    def _publish_failed(self, error: LogFailureError | OSError) -> None:
-        self.publish_fault = error
-        self.writer.behind = self.writer.publisher.held_bytes > self.options.unpublished_bytes
-        if isinstance(error, OSError) and is_fatal(error):
-            self.writer.break_off(error)
+    async def _publish_regularly(self) -> None:
+        while not await _set_within(self._stop, self.options.publish_every):
+            if not self.writer.broken:
+                await self._rounds.run(self._beside)
 
     async def _prepare_when_wanted(self) -> None:
         while not self._stop.is_set():
@@ -368,7 +334,7 @@ class Log:
                 if is_fatal(error):
                     self.writer.break_off(error)
             except LogFailureError as error:
-                self.publish_fault = error
+                self._rounds.fault = error
             self.writer.stock_changed()
 
     async def _beat_regularly(self) -> None:
@@ -376,7 +342,7 @@ class Log:
             if not self.writer.broken:
                 with contextlib.suppress(LogFailureError):  # no room: the next beat binds the same
                     self.heartbeat()
-                await self._publish(*self._cut_whole())
+                self._rounds.bookmark_due = True
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:

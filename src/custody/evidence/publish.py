@@ -80,8 +80,9 @@ class Publisher:
 
     @property
     def held_bytes(self) -> int:
-        """Of files that could not be written yet."""
-        return sum(len(each.data) for each in self._unwritten)
+        """Of files that are not written yet."""
+        cut = sum(len(each.data) for each in self._unwritten)
+        return cut + self._bundles.held_bytes + self._tree.held_bytes
 
     def add(self, leaf: bytes, leaf_hash: bytes) -> None:
         self._bundles.append(leaf)
@@ -111,14 +112,12 @@ class Publisher:
         directories: set[Path] = set()
         for resource in cut.files:
             path = self._directory / PurePosixPath(resource.path)
-            if path.parent not in self._known_directories:
-                make_durable_directory(self._files, path.parent)
-                self._known_directories.add(path.parent)
+            self._need_directory(path.parent)
             add_file(self._files, path, resource.data)
             directories.add(path.parent)
         for directory in sorted(directories):
             self._files.sync_directory(directory)
-        make_durable_directory(self._files, self._directory)
+        self._need_directory(self._directory)
         note = sign_checkpoint(cut.checkpoint, log_key(self._keys, self.origin), self._keys.sign)
         replace_file(self._files, self._directory / CHECKPOINT_PATH, note)
         self.note = note
@@ -138,6 +137,11 @@ class Publisher:
             return False
         self._tree, self._bundles = tree, bundles
         return True
+
+    def _need_directory(self, directory: Path) -> None:
+        if directory not in self._known_directories:
+            make_durable_directory(self._files, directory)
+            self._known_directories.add(directory)
 
     def _remove_superseded(self) -> None:
         """Partial tiles may go once the full one was published (C2SP tlog-tiles); one written each

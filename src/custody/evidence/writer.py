@@ -389,3 +389,5 @@ class Writer:
             self._queued_bytes -= batch.size
             for retired in batch.retired:
                 retired.close()
+            if batch.reached is not None:
+                batch.reached()
