@@ -5,6 +5,7 @@ Law: no core dump, no swap of privileges, no file that others can read.
 
 import contextlib
 import ctypes
+import gc
 import logging
 import os
 import resource
@@ -34,6 +35,16 @@ def stand_back(niceness: int) -> None:
             # A process in a session of its own is in a group of its own, and among groups its
             # niceness counts for nothing; the group's does (sched(7), autogrouping).
             Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
+
+
+def keep_for_good() -> None:
+    """What is in memory now stays until the end: the collector need not look at it again.
+
+    A full collection over everything that a start imports stops every session for 0.1 s; CPU for
+    each statement is not measurably less.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def raise_file_limit(wanted: int) -> None:

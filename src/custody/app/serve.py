@@ -20,7 +20,7 @@ from custody.app.config_model import Config
 from custody.app.house import Place, load_certificate, make_doors, make_masker, make_rooms
 from custody.app.indexing import IndexerProcess
 from custody.app.init import renew_verifier_policy
-from custody.app.process import raise_file_limit
+from custody.app.process import keep_for_good, raise_file_limit
 from custody.app.reading_access import socket_path
 from custody.app.reading_desk import Desk, gateway_shelf
 from custody.app.scribe import Scribe
@@ -156,6 +156,7 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
             admin = AdminServer(socket_path(config), desk.dispatch, tasks)
             await admin.start()
             listeners = await _listen(config, rooms, registry, tasks, announce)
+            keep_for_good()
             announce("ready")
             await stopped.wait()
             await _drain(listeners, registry)
