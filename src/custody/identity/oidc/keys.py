@@ -4,11 +4,11 @@ Law: a key is used only with the algorithms of its own type, curve, use and ``al
 ``kid`` selects exactly one such key or none; secret and private keys are never taken in.
 """
 
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
@@ -119,11 +119,10 @@ def _imported(kind: str, numbers: dict[str, str]) -> RSAKey | ECKey | OKPKey | N
     try:
         match kind:
             case "RSA":
-                key = RSAKey.import_key(described)
-                bits = key.raw_value.key_size
-                return (
-                    key if isinstance(key.raw_value, RSAPublicKey) and bits in _RSA_BITS else None
-                )
+                modulus = numbers["n"]
+                data = urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4))
+                bits = int.from_bytes(data, "big").bit_length()
+                return RSAKey.import_key(described) if bits in _RSA_BITS else None
             case "EC":
                 return ECKey.import_key(described)
             case _:

@@ -48,16 +48,16 @@ class Remembered(Generic[T]):
             return await self._renew(unless_within=0)
 
     async def _renew(self, *, unless_within: int) -> T:
+        if self._value is not None and not self._within(self._loaded, KEPT_MS):
+            self._value = None
         value = self._value
         if value is not None and self._within(self._loaded, unless_within):
             return value
         wait = RETRIED_MS if value is None else RENEWED_MS
         if self._asked is None or not self._within(self._asked, wait):
             await self._ask()
-        value = self._value
-        if value is not None and self._within(self._loaded, KEPT_MS):
-            return value
-        self._value = None
+        if self._value is not None:
+            return self._value
         failure = self._failure or CustodyError(
             "identity.unreachable", "The issuer has not answered yet."
         )
