@@ -17,12 +17,14 @@ from custody.protocols.postgres.binding import (
     Head,
     arguments,
     bind_head,
+    bind_values,
     format_codes,
     function_head,
     name_at,
     parse_fields,
     values,
 )
+from custody.protocols.postgres.frames import SYNC_MESSAGE
 from custody.protocols.postgres.ledger import (
     BIND,
     EXECUTE,
@@ -154,6 +156,7 @@ class Asking:
         self._offering.offer(read, due, wire, "parse")
 
     def execute(self, data: bytes, start: int, stop: int) -> bool:
+        """With the Sync behind it, where there is one: drivers send them together."""
         name, end = name_at(data, start + 5, stop, "Execute")
         if end + 4 != stop:
             raise frames.malformed("Execute")
@@ -163,23 +166,27 @@ class Asking:
         portal = ledger.portals.find(name, ledger.domain)
         if isinstance(portal, Uncertain) or (name and ledger.naming_is_open()):
             return False
-        wire = memoryview(data)[start:stop]
+        syncs = data.startswith(SYNC_MESSAGE, stop)
+        wire = memoryview(data)[start : stop + len(SYNC_MESSAGE) if syncs else stop]
         read = self._remembered(portal)
         if read is not None:
-            self._executed(portal, read, wire)
+            self._executed(portal, read, wire, syncs=syncs)
         else:
 
             def done(read: Read) -> None:
-                self._executed(portal, read, wire)
+                self._executed(portal, read, wire, syncs=syncs)
 
             self._offering.begin(self._reading_of(portal), done)
         return True
 
-    def _executed(self, portal: Portal | None, read: Read, wire: memoryview) -> None:
+    def _executed(
+        self, portal: Portal | None, read: Read, wire: memoryview, *, syncs: bool
+    ) -> None:
         # Opening a cursor again is not what a Fetch from it does.
         meant = () if portal is not None and portal.cursor else read.meant
         due = Due(EXECUTE, self._ledger.domain, meant=meant)
         due.about = portal
+        due.syncs = syncs
         self._offering.offer(read, due, wire, "execute")
 
     def _remembered(self, portal: Portal | None) -> Read | None:
@@ -225,7 +232,7 @@ class Asking:
             portal.formats_known = True
         if portal.arguments is None:
             body = portal.body
-            head = bind_head(body, 0, len(body))
+            head = bind_values(body, 0, len(body))
             given, position = values(body, head, len(body), "Bind")
             portal.formats, end = format_codes(body, position, len(body), "Bind")
             if end != len(body):

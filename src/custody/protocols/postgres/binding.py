@@ -41,6 +41,11 @@ def bind_head(data: bytes, position: int, end: int) -> Head:
     return Head(portal, statement, formats, count, position)
 
 
+def bind_values(data: bytes, position: int, end: int) -> Head:
+    """As ``bind_head``, from behind the names on."""
+    return Head(b"", b"", *value_head(data, position, end, "Bind"))
+
+
 def value_head(data: bytes, position: int, end: int, what: str) -> tuple[tuple[int, ...], int, int]:
     """Formats, the number of values, and the position of the first value's length."""
     formats, position = format_codes(data, position, end, what)

@@ -27,6 +27,8 @@ GSSENC_REQUEST: Final = 80_877_104
 
 SSL_REQUEST_BYTES: Final = struct.pack(">II", 8, SSL_REQUEST)
 
+SYNC_MESSAGE: Final = b"S\x00\x00\x00\x04"
+
 FAILING_QUERY: Final = b"Q\x00\x00\x00\x1ecustody_refused_a_command\x00"
 """A syntax error, whatever the session's settings."""
 FAILING_DESCRIBE: Final = b"D\x00\x00\x00\x06!\x00"

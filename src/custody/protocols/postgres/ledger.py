@@ -115,6 +115,8 @@ class Due:
     error = b""
     changing = False
     """It may change what the messages behind it mean."""
+    syncs = False
+    """The Sync behind it moves with it."""
 
     def __init__(
         self,

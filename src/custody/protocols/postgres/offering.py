@@ -45,6 +45,8 @@ class Offering:
         self._done: Done | None = None
         self._event: Event | None = None
         self._offered: tuple[CommandsReceived, Due] | None = None
+        self.take_sync: Callable[[], None] = _nothing
+        """Called once a message was forwarded together with the Sync behind it."""
         self.rest = 0
         """Bytes of the message that are still to come."""
         self.discarding = False
@@ -154,6 +156,8 @@ class Offering:
         ledger.forward(due)
         if kind not in _SIMPLE:
             ledger.batch_open = True
+            if due.syncs:
+                self.take_sync()
             return
         ledger.end_domain()
         if kind == QUERY:
@@ -206,3 +210,6 @@ class Offering:
             body = Opaque("a command over its bound, refused with 54000", size)
             self._event = RecordFirst(send.to, body, (send.data,))
             self.busy = True
+
+
+def _nothing() -> None: ...

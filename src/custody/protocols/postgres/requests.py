@@ -13,7 +13,7 @@ from custody.model.record import Opaque
 from custody.model.words import Side
 from custody.protocols.postgres.asking import Asking
 from custody.protocols.postgres.binding import bind_names, name_at
-from custody.protocols.postgres.frames import HEADER, malformed
+from custody.protocols.postgres.frames import HEADER, SYNC_MESSAGE, malformed
 from custody.protocols.postgres.incoming import Incoming
 from custody.protocols.postgres.ledger import BIND, CLOSE, DESCRIBE, SYNC, Due, Ledger
 from custody.protocols.postgres.names import (
@@ -67,6 +67,7 @@ class Requests:
         self._over = False
         self._dropped = 0
         self._dropped_bytes = 0
+        offering.take_sync = self._take_sync
         self._short: Final = min(SMALL_AT_MOST, options.command_bytes)
         self._commands: Final = {_Q: asking.query, _P: asking.parse, _E: asking.execute}
         self._along: Final = {
@@ -115,9 +116,11 @@ class Requests:
                 begin = self._commands.get(kind)
                 if begin is not None and ledger.tap is None:
                     # The common case: a short message with a command, and nothing before it.
+                    buffer.position = stop
                     if not begin(data, position, stop):
+                        buffer.position = position
                         return None
-                    buffer.advance(stop)
+                    buffer.advance(buffer.position)
                     return self._offering.next_event() or AGAIN
             if move is None or stop > end or length < 4:
                 break
@@ -177,6 +180,7 @@ class Requests:
         start = buffer.position
         stop = start + length + 1
         data = buffer.data
+        buffer.position = stop
         if kind == _Q:
             read = asking.query(data, start, stop)
         elif kind == _P:
@@ -186,13 +190,10 @@ class Requests:
         elif kind == _F:
             read = asking.function(data, start, stop)
         elif kind in {_DONE, _FAIL}:
-            buffer.position = stop
             return self._incoming.end(memoryview(data)[start:stop])
         elif kind == _S:
-            buffer.position = stop
             return self._sync_after_drop(memoryview(data)[start:stop])
         elif kind == _X:
-            buffer.position = stop
             self._over = True
             wire = (memoryview(data)[start:stop],)
             buffer.drop()
@@ -200,8 +201,8 @@ class Requests:
         else:
             raise WireError("postgres.message", "A message of an unknown type came.")
         if not read:
+            buffer.position = start
             return None  # what it refers to depends on answers that are not here yet
-        buffer.position = stop
         return AGAIN
 
     def _long(self, kind: int, length: int) -> Event | Again | None:
@@ -245,7 +246,7 @@ class Requests:
 
     def _bind(self, data: bytes, position: int, stop: int) -> bool:
         ledger, options = self._ledger, self._options
-        name, source, _ = bind_names(data, position, stop)
+        name, source, values = bind_names(data, position, stop)
         definition = self._find_statement(source)
         if isinstance(definition, Uncertain):
             return False
@@ -253,7 +254,7 @@ class Requests:
             ledger.check_name(name)
         portal = Portal(name, ledger.domain, definition)
         portal.settings = ledger.judged_in().settings
-        portal.body = data[position:stop]
+        portal.body = data[values:stop]
         portal.cost = stop - position
         full = len(ledger.portals.things) >= options.statements
         if full or ledger.portals.cost + portal.cost > options.statement_bytes:
@@ -334,6 +335,14 @@ class Requests:
         ledger.forward(Due(SYNC, ledger.domain))
         ledger.end_domain()
         return True
+
+    def _take_sync(self) -> None:
+        """The Sync that stands next in the buffer was forwarded with the message before it."""
+        buffer = self.buffer
+        position = buffer.position + len(SYNC_MESSAGE)
+        self._ledger.dropping = False  # an error that came meanwhile ends with it
+        self._sync(buffer.data, position, position)
+        buffer.advance(position)
 
     # What the server would ignore.
 
