@@ -1,0 +1,36 @@
+"""Logging in with a browser on another machine (RFC 8628).
+
+Law: asked no more often than was allowed, and given up when the code has expired.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from custody.client.gateway import DEVICE_CODE, Gateway, Granted, PendingError
+from custody.model.errors import CustodyError
+from custody.model.secret import Secret
+
+SLOWER_S: Final = 5
+"""RFC 8628 §3.5: by how much to ask less often after ``slow_down``."""
+
+
+def log_in(
+    gateway: Gateway, provider: str, say: Callable[[str], None], sleep: Callable[[float], None]
+) -> Granted:
+    """Raises ``login.expired``, and whatever the gateway refuses with."""
+    started = gateway.begin_device(provider)
+    code = Secret(str(started["device_code"]))
+    interval, left = int(started.get("interval", 5)), int(started["expires_in"])
+    say(f"open {started['verification_uri']} and enter the code {started['user_code']}")
+    whole = started.get("verification_uri_complete")
+    if whole:
+        say(f"or open {whole}")
+    while left > 0:
+        sleep(interval)
+        left -= interval
+        try:
+            return gateway.exchange({"grant_type": DEVICE_CODE}, secrets={"device_code": code})
+        except PendingError as pending:
+            if pending.reason == "slow_down":
+                interval += SLOWER_S
+    raise CustodyError("login.expired", "The code was not entered in time.", "Try again.")

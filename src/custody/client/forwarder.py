@@ -1,0 +1,104 @@
+"""Loopback listeners for drivers that cannot be told of TLS or of another address.
+
+Law: bytes go on as they came, both ways; towards the gateway they go in TLS whose certificate is
+checked. Whoever connects still needs the ticket: nothing is added on the way.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from typing import Final
+
+from custody.model.equipment import Outfitter, Way
+
+PIECE: Final = 64 * 1024
+OPENING_TIMEOUT_S: Final = 30.0
+CONNECT_TIMEOUT_S: Final = 10.0
+CONNECTIONS_AT_MOST: Final = 512
+_OPENINGS_AT_MOST: Final = 4
+
+
+class Forwarder:
+    """One target's listener on this host."""
+
+    def __init__(self, way: Way, outfitter: Outfitter, trust: ssl.SSLContext) -> None:
+        self._way: Final = way
+        self._outfitter: Final = outfitter
+        self._trust: Final = trust
+        self._server: asyncio.Server | None = None
+        self._open: Final[set[asyncio.StreamWriter]] = set()
+
+    async def start(self) -> int:
+        """Listen on a port that is free; which one."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=PIECE)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for writer in tuple(self._open):
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            if len(self._open) <= CONNECTIONS_AT_MOST:
+                await self._forward(reader, writer)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, ssl.SSLError):
+            pass  # either side went away, or the gateway was not there: so goes the other
+        finally:
+            self._open.discard(writer)
+            await _closed(writer)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with asyncio.timeout(OPENING_TIMEOUT_S):
+            first = await self._decline(reader, writer)
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            there, back = await asyncio.open_connection(
+                self._way.host, self._way.port, ssl=self._trust, server_hostname=self._way.host
+            )
+        try:
+            back.write(first)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_pipe(reader, back))
+                tasks.create_task(_pipe(there, writer))
+        except* (OSError, ssl.SSLError):
+            pass
+        finally:
+            await _closed(back)
+
+    async def _decline(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        """Answer openings that ask for what this listener has not; what came behind them."""
+        declined = self._outfitter.declined
+        if not declined:
+            return b""
+        length = len(next(iter(declined)))
+        for _ in range(_OPENINGS_AT_MOST):
+            opening = await reader.readexactly(length)
+            answer = declined.get(opening)
+            if answer is None:
+                return opening
+            writer.write(answer)
+            await writer.drain()
+        raise OSError("the client asks again and again")
+
+
+def trust_for(outfitter: Outfitter, authority: str) -> ssl.SSLContext:
+    """Trust in the gateway's listeners, with the protocol that is spoken inside."""
+    context = ssl.create_default_context(cadata=authority)
+    context.set_alpn_protocols([outfitter.application_protocol])
+    return context
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(PIECE):
+        writer.write(data)
+        await writer.drain()
+    # TLS has no half-close, so the end of one direction is the end of both.
+    writer.close()
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError, ssl.SSLError):
+        await writer.wait_closed()

@@ -1,0 +1,226 @@
+"""Speaking to a gateway's API.
+
+Law: TLS is always checked; a secret goes in a body or a header, never in a URL; answers are
+bounded; an error carries the gateway's own code and sentence.
+"""
+
+import ssl
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from custody.model.errors import CustodyError
+from custody.model.secret import Secret
+
+TIMEOUT_S: Final = 15.0
+LONGEST_ANSWER: Final = 1024 * 1024
+TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - RFC 8693
+DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
+TICKET: Final = "urn:custody:token-type:ticket"
+LOGIN: Final = "urn:custody:token-type:login"
+JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
+_LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """One way to prove who one is, as the gateway tells it."""
+
+    name: str
+    kind: str
+    """``oidc``, ``saml`` or ``workload``."""
+    issuer: str = ""
+    client_id: str = ""
+    audience: Sequence[str] = ()
+    flows: Sequence[str] = ()
+
+
+class Listener(msgspec.Struct, frozen=True):
+    protocol: str
+    host: str
+    port: int
+    target: str | None = None
+    """The one target behind it; ``None``: the client names its target."""
+
+
+class GatewayFacts(msgspec.Struct, frozen=True):
+    """What a gateway tells anybody: nothing secret."""
+
+    name: str
+    version: str
+    ca: str
+    providers: Sequence[Provider] = ()
+    listeners: Sequence[Listener] = ()
+    local: bool = False
+
+
+class Target(msgspec.Struct, frozen=True):
+    name: str
+    protocol: str
+    database: str = ""
+
+
+class LoopFacts(msgspec.Struct, frozen=True):
+    id: str
+    identity: str
+    issuer: str
+    expires: str
+    groups: Sequence[str] = ()
+    principal: str | None = None
+    targets: Sequence[Target] = ()
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """What a token request gave. ``loop`` where the secret is a ticket."""
+
+    secret: Secret
+    expires_in: int
+    loop: LoopFacts | None = None
+
+
+class PendingError(Exception):
+    """The answer to a device's poll: not yet. ``reason`` as RFC 8628 §3.5 names it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason: Final = reason
+
+
+class Gateway:
+    """One gateway's API. ``ca`` (or ``authority``, the same as text) is whom its certificate is
+    trusted by; the system's authorities unless given.
+    """
+
+    def __init__(self, url: str, ca: Path | None = None, authority: str = "") -> None:
+        """Raises ``client.address``, ``client.ca``."""
+        parts = urlsplit(url)
+        clear = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        if not parts.hostname or not (parts.scheme == "https" or clear):
+            raise CustodyError(
+                "client.address",
+                "The gateway's address is not an https URL.",
+                "Give --gateway https://HOST:PORT, or set CUSTODY_GATEWAY.",
+            )
+        self.url: Final = url.rstrip("/")
+        self.authority: Final = _read(ca) if ca is not None else authority
+        self._client: Final = httpx.Client(
+            base_url=self.url,
+            verify=_trust(self.authority),
+            timeout=TIMEOUT_S,
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def facts(self) -> GatewayFacts:
+        facts: GatewayFacts = _typed(self._ask("GET", "/api/v1/gateway"), GatewayFacts)
+        return facts
+
+    def exchange(
+        self, form: Mapping[str, str | Sequence[str]], *, secrets: Mapping[str, Secret]
+    ) -> Granted:
+        """A token request (RFC 6749 §5, RFC 8693). Raises ``PendingError`` for a device's poll, and
+        ``CustodyError`` with the gateway's code where it refuses.
+        """
+        told = {name: secret.reveal() for name, secret in secrets.items()}
+        answer = self._ask("POST", "/oauth/token", {**form, **told})
+        token, seconds = answer.get("access_token"), answer.get("expires_in")
+        if not isinstance(token, str) or not isinstance(seconds, int):
+            raise _strange()
+        loop = answer.get("loop")
+        return Granted(Secret(token), seconds, _typed(loop, LoopFacts) if loop else None)
+
+    def begin_device(self, provider: str) -> dict[str, Any]:
+        """RFC 8628 §3.2."""
+        return self._ask("POST", "/oauth/device_authorization", {"provider": provider})
+
+    def revoke(self, secret: Secret) -> None:
+        """End what the secret opens: a loop, or a login with all its loops (RFC 7009)."""
+        self._ask("POST", "/oauth/revoke", {"token": secret.reveal()})
+
+    def _ask(
+        self, method: str, path: str, form: Mapping[str, str | Sequence[str]] | None = None
+    ) -> dict[str, Any]:
+        try:
+            with self._client.stream(method, path, data=form) as answer:
+                data = b""
+                for piece in answer.iter_bytes():
+                    data += piece
+                    if len(data) > LONGEST_ANSWER:
+                        raise _strange()
+                status = answer.status_code
+        except httpx.HTTPError as error:
+            raise CustodyError(
+                "client.unreachable",
+                f"The gateway at {self.url} cannot be reached: {_cause(error)}.",
+                "Check the address, and that its certificate is trusted (--ca, CUSTODY_CA).",
+            ) from None
+        try:
+            document = msgspec.json.decode(data) if data else {}
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise _strange() from None
+        if not isinstance(document, dict):
+            raise _strange()
+        if status >= 400:
+            raise _refusal(document, status)
+        return document
+
+
+def _refusal(document: Mapping[str, object], status: int) -> Exception:
+    error = str(document.get("error", ""))
+    if error in ("authorization_pending", "slow_down"):
+        return PendingError(error)
+    code = document.get("code")
+    said = str(document.get("error_description") or f"The gateway refused with status {status}.")
+    return CustodyError(code if isinstance(code, str) and code else "client.refused", said)
+
+
+def _strange() -> CustodyError:
+    return CustodyError(
+        "client.strange",
+        "What answered is not a Custody gateway's API.",
+        "Check the address: the gateway's [listen.console].",
+    )
+
+
+def _typed(value: object, kind: Any) -> Any:  # noqa: ANN401 - as msgspec.convert
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        raise _strange() from None
+
+
+def _cause(error: httpx.HTTPError) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({cause.verify_message})"
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
+
+
+def _read(ca: Path) -> str:
+    try:
+        return ca.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        raise _no_authority(str(ca)) from None
+
+
+def _trust(authority: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cadata=authority or None)
+    except (ValueError, ssl.SSLError):
+        raise _no_authority("What was given as authority") from None
+
+
+def _no_authority(what: str) -> CustodyError:
+    return CustodyError(
+        "client.ca",
+        f"{what} cannot be read as certificates.",
+        "Copy the gateway's data/ca.pem to this machine and name it with --ca or CUSTODY_CA.",
+    )

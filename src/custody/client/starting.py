@@ -1,0 +1,100 @@
+"""Beginning loops at a gateway's API, with what proves who one is.
+
+Law: the first of these that is there counts: a running loop's ticket (the new loop is its child), a
+login, a workload's token, a client's own credentials. None of them is passed on to the command.
+"""
+
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from custody.client.gateway import (
+    JWT,
+    LOGIN,
+    TICKET,
+    TOKEN_EXCHANGE,
+    Gateway,
+    GatewayFacts,
+    Granted,
+)
+from custody.client.login_file import Kept
+from custody.client.running import TICKET_AT, LoopWish
+from custody.client.workload import find_token
+from custody.model.errors import CustodyError
+from custody.model.secret import Secret
+
+
+class RemoteStarter:
+    """``Starter`` at a gateway's API."""
+
+    def __init__(self, gateway: Gateway, environment: Mapping[str, str], kept: Kept | None) -> None:
+        self._gateway: Final = gateway
+        self._environment: Final = environment
+        self._kept: Final = kept
+        self._facts: GatewayFacts | None = None
+
+    @property
+    def url(self) -> str:
+        return self._gateway.url
+
+    def facts(self) -> GatewayFacts:
+        if self._facts is None:
+            self._facts = self._gateway.facts()
+        return self._facts
+
+    def start(self, wish: LoopWish) -> Granted:
+        """Raises ``login.needed``, and whatever the gateway refuses with."""
+        secret, kind = self._proof()
+        form: dict[str, str | Sequence[str]] = {
+            "grant_type": TOKEN_EXCHANGE,
+            "subject_token_type": kind,
+            "requested_token_type": TICKET,
+            "client_host": socket.gethostname(),
+        }
+        if wish.purpose:
+            form["purpose"] = wish.purpose
+        if wish.targets:
+            form["target"] = list(wish.targets)
+        if wish.effects:
+            form["effects"] = " ".join(wish.effects)
+        if wish.ttl_s is not None:
+            form["ttl"] = str(wish.ttl_s)
+        return self._gateway.exchange(form, secrets={"subject_token": secret})
+
+    def end(self, ticket: Secret) -> None:
+        self._gateway.revoke(ticket)
+
+    def _proof(self) -> tuple[Secret, str]:
+        parent = parent_ticket(self._environment)
+        if parent is not None:
+            return parent, TICKET
+        if self._kept is not None:
+            return self._kept.secret, LOGIN
+        token = find_token(self._environment, audience_of(self.facts()))
+        if token is not None:
+            return token, JWT
+        raise CustodyError(
+            "login.needed",
+            "Nothing here proves who starts this loop.",
+            "`custody login` first; in CI give the job an OIDC token (docs/ci.md).",
+        )
+
+
+def parent_ticket(environment: Mapping[str, str]) -> Secret | None:
+    """The ticket of the loop that this process runs in."""
+    path = environment.get(TICKET_AT)
+    if not path:
+        return None
+    try:
+        return Secret(Path(path).read_text(encoding="ascii").strip())
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def audience_of(facts: GatewayFacts) -> str:
+    """What a workload's token must be for: what the gateway's first workload issuer expects."""
+    named = [
+        each.audience[0] for each in facts.providers if each.kind == "workload" and each.audience
+    ]
+    return named[0] if named else "custody"

@@ -1,0 +1,76 @@
+"""What a standard client needs so that it goes through the gateway without a changed line.
+
+Law: a secret is in a private file or in the environment, never in an argument. A protocol says what
+its clients read (``custody.protocols.NAME.client``); whoever starts them writes it down.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Protocol
+
+import msgspec
+
+from custody.model.secret import Secret
+
+
+class Way(msgspec.Struct, frozen=True):
+    """How a target is reached: the gateway's listener, and what to ask for there."""
+
+    target: str
+    protocol: str
+    host: str
+    port: int
+    database: str
+    """What a client names as its database (or the protocol's like of it) to get this target."""
+    subject: str = "agent"
+    """Whose loop it is; what clients call themselves is a claim, this one is at least true."""
+
+
+class Equipment(msgspec.Struct, frozen=True):
+    """``environment`` is set, ``unset`` is taken out of what was there before, ``files`` are
+    written, by their names inside the private folder.
+    """
+
+    environment: Mapping[str, str]
+    files: Mapping[str, str] = {}
+    unset: Sequence[str] = ()
+
+
+class Outfitter(Protocol):
+    """What a protocol's ``client`` module offers as ``CLIENT``. Pure."""
+
+    @property
+    def schemes(self) -> frozenset[str]:
+        """Schemes of URLs that name such a target: ``postgres``, ``postgresql``."""
+        ...
+
+    @property
+    def default_port(self) -> int: ...
+
+    @property
+    def application_protocol(self) -> str:
+        """The ALPN name with which the gateway's listener takes TLS at once."""
+        ...
+
+    @property
+    def declined(self) -> Mapping[bytes, bytes]:
+        """What a client may open with that a listener in clear text declines, and how; all of the
+        openings have the same length. Empty where clients begin to speak at once.
+        """
+        ...
+
+    def equip(
+        self, ways: Sequence[Way], secret: Secret, *, folder: PurePath, authority: PurePath
+    ) -> Equipment:
+        """For clients that read the environment. The first way is the default one.
+
+        ``folder`` will hold the files, ``authority`` is the PEM of whom the gateway's
+        certificate is trusted by.
+        """
+        ...
+
+    def rewrite(self, url: str, way: Way, secret: Secret) -> str:
+        """The URL of the same database through a listener on this host (``way``), in clear text
+        as far as that listener. What of its path and query still makes sense is kept.
+        """
+        ...

@@ -1,0 +1,93 @@
+"""What PostgreSQL's standard clients read: libpq's environment, its password and service files.
+
+Law: the ticket is in a file of mode 0600 that ``PGPASSFILE`` names, never in an argument. (libpq,
+"Environment Variables", "The Password File", "The Connection Service File".) psql, psycopg,
+psycopg2 and asyncpg read all of it; JDBC and pg8000 read none, for them a URL is rewritten.
+"""
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Final
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from custody.model.equipment import Equipment, Outfitter, Way
+from custody.model.secret import Secret
+
+PASSWORDS: Final = "pgpass"
+SERVICES: Final = "pg_service.conf"
+_IN_THE_WAY: Final = (
+    # Each would win over what is set here, or lead elsewhere.
+    "PGPASSWORD", "PGSERVICE", "PGHOSTADDR", "PGSSLCERT", "PGSSLKEY", "PGSSLNEGOTIATION",
+    "PGREQUIREAUTH", "PGCHANNELBINDING", "PGREQUIRESSL", "PGGSSENCMODE", "PGTARGETSESSIONATTRS",
+)  # fmt: skip
+_OF_TRANSPORT: Final = frozenset(
+    ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslnegotiation", "channel_binding", "password",
+     "user", "host", "hostaddr", "port", "dbname", "gssencmode", "passfile", "service", "ssl",
+     "require_auth")
+)  # fmt: skip
+
+
+class PostgresClient:
+    schemes: Final = frozenset(("postgres", "postgresql"))
+    default_port: Final = 5432
+    application_protocol: Final = "postgresql"
+    declined: Final = {
+        bytes.fromhex("0000000804d2162f"): b"N",  # SSLRequest
+        bytes.fromhex("0000000804d21630"): b"N",  # GSSENCRequest
+    }
+
+    def equip(
+        self, ways: Sequence[Way], secret: Secret, *, folder: PurePath, authority: PurePath
+    ) -> Equipment:
+        first = ways[0]
+        places = dict.fromkeys((_escaped(way.host), way.port) for way in ways)
+        passwords = "".join(f"{host}:{port}:*:*:{secret.reveal()}\n" for host, port in places)
+        services = "\n".join(_service(way, authority) for way in ways)
+        return Equipment(
+            environment={
+                "PGHOST": first.host,
+                "PGPORT": str(first.port),
+                "PGDATABASE": first.database,
+                "PGUSER": first.subject,
+                "PGPASSFILE": str(folder / PASSWORDS),
+                "PGSERVICEFILE": str(folder / SERVICES),
+                "PGSSLMODE": "verify-full",
+                "PGSSLROOTCERT": str(authority),
+            },
+            files={PASSWORDS: passwords, SERVICES: services},
+            unset=_IN_THE_WAY,
+        )
+
+    def rewrite(self, url: str, way: Way, secret: Secret) -> str:
+        parts = urlsplit(url)
+        jdbc = parts.scheme == "jdbc"
+        inner = urlsplit(parts.path) if jdbc else parts
+        query = parse_qsl(parts.query if jdbc else inner.query, keep_blank_values=True)
+        kept = [(key, value) for key, value in query if key.lower() not in _OF_TRANSPORT]
+        place = f"{_bracketed(way.host)}:{way.port}"
+        path = "/" + quote(way.database, safe="/")
+        if jdbc:  # jdbc:postgresql://HOST:PORT/DATABASE?user=…&password=…
+            kept += [("user", way.subject), ("password", secret.reveal()), ("sslmode", "disable")]
+            return f"jdbc:{urlunsplit((inner.scheme, place, path, urlencode(kept), ''))}"
+        kept.append(("sslmode", "disable"))
+        user = f"{quote(way.subject, safe='')}:{secret.reveal()}@"
+        return urlunsplit((inner.scheme, user + place, path, urlencode(kept), ""))
+
+
+def _service(way: Way, authority: PurePath) -> str:
+    return (
+        f"[{way.target}]\nhost={way.host}\nport={way.port}\ndbname={way.database}\n"
+        f"user={way.subject}\nsslmode=verify-full\nsslrootcert={authority}\n"
+    )
+
+
+def _escaped(host: str) -> str:
+    # "The Password File": a colon or a backslash in a field is written behind a backslash.
+    return host.replace("\\", "\\\\").replace(":", "\\:")
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+CLIENT: Final[Outfitter] = PostgresClient()
