@@ -31,11 +31,12 @@ Form = tuple[str, ...]
 class LeafForms:
     """The forms of one log. Encoding all of a leaf anew takes ten times as long."""
 
-    __slots__ = ("_answered", "_commands")
+    __slots__ = ("_answered", "_answered_rest", "_commands")
 
     def __init__(self) -> None:
-        self._answered: Form | None = None
-        """Behind the number of the command that was answered."""
+        self._answered = ""
+        """What stands behind the number of the command that was answered, in the first piece."""
+        self._answered_rest: Form = ()
         self._commands: dict[tuple[frozenset[Effect], str], Form] = {}
 
     def of(self, body: Body) -> Form | None:
@@ -43,11 +44,13 @@ class LeafForms:
         if type(body) is CommandSeen:
             if body.decision is _ALLOW and body.stage == "execute":
                 return self._commands.get((body.command.effects, body.policy))
-        elif type(body) is Response and body.outcome is _OK and body.command is not None:
-            answered = self._answered
-            if answered is not None:
-                first, *rest = answered
-                return (f'{{"command":{body.command}{first}', *rest)
+        elif (
+            type(body) is Response
+            and body.outcome is _OK
+            and body.command is not None
+            and self._answered
+        ):
+            return (f'{{"command":{body.command}{self._answered}', *self._answered_rest)
         return None
 
     def learn(self, kind: Kind, body: Body, facts: Facts) -> None:
@@ -60,12 +63,13 @@ class LeafForms:
         elif type(body) is Response and body.outcome is Outcome.OK and body.command is not None:
             # ``command`` sorts before every other name, so it stands first.
             rest = {name: fact for name, fact in facts.items() if name != "command"}
-            first, *others = form_of(kind, rest)
-            self._answered = ("," + first.removeprefix("{"), *others)
+            form = form_of(kind, rest)
+            self._answered = "," + form[0].removeprefix("{")
+            self._answered_rest = form[1:]
 
     def forget(self) -> None:
         """What all leaves say (the mask) is another from now on."""
-        self._answered = None
+        self._answered = ""
         self._commands.clear()
 
 
