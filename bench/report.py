@@ -202,7 +202,7 @@ def _verification(figures: Figures) -> str:
         "",
         how,
         "",
-        "| what is verified | processes | records a second | target |",
+        "| what is verified | processes, at most | records a second | target |",
         "|---|--:|--:|---|",
     ]
     for each in figures.verifications:

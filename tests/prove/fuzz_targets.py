@@ -12,6 +12,7 @@ from tests.prove.fuzz_codec import fuzz_login, fuzz_session
 
 from custody.evidence import frame, leaf, note, payload, tile, tlog_policy, tlog_proof
 from custody.evidence.checkpoint import parse_body
+from custody.evidence.leaf_reading import LeafReader
 from custody.model.errors import CustodyError
 from custody.model.record import Heartbeat
 
@@ -22,11 +23,20 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def fuzz_leaf(data: bytes) -> None:
+    found = _leaf(leaf.parse, data)
+    assert found is None or len(data) <= frame.LEAF_MAX
+    reader = LeafReader()
+    for seed in _LEAVES:
+        reader.read(seed)
+    assert _leaf(reader.read, data) == found, "at first sight"
+    assert _leaf(reader.read, data) == found, "at second sight"
+
+
+def _leaf(read: Callable[[bytes], leaf.Leaf], data: bytes) -> leaf.Leaf | None:
     try:
-        leaf.parse(data)
+        return read(data)
     except leaf.LeafError:
-        return
-    assert len(data) <= frame.LEAF_MAX
+        return None
 
 
 def fuzz_note(data: bytes) -> None:
@@ -113,6 +123,18 @@ _BODY = b"gw1.example.com/2026\n2\n" + b"A" * 43 + b"=\n"
 _KEY = b"PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 _LEAF = b"""{"ct":"00","loop":null,"n":0,"pc":"00","prev":"","seg":"2026-01-01/000",\
 "session":null,"t":1767225600000,"type":"heartbeat","v":"custody-leaf/1"}"""
+_HASH = b"0f" * 32
+_REST = b'"pc":"%b","prev":"%b","seg":"2026-01-01/000","session":"ses_aaaaaaaaaaaaaaaaaaaa",' % (
+    _HASH,
+    _HASH,
+)
+_LEAVES = (
+    b'{"command":1,"ct":"%b","mask":"%b","n":2,"outcome":"ok",%b"t":1,"type":"response",'
+    b'"v":"custody-leaf/1"}' % (_HASH, _HASH, _REST),
+    b'{"ct":"%b","effects":["read"],"n":1,%b"stage":"execute","t":1,"type":"command",'
+    b'"v":"custody-leaf/1","verdict":"allow"}' % (_HASH, _REST),
+)
+"""As the gateway writes them."""
 _WHIMS = b"\xff\xff\xff\xfe"
 _SELECT = b"SELECT 1\0"
 """For the codec's targets: whims, then pieces (see ``fuzz_codec``)."""
@@ -153,7 +175,7 @@ TARGETS: dict[str, Target] = {
             _WHIMS + _ASK + _piece(_SERVER, b"E", b"SERROR\0C42P01\0Mno\0\0") + _DONE,
         ),
     ),
-    "leaf": Target(fuzz_leaf, (_LEAF,)),
+    "leaf": Target(fuzz_leaf, (_LEAF, *_LEAVES)),
     "note": Target(
         fuzz_note, (_BODY + b"\n\xe2\x80\x94 gw1.example.com/2026 " + b"A" * 88 + b"==\n",)
     ),
