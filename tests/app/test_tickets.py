@@ -19,7 +19,7 @@ from custody.app.tickets import (
     TicketList,
     TicketRevoke,
 )
-from custody.identity import TicketDoorkeeper
+from custody.identity import TicketDoorkeeper, mint_loop, mint_ticket
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import Admission, Ticket
 from custody.model.record import Body, LoopEnd, LoopStart, Receipt, Record
@@ -221,3 +221,24 @@ def test_tickets_are_forgotten_a_month_after_their_loop_ended(office: Office) ->
     assert asyncio.run(office.desk.forget()) == 1
     assert len(office.listed()) == 1
     assert len(office.records) == before
+
+
+def test_the_loops_below_end_on_the_record_too(office: Office) -> None:
+    item = office.create()
+    admission = office.enter(item)
+    assert isinstance(admission, Admission)
+    below = mint_loop(
+        admission.loop.identity,
+        now=office.now,
+        ttl_ms=HOUR,
+        entropy=office.entropy,
+        parent=admission.loop.id,
+    )
+    office.state.add(mint_ticket(below, now=office.now, entropy=office.entropy)[1])
+    office.revoke(item["id"])
+    ends = {
+        record.loop: record.body.reason
+        for record in office.records
+        if isinstance(record.body, LoopEnd)
+    }
+    assert ends == {admission.loop.id: "ticket.revoked", below.id: "parent.ended"}

@@ -19,6 +19,7 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Ticket
 from custody.model.record import AdminAct, LoopEnd, LoopStart, Milliseconds, Receipt, Record
 from custody.model.words import IdentityKind, LoopId, TicketId
+from custody.state.loops import Ended
 
 LONGEST_TTL_MS: Final = 366 * 86_400_000
 MOST_LISTED: Final = 1000
@@ -75,7 +76,7 @@ class TicketBook(Protocol):
 
     def revoke(self, ticket: TicketId, now: int) -> Ticket: ...
 
-    def end_loop(self, loop: LoopId, now: int) -> bool: ...
+    def end_loop(self, loop: LoopId, now: int, reason: str) -> Sequence[Ended]: ...
 
     def tickets(self, *, loop: LoopId | None = None, limit: int = 1000) -> Sequence[Ticket]: ...
 
@@ -164,13 +165,13 @@ class TicketDesk:
         record of it could not be made.
         """
         now = self._clock()
-        ticket, ended = await self._beside(lambda: self._withdraw(TicketId(asked.id), now))
+        ticket, ends = await self._beside(lambda: self._withdraw(TicketId(asked.id), now))
         time = Milliseconds(now)
         try:
             act = AdminAct("ticket.revoke", asked.actor, ticket.id)
             await self._scribe(Record(time, act, ticket.loop.id))
-            if ended:
-                await self._scribe(Record(time, LoopEnd("ticket.revoked"), ticket.loop.id))
+            for end in ends:
+                await self._scribe(Record(time, LoopEnd(end.reason), end.loop))
         except CustodyError as error:
             raise CustodyError(
                 "ticket.not-recorded",
@@ -179,12 +180,12 @@ class TicketDesk:
             ) from error
         return _item(ticket, now)
 
-    def _withdraw(self, wanted: TicketId, now: int) -> tuple[Ticket, bool]:
-        """The ticket, and whether its loop ended with it."""
+    def _withdraw(self, wanted: TicketId, now: int) -> tuple[Ticket, Sequence[Ended]]:
+        """The ticket, and the loops that ended with it."""
         ticket = self._book.revoke(wanted, now)
         others = self._book.tickets(loop=ticket.loop.id)
         last = not any(_state(other, now) == "valid" for other in others)
-        return ticket, last and self._book.end_loop(ticket.loop.id, now)
+        return ticket, self._book.end_loop(ticket.loop.id, now, "ticket.revoked") if last else ()
 
     async def end_lapsed(self) -> int:
         """Record the end of every loop whose time is over. How many there were."""
@@ -193,7 +194,12 @@ class TicketDesk:
         for loop in lapsed:
             time = Milliseconds(self._clock())
             await self._scribe(Record(time, LoopEnd("expired"), loop.id))
-            await self._beside(partial(self._book.end_loop, loop.id, loop.expires))
+            ends = await self._beside(
+                partial(self._book.end_loop, loop.id, loop.expires, "expired")
+            )
+            for end in ends:
+                if end.loop != loop.id:
+                    await self._scribe(Record(time, LoopEnd(end.reason), end.loop))
         return len(lapsed)
 
     async def forget(self) -> int:
