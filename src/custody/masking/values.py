@@ -61,7 +61,7 @@ class ValueMasker:
             masked.append(
                 Argument(
                     value,
-                    self._types.get(argument.type) or self._type(argument.type),
+                    argument.type and (self._types.get(argument.type) or self._type(argument.type)),
                     argument.length,
                     truncated=argument.truncated or cut,
                 )
