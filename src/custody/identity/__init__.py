@@ -4,12 +4,28 @@ Law: a ticket's secret is shown once, at its making; afterwards only its digest 
 """
 
 from custody.identity.doorkeeper import TicketBook, TicketDoorkeeper
-from custody.identity.mint import local_identity, mint_loop, mint_ticket
+from custody.identity.mint import (
+    LOGIN_PREFIX,
+    PREFIX,
+    local_identity,
+    mint_login_id,
+    mint_loop,
+    mint_loop_id,
+    mint_secret,
+    mint_ticket,
+    secret_digest,
+)
 
 __all__ = [
+    "LOGIN_PREFIX",
+    "PREFIX",
     "TicketBook",
     "TicketDoorkeeper",
     "local_identity",
+    "mint_login_id",
     "mint_loop",
+    "mint_loop_id",
+    "mint_secret",
     "mint_ticket",
+    "secret_digest",
 ]

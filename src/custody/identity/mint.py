@@ -12,13 +12,14 @@ from typing import Final
 
 from custody.model.identity import Identity, Loop, Ticket
 from custody.model.secret import Secret
-from custody.model.words import IdentityKind, LoopId, TicketId
+from custody.model.words import IdentityKind, LoginId, LoopId, TicketId
 
 Entropy = Callable[[int], bytes]
 
 PREFIX: Final = "ct_"
+LOGIN_PREFIX: Final = "cl_"
 SECRET_BYTES: Final = 32
-_TEXT_LENGTH: Final = len(PREFIX) + 43  # base64url of 32 bytes without padding
+_ENCODED_LENGTH: Final = 43  # base64url of 32 bytes without padding
 
 
 def _base32(entropy: Entropy, characters: int) -> str:
@@ -32,6 +33,17 @@ def mint_loop_id(entropy: Entropy) -> LoopId:
 
 def mint_ticket_id(entropy: Entropy) -> TicketId:
     return TicketId("tkt_" + _base32(entropy, 12))
+
+
+def mint_login_id(entropy: Entropy) -> LoginId:
+    return LoginId("login_" + _base32(entropy, 20))
+
+
+def mint_secret(prefix: str, entropy: Entropy) -> tuple[Secret, bytes]:
+    """A secret that opens something here, and its digest."""
+    raw = entropy(SECRET_BYTES)
+    secret = Secret(prefix + base64.urlsafe_b64encode(raw).decode("ascii").rstrip("="))
+    return secret, hashlib.sha256(raw).digest()
 
 
 def local_identity(
@@ -64,12 +76,11 @@ def mint_loop(  # noqa: PLR0913 - a loop has these parts
 
 def mint_ticket(loop: Loop, *, now: int, entropy: Entropy) -> tuple[Secret, Ticket]:
     """A ticket that holds as long as its loop, with the secret that the client will carry."""
-    raw = entropy(SECRET_BYTES)
-    secret = Secret(PREFIX + base64.urlsafe_b64encode(raw).decode("ascii").rstrip("="))
+    secret, digest = mint_secret(PREFIX, entropy)
     ticket = Ticket(
         id=mint_ticket_id(entropy),
         loop=loop,
-        digest=hashlib.sha256(raw).digest(),
+        digest=digest,
         created=now,
         expires=loop.expires,
     )
@@ -77,15 +88,22 @@ def mint_ticket(loop: Loop, *, now: int, entropy: Entropy) -> tuple[Secret, Tick
 
 
 def ticket_digest(secret: Secret) -> bytes | None:
-    """The digest that a presented secret would have, or ``None`` where it is no ticket.
+    """The digest that a presented secret would have, or ``None`` where it is no ticket."""
+    return secret_digest(PREFIX, secret)
 
-    Only the canonical spelling counts: 43 base64url characters carry two spare bits, and a
-    ticket has one text.
+
+def secret_digest(prefix: str, secret: Secret) -> bytes | None:
+    """As ``ticket_digest``, of secrets that begin with ``prefix``.
+
+    Only the canonical spelling counts: 43 base64url characters carry two spare bits, and a secret
+    has one text.
     """
     text = secret.reveal()
-    if len(text) != _TEXT_LENGTH or not text.startswith(PREFIX) or not text.isascii():
+    if len(text) != len(prefix) + _ENCODED_LENGTH or not text.startswith(prefix):
         return None
-    encoded = text[len(PREFIX) :]
+    if not text.isascii():
+        return None
+    encoded = text[len(prefix) :]
     try:
         raw = base64.b64decode(encoded + "=", altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

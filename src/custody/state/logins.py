@@ -59,12 +59,17 @@ class LoginBook:
             row |= {"refresh": refresh, "reason": "", "told": 0, "checked": login.started}
             connection.execute(insert(logins), [row])
 
+    def drop(self, login: LoginId) -> None:
+        """Forget a login that is not on the record; nobody has its secret."""
+        with Failing(), self._engine.begin() as connection:
+            connection.execute(delete(logins).where(logins.c.id == login))
+
     def find(self, digest: bytes) -> Login | None:
         with Failing(), self._reader.begin() as connection:
             row = connection.execute(select(logins).where(logins.c.digest == digest)).first()
         return None if row is None else rows.login(row)
 
-    def of(self, *, limit: int = 1000) -> Sequence[Login]:
+    def all_open(self, *, limit: int = 1000) -> Sequence[Login]:
         """Those that hold, the newest first."""
         query = (
             select(logins)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from custody.model.errors import CustodyError
@@ -57,6 +57,12 @@ class LoopBook:
             )
             fits([rows.loop(row) for row in connection.execute(query).mappings()])
             connection.execute(insert(loops), [rows.loop_row(loop)])
+
+    def drop(self, loop: LoopId) -> None:
+        """Forget a reserved loop that never began."""
+        with Failing(), self._engine.begin() as connection:
+            begun = select(tickets.c.loop)
+            connection.execute(delete(loops).where(loops.c.id == loop, loops.c.id.not_in(begun)))
 
     def open(self) -> Sequence[Loop]:
         """Every loop that has not ended, parents before their children."""

@@ -1,0 +1,294 @@
+"""Logins: proofs that the gateway remembers, until something ends them.
+
+Law: a login works only once it is on the record; an end works first, takes the login's loops with
+it, and is recorded then, exactly once. Silence of a provider ends nothing before its time; a
+provider's no ends at once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Final, Protocol
+
+from custody.app.loops import Beside, LoopDesk, Scribe
+from custody.app.refused_logins import RefusedLogins
+from custody.app.sealing import Sealing
+from custody.identity import LOGIN_PREFIX, mint_login_id, mint_secret, secret_digest
+from custody.model.errors import CustodyError
+from custody.model.identity import Login, Proof
+from custody.model.record import AdminAct, Body, LoginAccepted, LoginEnd, Milliseconds, Record
+from custody.model.secret import Secret
+from custody.model.words import LoginId, Method
+from custody.state import State
+from custody.state.logins import DueLogin, LoginEnded, Revoked
+
+RECHECKS_AT_ONCE: Final = 8
+RECHECK_S: Final = 20.0
+"""What a provider may take to answer; then it counts as unreachable."""
+
+_SILENT: Final = frozenset({"identity.unreachable", "identity.client-refused"})
+"""Faults that say nothing of the login: its provider did not answer, or does not know the gateway
+itself any more."""
+_INTERACTIVE: Final = frozenset({Method.OIDC_CODE, Method.OIDC_DEVICE, Method.SAML})
+
+_log: Final = logging.getLogger("custody.logins")
+
+
+class Renewed(Protocol):
+    """``identity.oidc.Granted``."""
+
+    @property
+    def proof(self) -> Proof: ...
+
+    @property
+    def refresh(self) -> Secret | None: ...
+
+
+class Refresher(Protocol):
+    """``identity.oidc.OidcProvider``, as rechecks use it."""
+
+    async def refresh(self, refresh: Secret, before: Proof) -> Renewed: ...
+
+
+class LoginDesk:
+    """Implements ``custody.app.asked.Logins``. Times are Unix milliseconds."""
+
+    def __init__(  # noqa: PLR0913 - what it is made of
+        self,
+        book: State,
+        beside: Beside,
+        scribe: Scribe,
+        loops: LoopDesk,
+        refused: RefusedLogins,
+        *,
+        clock: Callable[[], int],
+        entropy: Callable[[int], bytes],
+        lifetime_ms: int,
+        recheck_ms: int,
+        sealing: Sealing | None,
+        providers: Mapping[str, Refresher],
+    ) -> None:
+        self._book: Final = book
+        self._beside: Final = beside
+        self._scribe: Final = scribe
+        self._loops: Final = loops
+        self._refused: Final = refused
+        self._clock: Final = clock
+        self._entropy: Final = entropy
+        self._lifetime_ms: Final = lifetime_ms
+        self._recheck_ms: Final = recheck_ms
+        self._sealing: Final = sealing
+        self._providers: Final = providers
+        self._telling: Final = asyncio.Lock()
+        self._turn: Final = asyncio.Semaphore(RECHECKS_AT_ONCE)
+
+    # Beginnings.
+
+    async def accept(
+        self, proof: Proof, *, client: str, refresh: Secret | None = None
+    ) -> tuple[Secret, Login]:
+        """Remember a proof. Raises ``identity.revoked``, and as the log does.
+
+        A token that its holder brought says nothing of later: such a login lapses with it.
+        """
+        now = self._clock()
+        expires = now + self._lifetime_ms
+        if proof.method not in _INTERACTIVE:
+            expires = min(expires, proof.expires)
+        secret, digest = mint_secret(LOGIN_PREFIX, self._entropy)
+        login = Login(mint_login_id(self._entropy), proof, digest, now, expires, client)
+        sealed = None
+        if refresh is not None and self._sealing is not None:
+            sealed = self._sealing.seal(login.id, refresh)
+        try:
+            await self._beside(lambda: self._book.logins.add(login, sealed))
+        except CustodyError as error:
+            await self._refused.record(
+                error.code, client=client, subject=proof.identity.subject, protocol="login"
+            )
+            raise
+        try:
+            await self._record(_accepted(login))
+        except CustodyError:
+            await self._beside(lambda: self._book.logins.drop(login.id))
+            raise
+        return secret, login
+
+    async def recognise(self, secret: Secret) -> Login:
+        """As ``Logins.recognise``."""
+        digest = secret_digest(LOGIN_PREFIX, secret)
+        login = await self._beside(lambda: self._book.logins.find(digest or b""))
+        if login is None:
+            raise CustodyError(
+                "identity.login-unknown", "This login is not known here.", "Log in again."
+            )
+        if login.ended is not None:
+            raise CustodyError("identity.login-ended", "This login was ended.", "Log in again.")
+        if self._clock() >= login.expires:
+            raise CustodyError("identity.login-expired", "This login has expired.", "Log in again.")
+        return login
+
+    async def list(self) -> Sequence[Login]:
+        """Those that hold, the newest first."""
+        return await self._beside(self._book.logins.all_open)
+
+    # Ends.
+
+    async def end(self, login: LoginId, reason: str) -> bool:
+        return await self._over(lambda: self._book.logins.end(login, self._clock(), reason)) > 0
+
+    async def logged_out(self, provider: str, subject: str, session: str) -> int:
+        """As ``Logins.logged_out``."""
+        return await self._over(
+            lambda: self._book.logins.end_of_session(
+                provider, subject, session, self._clock(), "provider.logout"
+            )
+        )
+
+    async def lapse(self) -> int:
+        return await self._over(lambda: self._book.logins.lapse(self._clock()))
+
+    async def end_of_other_providers(self, providers: Sequence[str]) -> int:
+        """At a start: whom the configuration trusts no more vouches for nobody."""
+        return await self._over(
+            lambda: self._book.logins.end_of_other_providers(
+                providers, self._clock(), "provider.refused"
+            )
+        )
+
+    async def _over(self, act: Callable[[], Sequence[LoginEnded]]) -> int:
+        ended = await self._beside(act)
+        for each in ended:
+            self._loops.close(each.loops)
+        await self.tell()
+        return len(ended)
+
+    async def tell(self) -> None:
+        """Record the ends of logins, and of their loops, that are not on the record yet."""
+        async with self._telling:
+            for each in await self._beside(self._book.logins.untold):
+                try:
+                    await self._record(LoginEnd(each.login, each.reason))
+                except CustodyError as error:
+                    _log.error("ends of logins were not recorded: %s", error.code)
+                    return
+                await self._beside(partial(self._book.logins.told, each.login))
+        await self._loops.tell()
+
+    # Revoked identities.
+
+    async def revoke(self, issuer: str, subject: str, actor: str) -> int:
+        """As ``Logins.revoke``. Works first: a broken log must not keep a door open."""
+        now = self._clock()
+        logins, loops = await self._beside(
+            lambda: self._book.logins.revoke(issuer, subject, now, actor)
+        )
+        for each in logins:
+            self._loops.close(each.loops)
+        self._loops.close(loops)
+        try:
+            await self._record(AdminAct("identity.revoke", actor, subject, issuer))
+        except CustodyError as error:
+            raise CustodyError(
+                "identity.not-recorded",
+                f"{subject} is revoked, but that could not be recorded: {error.fault}",
+                error.cure,
+            ) from error
+        await self.tell()
+        return len(loops) + sum(len(each.loops) for each in logins)
+
+    async def restore(self, issuer: str, subject: str, actor: str) -> None:
+        """Let the identity come in again. Recorded first: it opens something."""
+        revoked = await self._beside(self._book.logins.revoked)
+        if not any((each.issuer, each.subject) == (issuer, subject) for each in revoked):
+            raise CustodyError(
+                "identity.not-revoked",
+                f"{subject} of {issuer} is not revoked.",
+                "`custody identity list` shows who is.",
+            )
+        await self._record(AdminAct("identity.restore", actor, subject, issuer))
+        await self._beside(lambda: self._book.logins.restore(issuer, subject))
+
+    async def revoked(self) -> Sequence[Revoked]:
+        return await self._beside(self._book.logins.revoked)
+
+    async def use(self, kind: str, value: str, until: int) -> bool:
+        """True the first time only; survives a restart."""
+        return await self._beside(lambda: self._book.logins.use(kind, value, until))
+
+    # Asking again.
+
+    async def recheck(self) -> int:
+        """Ask providers again for the logins whose turn it is. How many were asked for."""
+        before = self._clock() - self._recheck_ms
+        due = await self._beside(lambda: self._book.logins.due(before))
+        await asyncio.gather(*(self._recheck(each) for each in due))
+        return len(due)
+
+    async def _recheck(self, due: DueLogin) -> None:
+        login = due.login
+        async with self._turn:
+            try:
+                await self._beside(lambda: self._book.logins.checked(login.id, self._clock()))
+                renewed = await self._ask(login, due.refresh)
+            except CustodyError as error:
+                if error.code in _SILENT or error.code.startswith("state."):
+                    _log.warning("%s was not rechecked: %s: %s", login.id, error.code, error.fault)
+                    return
+                _log.warning("%s ends: %s", login.id, error.code)
+                await self._quietly(self.end(login.id, "provider.refused"))
+                return
+            await self._quietly(self._renew(login, renewed))
+
+    async def _ask(self, login: Login, sealed: bytes) -> Renewed:
+        provider = self._providers.get(login.proof.provider)
+        if provider is None or self._sealing is None:
+            raise CustodyError(
+                "identity.refused", "The login's provider is not configured any more."
+            )
+        secret = self._sealing.open(login.id, sealed)
+        try:
+            async with asyncio.timeout(RECHECK_S):
+                return await provider.refresh(secret, login.proof)
+        except TimeoutError:
+            raise CustodyError(
+                "identity.unreachable", "The provider took too long to answer."
+            ) from None
+
+    async def _renew(self, login: Login, renewed: Renewed) -> None:
+        sealed = None
+        if renewed.refresh is not None and self._sealing is not None:
+            sealed = self._sealing.seal(login.id, renewed.refresh)
+        proof, before = renewed.proof, login.proof.identity
+        if not await self._beside(lambda: self._book.logins.renew(login.id, proof, sealed)):
+            return  # it ended meanwhile
+        if proof.identity != before:
+            # Its groups: a refresh cannot change who somebody is.
+            changed = Login(
+                login.id, proof, login.digest, login.started, login.expires, login.client
+            )
+            await self._loops.regrouped(login.id, before, proof.identity)
+            await self._record(_accepted(changed))
+
+    async def _quietly(self, act: Awaitable[object]) -> None:
+        try:
+            await act
+        except CustodyError as error:
+            _log.error("a recheck was not brought to its end: %s", error.code)
+
+    async def _record(self, body: Body) -> None:
+        await self._scribe(Record(Milliseconds(self._clock()), body))
+
+
+def _accepted(login: Login) -> LoginAccepted:
+    proof = login.proof
+    return LoginAccepted(
+        login.id,
+        proof.identity,
+        proof.method,
+        proof.provider,
+        login.client,
+        login.expires,
+        proof.facts,
+    )

@@ -1,0 +1,312 @@
+"""Where loops begin and end, and nowhere else.
+
+Law: whether a loop may begin is a decision with a record; it opens nothing before its start is on
+the record. An end works first and is recorded then, exactly once, for the loop and all below it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, Protocol, TypeVar
+
+from custody.app.asked import LoopWish, Started
+from custody.app.loop_terms import Terms
+from custody.app.refused_logins import RefusedLogins
+from custody.identity import mint_ticket
+from custody.model.errors import CustodyError
+from custody.model.identity import Admission, Identity, Login, Loop, Proof, Tally, Ticket
+from custody.model.record import (
+    AdminAct,
+    Body,
+    LoginAccepted,
+    LoopEnd,
+    LoopStart,
+    Milliseconds,
+    Receipt,
+    Record,
+)
+from custody.model.words import Exceeded, LoginId, LoopId, Method
+from custody.policy.budget import Limit
+from custody.state import State
+from custody.state.loops import Ended
+
+_log: Final = logging.getLogger("custody.loops")
+
+Answer = TypeVar("Answer")
+Scribe = Callable[[Record], Awaitable[Receipt]]
+"""Masks a record, appends it, and returns once it is durable; raises ``CustodyError``."""
+WhenEnded = Callable[[LoopId, str], object]
+"""Told of each loop that ended, and why; must not wait."""
+
+
+class Beside(Protocol):
+    """Runs an act of the book beside the event loop: in order, whole, and raising as it does."""
+
+    def __call__(self, act: Callable[[], Answer], /) -> Awaitable[Answer]: ...
+
+
+class Accounts(Protocol):
+    """Where a running gateway counts what loops use: ``custody.gateway.meter.Meter``."""
+
+    def open(self, loop: Loop, limits: Sequence[Limit], tally: Tally | None = None) -> None: ...
+
+    def close(self, loop: LoopId) -> None: ...
+
+
+class NoAccounts:
+    """Where no gateway runs, nothing is used."""
+
+    def open(self, loop: Loop, limits: Sequence[Limit], tally: Tally | None = None) -> None:
+        pass
+
+    def close(self, loop: LoopId) -> None:
+        pass
+
+
+class LoopDesk:
+    """Implements ``custody.app.asked.Loops``. ``clock`` gives Unix milliseconds."""
+
+    def __init__(  # noqa: PLR0913 - what it is made of
+        self,
+        book: State,
+        beside: Beside,
+        scribe: Scribe,
+        terms: Terms,
+        refused: RefusedLogins,
+        *,
+        clock: Callable[[], int],
+        entropy: Callable[[int], bytes],
+        accounts: Accounts | None = None,
+    ) -> None:
+        self._book: Final = book
+        self._beside: Final = beside
+        self._scribe: Final = scribe
+        self._terms: Final = terms
+        self._refused: Final = refused
+        self._clock: Final = clock
+        self._entropy: Final = entropy
+        self._accounts: Final = accounts or NoAccounts()
+        self._when_ended: Final[list[WhenEnded]] = [lambda loop, _: self._accounts.close(loop)]
+        self._starting: Final[dict[LoopId, str]] = {}
+        """Loops on their way to the record, with the reason for which one has ended meanwhile."""
+        self._telling: Final = asyncio.Lock()
+
+    def when_ended(self, told: WhenEnded) -> None:
+        """From now on, call this for each loop that ends."""
+        self._when_ended.append(told)
+
+    # Beginnings.
+
+    async def start(
+        self,
+        who: Proof,
+        wish: LoopWish,
+        *,
+        login: Login | None = None,
+        actor: Proof | None = None,
+        client: str = "",
+    ) -> Started:
+        """As ``Loops.start``. With an ``actor``, ``who`` is the one that it acts for."""
+        now = self._clock()
+        loop = self._terms.loop(who, wish, login=login, actor=actor, now=now, entropy=self._entropy)
+        try:
+            self._terms.check(loop, who, wish, now=now)
+            proofs = [] if login is not None else [who]
+            proofs += [] if actor is None else [actor]
+            said = [
+                _accepted(proof, client) for proof in proofs if proof.method is not Method.LOCAL
+            ]
+            return await self._begin(loop, said, lambda _: ())
+        except CustodyError as error:
+            await self._refuse(error, loop, client)
+            raise
+
+    async def vouch(self, who: Proof, wish: LoopWish, act: Callable[[Ticket], AdminAct]) -> Started:
+        """A loop that the operator asks for. It may lack a grant, which may be written later; a
+        command of it is then refused all the same. ``act`` is recorded with it.
+        """
+        now = self._clock()
+        loop = self._terms.loop(who, wish, now=now, entropy=self._entropy)
+        try:
+            self._terms.check_local(who)
+            return await self._begin(loop, (), lambda ticket: (act(ticket),))
+        except CustodyError as error:
+            await self._refuse(error, loop, "")
+            raise
+
+    async def child(self, parent: Admission, wish: LoopWish, *, client: str = "") -> Started:
+        """As ``Loops.child``."""
+        now = self._clock()
+        loop = self._terms.child(parent.loop, wish, now=now, entropy=self._entropy)
+        try:
+            loop = self._terms.check_child(loop, parent.loop, wish, now=now)
+            return await self._begin(loop, (), lambda _: ())
+        except CustodyError as error:
+            await self._refuse(error, loop, client)
+            raise
+
+    async def _begin(
+        self, loop: Loop, said: Sequence[Body], also: Callable[[Ticket], Sequence[Body]]
+    ) -> Started:
+        """Reserve, record, open: in this order."""
+        self._starting[loop.id] = ""
+        try:
+            await self._beside(
+                lambda: self._book.loops.reserve(
+                    loop, loop.started, lambda running: self._terms.check_room(loop, running)
+                )
+            )
+            secret, ticket = mint_ticket(loop, now=loop.started, entropy=self._entropy)
+            recorded = False
+            try:
+                for body in said:
+                    await self._record(body, loop.id)
+                await self._record(LoopStart(loop, ticket.id), loop.id)
+                recorded = True
+                for body in also(ticket):
+                    await self._record(body, loop.id)
+                self._accounts.open(loop, self._terms.limits(loop))
+                await self._beside(lambda: self._book.add(ticket))
+            except CustodyError:
+                await self._give_up(loop, recorded=recorded)
+                raise
+        finally:
+            ended = self._starting.pop(loop.id, "")
+        if ended:
+            self._accounts.close(loop.id)
+            await self.tell()
+            raise CustodyError("loop.ended", f"The loop was ended as it began: {ended}.")
+        return Started(secret, ticket, self._terms.reachable(loop, loop.started))
+
+    async def _give_up(self, loop: Loop, *, recorded: bool) -> None:
+        """It has no ticket to go on with; where its start is on the record, its end will be."""
+        self._accounts.close(loop.id)
+        try:
+            if recorded:
+                self._starting.pop(loop.id, None)
+                await self.end(loop.id, "ticket.not-kept", "")
+            else:
+                await self._beside(lambda: self._book.loops.drop(loop.id))
+        except CustodyError as error:
+            _log.error("%s, which has no ticket, was not ended: %s", loop.id, error.code)
+
+    async def _refuse(self, error: CustodyError, loop: Loop, client: str) -> None:
+        scope = loop.scope
+        await self._refused.record(
+            error.code,
+            client=client,
+            subject=loop.identity.subject,
+            target=", ".join(scope.targets or ()) if scope is not None else "",
+            protocol="loop",
+            loop=loop.parent,
+        )
+
+    # Ends.
+
+    async def end(self, loop: LoopId, reason: str, actor: str) -> bool:
+        """As ``Loops.end``. With an ``actor``, that somebody ended it is a record of its own.
+
+        Raises ``loop.not-recorded`` where it has ended, but the record could not be made yet.
+        """
+        ended = await self._beside(lambda: self._book.loops.end(loop, self._clock(), reason))
+        if not ended:
+            return False
+        self.close(ended)
+        try:
+            if actor:
+                await self._record(AdminAct("loop.end", actor, loop, reason), loop)
+        except CustodyError as error:
+            raise CustodyError(
+                "loop.not-recorded",
+                f"{loop} has ended, but that could not be recorded: {error.fault}",
+                error.cure,
+            ) from error
+        await self.tell()
+        return True
+
+    async def exhausted(self, loop: LoopId, reason: str) -> None:
+        """A budget ends the loop: its sessions first. Raises nothing."""
+        try:
+            self.close([Ended(loop, reason)])
+            await self.end(loop, reason, "")
+        except CustodyError as error:
+            _log.error("%s, which has used up its budget, was not ended: %s", loop, error.code)
+
+    def close(self, ended: Sequence[Ended]) -> None:
+        """Tell whoever must know, at once."""
+        for each in ended:
+            if each.loop in self._starting:
+                self._starting[each.loop] = each.reason
+            for told in self._when_ended:
+                told(each.loop, each.reason)
+
+    async def tell(self) -> None:
+        """Record every end that is not on the record yet. What cannot be recorded now will be, the
+        next time. Raises ``CustodyError`` of the state database only.
+        """
+        async with self._telling:
+            for each in await self._beside(self._book.loops.untold):
+                if each.loop in self._starting:
+                    continue  # its start is on its way to the record, and comes first
+                try:
+                    await self._record(LoopEnd(each.reason), each.loop)
+                except CustodyError as error:
+                    _log.error("ends of loops were not recorded: %s", error.code)
+                    return
+                await self._beside(partial(self._book.loops.told, each.loop))
+
+    async def lapse(self) -> int:
+        """End every loop whose time is over. How many there were."""
+        ended = await self._beside(lambda: self._book.loops.lapse(self._clock()))
+        self.close(ended)
+        await self.tell()
+        return len(ended)
+
+    async def end_local(self) -> int:
+        """``local = false``: what the operator alone vouched for is over."""
+        ended = await self._beside(
+            lambda: self._book.loops.end_of_identity(
+                "local", None, self._clock(), "login.local-off"
+            )
+        )
+        self.close(ended)
+        await self.tell()
+        return len(ended)
+
+    # After a start.
+
+    async def resume_accounts(self) -> None:
+        """At a start of the gateway: count on where it stopped, and end what a crash left open."""
+        await self._beside(lambda: self._book.loops.end_unstarted(self._clock()))
+        tallies = await self._beside(self._book.spending.kept)
+        for loop in await self._beside(self._book.loops.open):
+            limits, tally = self._terms.limits(loop), tallies.get(loop.id)
+            self._accounts.open(loop, limits, tally)
+            paused = "" if tally is None else tally.paused
+            if any(each.quantity == paused and each.then is Exceeded.END for each in limits):
+                await self.exhausted(loop.id, f"budget.{paused}")
+        await self.tell()
+
+    async def regrouped(self, login: LoginId, before: Identity, after: Identity) -> int:
+        """The provider says other groups now: end the login's loops that rest on what is gone."""
+        gone = 0
+        for loop in await self._beside(self._book.loops.open):
+            if loop.login == login and self._terms.narrows(loop, before, after):
+                gone += await self.end(loop.id, "groups.changed", "")
+        return gone
+
+    async def _record(self, body: Body, loop: LoopId) -> None:
+        await self._scribe(Record(Milliseconds(self._clock()), body, loop))
+
+
+def _accepted(proof: Proof, client: str) -> LoginAccepted:
+    return LoginAccepted(
+        "",
+        proof.identity,
+        proof.method,
+        proof.provider,
+        client,
+        proof.expires,
+        proof.facts,
+    )

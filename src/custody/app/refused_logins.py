@@ -1,0 +1,53 @@
+"""The records of those who were not let in.
+
+Law: every refusal is on the record, one by one within the rate that strangers have, and above it
+as a count. A record that cannot be made lets nobody in.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from custody.gateway.strangers import Strangers
+from custody.model.errors import CustodyError
+from custody.model.record import LoginRefused, Milliseconds, Receipt, Record
+from custody.model.words import LoopId
+
+_log: Final = logging.getLogger("custody.logins")
+
+
+class RefusedLogins:
+    """``strangers`` counts those of all doors together; whoever watches the doors records it."""
+
+    def __init__(
+        self,
+        scribe: Callable[[Record], Awaitable[Receipt]],
+        clock: Callable[[], int],
+        strangers: Strangers | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._scribe: Final = scribe
+        self._clock: Final = clock
+        self._strangers: Final = strangers or Strangers()
+        self._monotonic: Final = monotonic
+
+    async def record(  # noqa: PLR0913 - what such a record has
+        self,
+        reason: str,
+        *,
+        client: str,
+        subject: str = "",
+        target: str = "",
+        protocol: str = "",
+        loop: LoopId | None = None,
+    ) -> None:
+        """``client`` is an address, with or without its port. Raises nothing."""
+        host = client.rpartition(":")[0] if client.count(":") == 1 else client
+        if not self._strangers.recorded(host, loop, self._monotonic()):
+            return
+        body = LoginRefused(reason, target, protocol, client, subject=subject)
+        try:
+            await self._scribe(Record(Milliseconds(self._clock()), body, loop))
+        except CustodyError as error:
+            _log.error("a refusal was not recorded: %s", error.code)

@@ -1,0 +1,90 @@
+"""One loop's figures: what it has used, and at which figure it stops.
+
+Law: a figure only grows. Plain attributes, for every statement touches them.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from custody.model.identity import Spent, Tally
+from custody.model.words import Exceeded, LoopId
+
+ENDLESS: Final = 1 << 62
+
+
+class Bound(Protocol):
+    """A limit of a budget, as the policy gives it."""
+
+    @property
+    def quantity(self) -> str:
+        """``commands``, ``rows``, ``bytes``, ``writes`` or ``denials``."""
+        ...
+
+    @property
+    def limit(self) -> int: ...
+
+    @property
+    def then(self) -> Exceeded: ...
+
+
+class Account:
+    __slots__ = (
+        "bytes", "commands", "denials", "forgiven", "limits", "loop", "most_bytes",
+        "most_commands", "most_denials", "most_rows", "most_writes", "parent", "rows", "stopped",
+        "touched", "writes",
+    )  # fmt: skip
+
+    def __init__(
+        self, loop: LoopId, parent: "Account | None", limits: Sequence[Bound], tally: Tally
+    ) -> None:
+        self.loop: Final = loop
+        self.parent: Final = parent
+        self.limits: Final = tuple(limits)
+        spent = tally.spent
+        self.commands = spent.commands
+        self.rows = spent.rows
+        self.bytes = spent.bytes
+        self.writes = spent.writes
+        self.denials = spent.denials
+        self.forgiven = tally.forgiven
+        self.stopped: Bound | None = next(
+            (each for each in limits if each.quantity == tally.paused), None
+        )
+        """The limit that was crossed, until the loop is let on."""
+        self.touched = False
+        """Whether it is among those whose figures are to be kept."""
+        self._measure()
+
+    def _measure(self) -> None:
+        """The figure at which each quantity is used up."""
+        most = {
+            each.quantity: getattr(self.forgiven, each.quantity) + each.limit
+            for each in self.limits
+        }
+        self.most_commands: int = most.get("commands", ENDLESS)
+        self.most_rows: int = most.get("rows", ENDLESS)
+        self.most_bytes: int = most.get("bytes", ENDLESS)
+        self.most_writes: int = most.get("writes", ENDLESS)
+        self.most_denials: int = most.get("denials", ENDLESS)
+
+    def forgive(self) -> None:
+        """All that was used until now counts no more."""
+        self.forgiven = self.spent()
+        self.stopped = None
+        self._measure()
+
+    def spent(self) -> Spent:
+        return Spent(self.commands, self.rows, self.bytes, self.writes, self.denials)
+
+    def tally(self) -> Tally:
+        return Tally(
+            self.spent(), self.forgiven, "" if self.stopped is None else self.stopped.quantity
+        )
+
+    def used(self, quantity: str) -> int:
+        """Since the loop began, or was last let on."""
+        used: int = getattr(self, quantity) - getattr(self.forgiven, quantity)
+        return used
+
+    def bound(self, quantity: str) -> Bound:
+        return next(each for each in self.limits if each.quantity == quantity)
