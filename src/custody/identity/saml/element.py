@@ -119,6 +119,7 @@ def _step(stack: list[_Open], token: re.Match[str]) -> Element | None:
 
 def _opened(qualified: str, written: str, outer: dict[str, str]) -> _Open:
     spaces = outer
+    declarations: set[str] = set()
     plain: list[tuple[str, str]] = []
     for name, value in _ATTRIBUTES.findall(written):
         prefix, _, local = name.rpartition(":")
@@ -126,8 +127,9 @@ def _opened(qualified: str, written: str, outer: dict[str, str]) -> _Open:
         if name == "xmlns" or prefix == "xmlns":
             declared = local if prefix else ""
             # Namespaces in XML 1.0 §3: what is reserved, and no prefix may be undeclared.
-            if declared in {"xml", "xmlns"} or (declared and not resolved):
+            if declared in {"xml", "xmlns", *declarations} or (declared and not resolved):
                 raise odd()
+            declarations.add(declared)
             spaces = {**spaces, declared: resolved}
             if len(spaces) > _PREFIXES_AT_MOST:
                 raise odd()

@@ -3,6 +3,7 @@
 Law: what a response says is believed only as far as a signature of a pinned certificate covers it.
 """
 
+import asyncio
 from collections.abc import Callable, Collection
 from typing import Final, Self
 
@@ -100,7 +101,8 @@ class SamlProvider:
         now = self._clock()
         idp = self._idp
         idp.current(now)
-        found = believed(canonical, idp.keys)
+        # A hostile document may take 0.1 s to read: not of the loop that carries sessions.
+        found = await asyncio.to_thread(believed, canonical, idp.keys)
         expected = Expected(self._settings, idp.entity_id, request_ids, now)
         return checked(found, expected)
 

@@ -21,6 +21,7 @@ from custody.model.errors import CustodyError
 
 Key = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
+_SIGNED_INFO_BYTES_AT_MOST: Final = 16 * 1024
 _MORE: Final = "http://www.w3.org/2001/04/xmldsig-more#"
 _RSA: Final[dict[str, hashes.HashAlgorithm]] = {
     _MORE + "rsa-sha256": hashes.SHA256(),
@@ -44,6 +45,8 @@ def verified(seal: Seal, keys: Sequence[Key]) -> Element:
 
     Raises ``CustodyError`` ``identity.algorithm`` or ``identity.signature``.
     """
+    if len(seal.signed_info) > _SIGNED_INFO_BYTES_AT_MOST:
+        raise _broken("The SAML signature does not have the shape that is accepted here.")
     info = _shape(parse(seal.signed_info), "SignedInfo", 3)
     canonicalization, method, reference = info.children
     _canonicalized(canonicalization, "CanonicalizationMethod")
