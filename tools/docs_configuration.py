@@ -27,6 +27,7 @@ from custody.app.config_model import (
     TargetConfig,
 )
 from custody.app.config_tables import Field, fields_of
+from custody.app.config_vaults import AwsConfig, KubernetesConfig, VaultConfig
 from custody.policy.condition import FUNCTIONS
 from custody.policy.reading import FIELDS
 
@@ -41,6 +42,9 @@ TABLES: Mapping[str, type[msgspec.Struct]] = {
     "[[workload]]": WorkloadConfig,
     "[[saml]]": SamlConfig,
     "[[target]]": TargetConfig,
+    "[vault]": VaultConfig,
+    "[aws]": AwsConfig,
+    "[kubernetes]": KubernetesConfig,
     "[[grant]]": GrantConfig,
     "[[rule]]": RuleConfig,
     "[[mask]]": MaskConfig,

@@ -86,11 +86,11 @@ def test_parts_that_are_not_built_yet_are_accepted_with_a_warning() -> None:
         "[retention] belongs to a part that is not built yet: nothing is pruned.",
         'A rule that asks denies for now: "approval is not available yet".',
     )
-    later = MINIMAL + b'[hub]\naddress = "hub:1"\n[[witness]]\nkey = "k"\n[vault]\nissuer = 1\n'
+    later = MINIMAL + b'[hub]\naddress = "hub:1"\n[[witness]]\nkey = "k"\n[alert]\nissuer = 1\n'
     assert [warning.split("]")[0] for warning in read(later).warnings] == [
         "[hub",
         "[witness",
-        "[vault",
+        "[alert",
     ]
     ssh = MINIMAL.replace(b'["orders"]', b'["orders", "host"]')
     ssh += b'[[target]]\nname = "host"\nprotocol = "ssh"\nanything = 1\n'

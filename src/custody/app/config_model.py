@@ -22,6 +22,7 @@ from custody.app.config_logins import (
     WorkloadConfig,
 )
 from custody.app.config_values import Address, SecretReference
+from custody.app.config_vaults import StoresConfig
 from custody.masking.rules import MaskRule
 from custody.model.identity import Budget
 from custody.model.words import Decision, Effect, TargetName
@@ -291,6 +292,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     oidc: tuple[OidcConfig, ...]
     workload: tuple[WorkloadConfig, ...]
     saml: tuple[SamlConfig, ...]
+    stores: StoresConfig = StoresConfig()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -302,9 +304,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 LATER_LISTENERS: Final = frozenset({"ssh", "mysql", "http", "mcp", "kubernetes"})
 LATER_TABLES: Final = frozenset(
     {
-        "alert", "approvals", "aws", "backup", "console", "export", "hub", "identity", "index",
-        "kubernetes", "metrics", "mirror", "notify", "replay", "siem", "state", "timestamp",
-        "vault", "witness",
+        "alert", "approvals", "backup", "console", "export", "hub", "identity", "index",
+        "metrics", "mirror", "notify", "replay", "siem", "state", "timestamp", "witness",
     }
 )  # fmt: skip
 """Tables of parts that are not built yet: accepted with a warning, they do nothing."""

@@ -4,7 +4,7 @@ Law: every table of the contract has one reader here; a table of a part that is 
 accepted with a warning and does nothing; any other is refused.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,16 +29,17 @@ from custody.app.config_model import (
     Tls,
 )
 from custody.app.config_tables import read_table, refuse_unknown
+from custody.app.config_vaults import STORES, read_stores
 from custody.policy.grant import Grant
 from custody.policy.rule import Rule
-from custody.vault.references import LATER
+from custody.vault.reference import NAMED
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 TABLES = frozenset(
     {
         "gateway", "listen", "target", "grant", "rule", "mask", "capture", "retention",
-        "login", "oidc", "workload", "saml",
+        "login", "oidc", "workload", "saml", *STORES,
     }
 )  # fmt: skip
 PROVIDERS = ("oidc", "workload", "saml")
@@ -61,6 +62,8 @@ def read_sections(document: Mapping[str, object], path: Path, faults: Faults) ->
     masks = read_masks(list(_tables(document, "mask", faults)), folder, faults)
     written = Written(*(tuple(_tables(document, key, faults)) for key in PROVIDERS))
     logins = read_logins(document, written, folder, faults)
+    stores = read_stores(document, folder, faults)
+    _check_references(targets, stores.named, faults)
     _warn_of_later_parts(document, faults)
     if faults.found or gateway is None or capture is None or retention is None or logins is None:
         return None
@@ -84,6 +87,7 @@ def read_sections(document: Mapping[str, object], path: Path, faults: Faults) ->
         oidc=logins.oidc,
         workload=logins.workload,
         saml=logins.saml,
+        stores=stores,
         warnings=tuple(faults.warnings),
     )
 
@@ -139,6 +143,29 @@ def _targets(
         yield target
 
 
+def _check_references(
+    targets: Iterable[TargetConfig], stores: Collection[str], faults: Faults
+) -> None:
+    """A reference's store must be configured, unless the machine itself says all about it."""
+    for target in targets:
+        reference = target.password
+        if reference is None or reference.scheme.partition("+")[0] not in NAMED:
+            continue
+        if reference.scheme not in stores and reference.scheme not in _OF_THE_MACHINE:
+            scheme, _, name = reference.scheme.partition("+")
+            table = {"k8s": "kubernetes"}.get(scheme, scheme)
+            faults.add(
+                "config.store",
+                ("target", target.number, "password"),
+                f"It refers to `{reference.scheme}:`, and there is no such store here.",
+                f"Add [{table}{'.' if name else ''}{name}].",
+            )
+
+
+_OF_THE_MACHINE = frozenset(("aws", "k8s"))
+"""Stores that need no table: the SDK, or the pod, knows where they are."""
+
+
 def _grants(document: Mapping[str, object], folder: Path, faults: Faults) -> Iterator[Grant]:
     for at, table in _tables(document, "grant", faults):
         grant = read_table(GrantConfig, table, at, folder, faults)
@@ -192,12 +219,6 @@ def _warn_of_later_parts(document: Mapping[str, object], faults: Faults) -> None
             faults.warn(
                 f"[[target]] number {int(at[1]) + 1} has a protocol that is not built yet "
                 "and does nothing."
-            )
-        password = table.get("password")
-        if isinstance(password, str) and password.partition(":")[0] in LATER:
-            faults.warn(
-                f"[[target]] number {int(at[1]) + 1} keeps its password in a store that is not "
-                "built yet: nobody can use it."
             )
     if any(table.get("then") == "ask" for _, table in _tables(document, "rule", Faults())):
         faults.warn('A rule that asks denies for now: "approval is not available yet".')

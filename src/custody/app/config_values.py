@@ -17,7 +17,7 @@ import msgspec
 from custody.model.secret import Secret
 from custody.model.words import Effect
 from custody.policy.grant import Hours
-from custody.vault.references import LATER
+from custody.vault.reference import read_reference
 
 C = TypeVar("C", bound=StrEnum)
 
@@ -222,13 +222,14 @@ def path(value: object) -> Path:
 def secret_reference(value: object) -> SecretReference:
     if not isinstance(value, str):
         raise UnfitError(f"It must be a text in quotes, not {_kind(value)}.", "config.type")
-    scheme, colon, rest = value.partition(":")
-    if not colon or scheme not in {"env", "file", "plain", *LATER}:
+    reference = read_reference(value)
+    if reference is None:
         raise UnfitError(
-            "It must be a reference: env:NAME, file:PATH or vault:…; "
+            "It must be a reference: env:NAME, file:PATH, secret:NAME, vault:…, aws:… or k8s:…; "
             "plain:… if the secret itself must stand here.",
             "config.secret-reference",
         )
+    scheme, rest = reference.key, reference.place
     if not rest or (scheme == "env" and not _VARIABLE.fullmatch(rest)) or "\0" in rest:
         raise UnfitError(
             f"After {scheme}: comes {_REST.get(scheme, 'the place of the secret')}.",

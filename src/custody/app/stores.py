@@ -1,0 +1,72 @@
+"""Making the stores that references name, and the vault that leases from them.
+
+Law: only what some target refers to is made, so that a gateway without AWS never looks for its SDK.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from custody.app.config_model import Config
+from custody.model.words import TargetName
+from custody.vault.aws import AwsSettings, AwsStore
+from custody.vault.hashicorp import HashicorpStore
+from custody.vault.kubernetes import KubernetesSettings, KubernetesStore
+from custody.vault.lease_book import LeaseBook
+from custody.vault.leasing import LeasingVault
+from custody.vault.plain_stores import EnvironmentStore, FileStore, PlainStore
+from custody.vault.reference import Reference, read_reference
+from custody.vault.sealed import SealedStore
+from custody.vault.store import Store
+
+LEASES: Final = "leases.json"
+SECRETS: Final = "secrets.json"
+VAULT_KEY: Final = "vault.key"
+
+Clock = Callable[[], int]
+
+
+def local_vault(config: Config, clock: Clock) -> SealedStore:
+    """The local encrypted vault: sealed values in ``data``, their key in ``keys``."""
+    return SealedStore(config.gateway.data / SECRETS, config.gateway.keys / VAULT_KEY, clock=clock)
+
+
+def references_of(config: Config) -> dict[TargetName, str]:
+    """What each target's ``password`` says; a target without one has an empty one."""
+    return {
+        target.name: target.password.reveal() if target.password is not None else "plain:"
+        for target in config.targets
+    }
+
+
+def make_vault(config: Config, clock: Clock) -> LeasingVault:
+    """Raises ``vault.address``, ``vault.ca``, ``vault.lease-book``."""
+    references = references_of(config)
+    wanted = [read_reference(text) for text in references.values()]
+    stores = make_stores(config, [each for each in wanted if each is not None], clock)
+    return LeasingVault(references, stores, LeaseBook(config.gateway.data / LEASES), clock)
+
+
+def make_stores(config: Config, wanted: list[Reference], clock: Clock) -> Mapping[str, Store]:
+    """The stores that these references name and the configuration has; any but those is missing."""
+    makers: dict[str, Callable[[], Store]] = {
+        "env": lambda: EnvironmentStore(os.environ),
+        "file": lambda: FileStore(config.folder),
+        "plain": PlainStore,
+        "secret": lambda: local_vault(config, clock),
+    }
+    for name, settings in config.stores.vault.items():
+        makers[name] = lambda settings=settings: HashicorpStore(settings, clock)  # type: ignore[misc]  # the default binds the loop's value
+    for name, aws in config.stores.aws.items():
+        made = AwsSettings(name=name, region=aws.region, profile=aws.profile, endpoint=aws.endpoint)
+        makers[name] = lambda made=made: AwsStore(made)  # type: ignore[misc]  # as above
+    for name, cluster in config.stores.kubernetes.items():
+        account = KubernetesSettings(
+            name=name, address=cluster.address, ca=cluster.ca, token=cluster.token
+        )
+        makers[name] = lambda account=account: KubernetesStore(account)  # type: ignore[misc]  # as above
+    # In a pod nothing needs to be configured.
+    makers.setdefault("k8s", lambda: KubernetesStore(KubernetesSettings()))
+    makers.setdefault("aws", lambda: AwsStore(AwsSettings()))
+    keys = {reference.key for reference in wanted}
+    return {key: make() for key, make in makers.items() if key in keys}
