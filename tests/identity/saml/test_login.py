@@ -134,7 +134,10 @@ def test_a_rollover_is_learnt_while_running(
 
 
 def test_the_subject_may_be_an_attribute(key: rsa.RSAPrivateKey) -> None:
-    mail = '<saml:Attribute Name="mail"><saml:AttributeValue>ada@example.com</saml:AttributeValue></saml:Attribute>'  # noqa: E501 - one element in one line
+    mail = (
+        '<saml:Attribute Name="mail"><saml:AttributeValue>ada@example.com</saml:AttributeValue>'
+        "</saml:Attribute>"
+    )
     settings = SamlSettings(name="corp", entity_id=SP, acs_url=ACS, subject="mail", groups="role")
     transient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
     answer = check(key, posted(response(key, Says(attributes=mail, format=transient))), settings)

@@ -134,7 +134,7 @@ def confined(act: Callable[[], object]) -> int:
             worker.confine()
             act()
             os._exit(0)
-        except BaseException:  # noqa: BLE001 - whatever it is, it must not return into pytest
+        except BaseException:  # noqa: BLE001 - it must not return into pytest
             os._exit(9)
     return os.waitpid(child, 0)[1]
 
