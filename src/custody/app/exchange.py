@@ -1,0 +1,256 @@
+"""The one place that tells tokens apart: what is brought, who checks it, what it becomes.
+
+Law: a token is checked by the provider that its issuer names, and by nobody else; what may be used
+once is used up before it opens anything; and whoever is not let in is on the record.
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from custody.app.asked import (
+    ACCESS_TOKEN,
+    ID_TOKEN,
+    JWT,
+    LOGIN,
+    TICKET,
+    ExchangeAsked,
+    Exchanged,
+    LoggedIn,
+    LoopWish,
+)
+from custody.app.logins import LoginDesk
+from custody.app.loops import LoopDesk
+from custody.app.refused_logins import RefusedLogins
+from custody.identity.oidc import TokenKind, unverified_issuer
+from custody.model.errors import CustodyError
+from custody.model.identity import Admission, Login, Proof
+from custody.model.interfaces import Doorkeeper
+from custody.model.secret import Secret
+from custody.model.words import Method
+
+TOKENS_KEPT: Final = 4096
+"""Tokens taken as passwords whose loops are remembered; the oldest is forgotten, and starts another
+loop if it comes again."""
+CHECK_S: Final = 20.0
+"""What checking a token may take; its issuer may have to be asked for its keys."""
+KEPT_AFTER_LAPSE_MS: Final = 60_000
+"""A used id is remembered so long after its token lapsed: clocks may differ."""
+
+_KINDS: Final = {ID_TOKEN: TokenKind.ID_TOKEN, ACCESS_TOKEN: TokenKind.ACCESS_TOKEN, JWT: None}
+
+
+class OidcChecks(Protocol):
+    async def check(self, token: Secret, kind: TokenKind | None = None) -> Proof: ...
+
+
+class WorkloadChecks(Protocol):
+    async def check(self, token: Secret) -> Proof: ...
+
+
+class Issuer(msgspec.Struct, frozen=True):
+    """Who checks the tokens of one issuer: one ``[[oidc]]`` or ``[[workload]]``."""
+
+    name: str
+    issuer: str
+    oidc: OidcChecks | None = None
+    workload: WorkloadChecks | None = None
+    password: bool = False
+    """Whether its tokens are taken where a standard client gives a password."""
+
+
+class Exchange:
+    """Implements ``custody.app.asked.Exchanges``, and ``TokenDoor`` of the listeners."""
+
+    def __init__(  # noqa: PLR0913 - what it is made of
+        self,
+        issuers: Sequence[Issuer],
+        logins: LoginDesk,
+        loops: LoopDesk,
+        doorkeeper: Doorkeeper,
+        refused: RefusedLogins,
+        *,
+        clock: Callable[[], int],
+    ) -> None:
+        self._issuers: Final = tuple(issuers)
+        self._logins: Final = logins
+        self._loops: Final = loops
+        self._doorkeeper: Final = doorkeeper
+        self._refused: Final = refused
+        self._clock: Final = clock
+        self._admitted: Final[OrderedDict[bytes, Admission]] = OrderedDict()
+        self._admitting: Final[dict[bytes, asyncio.Lock]] = {}
+
+    async def exchange(self, asked: ExchangeAsked, client: str) -> Exchanged:
+        """As ``Exchanges.exchange``."""
+        if asked.wanted not in (TICKET, LOGIN):
+            raise await self._no("exchange.wanted", "This type of token is not given here.", client)
+        if asked.subject_type == TICKET:
+            return await self._child(asked, client)
+        login = None
+        if asked.subject_type == LOGIN:
+            login = await self._login(asked.subject, client)
+            who = login.proof
+        else:
+            who = await self._prove(asked.subject, asked.subject_type, client)
+        if asked.wanted == LOGIN:
+            return await self._remember(asked, who, login, client)
+        actor = None
+        if asked.actor is not None:
+            actor = await self._prove(asked.actor, asked.actor_type, client)
+        return await self._loops.start(who, asked.wish, login=login, actor=actor, client=client)
+
+    async def _child(self, asked: ExchangeAsked, client: str) -> Exchanged:
+        if asked.wanted == LOGIN or asked.actor is not None:
+            raise await self._no(
+                "exchange.ticket", "A ticket is exchanged for a child loop only.", client
+            )
+        admission = self._doorkeeper.recognise(asked.subject, self._clock())
+        if isinstance(admission, str):
+            raise await self._no(admission, "This ticket does not hold here.", client)
+        return await self._loops.child(admission, asked.wish, client=client)
+
+    async def _remember(
+        self, asked: ExchangeAsked, who: Proof, login: Login | None, client: str
+    ) -> LoggedIn:
+        if login is not None or asked.actor is not None or who.method is Method.WORKLOAD:
+            raise await self._no(
+                "exchange.no-login",
+                "A login is made of an OpenID provider's token alone; a workload's token starts "
+                "loops directly.",
+                client,
+            )
+        secret, made = await self._logins.accept(who, client=client)
+        return LoggedIn(secret, made)
+
+    async def _login(self, secret: Secret, client: str) -> Login:
+        try:
+            return await self._logins.recognise(secret)
+        except CustodyError as error:
+            await self.refused(error.code, client=client)
+            raise
+
+    async def revoke(self, token: Secret, client: str) -> bool:
+        """As ``Exchanges.revoke``."""
+        del client  # whoever holds a secret may throw it away
+        try:
+            login = await self._logins.recognise(token)
+        except CustodyError as error:
+            if error.code.startswith("state."):
+                raise
+        else:
+            return await self._logins.end(login.id, "logout")
+        admission = self._doorkeeper.recognise(token, self._clock())
+        if isinstance(admission, str):
+            return False
+        return await self._loops.end(admission.loop.id, "ended", admission.loop.identity.subject)
+
+    async def admit(self, token: Secret, client: str, now: int) -> Admission | str:
+        """As ``Exchanges.admit``: the same token gives the same loop until that ends."""
+        digest = hashlib.sha256(token.reveal().encode("utf-8", "surrogatepass")).digest()
+        known = self._known(digest, now)
+        if known is not None:
+            return known
+        if not any(each.password for each in self._of(token)):
+            return "token.unknown"
+        lock = self._admitting.setdefault(digest, asyncio.Lock())
+        try:
+            async with lock:
+                known = self._known(digest, now)
+                return known or await self._admit(token, digest, client)
+        except CustodyError as error:
+            return error.code
+        finally:
+            if not lock.locked():
+                self._admitting.pop(digest, None)
+
+    def _known(self, digest: bytes, now: int) -> Admission | str | None:
+        """What the token stands for already; a loop that was ended is not begun anew by it."""
+        admission = self._admitted.get(digest)
+        if admission is None:
+            return None
+        if now >= admission.loop.expires:
+            del self._admitted[digest]
+            return None
+        return admission if self._doorkeeper.alive(admission, now) else "ticket.revoked"
+
+    async def _admit(self, token: Secret, digest: bytes, client: str) -> Admission:
+        who = await self._check(token, JWT, password=True)
+        started = await self._loops.start(who, LoopWish(), client=client)
+        admission = Admission(started.ticket.id, started.ticket.loop)
+        self._admitted[digest] = admission
+        while len(self._admitted) > TOKENS_KEPT:
+            self._admitted.popitem(last=False)
+        return admission
+
+    async def refused(self, reason: str, *, client: str, subject: str = "") -> None:
+        """As ``Exchanges.refused``."""
+        await self._refused.record(reason, client=client, subject=subject, protocol="login")
+
+    async def _no(self, code: str, fault: str, client: str) -> CustodyError:
+        await self.refused(code, client=client)
+        return CustodyError(code, fault, "`custody run --help` and `custody login --help` say how.")
+
+    # Tokens.
+
+    async def _prove(self, token: Secret, kind: str, client: str) -> Proof:
+        try:
+            return await self._check(token, kind)
+        except CustodyError as error:
+            await self.refused(error.code, client=client)
+            raise
+
+    async def _check(self, token: Secret, kind: str, *, password: bool = False) -> Proof:
+        """By whoever its issuer names; where that is several, by the first that takes it."""
+        if kind not in _KINDS:
+            raise CustodyError(
+                "exchange.type",
+                "This type of token is not taken here.",
+                f"Those that are: {', '.join(_KINDS)}.",
+            )
+        refusal = CustodyError(
+            "identity.issuer",
+            "No provider of this gateway vouches for such a token.",
+            "Add its issuer as [[oidc]] or [[workload]], spelled exactly as the token does.",
+        )
+        for each in self._of(token):
+            if password and not each.password:
+                continue
+            try:
+                async with asyncio.timeout(CHECK_S):
+                    proof = await _checked(each, token, _KINDS[kind])
+            except TimeoutError:
+                refusal = CustodyError(
+                    "identity.unreachable", "The token's issuer took too long to answer."
+                )
+            except CustodyError as error:
+                refusal = error
+            else:
+                await self._use_up(proof)
+                return proof
+        raise refusal
+
+    def _of(self, token: Secret) -> Sequence[Issuer]:
+        issuer = unverified_issuer(token)
+        return [each for each in self._issuers if issuer and each.issuer == issuer]
+
+    async def _use_up(self, proof: Proof) -> None:
+        if not proof.use:
+            return
+        until = proof.expires + KEPT_AFTER_LAPSE_MS
+        if not await self._logins.use(f"token.{proof.provider}", proof.use, until):
+            raise CustodyError(
+                "identity.replayed", "This token was used before.", "Bring a fresh one."
+            )
+
+
+async def _checked(issuer: Issuer, token: Secret, kind: TokenKind | None) -> Proof:
+    if issuer.workload is not None:
+        return await issuer.workload.check(token)
+    if issuer.oidc is not None:
+        return await issuer.oidc.check(token, kind)
+    raise AssertionError("an issuer has somebody to check its tokens")
