@@ -32,6 +32,11 @@ class LoginAsked(msgspec.Struct, frozen=True):
     challenge: str
 
     @property
+    def place(self) -> str:
+        """The address and port where the tool waits."""
+        return self.redirect_uri.removeprefix("http://").partition("/")[0]
+
+    @property
     def check(self) -> str:
         """Six characters that the tool and the confirmation page both show (``docs/api.md``)."""
         digest = hashlib.sha256(b"custody check\n" + self.challenge.encode()).digest()

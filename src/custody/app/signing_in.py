@@ -145,11 +145,11 @@ class SigningIn:
 
         Raises ``login.unknown`` and ``login.browser`` where it is nobody's login.
         """
+        found = self._code.get(provider)
+        if found is None:
+            raise _no_provider()
         begun = await self._known(provider, state, cookie, client)
         try:
-            found = self._code.get(provider)
-            if found is None:
-                raise _no_provider()
             async with _within(PROVIDER_S):
                 await found.check_response_issuer(issuer)
                 if code is None:
@@ -171,11 +171,11 @@ class SigningIn:
         """A SAML provider had the browser post its response; as ``returned``. A cross-site POST
         carries no cookie: whose browser it is, the confirmation checks.
         """
+        found = self._saml.get(provider)
+        if found is None:
+            raise _no_provider()
         begun = await self._known(provider, state, None, client)
         try:
-            found = self._saml.get(provider)
-            if found is None or not begun.request:
-                raise _no_provider()
             async with _within(PROVIDER_S):
                 answer = await found.check(response, request_ids=(begun.request,))
             fresh = answer.in_response_to == begun.request and await self._use(

@@ -1,0 +1,21 @@
+"""The console's listener: the HTTP API by which browsers, tools and CI jobs come in.
+
+Law: nothing is decided here. A request is bounded, read strictly and carried to the app; what comes
+back is put into HTTP. Importing this package alone costs nothing: the web libraries are imported by
+``console``, and only where a console listener is configured.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from custody.app.console import Console, ConsoleParts
+
+
+def console(parts: "ConsoleParts") -> "Console":
+    """The ``ConsoleFactory`` of this door."""
+    from custody.web.listener import ConsoleListener  # noqa: PLC0415 - see the law
+
+    return ConsoleListener(parts)
+
+
+__all__ = ["console"]

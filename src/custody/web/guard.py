@@ -1,0 +1,235 @@
+"""What every request passes before anything reads it, and every answer on its way out.
+
+Law: a request that is not ours (another Host, an odd path, too much, too often, too slow) never
+reaches a handler; no answer may be stored, framed, sniffed or read by another site's script; the
+log has the method, the path where it names something here, and the status: no query, no token.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from email.utils import formatdate
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from custody.web.answers import RefusedError, refusal_body
+from custody.web.rates import Rates
+
+BODY_BYTES: Final = 512 * 1024
+"""A SAML response with its signature and certificates, in base64."""
+BODIES_BYTES: Final = 32 * 1024 * 1024
+"""Of all requests together."""
+BODY_S: Final = 10.0
+ANSWER_S: Final = 45.0
+AT_ONCE: Final = 64
+"""Requests that are being answered; the rest wait their turn, within ``ANSWER_S``."""
+HEADERS_AT_MOST: Final = 100
+QUERY_BYTES: Final = 8192
+_METHODS: Final = frozenset({"GET", "POST", "DELETE"})
+_PATH: Final = re.compile(rb"(?:/|(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._~-]{1,128}){1,8})", re.ASCII)
+"""One spelling for each path: no escapes, no empty or dotted segments, no slash at the end."""
+
+DEFAULT_POLICY: Final = (
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+_ALWAYS: Final[tuple[tuple[bytes, bytes], ...]] = (
+    (b"cache-control", b"no-store"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+)
+
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Site = Callable[[Any, Any, Any], Awaitable[None]]
+"""The three above, as each framework types them for itself."""
+
+_log: Final = logging.getLogger("custody.web")
+
+
+class Guard:
+    """An ASGI application around the site. ``url`` is the one whose Host is ours."""
+
+    def __init__(self, site: Site, url: str, rates: Rates | None = None) -> None:
+        self._site: Final = site
+        self._hosts: Final = hosts_of(url)
+        self._rates: Final = rates or Rates()
+        self._turn: Final = asyncio.Semaphore(AT_ONCE)
+        self._held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError("only HTTP is served")
+        answer = _Answer(scope, send)
+        try:
+            await self._serve(scope, receive, answer)
+        except RefusedError as refused:
+            await answer.refuse(refused)
+        except TimeoutError:
+            await answer.refuse(
+                RefusedError("web.timeout", "It took too long.", "Try again.", status=503)
+            )
+        except Exception as error:  # noqa: BLE001 - one request's fault is never another's
+            _log.error("a request failed with %s", type(error).__name__)
+            await answer.refuse(
+                RefusedError("web.failed", "The request failed inside the gateway.", status=500)
+            )
+        finally:
+            answer.note()
+
+    async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        client = str((scope.get("client") or ("", 0))[0])
+        if not self._rates.take(client, time.monotonic()):
+            raise RefusedError(
+                "web.too-often", "This address asks too often.", "Wait a moment.", status=429
+            )
+        self._check(scope)
+        async with asyncio.timeout(BODY_S):
+            body = await self._body(scope, receive) if scope["method"] == "POST" else b""
+        try:
+            async with asyncio.timeout(ANSWER_S), self._turn:
+                await self._site(scope, _whole(body, receive), answer.send)
+        finally:
+            self._held -= len(body)
+
+    def _check(self, scope: Scope) -> None:
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        if len(headers) > HEADERS_AT_MOST:
+            raise RefusedError("web.headers", "There are too many headers.", status=431)
+        hosts = [value for name, value in headers if name == b"host"]
+        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
+            raise RefusedError(
+                "web.host",
+                "This name is not the gateway's.",
+                "Use the address in `url` of [listen.console].",
+                status=421,
+            )
+        if not _PATH.fullmatch(scope["raw_path"]):
+            raise RefusedError("web.path", "There is nothing here.", status=404)
+        if scope["method"] not in _METHODS:
+            raise RefusedError("web.method", "This method is not taken here.", status=405)
+        if len(scope["query_string"]) > QUERY_BYTES:
+            raise RefusedError("web.query", "The address is too long.", status=414)
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        """All of it, counted against what all requests may hold together."""
+        announced = next((v for n, v in scope["headers"] if n == b"content-length"), b"0")
+        if not announced.isdigit() or len(announced) > 9 or int(announced) > BODY_BYTES:
+            raise _too_long()
+        pieces: list[bytes] = []
+        length, whole = 0, False
+        try:
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise RefusedError("web.gone", "The request ended early.", status=400)
+                piece: bytes = message.get("body", b"")
+                length += len(piece)
+                self._held += len(piece)
+                if length > BODY_BYTES:
+                    raise _too_long()
+                if self._held > BODIES_BYTES:
+                    raise RefusedError("web.busy", "The gateway is busy.", "Try again.", status=503)
+                pieces.append(piece)
+                if not message.get("more_body", False):
+                    whole = True
+                    return b"".join(pieces)
+        finally:
+            if not whole:
+                self._held -= length
+
+
+class _Answer:
+    """The way out: adds what every answer has, and remembers what is logged."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope: Final = scope
+        self._send: Final = send
+        self._began: Final = time.monotonic()
+        self._status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            message = {**message, "headers": _with_always(message.get("headers", ()))}
+        await self._send(message)
+
+    async def refuse(self, refused: RefusedError) -> None:
+        """A refusal of our own, if nothing was said yet. The connection ends with it: what else
+        its peer is still sending is not read.
+        """
+        if self._status:
+            return
+        body = refusal_body(refused)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        if refused.status == 429:
+            headers.append((b"retry-after", b"1"))
+        await self.send(
+            {"type": "http.response.start", "status": refused.status, "headers": headers}
+        )
+        await self.send({"type": "http.response.body", "body": body})
+
+    def note(self) -> None:
+        scope = self._scope
+        client = str((scope.get("client") or ("-", 0))[0])
+        # What names nothing here may be anything, a secret in the wrong place too.
+        path = scope["raw_path"] if self._status not in {0, 404} else b"?"
+        path = path if _PATH.fullmatch(path) else b"?"
+        method = scope["method"] if scope["method"] in _METHODS else "?"
+        took = (time.monotonic() - self._began) * 1000
+        _log.info("%s %s %s %d %.0f ms", client, method, path.decode(), self._status, took)
+
+
+def hosts_of(url: str) -> frozenset[bytes]:
+    """How a Host header may spell the URL's place: its port may be left out where it is the
+    scheme's own.
+    """
+    parts = urlsplit(url)
+    place = parts.netloc.lower()
+    spelled = {place}
+    own = 443 if parts.scheme == "https" else 80
+    if parts.port is None:
+        spelled.add(f"{place}:{own}")
+    elif parts.port == own:
+        spelled.add(place.removesuffix(f":{own}"))
+    return frozenset(name.encode() for name in spelled)
+
+
+def _with_always(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """What a handler says itself (its Content-Security-Policy) stands."""
+    said = [(bytes(name), bytes(value)) for name, value in headers]
+    names = {name.lower() for name, _ in said}
+    added = [pair for pair in _ALWAYS if pair[0] not in names]
+    if b"content-security-policy" not in names:
+        added.append((b"content-security-policy", DEFAULT_POLICY.encode()))
+    added.append((b"date", formatdate(usegmt=True).encode()))
+    return [*said, *added]
+
+
+def _whole(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def give() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return give
+
+
+def _too_long() -> RefusedError:
+    return RefusedError(
+        "web.body", "The request is too long.", "512 KiB are taken at most.", status=413
+    )

@@ -1,0 +1,76 @@
+"""`/api/v1`: the gateway as anybody may see it, and a loop as its own ticket sees it.
+
+Law: a ticket speaks for its own loop only. What is shown here opens nothing.
+"""
+
+from litestar import Controller, Response, delete, get
+
+from custody.app.console import ConsoleParts, GatewayFacts
+from custody.model.identity import Admission
+from custody.web import given
+from custody.web.answers import RefusedError, document
+from custody.web.describing import says
+from custody.web.reading import AnyRequest, address, bearer, behind, no_query
+
+
+class Loops(Controller):
+    path = "/api/v1"
+
+    @get(
+        "/gateway",
+        opt=says(
+            "Who this gateway is: its CA, its listeners, and the providers to log in with.",
+            gives=(GatewayFacts,),
+        ),
+    )
+    async def gateway(self, request: AnyRequest) -> Response[bytes]:
+        parts = behind(request)
+        no_query(request)
+        return document(parts.facts())
+
+    @get(
+        "/loops/self",
+        opt=says(
+            "The loop of the ticket in `Authorization: Bearer`.",
+            gives=(given.SelfAnswer,),
+            faults=(400, 401, 503),
+            ticket=True,
+        ),
+    )
+    async def show(self, request: AnyRequest) -> Response[bytes]:
+        parts = behind(request)
+        admission = await _admitted(request, parts)
+        return document(given.self_answer(admission, await parts.use(admission)))
+
+    @delete(
+        "/loops/self",
+        status_code=200,
+        opt=says(
+            "End that loop, its children and all their sessions.",
+            gives=(given.EndedAnswer,),
+            faults=(400, 401, 503),
+            ticket=True,
+        ),
+    )
+    async def end(self, request: AnyRequest) -> Response[bytes]:
+        parts = behind(request)
+        admission = await _admitted(request, parts)
+        actor = admission.loop.identity.subject
+        ended = await parts.loops.end(admission.loop.id, "ended", actor)
+        return document(given.EndedAnswer(ended))
+
+
+async def _admitted(request: AnyRequest, parts: ConsoleParts) -> Admission:
+    """As a listener does it: the same doorkeeper, the same answer to every stranger."""
+    secret = bearer(request)
+    admission = parts.doorkeeper.recognise(secret, parts.clock())
+    if isinstance(admission, Admission):
+        return admission
+    await parts.exchange.refused(admission, client=address(request))
+    raise RefusedError(
+        "web.ticket",
+        "The ticket is not known, or does not hold any more.",
+        "Start a new loop.",
+        status=401,
+        error="invalid_token",
+    )

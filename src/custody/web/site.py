@@ -1,0 +1,74 @@
+"""The site: handlers put together, and what happens to errors.
+
+Law: no error leaves here with what failed inside; people get a page, programs JSON.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from litestar import Litestar, Response, get
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+
+from custody.app.console import ConsoleParts
+from custody.model.errors import CustodyError
+from custody.web.answers import RefusedError, document, refusal
+from custody.web.describing import describe, says
+from custody.web.logins import Logins, browser_error
+from custody.web.loops import Loops
+from custody.web.reading import AnyRequest, no_query
+from custody.web.tokens import Tokens
+
+_PAGES: Final = ("/login", "/confirm", "/done")
+
+_log: Final = logging.getLogger("custody.web")
+
+
+def make_site(parts: ConsoleParts) -> Litestar:
+    """The ASGI application behind the guard."""
+    site = Litestar(
+        route_handlers=[Tokens, Loops, Logins, _schema()],
+        exception_handlers={Exception: _answers(parts)},
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    site.state.parts = parts
+    # Made once: every handler is known now, and none comes later.
+    site.state.description = describe(site, version=parts.facts().version, url=parts.url)
+    return site
+
+
+def _schema() -> HTTPRouteHandler:
+    @get("/schema", opt=says("This document."))
+    async def schema(request: AnyRequest) -> Response[bytes]:
+        no_query(request)
+        return document(request.app.state.description)
+
+    return schema
+
+
+def _answers(parts: ConsoleParts) -> Callable[[AnyRequest, Exception], Response[Any]]:
+    def answer(request: AnyRequest, error: Exception) -> Response[Any]:
+        fault = _fault(error)
+        path = request.scope["path"]
+        person = path.startswith(_PAGES) and not path.endswith("/backchannel-logout")
+        if (person or path.endswith("/acs")) and fault.code != "web.path":
+            return browser_error(fault, parts)
+        return refusal(fault)
+
+    return answer
+
+
+def _fault(error: Exception) -> CustodyError:
+    match error:
+        case CustodyError():
+            return error
+        case HTTPException(status_code=405):
+            return RefusedError("web.method", "This method is not taken here.", status=405)
+        case HTTPException(status_code=status) if status < 500:
+            return RefusedError("web.path", "There is nothing here.", status=404)
+        case _:
+            _log.error("a request failed with %s", type(error).__name__)
+            return RefusedError("web.failed", "The request failed inside the gateway.", status=500)
