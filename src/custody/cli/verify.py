@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from custody.cli.output import ConfigOption, JsonOption, console, print_json, read_config
+from custody.cli.output import (
+    ConfigOption,
+    JsonOption,
+    console,
+    print_error,
+    print_json,
+    read_config,
+)
 from custody.model.errors import CustodyError
 
 if TYPE_CHECKING:
@@ -42,7 +49,11 @@ def verify(  # noqa: PLR0913 - the options of a command
     With a configuration whose data this is (-c, $CUSTODY_CONFIG or ./custody.toml), its keys and
     anchor are used. Exit codes: 0 proved, 1 tampered, 2 incomplete, 3 wrong use.
     """
-    from custody.evidence.verifier.ahead import usable_processors  # noqa: PLC0415 - see main
+    from custody.evidence.verifier.ahead import (  # noqa: PLC0415 - see main: start fast
+        PROCESS_ENDED,
+        usable_processors,
+    )
+    from custody.evidence.verifier.report import Exit  # noqa: PLC0415
     from custody.evidence.verifier.verify import Options  # noqa: PLC0415 - see main: start fast
     from custody.evidence.verifier.verify import verify as run  # noqa: PLC0415
 
@@ -60,7 +71,14 @@ def verify(  # noqa: PLR0913 - the options of a command
             progress=progress,
             processes=usable_processors(),
         )
-        report = run(directory, options)
+        try:
+            report = run(directory, options)
+        except CustodyError as error:
+            if error.code != PROCESS_ENDED:
+                raise
+            # What was not read to its end is not proved; nor is it a sign of tampering.
+            print_error(error.code, str(error), json=json)
+            return int(Exit.INCOMPLETE)
     if json:
         print_json(_document(report))
     else:

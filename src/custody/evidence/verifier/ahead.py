@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Asked = TypeVar("Asked")
 Given = TypeVar("Given")
 
+PROCESS_ENDED: Final = "verify.process-ended"
 _WORTH: Final = 2
 """Fewer pieces for each process are done sooner than a process starts."""
 _PROCESSES_AT_MOST: Final = 16
