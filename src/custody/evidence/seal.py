@@ -37,8 +37,8 @@ class SealError(CustodyError):
 
 
 Sealed = tuple[bytes, str, str]
-"""The sealed bytes; ``pc``, HMAC-SHA256 of the uncompressed payload under the record's salt; ``ct``,
-SHA-256 of the sealed bytes: both hexadecimal. A plain tuple, since one is made for each record.
+"""The sealed bytes; then, hexadecimal, ``pc``: HMAC-SHA256 of the uncompressed payload under the
+record's salt, and ``ct``: SHA-256 of the sealed bytes. A plain tuple: one is made for each record.
 """
 
 
