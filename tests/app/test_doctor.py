@@ -154,7 +154,7 @@ def test_a_target_that_does_not_answer_and_a_password_that_is_not_there(
     change(folder, f"127.0.0.1:{target}", f"127.0.0.1:{free}")
     refused, missing = faults(findings(folder, password=""))
     assert "connection refused" in refused
-    assert "`env:ORDERS_PASSWORD`, and that variable is not set" in missing
+    assert "'orders' cannot be had: `env:ORDERS_PASSWORD` is not set" in missing
 
 
 def silent(server: Impostor) -> None:

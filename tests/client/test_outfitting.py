@@ -1,6 +1,6 @@
 """What standard clients are given, and which variables are led through loopback."""
 
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import pytest
 
@@ -102,7 +102,5 @@ def test_among_several_targets_the_url_or_the_caller_tells_which() -> None:
 
 def test_a_listener_in_clear_text_declines_encryption() -> None:
     assert {len(opening) for opening in CLIENT.declined} == {8}
-    given = CLIENT.equip(
-        [way("orders")], TICKET, folder=PurePath("/run/x"), authority=PurePath("/ca")
-    )
+    given = CLIENT.equip([way("orders")], TICKET, folder="/run/x", authority="/ca")
     assert given.environment["PGSSLMODE"] == "verify-full"

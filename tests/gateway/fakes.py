@@ -19,7 +19,7 @@ from custody.model.event import (
     Send,
     SessionReady,
 )
-from custody.model.identity import Admission, Identity, Loop, Session
+from custody.model.identity import Admission, Credential, Identity, Loop, Session
 from custody.model.interfaces import Durable, UpstreamLogin
 from custody.model.record import Body, Milliseconds, Receipt, Record, Response
 from custody.model.secret import Secret
@@ -181,8 +181,8 @@ class OneTicket:
 
 
 class OneSecret:
-    async def lease(self, identity: Identity, target: TargetName) -> Secret:
-        return Secret("real-password")
+    async def lease(self, loop: Loop, target: TargetName) -> Credential:
+        return Credential(Secret("real-password"))
 
 
 class NoAdvice:

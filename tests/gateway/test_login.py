@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tests.gateway.test_session import bench, kinds, line, run, until
 
-from custody.model.identity import Identity
+from custody.model.identity import Credential, Loop
 from custody.model.record import SessionEnd
 from custody.model.secret import Secret
 from custody.model.words import TargetName
@@ -19,14 +19,14 @@ class SlowVault:
         self.abandoned = 0
         self.open = asyncio.Event()
 
-    async def lease(self, identity: Identity, target: TargetName) -> Secret:
+    async def lease(self, loop: Loop, target: TargetName) -> Credential:
         self.asked += 1
         try:
             await self.open.wait()
         except asyncio.CancelledError:
             self.abandoned += 1
             raise
-        return Secret("real-password")
+        return Credential(Secret("real-password"))
 
 
 @pytest.mark.parametrize("how", ["closes", "resets"])

@@ -1,23 +1,37 @@
 """Credentials by reference: found, rotated, and never shown."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from custody.identity import local_identity
 from custody.model.errors import CustodyError
-from custody.model.words import TargetName
-from custody.vault import ReferenceVault, warnings_for
+from custody.model.identity import Loop
+from custody.model.words import LoopId, TargetName
+from custody.vault import LeasingVault, warnings_for
+from custody.vault.lease_book import LeaseBook
+from custody.vault.plain_stores import EnvironmentStore, FileStore, PlainStore
+from custody.vault.store import Store
 
 ORDERS = TargetName("orders")
-WHO = local_identity("agent-7", ())
+WHO = Loop(LoopId("loop_a"), local_identity("agent-7", ()), 0, 1 << 60)
+
+
+def make(reference: str | None, folder: Path, environment: Mapping[str, str]) -> LeasingVault:
+    stores: dict[str, Store] = {
+        "env": EnvironmentStore(environment),
+        "file": FileStore(folder),
+        "plain": PlainStore(),
+    }
+    references = {} if reference is None else {ORDERS: reference}
+    return LeasingVault(references, stores, LeaseBook(folder / "leases.json"), lambda: 0)
 
 
 def lease(reference: str | None, folder: Path = Path(), **environment: str) -> str:
-    references = {} if reference is None else {ORDERS: reference}
-    vault = ReferenceVault(references, environment=environment, folder=folder)
-    return asyncio.run(vault.lease(WHO, ORDERS)).reveal()
+    vault = make(reference, folder, environment)
+    return asyncio.run(vault.lease(WHO, ORDERS)).secret.reveal()
 
 
 def test_references_are_resolved(tmp_path: Path) -> None:
@@ -38,13 +52,13 @@ def test_only_one_newline_is_stripped(tmp_path: Path, stored: str, leased: str) 
 
 
 def test_a_file_is_read_at_each_lease(tmp_path: Path) -> None:
-    vault = ReferenceVault({ORDERS: "file:password"}, environment={}, folder=tmp_path)
+    vault = make("file:password", tmp_path, {})
 
     async def leases() -> list[str]:
         seen = []
         for word in ("old", "new"):
             (tmp_path / "password").write_text(word)
-            seen.append((await vault.lease(WHO, ORDERS)).reveal())
+            seen.append((await vault.lease(WHO, ORDERS)).secret.reveal())
         return seen
 
     assert asyncio.run(leases()) == ["old", "new"]
@@ -59,7 +73,7 @@ FAULTS = {
     "not text": ("file:binary", "vault.unreadable"),
     "too long": ("file:long", "vault.unreadable"),
     "an empty file": ("file:blank", "vault.empty"),
-    "a later store": ("vault:hunter2/path", "vault.not-built"),
+    "a store that is not there": ("vault:hunter2/path", "vault.no-store"),
     "a bare secret": ("hunter2", "vault.unknown-scheme"),
     "a secret with a colon": ("hunter2:hunter2", "vault.unknown-scheme"),
 }

@@ -7,7 +7,10 @@ what comes after a fault is not tried. Nothing is asked of the target, and no se
 import asyncio
 import contextlib
 import os
+import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from custody.app.config_model import Config, TargetConfig
@@ -15,10 +18,11 @@ from custody.app.config_values import Address
 from custody.app.doctor_findings import Finding, Level
 from custody.app.house import make_target
 from custody.app.protocols import find_protocol
+from custody.app.stores import make_vault, references_of
 from custody.gateway.lookup import GATEWAY, try_login
 from custody.model.errors import CustodyError
 from custody.model.interfaces import Vault
-from custody.vault.references import ReferenceVault, warnings_for
+from custody.vault.plain_stores import warnings_for
 
 CONNECT_S: Final = 3.0
 LOGIN_S: Final = 5.0
@@ -28,24 +32,33 @@ _ELSEWHERE: Final = "Check that the address is this target's own, and what its l
 
 
 async def examine_targets(config: Config, environment: Mapping[str, str]) -> Sequence[Finding]:
-    references = {
-        target.name: target.password.reveal()
-        for target in config.targets
-        if target.password is not None
-    }
-    known = {target.name: references.get(target.name, "plain:") for target in config.targets}
-    vault = ReferenceVault(known, environment=environment, folder=config.folder)
-    findings: list[Finding] = []
-    for target in config.targets:
-        address = await _address(target)
-        password = await _password(target, vault)
-        findings += [address, *password]
-        if all(each.level is Level.OK for each in (address, *password)):
-            findings.append(await _login(target, vault))
+    references = references_of(config)
+    with tempfile.TemporaryDirectory() as folder:
+        # A running gateway has its own book of leases; what is leased here is taken back here.
+        book = Path(folder) / "leases.json"
+        try:
+            vault = make_vault(config, _now, environment=environment, leases=book)
+        except CustodyError as error:
+            return (Finding(Level.FAULT, error.fault, error.cure),)
+        findings: list[Finding] = []
+        for target in config.targets:
+            address = await _address(target)
+            password = await _password(target, vault)
+            findings += [address, *password]
+            if all(each.level is Level.OK for each in (address, *password)):
+                findings.append(await _login(target, vault))
+        for returned in await vault.release(GATEWAY.id):
+            if not returned.revoked:
+                text = f"{returned.target}: a lease could not be taken back"
+                findings.append(Finding(Level.WARN, text, "It ends when its store says."))
     findings += [
         Finding(Level.WARN, warning) for warning in warnings_for(references, folder=config.folder)
     ]
     return findings
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 async def _address(target: TargetConfig) -> Finding:

@@ -5,7 +5,6 @@ Law: only here are concrete rooms named. Nothing here decides anything.
 
 import asyncio
 import logging
-import os
 import ssl
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +33,6 @@ from custody.model.identity import Loop
 from custody.model.interfaces import Advisor, Codec, EvidenceLog, Masker, Vault
 from custody.model.words import TargetName
 from custody.state.store import State
-from custody.vault.references import ReferenceVault
 
 HELD_BESIDE_COMMAND: Final = 1024 * 1024
 """Bytes that a session may hold beside its longest command."""
@@ -53,17 +51,6 @@ def make_masker(config: Config) -> RecordMasker:
 
 def make_targets(config: Config) -> dict[TargetName, Target]:
     return {target.name: make_target(target) for target in config.targets}
-
-
-def make_vault(config: Config) -> ReferenceVault:
-    return ReferenceVault(
-        {
-            target.name: target.password.reveal() if target.password is not None else "plain:"
-            for target in config.targets
-        },
-        environment=os.environ,
-        folder=config.folder,
-    )
 
 
 class Advisors:
@@ -108,11 +95,11 @@ def make_rooms(  # noqa: PLR0913 - what it wires, no less
     masker: Masker,
     state: State,
     parser: Parser,
+    vault: Vault,
     clock: Clock,
     tasks: asyncio.TaskGroup,
 ) -> Rooms:
     policy = compile_policy(config)
-    vault = make_vault(config)
     return Rooms(
         gate=Gate(policy, masker, log, clock),
         policy=policy,

@@ -20,10 +20,12 @@ from custody.app.config_model import Config
 from custody.app.house import Place, load_certificate, make_doors, make_masker, make_rooms
 from custody.app.indexing import IndexerProcess
 from custody.app.init import renew_verifier_policy
+from custody.app.leases import LeaseDesk
 from custody.app.process import keep_for_good, raise_file_limit
 from custody.app.reading_access import socket_path
 from custody.app.reading_desk import Desk, gateway_shelf
 from custody.app.scribe import Scribe
+from custody.app.stores import make_vault
 from custody.app.tickets import TicketDesk
 from custody.evidence.keyclient import KeyholderProcess
 from custody.evidence.keyring import VERIFIER_POLICY
@@ -134,6 +136,8 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
     )
     desk = Desk(gateway_shelf(gateway.data, gateway.name, keys, indexer.freshen), tickets)
     registry = Registry()
+    vault = make_vault(config, clock, environment=os.environ)
+    leases = LeaseDesk(vault, scribe.write, clock)
     try:
         async with asyncio.TaskGroup() as tasks, ParserPool() as parser:
             rooms = make_rooms(
@@ -142,6 +146,7 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
                 masker=masker,
                 state=state,
                 parser=parser,
+                vault=leases,
                 clock=clock,
                 tasks=tasks,
             )
@@ -150,6 +155,7 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
             tasks.create_task(log.run())
             tasks.create_task(_watch_log(log))
             tasks.create_task(watch(registry, rooms))
+            tasks.create_task(leases.run())
             tasks.create_task(_end_lapsed(tickets))
             tasks.create_task(_forget_tickets(tickets))
             tasks.create_task(indexer.run())
@@ -160,6 +166,7 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
             announce("ready")
             await stopped.wait()
             await _drain(listeners, registry)
+            await leases.close()
             # Whatever is counted by now, without waiting for its minute.
             note_unrecorded(rooms, asyncio.get_running_loop().time() + TOLD_EVERY_S)
             admin.close()

@@ -3,8 +3,8 @@
 Law: only what some target refers to is made, so that a gateway without AWS never looks for its SDK.
 """
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Final
 
 from custody.app.config_model import Config
@@ -15,7 +15,7 @@ from custody.vault.kubernetes import KubernetesSettings, KubernetesStore
 from custody.vault.lease_book import LeaseBook
 from custody.vault.leasing import LeasingVault
 from custody.vault.plain_stores import EnvironmentStore, FileStore, PlainStore
-from custody.vault.reference import Reference, read_reference
+from custody.vault.reference import read_reference
 from custody.vault.sealed import SealedStore
 from custody.vault.store import Store
 
@@ -39,18 +39,24 @@ def references_of(config: Config) -> dict[TargetName, str]:
     }
 
 
-def make_vault(config: Config, clock: Clock) -> LeasingVault:
-    """Raises ``vault.address``, ``vault.ca``, ``vault.lease-book``."""
+def make_vault(
+    config: Config, clock: Clock, *, environment: Mapping[str, str], leases: Path | None = None
+) -> LeasingVault:
+    """``leases`` is another place for the book of leases than the gateway's own. Raises
+    ``vault.address``, ``vault.ca``, ``vault.lease-book``.
+    """
     references = references_of(config)
     wanted = [read_reference(text) for text in references.values()]
-    stores = make_stores(config, [each for each in wanted if each is not None], clock)
-    return LeasingVault(references, stores, LeaseBook(config.gateway.data / LEASES), clock)
+    stores = _make_stores(config, {each.key for each in wanted if each}, clock, environment)
+    book = LeaseBook(leases or config.gateway.data / LEASES)
+    return LeasingVault(references, stores, book, clock)
 
 
-def make_stores(config: Config, wanted: list[Reference], clock: Clock) -> Mapping[str, Store]:
-    """The stores that these references name and the configuration has; any but those is missing."""
+def _make_stores(
+    config: Config, wanted: Collection[str], clock: Clock, environment: Mapping[str, str]
+) -> Mapping[str, Store]:
     makers: dict[str, Callable[[], Store]] = {
-        "env": lambda: EnvironmentStore(os.environ),
+        "env": lambda: EnvironmentStore(environment),
         "file": lambda: FileStore(config.folder),
         "plain": PlainStore,
         "secret": lambda: local_vault(config, clock),
@@ -68,5 +74,4 @@ def make_stores(config: Config, wanted: list[Reference], clock: Clock) -> Mappin
     # In a pod nothing needs to be configured.
     makers.setdefault("k8s", lambda: KubernetesStore(KubernetesSettings()))
     makers.setdefault("aws", lambda: AwsStore(AwsSettings()))
-    keys = {reference.key for reference in wanted}
-    return {key: make() for key, make in makers.items() if key in keys}
+    return {key: make() for key, make in makers.items() if key in wanted}

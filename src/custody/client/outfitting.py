@@ -78,7 +78,7 @@ def equip(ways: Sequence[Way], secret: Secret, folder: Path, authority: str) -> 
     unset: list[str] = []
     for protocol in dict.fromkeys(way.protocol for way in ways):
         own = [way for way in ways if way.protocol == protocol]
-        given = outfitters()[protocol].equip(own, secret, folder=folder, authority=place)
+        given = outfitters()[protocol].equip(own, secret, folder=str(folder), authority=str(place))
         for name, text in given.files.items():
             write_private(folder / name, text)
         environment |= given.environment

@@ -250,7 +250,7 @@ class Login:
     ) -> None:
         """Lease the credential and begin the login at the target."""
         try:
-            secret = await self._rooms.vault.lease(admission.loop.identity, target.name)
+            credential = await self._rooms.vault.lease(admission.loop, target.name)
             server = await connect(target, self._host)
         except CustodyError as error:
             _log.error("%s: %s: %s", facts.id, error.code, error.fault)
@@ -265,9 +265,9 @@ class Login:
         self._advisor = advisor
         self._welcome = lambda connection: Welcome(admission, facts, target, advisor, connection)
         upstream = UpstreamLogin(
-            user=target.user,
+            user=credential.user or target.user,
             database=facts.database,
-            secret=secret,
+            secret=credential.secret,
             parameters=event.login.parameters,
             tls=target.tls,
             replication=event.login.replication,

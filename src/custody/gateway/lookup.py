@@ -15,9 +15,9 @@ from custody.gateway.connection import Connection
 from custody.gateway.target import Target
 from custody.gateway.upstream import connect, secure
 from custody.model.errors import CustodyError
-from custody.model.identity import Identity
+from custody.model.identity import Identity, Loop
 from custody.model.interfaces import Inquirer, UpstreamLogin, Vault
-from custody.model.words import IdentityKind
+from custody.model.words import IdentityKind, LoopId
 
 TRUSTED_FOR_S: Final = 30.0
 FAILED_FOR_S: Final = 2.0
@@ -30,7 +30,10 @@ IDLE_S: Final = 3.0
 QUESTIONS_AT_MOST: Final = 1000
 ANSWERS_AT_MOST: Final = 20_000
 
-GATEWAY: Final = Identity("gateway", "custody", (), IdentityKind.SERVICE)
+GATEWAY: Final = Loop(
+    LoopId("gateway"), Identity("gateway", "custody", (), IdentityKind.SERVICE), 0, 1 << 62
+)
+"""The gateway's own acts at a target; no loop of anybody's."""
 
 _log: Final = logging.getLogger("custody.lookup")
 
@@ -151,12 +154,12 @@ async def try_login(target: Target, vault: Vault, inquirer: Inquirer) -> str:
 
 
 async def _open(target: Target, database: str, vault: Vault, inquirer: Inquirer) -> "_Line":
-    secret = await vault.lease(GATEWAY, target.name)
+    credential = await vault.lease(GATEWAY, target.name)
     line = _Line(target, inquirer)
     upstream = UpstreamLogin(
-        user=target.user,
+        user=credential.user or target.user,
         database=database,
-        secret=secret,
+        secret=credential.secret,
         parameters=(("application_name", "custody"),),
         tls=target.tls,
     )

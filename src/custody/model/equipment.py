@@ -5,7 +5,6 @@ its clients read (``custody.protocols.NAME.client``); whoever starts them writes
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 from typing import Protocol
 
 import msgspec
@@ -60,11 +59,11 @@ class Outfitter(Protocol):
         ...
 
     def equip(
-        self, ways: Sequence[Way], secret: Secret, *, folder: PurePath, authority: PurePath
+        self, ways: Sequence[Way], secret: Secret, *, folder: str, authority: str
     ) -> Equipment:
         """For clients that read the environment. The first way is the default one.
 
-        ``folder`` will hold the files, ``authority`` is the PEM of whom the gateway's
+        ``folder`` will hold the files, ``authority`` is the path of the PEM of whom the gateway's
         certificate is trusted by.
         """
         ...

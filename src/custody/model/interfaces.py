@@ -12,7 +12,7 @@ import msgspec
 from custody.model.command import Command, Refusal, Verdict
 from custody.model.errors import LogFailureError
 from custody.model.event import CommandsReceived, Event, LoginReceived, Send
-from custody.model.identity import Admission, Identity, Loop, Session
+from custody.model.identity import Admission, Credential, Loop, Session
 from custody.model.record import Receipt, Record
 from custody.model.secret import Secret
 from custody.model.words import Side, TargetName
@@ -200,8 +200,10 @@ class EvidenceLog(Protocol):
 
 
 class Vault(Protocol):
-    async def lease(self, identity: Identity, target: TargetName) -> Secret:
-        """The target's credential. Raises ``CustodyError``: it names the reference, no value."""
+    async def lease(self, loop: Loop, target: TargetName) -> Credential:
+        """The target's credential, for this loop. Raises ``CustodyError``: it names the reference,
+        no value.
+        """
         ...
 
 

@@ -72,7 +72,7 @@ class LeasingVault:
             held = self._held.get(key)
             if held is not None and self._holds(held.credential):
                 return held.credential
-            credential = await store.read(reference.place)
+            credential = await _read(store, reference, target)
             if not credential.lease:
                 self._turns.pop(key, None)
                 return credential
@@ -152,7 +152,7 @@ class LeasingVault:
         if store is None:
             raise CustodyError(
                 "vault.no-store",
-                f"The credential of target {target!r} is `{reference}`, and the configuration "
+                f"The credential of target {target!r} is in `{reference.key}`, and the configuration "
                 f"has no store of that name.",
                 "Add the store's table, [vault] for example.",
             )
@@ -181,3 +181,11 @@ class LeasingVault:
         else:
             _log.error("%s: the lease of %s could not be revoked", out.loop, out.target)
         return Returned(out.loop, out.target, out.lease, revoked)
+
+
+async def _read(store: Store, reference: Reference, target: TargetName) -> Credential:
+    try:
+        return await store.read(reference.place)
+    except CustodyError as error:
+        fault = f"The credential of target {target!r} cannot be had: {error.fault}"
+        raise CustodyError(error.code, fault, error.cure) from None

@@ -4,13 +4,15 @@ Law: a reference is resolved anew at each lease, so that rotating a file takes e
 """
 
 import asyncio
-from collections.abc import Mapping
+import stat
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret
+from custody.model.words import TargetName
 from custody.vault.store import LONGEST_SECRET, READ_SECONDS, empty, not_leased
 
 
@@ -86,3 +88,22 @@ def _read(path: Path) -> str:
     if len(data) > LONGEST_SECRET:
         raise OSError(0, f"it is longer than {LONGEST_SECRET} bytes")
     return data.decode("utf-8").removesuffix("\n").removesuffix("\r")
+
+
+def warnings_for(references: Mapping[TargetName, str], *, folder: Path) -> Sequence[str]:
+    """What an operator should be told at start: files that others may read, plain secrets."""
+    found = []
+    for target, reference in references.items():
+        scheme, _, rest = reference.partition(":")
+        if scheme == "plain":
+            found.append(f"target {target!r}: its password stands in the configuration (`plain:`)")
+        elif scheme == "file":
+            try:
+                mode = stat.S_IMODE((folder / rest).stat().st_mode)
+            except OSError:
+                continue
+            if mode & 0o077:
+                found.append(
+                    f"target {target!r}: `file:{rest}` has mode {mode:04o}; 0600 is advised"
+                )
+    return found

@@ -6,7 +6,6 @@ psycopg2 and asyncpg read all of it; JDBC and pg8000 read none, for them a URL i
 """
 
 from collections.abc import Sequence
-from pathlib import PurePath
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -37,7 +36,7 @@ class PostgresClient:
     }
 
     def equip(
-        self, ways: Sequence[Way], secret: Secret, *, folder: PurePath, authority: PurePath
+        self, ways: Sequence[Way], secret: Secret, *, folder: str, authority: str
     ) -> Equipment:
         first = ways[0]
         places = dict.fromkeys((_escaped(way.host), way.port) for way in ways)
@@ -49,10 +48,10 @@ class PostgresClient:
                 "PGPORT": str(first.port),
                 "PGDATABASE": first.database,
                 "PGUSER": first.subject,
-                "PGPASSFILE": str(folder / PASSWORDS),
-                "PGSERVICEFILE": str(folder / SERVICES),
+                "PGPASSFILE": f"{folder}/{PASSWORDS}",
+                "PGSERVICEFILE": f"{folder}/{SERVICES}",
                 "PGSSLMODE": "verify-full",
-                "PGSSLROOTCERT": str(authority),
+                "PGSSLROOTCERT": authority,
             },
             files={PASSWORDS: passwords, SERVICES: services},
             unset=_IN_THE_WAY,
@@ -74,7 +73,7 @@ class PostgresClient:
         return urlunsplit((inner.scheme, user + place, path, urlencode(kept), ""))
 
 
-def _service(way: Way, authority: PurePath) -> str:
+def _service(way: Way, authority: str) -> str:
     return (
         f"[{way.target}]\nhost={way.host}\nport={way.port}\ndbname={way.database}\n"
         f"user={way.subject}\nsslmode=verify-full\nsslrootcert={authority}\n"
