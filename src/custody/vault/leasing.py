@@ -152,8 +152,8 @@ class LeasingVault:
         if store is None:
             raise CustodyError(
                 "vault.no-store",
-                f"The credential of target {target!r} is in `{reference.key}`, and there is no store "
-                "of that name.",
+                f"The credential of target {target!r} is in `{reference.key}`, and there is no "
+                "store of that name.",
                 "Add the store's table, [vault] for example.",
             )
         return reference, store
