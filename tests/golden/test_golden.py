@@ -46,4 +46,17 @@ def test_it_reads_as_it_read_then(golden: Path) -> None:
                 found.append(json.loads(msgspec.json.encode(each.record)))
             index = passage.following
     reader.close()
-    assert found == expected
+    assert _without_later_words(found, expected) == expected
+
+
+def _without_later_words(found: object, then: object) -> object:
+    """What was read, without words that records have got since, which must be empty."""
+    if isinstance(found, list) and isinstance(then, list) and len(found) == len(then):
+        return [_without_later_words(*pair) for pair in zip(found, then, strict=True)]
+    if isinstance(found, dict) and isinstance(then, dict):
+        return {
+            key: _without_later_words(value, then.get(key))
+            for key, value in found.items()
+            if key in then or value not in (None, "", [])
+        }
+    return found
