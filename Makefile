@@ -44,11 +44,11 @@ length: .venv/dev.stamp
 
 fast: .venv/dev.stamp
 	@echo "== fast tests, in random order (TEST_ARGS='-p no:randomly' for the written one)"
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "not real and not prove" $(TEST_ARGS)
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "not real and not provider and not prove" $(TEST_ARGS)
 
 real: .venv/dev.stamp
-	@echo "== tests against a real PostgreSQL"
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "real and not prove" $(TEST_ARGS)
+	@echo "== tests against a real PostgreSQL, and real identity providers where they can run"
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "(real or provider) and not prove" $(TEST_ARGS)
 
 prove: .venv/dev.stamp ## the long proofs, within PROVE_SECONDS
 	@$(BIN)/python tools/prove.py
