@@ -43,6 +43,7 @@ COMMANDS: Final = (
     Entry("timeline", "custody.cli.timeline:timeline", "Show what happened in a loop."),
     Entry("search", "custody.cli.search:search", "Find commands."),
     Entry("index", "custody.cli.index:app", "Look after the search index."),
+    Entry("secret", "custody.cli.secret:app", "Keep targets' credentials sealed here."),
     Entry("policy", "custody.cli.policy:app", "Judge a configuration, explain a verdict."),
     Entry("doctor", "custody.cli.doctor:doctor", "What is wrong here, and the cure."),
 )

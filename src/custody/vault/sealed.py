@@ -90,12 +90,7 @@ class SealedStore:
         ``vault.too-long``, ``vault.full``, ``vault.unreadable``, ``vault.unwritable``.
         """
         text = value.reveal().encode()
-        if not NAME.fullmatch(name):
-            raise CustodyError(
-                "vault.name",
-                "This cannot be a secret's name.",
-                "Use letters, digits, dots, dashes, slashes and underscores, 127 at most.",
-            )
+        check_name(name)
         if not 0 < len(text) <= LONGEST_SECRET:
             raise CustodyError(
                 "vault.too-long", f"A secret has 1 to {LONGEST_SECRET} bytes.", "Give it on stdin."
@@ -173,6 +168,16 @@ class SealedStore:
         if len(key) != KEY_BYTES:
             raise _unreadable(self._key, "it is no key")
         return key
+
+
+def check_name(name: str) -> None:
+    """Raises ``vault.name``."""
+    if not NAME.fullmatch(name):
+        raise CustodyError(
+            "vault.name",
+            "This cannot be a secret's name.",
+            "Use letters, digits, dots, dashes, slashes and underscores, 127 at most.",
+        )
 
 
 def _bound_to(name: str) -> bytes:

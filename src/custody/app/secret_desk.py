@@ -1,0 +1,73 @@
+"""Keeping secrets in the local vault, on the record.
+
+Law: the record of a change names the secret and never holds it; it is durable before the change
+works. A value is taken in once and never given back: only a lease reads it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from custody.app.reading_items import moment
+from custody.model.record import AdminAct, Milliseconds, Receipt, Record
+from custody.model.secret import Secret
+from custody.vault.sealed import SealedStore, check_name
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+
+
+class SecretSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Name
+    value: str
+    actor: Name
+
+    def __repr__(self) -> str:
+        return f"SecretSet({self.name!r}, …)"
+
+
+class SecretDelete(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Name
+    actor: Name
+
+
+class SecretList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class SecretDesk:
+    """``clock`` gives Unix milliseconds; ``scribe`` returns once a record is durable."""
+
+    def __init__(
+        self,
+        store: SealedStore,
+        scribe: Callable[[Record], Awaitable[Receipt]],
+        clock: Callable[[], int],
+    ) -> None:
+        self._store: Final = store
+        self._scribe: Final = scribe
+        self._clock: Final = clock
+
+    async def set(self, asked: SecretSet) -> list[dict[str, Any]]:
+        """Raises as ``SealedStore.set``, and as the log does."""
+        check_name(asked.name)
+        await self._record("secret.set", asked.actor, asked.name)
+        await asyncio.to_thread(self._store.set, asked.name, Secret(asked.value))
+        return [each for each in await self.list(SecretList()) if each["name"] == asked.name]
+
+    async def delete(self, asked: SecretDelete) -> list[dict[str, Any]]:
+        """Raises as ``SealedStore.delete``, and as the log does."""
+        check_name(asked.name)
+        await self._record("secret.delete", asked.actor, asked.name)
+        await asyncio.to_thread(self._store.delete, asked.name)
+        return []
+
+    async def list(self, asked: SecretList) -> list[dict[str, Any]]:
+        """Names, and when each was changed."""
+        del asked
+        kept = await asyncio.to_thread(self._store.names)
+        return [{"name": each.name, "changed": moment(each.changed)} for each in kept]
+
+    async def _record(self, act: str, actor: str, name: str) -> None:
+        await self._scribe(Record(Milliseconds(self._clock()), AdminAct(act, actor, name)))
