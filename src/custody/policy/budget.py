@@ -1,4 +1,4 @@
-"""What loops may use up: limits from grants and from the loop itself, and what is over them.
+"""What loops may use up: limits from grants and from the loop itself.
 
 Law: every limit that applies holds; of two for one quantity the tighter one counts, and of two
 that are equal the graver consequence.
@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from custody.model.identity import Budget, Loop, Spent
+from custody.model.identity import Budget, Loop
 from custody.model.words import Exceeded
 from custody.policy.grant import Grant
 from custody.policy.reach import rests_on
@@ -57,13 +57,3 @@ def wider(asked: Budget, limits: Limits) -> str:
         if wanted is not None and wanted > limit.limit:
             return limit.quantity
     return ""
-
-
-def over(limits: Limits, spent: Spent, forgiven: Spent) -> Limit | None:
-    """The first limit that is exceeded, the gravest consequence first."""
-    exceeded = [
-        limit
-        for limit in limits
-        if getattr(spent, limit.quantity) - getattr(forgiven, limit.quantity) > limit.limit
-    ]
-    return max(exceeded, key=lambda one: _GRAVITY.index(one.then), default=None)

@@ -1,0 +1,284 @@
+"""Logins: remembered, recognised, asked for again, ended; and identities that are revoked."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.app.authority_scene import HOUR, MINUTE, NOON, House, grant, job, proof, wish
+
+from custody.app.sealing import load_sealing
+from custody.identity.oidc import Granted
+from custody.model.errors import CustodyError
+from custody.model.identity import Admission, Login, Proof
+from custody.model.record import AdminAct, LoginAccepted, LoginEnd
+from custody.model.secret import Secret
+from custody.model.words import LoginId, Method
+
+REFRESH = "a-refresh-token-of-ada"
+
+
+class Provider:
+    """Answers the next refresh with what a test put there."""
+
+    def __init__(self) -> None:
+        self.answer: Proof | CustodyError = proof()
+        self.asked: list[str] = []
+
+    async def refresh(self, refresh: Secret, before: Proof) -> Granted:
+        self.asked.append(refresh.reveal())
+        if isinstance(self.answer, CustodyError):
+            raise self.answer
+        return Granted(self.answer, Secret(f"token {len(self.asked)}"), Secret("id"))
+
+
+class Office:
+    def __init__(self, folder: Path) -> None:
+        self.provider = Provider()
+        grants = (
+            grant("read", groups=("agents",)),
+            grant("read", "write", groups=("dba",), name="for dbas"),
+        )
+        self.house = House(folder, *grants, providers={"corp": self.provider})
+
+    def accept(self, who: Proof, *, refresh: bool = False) -> tuple[Secret, Login]:
+        token = Secret(REFRESH) if refresh else None
+        return self.house.run(self.house.logins.accept(who, client="127.0.0.1:9", refresh=token))
+
+    def fault(self, secret: Secret) -> str:
+        with pytest.raises(CustodyError) as caught:
+            self.house.run(self.house.logins.recognise(secret))
+        return caught.value.code
+
+    def recheck(self) -> int:
+        self.house.now += MINUTE
+        return self.house.run(self.house.logins.recheck())
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    made = Office(tmp_path)
+    yield made
+    made.house.state.close()
+
+
+def test_a_login_is_on_the_record_and_is_recognised_by_its_secret(office: Office) -> None:
+    house = office.house
+    secret, login = office.accept(proof("ada", "agents"))
+    assert secret.reveal().startswith("cl_")
+    (accepted,) = house.bodies(LoginAccepted)
+    assert (accepted.login, accepted.client) == (login.id, "127.0.0.1:9")
+    assert accepted.expires == login.expires == NOON + 8 * HOUR
+    assert house.run(house.logins.recognise(secret)) == login
+    assert office.fault(Secret("cl_" + "A" * 43)) == "identity.login-unknown"
+    assert office.fault(Secret("ct_" + secret.reveal()[3:])) == "identity.login-unknown"
+    house.now = login.expires
+    assert office.fault(secret) == "identity.login-expired"
+
+
+def test_a_login_that_is_not_on_the_record_does_not_exist(office: Office) -> None:
+    office.house.broken = True
+    with pytest.raises(CustodyError):
+        office.accept(proof())
+    assert office.house.run(office.house.logins.list()) == []
+
+
+def test_a_token_that_was_brought_is_remembered_no_longer_than_it_holds(office: Office) -> None:
+    _, login = office.accept(proof(method=Method.OIDC_TOKEN, lasts=MINUTE))
+    assert login.expires == NOON + MINUTE
+
+
+@pytest.mark.parametrize("reason", ["logout", "expired", "revoked", "provider.logout"])
+def test_the_end_of_a_login_is_the_end_of_its_loops(office: Office, reason: str) -> None:
+    house = office.house
+    who = proof("ada", "agents", session="s1")
+    secret, login = office.accept(who)
+    started = house.start(who, login=login)
+    child = house.child(started)
+    other = house.start(proof("bob"))
+    admission = house.enter(child)
+    assert isinstance(admission, Admission)
+    match reason:
+        case "logout":
+            assert house.run(house.logins.end(login.id, "logout"))
+        case "expired":
+            house.now = login.expires - 1
+            assert house.run(house.logins.lapse()) == 0
+            house.now += 1
+            assert house.run(house.logins.lapse()) == 1
+        case "revoked":
+            assert house.run(house.logins.revoke(who.identity.issuer, "ada", "root")) == 2
+        case _:
+            assert house.run(house.logins.logged_out("corp", "", "s1")) == 1
+    assert not house.door.alive(admission, house.now + 1000)
+    assert {loop for loop, _ in house.closed} == {started.ticket.loop.id, child.ticket.loop.id}
+    assert house.bodies(LoginEnd) == [LoginEnd(login.id, reason)]
+    house.run(house.logins.tell())
+    assert [len(reasons) for reasons in house.ends().values()] == [1, 1]
+    assert not house.run(house.logins.end(login.id, "logout"))
+    if reason != "expired":
+        assert isinstance(house.enter(other), Admission)
+        assert office.fault(secret) == "identity.login-ended"
+        with pytest.raises(CustodyError):
+            house.start(who, login=login)
+
+
+@pytest.mark.parametrize(
+    ("subject", "session", "ended"),
+    [("ada", "", 2), ("", "s1", 1), ("ada", "s2", 1), ("bob", "", 0), ("", "", 0)],
+)
+def test_a_providers_logout_names_a_person_a_session_or_both(
+    office: Office, subject: str, session: str, ended: int
+) -> None:
+    for name in ("s1", "s2"):
+        office.accept(proof("ada", session=name))
+    house = office.house
+    assert house.run(house.logins.logged_out("other", subject, session)) == 0
+    assert house.run(house.logins.logged_out("corp", subject, session)) == ended
+
+
+def test_a_revoked_identity_is_out_until_it_is_restored(office: Office) -> None:
+    house = office.house
+    ada = proof("ada", "agents")
+    loop = house.start(ada)
+    acting = house.start(ada, actor=job("agent-7", "agents"))
+    assert house.run(house.logins.revoke(ada.identity.issuer, "ada", "root")) == 2
+    assert house.enter(loop) == house.enter(acting) == "ticket.revoked"
+    for act in (lambda: house.start(ada), lambda: office.accept(ada)):
+        with pytest.raises(CustodyError) as caught:
+            act()
+        assert caught.value.code == "identity.revoked"
+    assert house.refusals() == ["identity.revoked", "identity.revoked"]
+    with pytest.raises(CustodyError) as caught:
+        house.start(ada, actor=job("agent-7", "agents"))
+    assert caught.value.code == "identity.revoked"
+    (revoked,) = house.run(house.logins.revoked())
+    assert (revoked.subject, revoked.actor) == ("ada", "root")
+    house.run(house.logins.restore(ada.identity.issuer, "ada", "root"))
+    house.start(ada)
+    acts = [(body.act, body.subject) for body in house.bodies(AdminAct)]
+    assert acts == [("identity.revoke", "ada"), ("identity.restore", "ada")]
+    with pytest.raises(CustodyError) as caught:
+        house.run(house.logins.restore(ada.identity.issuer, "ada", "root"))
+    assert caught.value.code == "identity.not-revoked"
+
+
+def test_a_recheck_keeps_what_the_provider_still_vouches_for(office: Office) -> None:
+    secret, _ = office.accept(proof("ada", "agents"), refresh=True)
+    office.provider.answer = proof("ada", "agents")
+    assert office.house.run(office.house.logins.recheck()) == 0
+    assert office.recheck() == 1
+    assert office.recheck() == 1
+    assert office.provider.asked == [REFRESH, "token 1"]
+    assert office.house.run(office.house.logins.recognise(secret)).ended is None
+
+
+def test_a_login_that_its_provider_refuses_ends_with_its_loops(office: Office) -> None:
+    house = office.house
+    secret, login = office.accept(proof(), refresh=True)
+    started = house.start(proof(), login=login)
+    office.provider.answer = CustodyError("identity.refused", "The provider said no.")
+    office.recheck()
+    assert house.bodies(LoginEnd) == [LoginEnd(login.id, "provider.refused")]
+    assert house.enter(started) == "ticket.revoked"
+    assert office.fault(secret) == "identity.login-ended"
+    assert house.ends() == {started.ticket.loop.id: ["login.provider.refused"]}
+
+
+def test_a_provider_that_is_silent_ends_nothing_before_its_time(office: Office) -> None:
+    house = office.house
+    secret, login = office.accept(proof(), refresh=True)
+    office.provider.answer = CustodyError("identity.unreachable", "Nobody answered.")
+    for _ in range(3):
+        assert office.recheck() == 1
+    assert house.run(house.logins.recognise(secret)).id == login.id
+    house.now = login.expires
+    assert house.run(house.logins.lapse()) == 1
+
+
+def test_groups_that_are_gone_end_the_loops_that_rest_on_them(office: Office) -> None:
+    house = office.house
+    who = proof("ada", "agents", "dba")
+    _, login = office.accept(who, refresh=True)
+    writing = house.start(who, wish(effects=("write",)), login=login)
+    office.provider.answer = proof("ada", "agents", "dba", "more")
+    office.recheck()
+    assert isinstance(house.enter(writing), Admission)
+    office.provider.answer = proof("ada", "agents")
+    office.recheck()
+    assert house.enter(writing) == "ticket.revoked"
+    assert house.ends() == {writing.ticket.loop.id: ["groups.changed"]}
+    assert [body.identity.groups for body in house.bodies(LoginAccepted)] == [
+        ("agents", "dba"),
+        ("agents", "dba", "more"),
+        ("agents",),
+    ]
+    (held,) = house.run(house.logins.list())
+    assert held.proof.identity.groups == ("agents",)
+    with pytest.raises(CustodyError) as caught:
+        house.start(held.proof, wish(effects=("write",)), login=held)
+    assert caught.value.code == "loop.scope"
+
+
+def test_a_refresh_token_is_not_to_be_found_on_the_disk(office: Office, tmp_path: Path) -> None:
+    office.accept(proof(), refresh=True)
+    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"ada" in kept
+    assert REFRESH.encode() not in kept
+
+
+def test_a_seal_is_of_one_login_and_one_key(tmp_path: Path) -> None:
+    sealing = load_sealing(tmp_path)
+    assert (tmp_path / "login.key").stat().st_mode & 0o777 == 0o600
+    login, other = LoginId("login_a"), LoginId("login_b")
+    sealed = sealing.seal(login, Secret(REFRESH))
+    assert load_sealing(tmp_path).open(login, sealed).reveal() == REFRESH
+    for of, text in ((other, sealed), (login, b"short")):
+        with pytest.raises(CustodyError) as caught:
+            sealing.open(of, text)
+        assert caught.value.code == "login.seal"
+    (tmp_path / "login.key").write_text("nonsense")
+    with pytest.raises(CustodyError) as caught:
+        load_sealing(tmp_path)
+    assert caught.value.code == "login.key"
+
+
+def test_what_was_used_once_is_used_after_a_restart_too(office: Office) -> None:
+    use: Callable[[], bool] = lambda: office.house.run(  # noqa: E731 - said three times below
+        office.house.logins.use("token.ci", "jti-1", NOON + HOUR)
+    )
+    assert use()
+    assert not use()
+    assert office.house.run(office.house.logins.use("logout.ci", "jti-1", NOON + HOUR))
+    office.house.state.logins.forget(0, NOON + HOUR)
+    assert use()
+
+
+def test_rechecks_do_not_wait_for_one_that_hangs(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = office.house
+    slow = asyncio.Event()
+
+    async def scenario() -> None:
+        secrets = [
+            (await house.logins.accept(proof(name), client="", refresh=Secret(REFRESH)))[0]
+            for name in ("ada", "bob")
+        ]
+
+        async def refresh(_: Secret, before: Proof) -> Granted:
+            if before.identity.subject == "ada":
+                await slow.wait()
+            return Granted(msgspec.structs.replace(before), None, Secret("id"))
+
+        monkeypatch.setattr(office.provider, "refresh", refresh)
+        house.now += MINUTE
+        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+            round_ = tasks.create_task(house.logins.recheck())
+            await asyncio.sleep(0.1)
+            assert (await house.logins.recognise(secrets[1])).proof.identity.subject == "bob"
+            assert not round_.done()
+            slow.set()
+
+    house.run(scenario())
