@@ -4,7 +4,6 @@ Law: it runs from a folder of the test's own; nothing of the machine's installat
 """
 
 import contextlib
-import datetime
 import html
 import re
 import shutil
@@ -12,6 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -96,10 +96,10 @@ class SimpleSaml:
     def make_key(self, name: str) -> None:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        now = datetime.datetime.now(datetime.UTC)
+        now = datetime.now(UTC)
         builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject)
         builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
-        builder = builder.not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+        builder = builder.not_valid_before(now).not_valid_after(now + timedelta(days=1))
         found = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         (self._home / f"cert/{name}.crt").write_bytes(found)
         (self._home / f"cert/{name}.key").write_bytes(
@@ -188,8 +188,9 @@ def simple_saml(home: Path) -> Iterator[SimpleSaml]:
     running = SimpleSaml(home, port)
     with (home / "php.log").open("wb") as log:
         server = subprocess.Popen(
-            # Its own cache would miss that a file changed for two seconds.
-            ["php", "-d", "opcache.enable=0", "-S", f"127.0.0.1:{port}", "-t", str(INSTALLED / "www")],
+            # Its own cache would miss for two seconds that a file changed.
+            ["php", "-d", "opcache.enable=0", "-t", str(INSTALLED / "www"), "-S",
+             f"127.0.0.1:{port}"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             env={"SIMPLESAMLPHP_CONFIG_DIR": str(home / "config"), "PATH": "/usr/bin:/bin"},
         )  # fmt: skip
