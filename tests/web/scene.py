@@ -1,4 +1,4 @@
-"""The site with everything behind it played: a provider, the desks, a clock, and a browser's jar."""
+"""The site with everything behind it played: a provider, the desks, a clock, a browser's jar."""
 
 import asyncio
 import base64
@@ -22,6 +22,7 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Identity, Login, Proof, Spent
 from custody.model.secret import Secret
 from custody.model.words import Effect, IdentityKind, LoginId, LoopId, Method, TargetName
+from custody.web.describing import words
 from custody.web.guard import Guard
 from custody.web.rates import Rates
 from custody.web.site import make_site
@@ -364,7 +365,7 @@ class Scene:
         self.played = Played()
         self.parts = parts_of(self.played, url=url)
         self.site = make_site(self.parts)
-        self.guard = Guard(self.site, url, Rates(burst=10_000))
+        self.guard = Guard(self.site, url, words(self.site) | {"corp"}, Rates(burst=10_000))
         self._runner = runner
 
     def browser(self, address: str = "192.0.2.7") -> Browser:

@@ -59,6 +59,11 @@ def endpoints(site: Litestar) -> list[tuple[str, str, Endpoint]]:
     return sorted((m, p, e) for m, p, e in found if m in {"GET", "POST", "DELETE"})
 
 
+def words(site: Litestar) -> frozenset[str]:
+    """What paths are made of, but for what a client puts in."""
+    return frozenset(part for _, path, _ in endpoints(site) for part in path.split("/"))
+
+
 def describe(site: Litestar, *, version: str, url: str) -> dict[str, Any]:
     """The document."""
     told = endpoints(site)

@@ -2,14 +2,14 @@
 
 Law: a request that is not ours (another Host, an odd path, too much, too often, too slow) never
 reaches a handler; no answer may be stored, framed, sniffed or read by another site's script; the
-log has the method, the path where it names something here, and the status: no query, no token.
+log has the method, what is known here of the path, and the status: no query, no token.
 """
 
 import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from email.utils import formatdate
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -54,11 +54,16 @@ _log: Final = logging.getLogger("custody.web")
 
 
 class Guard:
-    """An ASGI application around the site. ``url`` is the one whose Host is ours."""
+    """An ASGI application around the site. ``url`` is the one whose Host is ours; ``words`` are the
+    parts of paths that may be logged.
+    """
 
-    def __init__(self, site: Site, url: str, rates: Rates | None = None) -> None:
+    def __init__(
+        self, site: Site, url: str, words: Collection[str] = (), rates: Rates | None = None
+    ) -> None:
         self._site: Final = site
         self._hosts: Final = hosts_of(url)
+        self._words: Final = frozenset(words)
         self._rates: Final = rates or Rates()
         self._turn: Final = asyncio.Semaphore(AT_ONCE)
         self._held = 0
@@ -81,7 +86,7 @@ class Guard:
                 RefusedError("web.failed", "The request failed inside the gateway.", status=500)
             )
         finally:
-            answer.note()
+            answer.note(self._words)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         client = str((scope.get("client") or ("", 0))[0])
@@ -102,6 +107,10 @@ class Guard:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         if len(headers) > HEADERS_AT_MOST:
             raise RefusedError("web.headers", "There are too many headers.", status=431)
+        names = {name for name, _ in headers}
+        if {b"content-length", b"transfer-encoding"} <= names:
+            # RFC 9112 §6.1: whoever sends both hopes that two readers differ.
+            raise RefusedError("web.framing", "The request gives its length twice.")
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             raise RefusedError(
@@ -179,15 +188,20 @@ class _Answer:
         )
         await self.send({"type": "http.response.body", "body": body})
 
-    def note(self) -> None:
+    def note(self, words: Collection[str]) -> None:
         scope = self._scope
         client = str((scope.get("client") or ("-", 0))[0])
-        # What names nothing here may be anything, a secret in the wrong place too.
-        path = scope["raw_path"] if self._status not in {0, 404} else b"?"
-        path = path if _PATH.fullmatch(path) else b"?"
         method = scope["method"] if scope["method"] in _METHODS else "?"
+        path = _loggable(scope["raw_path"], words)
         took = (time.monotonic() - self._began) * 1000
-        _log.info("%s %s %s %d %.0f ms", client, method, path.decode(), self._status, took)
+        _log.info("%s %s %s %d %.0f ms", client, method, path, self._status, took)
+
+
+def _loggable(path: bytes, words: Collection[str]) -> str:
+    """A secret in the wrong place is in no log either."""
+    if not _PATH.fullmatch(path):
+        return "?"
+    return "/".join(part if part in words or not part else "*" for part in path.decode().split("/"))
 
 
 def hosts_of(url: str) -> frozenset[bytes]:

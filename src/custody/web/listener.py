@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 from custody.app.console import ConsoleParts
 from custody.gateway.strangers import network
 from custody.web.connection import HEADER_BYTES, IDLE_S, ConsoleConnection
+from custody.web.describing import words
 from custody.web.guard import Guard
 from custody.web.site import make_site
 
@@ -36,8 +37,10 @@ class ConsoleListener:
     def __init__(self, parts: ConsoleParts) -> None:
         self._parts: Final = parts
         self._state: Final = ServerState()
+        site = make_site(parts)
+        known = words(site).union(provider.name for provider in parts.facts().providers)
         self._config: Final = Config(
-            Guard(make_site(parts), parts.url),
+            Guard(site, parts.url, known),
             http=ConsoleConnection,
             ws="none",
             lifespan="off",
