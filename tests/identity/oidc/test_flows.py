@@ -275,6 +275,16 @@ def test_what_is_shown_on_a_device_is_fit_to_be_shown(says: object, code: str) -
     assert refusal(issuer.provider().begin_device()) == code
 
 
+def test_a_device_login_at_google() -> None:
+    issuer = FakeIssuer()
+    Endpoint(issuer, started(verification_uri=None, verification_url="https://id.example.com/d"))
+    assert run(issuer.provider().begin_device()).verification_uri == "https://id.example.com/d"
+    Endpoint(issuer, {"error": "authorization_pending"}, 428)
+    assert run(issuer.provider().poll_device(Secret("d1"))) == DevicePending(
+        "authorization_pending"
+    )
+
+
 @pytest.mark.parametrize(
     "reason", ["authorization_pending", "slow_down", "expired_token", "access_denied"]
 )

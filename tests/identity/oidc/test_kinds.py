@@ -39,6 +39,27 @@ def test_an_access_token_of_a_person_is_a_persons() -> None:
     assert (proof.identity.kind, proof.method) == (IdentityKind.HUMAN, Method.OIDC_TOKEN)
 
 
+@pytest.mark.parametrize(
+    ("claims", "kind"),
+    [
+        ({"azp": "app", "azpacr": "1", "roles": ["Run"], "sub": "oid"}, IdentityKind.SERVICE),
+        ({"azp": "app", "azpacr": "0", "scp": "Run", "sub": "alice"}, IdentityKind.HUMAN),
+        ({"appid": "app", "appidacr": "1", "sub": "oid"}, IdentityKind.SERVICE),
+        ({"azp": "app", "gty": "client-credentials", "sub": "app@clients"}, IdentityKind.SERVICE),
+        ({"cid": "app", "scp": ["read"], "sub": "app"}, IdentityKind.SERVICE),
+        ({"cid": "app", "scp": ["read"], "sub": "alice@example.com"}, IdentityKind.HUMAN),
+        ({"azp": "app", "typ": "Bearer", "scope": "profile"}, IdentityKind.HUMAN),
+    ],
+    ids=["Entra app", "Entra person", "Entra v1 app", "Auth0", "Okta app", "Okta person",
+         "Keycloak person"],
+)  # fmt: skip
+def test_access_tokens_as_providers_make_them(
+    claims: dict[str, object], kind: IdentityKind
+) -> None:
+    proof = run(FakeIssuer().provider().check(signed(id_claims(**claims)), TokenKind.ACCESS_TOKEN))
+    assert proof.identity.kind is kind
+
+
 def test_an_id_token_is_its_holders() -> None:
     proof = run(
         FakeIssuer()

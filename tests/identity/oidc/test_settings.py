@@ -39,6 +39,7 @@ WORKLOAD: dict[str, Any] = {
         {"flows": ()},
         {"parameters": (("state", "mine"),)},
         {"parameters": (("code_challenge_method", "plain"),)},
+        {"parameters": (("max_age", "60"),)},
     ],
     ids=str,
 )

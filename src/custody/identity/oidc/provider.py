@@ -128,7 +128,9 @@ class OidcProvider:
         )
         if isinstance(given, Denied):
             raise refusal(given)
-        where, whole = given.text("verification_uri"), given.text("verification_uri_complete")
+        # Google still has the name that the address had in a draft.
+        where = given.text("verification_uri") or given.text("verification_url")
+        whole = given.text("verification_uri_complete")
         started = DeviceStarted(
             device_code=Secret(given.text("device_code")),
             user_code=given.text("user_code"),

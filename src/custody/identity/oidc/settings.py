@@ -22,7 +22,7 @@ ASYMMETRIC: Final = (
 
 _OWN_PARAMETERS: Final = (
     "response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce",
-    "code_challenge", "code_challenge_method", "request", "request_uri",
+    "code_challenge", "code_challenge_method", "request", "request_uri", "max_age",
 )  # fmt: skip
 
 
@@ -69,7 +69,9 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Other clients of the provider whose id tokens are taken (``azp``)."""
     client_auth: ClientAuth = ClientAuth.AUTO
     parameters: tuple[tuple[str, str], ...] = ()
-    """Added to the authorization request: ``prompt``, ``access_type`` …"""
+    """Added to the authorization request: ``prompt``, ``access_type`` … A provider that follows
+    OpenID Connect Core §11 to the letter gives a refresh token only with ``prompt=consent``.
+    """
     single_use: bool = False
     """A token that its holder brings starts one thing only; it must have a ``jti``."""
 

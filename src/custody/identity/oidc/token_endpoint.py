@@ -59,7 +59,8 @@ def understand(answered: Answered) -> Given | Denied:
     """Raises ``identity.unreachable`` where the answer is neither a yes nor a no."""
     if answered.status == 200:
         return Given(read_object(answered.body, "The provider's answer"))
-    if answered.status in (400, 401, 403):
+    # 428 is Google's, for a device login that waits.
+    if answered.status in (400, 401, 403, 428):
         try:
             error = read_object(answered.body, "The provider's refusal").get("error")
         except CustodyError:

@@ -75,7 +75,9 @@ def is_of_client(claims: Claims) -> bool:
     """Whether an access token is a client's own, with nobody behind it (RFC 9068 §2.2)."""
     client = claims.get("client_id", claims.get("cid"))
     own = isinstance(client, str) and claims.get("sub") == client
-    return own or claims.get("idtyp") == "app" or claims.get("gty") == "client-credentials"
+    # Microsoft Entra says how a client proved itself, and what a person let it do in ``scp``.
+    entra = ("azpacr" in claims or "appidacr" in claims) and "scp" not in claims
+    return own or entra or claims.get("idtyp") == "app" or claims.get("gty") == "client-credentials"
 
 
 def _said(signed: Signed) -> Iterator[Kind]:
