@@ -11,6 +11,7 @@ from pathlib import Path
 from custody.app.config_faults import At, Faults
 from custody.app.config_model import Config, Durability, ListenerConfig, TargetConfig, Tls
 from custody.model.errors import CustodyError
+from custody.model.words import Effect
 from custody.policy.rule import compile_rule
 
 
@@ -35,6 +36,14 @@ def check(config: Config, faults: Faults) -> None:
                 'Add groups = ["a-group"].',
             )
         _known(grant.targets, config, (*at, "targets"), faults)
+        if grant.objects is not None and (Effect.UNKNOWN in grant.effects or grant.replication):
+            faults.add(
+                "config.grant-objects",
+                (*at, "objects"),
+                "It names objects, but allows what cannot be read (`unknown`, `replication`): what "
+                "that touches is not known.",
+                "Allow that in a grant of its own, without objects.",
+            )
 
 
 def check_conditions(config: Config, faults: Faults) -> None:

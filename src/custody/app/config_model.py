@@ -207,6 +207,16 @@ class GrantConfig(msgspec.Struct, frozen=True, kw_only=True):
             "What is not listed is denied.",
         ),
     ]
+    objects: Annotated[
+        tuple[str, ...] | None,
+        Key(
+            read.some_texts,
+            "list",
+            "Only commands all of whose objects fit one of these, such as `public.orders`; `*` is "
+            "any run of characters.",
+            "all objects",
+        ),
+    ] = None
     hours: Annotated[
         Hours | None, Key(read.hours, '"08:00-18:00"', "Hours of the day, UTC.", "all day")
     ] = None

@@ -183,6 +183,7 @@ def _grants(document: Mapping[str, object], folder: Path, faults: Faults) -> Ite
             replication=grant.replication,
             concurrency=grant.concurrency,
             budget=grant.budget,
+            objects=grant.objects,
         )
 
 

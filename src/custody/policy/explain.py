@@ -28,6 +28,7 @@ class RuleTrace(msgspec.Struct, frozen=True):
 class Explanation(msgspec.Struct, frozen=True):
     grants: tuple[GrantTrace, ...]
     ceiling: tuple[Effect, ...]
+    """What the grants allow on the objects of the command."""
     effects: tuple[Effect, ...]
     missing: tuple[Effect, ...]
     """Effects of the command that no grant allows."""
@@ -37,6 +38,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 def explain(policy: CompiledPolicy, session: Session, command: Command, now: int) -> Explanation:
     standing = policy.standing(session, now)
+    allowed = policy.ceiling(standing, command)
     verdict = policy.decide(session, command, now)
     reached = policy.over_ceiling(standing, command) is None and not never_refused(command)
     facts = policy.facts(standing, command, now)
@@ -49,10 +51,10 @@ def explain(policy: CompiledPolicy, session: Session, command: Command, now: int
             reached = answer is False
         rules.append(RuleTrace(rule.rule.name, rule.rule.then.value, value))
     return Explanation(
-        grants=_grants(policy, session, now),
-        ceiling=tuple(sorted(standing.ceiling)),
+        grants=_grants(policy, session, command, now),
+        ceiling=tuple(sorted(allowed)),
         effects=tuple(sorted(command.effects)),
-        missing=tuple(sorted(command.effects - standing.ceiling)),
+        missing=tuple(sorted(command.effects - allowed)),
         rules=tuple(rules),
         verdict=verdict,
     )
@@ -66,7 +68,9 @@ def _spelled(answer: bool | Failed) -> str:  # noqa: FBT001  # a condition's ans
             return "true" if answer else "false"
 
 
-def _grants(policy: CompiledPolicy, session: Session, now: int) -> tuple[GrantTrace, ...]:
+def _grants(
+    policy: CompiledPolicy, session: Session, command: Command, now: int
+) -> tuple[GrantTrace, ...]:
     traces: list[GrantTrace] = []
     for grant in policy.grants:
         if not grant.covers(session.target):
@@ -77,8 +81,11 @@ def _grants(policy: CompiledPolicy, session: Session, now: int) -> tuple[GrantTr
             why = "does not hold at this hour (UTC)"
         elif not grant.holds(session.loop, now):
             why = "does not serve a loop this old (max_loop)"
+        elif beyond := [each for each in command.objects if not grant.reaches((each,))]:
+            why = f"is not about {beyond[0]}"
         else:
             why = f"allows {', '.join(sorted(grant.effects)) or 'no effects'}"
         holds = grant.covers(session.target) and grant.names(session.loop.identity)
-        traces.append(GrantTrace(grant.name, holds and grant.holds(session.loop, now), why))
+        holds = holds and grant.holds(session.loop, now) and grant.reaches(command.objects)
+        traces.append(GrantTrace(grant.name, holds, why))
     return tuple(traces)

@@ -4,6 +4,8 @@ Law: a grant only ever permits; what no grant permits is denied. Whether a grant
 the loop, the target and the time, never on what a client claims about itself.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from custody.model.identity import Budget, Identity, Loop
@@ -42,6 +44,7 @@ class Grant(msgspec.Struct, frozen=True):
     """``groups`` and ``identities`` are alternatives; ``issuer`` narrows both, where it is set.
 
     ``targets`` may hold ``*``. ``max_loop_ms`` is the age at which a loop stops being served.
+    ``objects`` are patterns, as ``fits`` reads them; ``None`` is all that a target has.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Grant(msgspec.Struct, frozen=True):
     """How many loops of one identity may rest on it at once."""
     budget: Budget | None = None
     """What a loop that rests on it may use up."""
+    objects: tuple[str, ...] | None = None
 
     def names(self, identity: Identity) -> bool:
         if self.issuer and self.issuer != identity.issuer:
@@ -67,6 +71,13 @@ class Grant(msgspec.Struct, frozen=True):
 
     def covers(self, target: TargetName) -> bool:
         return target in self.targets or "*" in self.targets
+
+    def reaches(self, objects: Iterable[str]) -> bool:
+        """Whether the patterns cover all of these objects; of none of them, any grant does."""
+        patterns = self.objects
+        return patterns is None or all(
+            any(fits(pattern, each) for pattern in patterns) for each in objects
+        )
 
     def holds(self, loop: Loop, now: int) -> bool:
         """Whether the hours and the loop's age allow it at ``now``."""
@@ -80,3 +91,22 @@ class Grant(msgspec.Struct, frozen=True):
         if self.max_loop_ms is not None and now < loop.started + self.max_loop_ms:
             moment = min(moment, loop.started + self.max_loop_ms)
         return moment
+
+
+def fits(pattern: str, name: str) -> bool:
+    """Whether the name is as the pattern says, in which ``*`` is any run of characters. Takes time
+    in proportion to both.
+    """
+    first, *rest = pattern.split("*")
+    if not rest:
+        return name == pattern
+    *middle, last = rest
+    at, end = len(first), len(name) - len(last)
+    if end < at or not name.startswith(first) or not name.endswith(last):
+        return False
+    for part in middle:
+        found = name.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True

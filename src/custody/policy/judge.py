@@ -32,6 +32,8 @@ VERDICTS_KEPT: Final = 8192
 TEXT_KEPT: Final = 4096
 """Longest text, in characters, that a kept verdict may hang on."""
 OBJECTS_KEPT: Final = 64
+OBJECTS_SAID: Final = 8
+"""How many objects a denial names."""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -66,7 +68,8 @@ class CompiledPolicy:
         self._evaluations: Final = [(rule.condition.evaluate, rule) for rule in self.rules]
         mentioned = _union(rule.condition.mentioned for rule in self.rules)
         self._facts: Final = Facts(mentioned, targets or {})
-        self._key: Final = _key(mentioned)
+        self._by_object: Final = any(grant.objects is not None for grant in grants)
+        self._key: Final = _key(mentioned, by_object=self._by_object)
         self._by_text: Final = "text" in mentioned.get("command", ())
         self._rollback: Final = Verdict(
             Decision.ALLOW, RESERVED, "ROLLBACK is never refused.", self.digest
@@ -154,16 +157,30 @@ class CompiledPolicy:
         except ValueError:  # text that is not Unicode (lone surrogates) has no CEL value
             return Failed("the command holds text that CEL cannot represent")
 
+    def ceiling(self, standing: Standing, command: Command) -> frozenset[Effect]:
+        """The effects that the grants allow on what the command touches."""
+        if not self._by_object or not command.objects:
+            return standing.ceiling
+        session = standing.session
+        # Which grants hold does not change while the standing does not.
+        since = standing.since
+        return ceiling(self.grants, session.loop, session.target, since, command.objects)
+
     def over_ceiling(self, standing: Standing, command: Command) -> Verdict | None:
         """The denial, where the grants that hold do not cover the command's effects."""
+        allowed = self.ceiling(standing, command)
         if standing.outside:
             reason = standing.outside
-        elif command.effects <= standing.ceiling:
+        elif command.effects <= allowed:
             return None
         else:
-            missing = _listed(command.effects - standing.ceiling)
-            granted = _listed(standing.ceiling) or "nothing"
+            missing = _listed(command.effects - allowed)
+            granted = _listed(allowed) or "nothing"
             loop, target = standing.session.loop, standing.session.target
+            if command.effects <= standing.ceiling:
+                said = ", ".join(command.objects[:OBJECTS_SAID])
+                more = " …" if len(command.objects) > OBJECTS_SAID else ""
+                target = TargetName(f"{said}{more} of {target}")
             reason = f"No grant allows {missing} on {target}; granted: {granted}."
             if loop.scope is not None or loop.principal is not None:
                 reason = f"This loop may not {missing} on {target}; it may: {granted}."
@@ -209,9 +226,11 @@ def _union(parts: Iterable[Mapping[str, frozenset[str]]]) -> dict[str, frozenset
     return union
 
 
-def _key(mentioned: Mapping[str, frozenset[str]]) -> Callable[[Command], object] | None:
+def _key(
+    mentioned: Mapping[str, frozenset[str]], *, by_object: bool
+) -> Callable[[Command], object] | None:
     """What of a command a verdict hangs on; ``None`` where verdicts must not be kept."""
-    fields = mentioned.get("command", frozenset())
+    fields = mentioned.get("command", frozenset()) | ({"objects"} if by_object else set())
     if "now" in mentioned or "arguments" in fields:
         return None
     return attrgetter("effects", *sorted(fields - {"effects"}))

@@ -22,8 +22,9 @@ def holding(
             yield grant
 
 
-def granted(grants: Iterable[Grant]) -> frozenset[Effect]:
-    return frozenset[Effect]().union(*(grant.effects for grant in grants))
+def granted(grants: Iterable[Grant], objects: Sequence[str] = ()) -> frozenset[Effect]:
+    """What those grants allow together that each cover all of these objects."""
+    return frozenset[Effect]().union(*(grant.effects for grant in grants if grant.reaches(objects)))
 
 
 def outside(grants: Sequence[Grant], loop: Loop, target: TargetName, now: int) -> str:
@@ -39,13 +40,17 @@ def outside(grants: Sequence[Grant], loop: Loop, target: TargetName, now: int) -
     return ""
 
 
-def ceiling(grants: Sequence[Grant], loop: Loop, target: TargetName, now: int) -> frozenset[Effect]:
-    """The effects that the loop may have on the target at most."""
+def ceiling(
+    grants: Sequence[Grant], loop: Loop, target: TargetName, now: int, objects: Sequence[str] = ()
+) -> frozenset[Effect]:
+    """The effects that the loop may have on the target at most, in one command that touches these
+    objects.
+    """
     if outside(grants, loop, target, now):
         return frozenset()
-    effects = granted(holding(grants, loop.identity, loop, target, now))
+    effects = granted(holding(grants, loop.identity, loop, target, now), objects)
     if loop.principal is not None:
-        effects &= granted(holding(grants, loop.principal, loop, target, now))
+        effects &= granted(holding(grants, loop.principal, loop, target, now), objects)
     if loop.scope is not None and loop.scope.effects is not None:
         effects &= loop.scope.effects
     return effects
