@@ -56,6 +56,7 @@ class Says(msgspec.Struct, frozen=True):
 
     subject: str = "ada"
     format: str = PERSISTENT
+    qualifiers: str = ""
     issuer: str = IDP
     outer_issuer: str = IDP
     status: str = f'<samlp:StatusCode Value="{SUCCESS}"/>'
@@ -100,8 +101,9 @@ class Says(msgspec.Struct, frozen=True):
             f'<saml:Assertion ID="{self.id}" Version="{self.version}"'
             f' IssueInstant="{self.issued}">'
             f"<saml:Issuer>{self.issuer}</saml:Issuer>"
-            f'<saml:Subject><saml:NameID Format="{self.format}">{self.subject}</saml:NameID>'
-            f'<saml:SubjectConfirmation Method="{self.method}"><saml:SubjectConfirmationData'
+            f'<saml:Subject><saml:NameID Format="{self.format}"{self.qualifiers}>{self.subject}'
+            f'</saml:NameID><saml:SubjectConfirmation Method="{self.method}">'
+            "<saml:SubjectConfirmationData"
             f' Recipient="{self.recipient}" NotOnOrAfter="{self.confirmed_until}"{start}{asked}/>'
             "</saml:SubjectConfirmation></saml:Subject>"
             f'<saml:Conditions NotBefore="{self.not_before}"'

@@ -53,6 +53,8 @@ SAID: dict[str, tuple[Says, str]] = {
     "status missing": (Says(status=""), "identity.provider-refused"),
     "version 1.1": (Says(version="1.1"), "identity.malformed"),
     "transient name": (Says(format=TRANSIENT), "identity.subject"),
+    "name of another provider": (Says(qualifiers=' NameQualifier="https://b.example.com"'), "identity.subject"),
+    "name for another service": (Says(qualifiers=' SPNameQualifier="https://b.example.com"'), "identity.subject"),
     "no name": (Says(subject=""), "identity.text"),
     "name with blanks": (Says(subject="ada "), "identity.text"),
     "name with a line break": (Says(subject="ada&#10;"), "identity.text"),

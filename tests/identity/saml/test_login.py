@@ -3,9 +3,11 @@
 import asyncio
 import base64
 import zlib
+from collections.abc import Callable, Coroutine
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import uvloop
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod
@@ -61,13 +63,16 @@ def test_a_signed_response_is_a_proof(where: str, key: rsa.RSAPrivateKey) -> Non
     assert answer.until == NOW + 300_000 + 60_000
 
 
-def test_the_process_reads_what_the_tests_read(key: rsa.RSAPrivateKey) -> None:
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_the_process_reads_what_the_tests_read(
+    run: Callable[[Coroutine[None, None, str]], str], key: rsa.RSAPrivateKey
+) -> None:
     async def go() -> str:
         known = await provider(key, reader=DocumentReader())
         answer = await known.check(posted(response(key)), request_ids=[REQUEST])
         return answer.proof.identity.subject
 
-    assert asyncio.run(go()) == "ada"
+    assert run(go()) == "ada"
 
 
 def test_without_a_session_the_proof_lapses_with_the_assertion(key: rsa.RSAPrivateKey) -> None:
@@ -155,6 +160,7 @@ def test_the_subject_may_be_an_attribute(key: rsa.RSAPrivateKey) -> None:
         Says(more_conditions="<saml:OneTimeUse/>"),
         Says(groups=("agents", "agents", "größe", "管理者", "a &amp; b", "&lt;x&gt;")),
         Says(subject="ada&#x20;lovelace"),
+        Says(qualifiers=f' NameQualifier="{IDP}" SPNameQualifier="{SP}"'),
     ],
 )
 def test_what_lies_within_the_bounds_passes(says: Says, key: rsa.RSAPrivateKey) -> None:

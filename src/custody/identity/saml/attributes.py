@@ -52,6 +52,7 @@ def identity_of(
                 " of an attribute.",
             )
         source = named[0]
+        _of_this_pair(source, settings, issuer)
     else:
         values = attributes.get(settings.subject, ())
         if len(values) != 1:
@@ -76,3 +77,16 @@ def identity_of(
         )
     groups = tuple(dict.fromkeys(name_in(value) for value in values))
     return Identity(name_in(source), issuer, groups, settings.kind)
+
+
+def _of_this_pair(name: Element, settings: SamlSettings, issuer: str) -> None:
+    """saml-core §8.3.7: a name qualified by others may be another person's among ours."""
+    if (
+        name.attributes.get("NameQualifier", issuer) != issuer
+        or name.attributes.get("SPNameQualifier", settings.entity_id) != settings.entity_id
+    ):
+        raise CustodyError(
+            "identity.subject",
+            "The SAML assertion's NameID is qualified by another provider or service.",
+            "Set `subject` to the name of an attribute that is the person's own.",
+        )
