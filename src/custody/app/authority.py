@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 from cryptography import x509
@@ -90,7 +91,11 @@ def hosts_of(config: Config) -> tuple[str, ...]:
     hosts = local_hosts(config.gateway.name)
     doors = [listener.address for listener in config.listeners]
     doors += [target.listen for target in config.targets if target.listen is not None]
+    if config.console is not None:
+        doors.append(config.console.address)
+        hosts += [host for host in (urlsplit(config.console.url).hostname,) if host]
     hosts += [door.host for door in doors if door.host not in _EVERYWHERE]
+    hosts += [listener.host for listener in config.listeners if listener.host]
     return tuple(dict.fromkeys(hosts))
 
 

@@ -101,6 +101,15 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
     address: Annotated[
         Address, Key(read.address(0), "HOST:PORT", "Where to listen; port 0 picks one.")
     ]
+    host: Annotated[
+        str,
+        Key(
+            read.some_text,
+            "name",
+            "The name that clients are told to reach it by.",
+            "the address; of `0.0.0.0`, the host of the console's `url`",
+        ),
+    ] = ""
     cert: Annotated[
         Path | None,
         Key(read.path, "path", "Certificate chain, PEM.", "one of the local CA's"),

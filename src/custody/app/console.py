@@ -37,6 +37,8 @@ class ListenerFacts(msgspec.Struct, frozen=True):
     host: str
     port: int
     target: str | None = None
+    own_certificate: bool = False
+    """Not one of the local authority's: its clients know whom they trust, or the system does."""
 
 
 class GatewayFacts(msgspec.Struct, frozen=True):
