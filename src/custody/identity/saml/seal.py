@@ -140,5 +140,7 @@ def _weak(what: str) -> CustodyError:
 
 def _broken(fault: str) -> CustodyError:
     return CustodyError(
-        "identity.signature", fault, "Do not trust this response; let the login begin again."
+        "identity.signature",
+        f"The SAML signature does not hold. {fault}",
+        "Do not trust this response; let the login begin again.",
     )

@@ -128,6 +128,6 @@ def _identifiers(response: Element) -> None:
 def _wrapped(fault: str) -> CustodyError:
     return CustodyError(
         "identity.wrapped",
-        fault,
+        f"The SAML response is not built as an honest one is. {fault}",
         "Do not trust this response: no identity provider builds it so. Let the login begin again.",
     )
