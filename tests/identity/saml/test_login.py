@@ -75,9 +75,9 @@ def test_the_process_reads_what_the_tests_read(
     assert run(go()) == "ada"
 
 
-def test_without_a_session_the_proof_lapses_with_the_assertion(key: rsa.RSAPrivateKey) -> None:
+def test_without_an_end_of_the_session_the_proof_holds_for_a_day(key: rsa.RSAPrivateKey) -> None:
     answer = check(key, posted(response(key, Says(session=""))))
-    assert (answer.proof.expires, answer.session_ends) == (NOW + 300_000, None)
+    assert (answer.proof.expires, answer.session_ends) == (NOW + 86_400_000, None)
     assert answer.proof.session == ""
 
 

@@ -25,5 +25,5 @@ class SamlAnswer(msgspec.Struct, frozen=True):
     until: int
     """Until when the assertion's id has to be remembered as used (Unix milliseconds)."""
     session_ends: int | None
-    """SessionNotOnOrAfter: what is made from the proof must not live longer. ``None``: not said,
-    and then ``proof.expires`` is only how long the assertion could be presented."""
+    """SessionNotOnOrAfter; ``None``: not said. ``proof.expires`` is this, or else a day: what is
+    made from the proof must not live longer."""

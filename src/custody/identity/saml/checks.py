@@ -22,6 +22,8 @@ from custody.model.identity import Proof
 from custody.model.words import Method
 
 SKEW_MS: Final = 30_000
+_UNSAID_MS: Final = 24 * 3_600_000
+"""How long a proof holds at most where the provider does not say when its session ends."""
 _CONDITIONS: Final = frozenset(
     saml(name) for name in ("AudienceRestriction", "OneTimeUse", "ProxyRestriction")
 )
@@ -57,7 +59,7 @@ def checked(believed: Believed, expected: Expected) -> SamlAnswer:
         method=Method.SAML,
         provider=settings.name,
         issued=issued,
-        expires=until if session_ends is None else session_ends,
+        expires=issued + _UNSAID_MS if session_ends is None else session_ends,
         facts=(("authn_context", context),) if context else (),
         session=session,
         use=_mark(assertion.attributes.get("ID", "")),
