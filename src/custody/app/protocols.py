@@ -1,7 +1,7 @@
 """The protocols that are built, found by listing their folders.
 
-Law: a protocol is a folder under `custody.protocols` that offers ``PROTOCOL``; adding one touches
-nothing here.
+Law: a protocol is a folder under `custody.protocols` whose module `protocol` offers ``PROTOCOL``;
+adding one touches nothing here.
 """
 
 import functools
@@ -39,7 +39,8 @@ def built_protocols() -> dict[str, BuiltProtocol]:
     """Every protocol that is built, by name."""
     found: dict[str, BuiltProtocol] = {}
     for module in pkgutil.iter_modules(protocols.__path__):
-        protocol = importlib.import_module(f"custody.protocols.{module.name}").PROTOCOL
+        place = f"{protocols.__name__}.{module.name}.protocol"
+        protocol = importlib.import_module(place).PROTOCOL
         found[protocol.name] = protocol
     return found
 

@@ -1,0 +1,34 @@
+"""The one entry to PostgreSQL: what its folder offers to whoever lists the protocols.
+
+Law: ``PROTOCOL`` is found by that name, in a module of this name; the package itself imports
+nothing, so that an agent's side can read ``client`` alone.
+"""
+
+from typing import Final
+
+from custody.model.interfaces import Codec, Inquirer
+from custody.protocols.postgres.codec import PostgresCodec
+from custody.protocols.postgres.inquirer import PostgresInquirer
+from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.understanding import Understanding
+
+
+class PostgresProtocol:
+    name: Final = "postgres"
+    application_protocol: Final = "postgresql"
+    """The ALPN name of direct TLS."""
+    options: Final = PostgresOptions
+
+    def __init__(self) -> None:
+        self._understanding: Final = Understanding()
+
+    def codec(self, options: PostgresOptions) -> Codec:
+        """A codec for one connection. All share what was understood of statements before."""
+        return PostgresCodec(options, words=self._understanding)
+
+    def inquirer(self) -> Inquirer:
+        """A connection of the gateway's own, for look-ups."""
+        return PostgresInquirer()
+
+
+PROTOCOL: Final = PostgresProtocol()
