@@ -1,4 +1,5 @@
-"""Writes the generated parts of docs/: error codes, the command line's help, configuration keys.
+"""Writes the generated parts of docs/: error codes, the command line's help, configuration
+keys, the HTTP API.
 
 Run by `make docs`; a test compares what is there with what this would write. `--check` only says
 which pages differ, and exits 1 if one does.
@@ -9,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tools.docs_api import with_endpoints
 from tools.docs_cli import cli_page
 from tools.docs_configuration import with_keys
 from tools.docs_errors import errors_page
@@ -19,11 +21,12 @@ DOCS = ROOT / "docs"
 
 def pages() -> dict[Path, str]:
     """Every page that is written here, whole or in part, with its text as it should be."""
-    configuration = DOCS / "configuration.md"
+    configuration, api = DOCS / "configuration.md", DOCS / "api.md"
     return {
         DOCS / "errors.md": errors_page(ROOT / "src" / "custody"),
         DOCS / "cli.md": cli_page(),
         configuration: with_keys(configuration.read_text(encoding="utf-8")),
+        api: with_endpoints(api.read_text(encoding="utf-8")),
     }
 
 

@@ -9,7 +9,7 @@ from tools.write_docs import ROOT, pages
 from custody.app.config import parse_config
 from custody.app.init_template import config_text
 
-PAGES = [ROOT / "docs" / name for name in ("errors.md", "cli.md", "configuration.md")]
+PAGES = [ROOT / "docs" / name for name in ("errors.md", "cli.md", "configuration.md", "api.md")]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

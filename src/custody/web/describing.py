@@ -38,6 +38,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     ticket: bool = False
     page: str = ""
     """What a browser gets; such an endpoint answers in HTML, its faults too."""
+    goes: str = ""
+    """Where a browser is sent (303); its faults are in HTML."""
     media: str = "application/json"
 
 
@@ -130,24 +132,22 @@ def _parameters(schema: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
-    fault = {"schema": _of(Fault)}
-    good: dict[str, Any] = {"description": endpoint.page or "Done."}
+    fault = {"application/json": {"schema": _of(Fault)}}
+    html = {"text/html": {"schema": {"type": "string"}}}
+    good: dict[str, Any] = {"description": endpoint.goes or endpoint.page or "Done."}
     if endpoint.page:
-        good["content"] = {"text/html": {"schema": {"type": "string"}}}
-        wrong = {"text/html": {"schema": {"type": "string"}}}
-    else:
-        wrong = {"application/json": fault}
-    if endpoint.gives:
-        good["content"] = {endpoint.media: {"schema": _either(endpoint.gives)}}
-    elif not endpoint.page:
-        good["content"] = {endpoint.media: {"schema": {}}}
-    answers = {"200": good}
+        good["content"] = html
+    elif not endpoint.goes:
+        schema = _either(endpoint.gives) if endpoint.gives else {}
+        good["content"] = {endpoint.media: {"schema": schema}}
+    answers = {"303" if endpoint.goes else "200": good}
+    wrong = html if endpoint.page or endpoint.goes else fault
     for status in endpoint.faults:
         answers[str(status)] = {"description": _REASONS[status], "content": wrong}
     answers["default"] = {
         "description": "The request was refused before it was read: 404, 405, 413, 414, 421, 429, "
         "431, 500 or 503.",
-        "content": {"application/json": fault},
+        "content": fault,
     }
     return answers
 

@@ -62,9 +62,9 @@ class Logins(Controller):
     @get(
         "/login/{provider:str}",
         opt=says(
-            "Begin a browser's login; the browser goes on to the provider (303).",
+            "Begin a browser's login.",
             query=LoginQuery,
-            page="Never; 303 to the provider.",
+            goes="To the provider.",
             faults=(400, 404, 503),
         ),
     )
@@ -82,9 +82,9 @@ class Logins(Controller):
     @get(
         "/login/{provider:str}/callback",
         opt=says(
-            "Where an OpenID provider sends the browser back; it goes on to /confirm (303).",
+            "Where an OpenID provider sends the browser back.",
             query=CallbackQuery,
-            page="Never; 303 to /confirm, or to the tool with an error.",
+            goes="To /confirm, or to the tool with an error.",
             faults=(400, 403, 404, 503),
         ),
     )
@@ -107,9 +107,9 @@ class Logins(Controller):
         "/saml/{provider:str}/acs",
         status_code=200,
         opt=says(
-            "Where a SAML provider has the browser post its response; /confirm is next (303).",
+            "Where a SAML provider has the browser post its response.",
             form=SamlForm,
-            page="Never; 303 to /confirm, or to the tool with an error.",
+            goes="To /confirm, or to the tool with an error.",
             faults=(400, 404, 415, 503),
         ),
     )
@@ -176,9 +176,9 @@ class Logins(Controller):
         "/confirm",
         status_code=200,
         opt=says(
-            "The owner's answer; the browser goes on to the tool (303).",
+            "The owner's answer.",
             form=ConfirmForm,
-            page="Never; 303 to the tool, with a one-time code or an error.",
+            goes="To the tool, with a one-time code or an error.",
             faults=(400, 403, 415, 503),
         ),
     )

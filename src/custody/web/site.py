@@ -20,6 +20,8 @@ from custody.web.loops import Loops
 from custody.web.reading import AnyRequest, no_query
 from custody.web.tokens import Tokens
 
+_Answers = Callable[[AnyRequest, Exception], Response[Any]]
+
 _PAGES: Final = ("/login", "/confirm", "/done")
 
 _log: Final = logging.getLogger("custody.web")
@@ -27,17 +29,22 @@ _log: Final = logging.getLogger("custody.web")
 
 def make_site(parts: ConsoleParts) -> Litestar:
     """The ASGI application behind the guard."""
-    site = Litestar(
-        route_handlers=[Tokens, Loops, Logins, _schema()],
-        exception_handlers={Exception: _answers(parts)},
-        openapi_config=None,
-        logging_config=None,
-        debug=False,
-    )
+    site = routes(_answers(parts))
     site.state.parts = parts
     # Made once: every handler is known now, and none comes later.
     site.state.description = describe(site, version=parts.facts().version, url=parts.url)
     return site
+
+
+def routes(answers: _Answers | None = None) -> Litestar:
+    """Every route; with nothing behind them, for whoever only reads what they say."""
+    return Litestar(
+        route_handlers=[Tokens, Loops, Logins, _schema()],
+        exception_handlers={} if answers is None else {Exception: answers},
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
 
 
 def _schema() -> HTTPRouteHandler:
@@ -49,7 +56,7 @@ def _schema() -> HTTPRouteHandler:
     return schema
 
 
-def _answers(parts: ConsoleParts) -> Callable[[AnyRequest, Exception], Response[Any]]:
+def _answers(parts: ConsoleParts) -> _Answers:
     def answer(request: AnyRequest, error: Exception) -> Response[Any]:
         fault = _fault(error)
         path = request.scope["path"]
