@@ -16,6 +16,7 @@ from custody.model.interfaces import (
     Doorkeeper,
     EvidenceLog,
     Policy,
+    TokenDoor,
     Vault,
 )
 from custody.model.words import TargetName
@@ -41,6 +42,8 @@ class Rooms(msgspec.Struct, frozen=True):
     held_bytes: int = 4 * 1024 * 1024
     """Bytes of one side that wait (for the disk, for an answer) at which it is no longer read. More
     than the longest command, which must be whole before it is judged."""
+    tokens: TokenDoor | None = None
+    """Takes a raw token given as a password; ``None`` where no issuer's tokens are taken so."""
     strangers: Strangers = msgspec.field(default_factory=Strangers)
     """Which refused logins get a record of their own."""
 
@@ -57,6 +60,8 @@ class Door(msgspec.Struct, frozen=True):
     """The one target behind this listener, if it has only one."""
     codec: Callable[[bool], Codec]
     """Makes a codec; the argument says whether a ticket may be asked for in clear text."""
+    bearer: TokenDoor | None = None
+    """Where clients bring tokens of one issuer and nothing else: whoever checks these."""
     application_protocol: str = "postgresql"
     """ALPN name that direct TLS must agree on."""
     notice: str = ""

@@ -220,3 +220,13 @@ class Doorkeeper(Protocol):
     def alive(self, admission: Admission, now: int) -> bool:
         """Whether the ticket and its loop still hold; asked again while sessions run."""
         ...
+
+
+class TokenDoor(Protocol):
+    """Admits whoever brings a provider's token where a ticket would be given."""
+
+    async def admit(self, token: Secret, client: str, now: int) -> Admission | str:
+        """The admission, or the code of why not; the same token gives the same loop until that
+        ends. May wait for the token's issuer; raises nothing but cancellation.
+        """
+        ...
