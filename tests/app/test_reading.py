@@ -10,9 +10,12 @@ from tests.app.evidence_scene import LOOP, SESSION, Scene, usual
 from tests.index.story import Story
 
 from custody.app.indexing_tail import Tail
+from custody.app.loop_terms import Terms
+from custody.app.loops import LoopDesk
 from custody.app.reading import Reading
 from custody.app.reading_desk import Desk, Shelf
 from custody.app.reading_log import EvidenceRecords
+from custody.app.refused_logins import RefusedLogins
 from custody.app.tickets import TicketDesk
 from custody.index import SqliteIndex
 from custody.model.errors import CustodyError
@@ -51,13 +54,19 @@ class Room:
             raise CustodyError("log.not-open", str(record))
 
         reading = Reading(self.index, EvidenceRecords(self.reader), lambda: 0)
-        tickets = TicketDesk(
+        beside = StateThread().run
+        terms = Terms((), {}, lifetimes={}, local=True, local_ms=1)
+        loops = LoopDesk(
             self.state,
-            StateThread().run,
+            beside,
             scribe,
+            terms,
+            RefusedLogins(scribe, lambda: 0),
             clock=lambda: 0,
             entropy=bytes,
-            longest_loop=lambda _: None,
+        )
+        tickets = TicketDesk(
+            self.state, beside, scribe, loops, clock=lambda: 0, longest_loop=lambda _: None
         )
         desk = Desk(Shelf(reading, freshen, self.index.discard), tickets)
         return asyncio.run(desk.dispatch(call, arguments))

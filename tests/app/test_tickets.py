@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from tests.gateway.test_session import bench, line
 
+from custody.app.loop_terms import Terms
+from custody.app.loops import LoopDesk
+from custody.app.refused_logins import RefusedLogins
 from custody.app.tickets import (
     KEPT_AFTER_END_MS,
     TicketCreate,
@@ -40,12 +43,23 @@ class Office:
         self.broken = False
         self.calls = 0
         self.longest: int | None = None
-        self.desk = TicketDesk(
+        thread = StateThread()
+        terms = Terms((), {}, lifetimes={}, local=True, local_ms=HOUR)
+        self.loops = LoopDesk(
             state,
-            StateThread().run,
+            thread.run,
             self.scribe,
+            terms,
+            RefusedLogins(self.scribe, lambda: self.now),
             clock=lambda: self.now,
             entropy=self.entropy,
+        )
+        self.desk = TicketDesk(
+            state,
+            thread.run,
+            self.scribe,
+            self.loops,
+            clock=lambda: self.now,
             longest_loop=lambda _: self.longest,
         )
         self.door = TicketDoorkeeper(state)
@@ -200,10 +214,10 @@ def test_a_withdrawal_holds_even_where_it_cannot_be_recorded(office: Office) -> 
 
 def test_lapsed_loops_end_once_on_the_record(office: Office) -> None:
     item = office.create()
-    assert asyncio.run(office.desk.end_lapsed()) == 0
+    assert asyncio.run(office.loops.lapse()) == 0
     office.now += HOUR
-    assert asyncio.run(office.desk.end_lapsed()) == 1
-    assert asyncio.run(office.desk.end_lapsed()) == 0
+    assert asyncio.run(office.loops.lapse()) == 1
+    assert asyncio.run(office.loops.lapse()) == 0
     assert office.kinds[-1] == "loop.end"
     assert office.enter(item) == "ticket.expired"
     assert office.listed()[0]["state"] == "expired"
@@ -212,7 +226,7 @@ def test_lapsed_loops_end_once_on_the_record(office: Office) -> None:
 def test_tickets_are_forgotten_a_month_after_their_loop_ended(office: Office) -> None:
     office.create()
     office.now += HOUR
-    asyncio.run(office.desk.end_lapsed())
+    asyncio.run(office.loops.lapse())
     office.create()
     before = len(office.records)
     office.now += KEPT_AFTER_END_MS - 1

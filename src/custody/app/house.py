@@ -15,6 +15,7 @@ import msgspec
 
 from custody.app.authority import server_identity
 from custody.app.config import compile_policy
+from custody.app.config_logins import ConsoleConfig
 from custody.app.config_model import Cleartext, Config, ListenerConfig, Responses, TargetConfig
 from custody.app.protocols import find_protocol
 from custody.evidence.files import DiskFiles
@@ -22,6 +23,7 @@ from custody.evidence.keyring import load_token_key
 from custody.gateway.advice import Advice, Parser
 from custody.gateway.gate import Clock, Gate
 from custody.gateway.lookup import Lookups
+from custody.gateway.meter import Counter
 from custody.gateway.rooms import Door, Rooms
 from custody.gateway.session import kind_of
 from custody.gateway.target import Target
@@ -98,10 +100,11 @@ def make_rooms(  # noqa: PLR0913 - what it wires, no less
     vault: Vault,
     clock: Clock,
     tasks: asyncio.TaskGroup,
+    meter: Counter,
 ) -> Rooms:
     policy = compile_policy(config)
     return Rooms(
-        gate=Gate(policy, masker, log, clock),
+        gate=Gate(policy, masker, log, clock, meter),
         policy=policy,
         log=log,
         doorkeeper=TicketDoorkeeper(state),
@@ -179,7 +182,9 @@ def _server_context(config: Config, listener: ListenerConfig) -> ssl.SSLContext:
     return context
 
 
-def load_certificate(context: ssl.SSLContext, config: Config, listener: ListenerConfig) -> None:
+def load_certificate(
+    context: ssl.SSLContext, config: Config, listener: ListenerConfig | ConsoleConfig
+) -> None:
     """Give connections to come the listener's certificate as it is now; the local authority's is
     renewed where it is time. Raises ``CustodyError``.
     """

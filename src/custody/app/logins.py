@@ -27,6 +27,8 @@ RECHECKS_AT_ONCE: Final = 8
 RECHECK_S: Final = 20.0
 """What a provider may take to answer; then it counts as unreachable."""
 
+KEPT_AFTER_END_MS: Final = 30 * 86_400_000
+
 _SILENT: Final = frozenset({"identity.unreachable", "identity.client-refused"})
 """Faults that say nothing of the login: its provider did not answer, or does not know the gateway
 itself any more."""
@@ -216,6 +218,11 @@ class LoginDesk:
     async def use(self, kind: str, value: str, until: int) -> bool:
         """True the first time only; survives a restart."""
         return await self._beside(lambda: self._book.logins.use(kind, value, until))
+
+    async def forget(self) -> None:
+        """Delete logins that ended long ago, and used ids that lapsed."""
+        now = self._clock()
+        await self._beside(lambda: self._book.logins.forget(now - KEPT_AFTER_END_MS, now))
 
     # Asking again.
 

@@ -40,6 +40,10 @@ WhenEnded = Callable[[LoopId, str], object]
 """Told of each loop that ended, and why; must not wait."""
 
 
+REFUSALS: Final = frozenset({"loop", "identity", "login"})
+"""What codes of refusals begin with."""
+
+
 class Beside(Protocol):
     """Runs an act of the book beside the event loop: in order, whole, and raising as it does."""
 
@@ -192,6 +196,8 @@ class LoopDesk:
             _log.error("%s, which has no ticket, was not ended: %s", loop.id, error.code)
 
     async def _refuse(self, error: CustodyError, loop: Loop, client: str) -> None:
+        if error.code.partition(".")[0] not in REFUSALS:
+            return  # a fault of ours, which decided nothing
         scope = loop.scope
         await self._refused.record(
             error.code,

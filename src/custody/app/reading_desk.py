@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -48,9 +48,17 @@ READS: Final[Mapping[str, tuple[type[msgspec.Struct], Answer]]] = {
 }
 """Calls that read: what they are asked with, and what answers."""
 
-WRITES: Final = frozenset({"ticket.create", "ticket.revoke"})
+WRITES: Final = frozenset(
+    {
+        "ticket.create", "ticket.revoke", "kill", "loop.resume", "identity.revoke",
+        "identity.restore", "login.end",
+    }
+)  # fmt: skip
 """Calls that write to the evidence log, so need its lock where no gateway runs."""
 
+
+LISTS: Final = frozenset({"ticket.list", "identity.list", "login.list"})
+"""Calls that read the state database."""
 
 Freshen = Callable[[], Awaitable[bool]]
 
@@ -75,12 +83,23 @@ def gateway_shelf(data: Path, name: str, keys: KeyService, freshen: Freshen) -> 
     return Shelf(reading, freshen, index.discard)
 
 
+class Calls(Protocol):
+    """More calls: ``custody.app.authority_calls``."""
+
+    def knows(self, call: str) -> bool: ...
+
+    async def dispatch(self, call: str, arguments: Mapping[str, object]) -> Document: ...
+
+
 class Desk:
     """``dispatch`` fits the admin socket. What it was not given, it does not do."""
 
-    def __init__(self, shelf: Shelf | None, tickets: TicketDesk | None) -> None:
+    def __init__(
+        self, shelf: Shelf | None, tickets: TicketDesk | None, calls: Calls | None = None
+    ) -> None:
         self._shelf: Final = shelf
         self._tickets: Final = tickets
+        self._calls: Final = calls
         self._turn: Final = asyncio.Semaphore(READERS_AT_ONCE)
 
     async def dispatch(self, call: str, arguments: Mapping[str, object]) -> Document:
@@ -89,6 +108,8 @@ class Desk:
         if shelf is not None and call in READS:
             wanted, answer = READS[call]
             return await self._read(shelf, answer, _typed(arguments, wanted))
+        if self._calls is not None and self._calls.knows(call):
+            return await self._calls.dispatch(call, arguments)
         match call:
             case "index.rebuild" if shelf is not None:
                 _typed(arguments, _Nothing)

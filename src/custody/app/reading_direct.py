@@ -6,21 +6,19 @@ gateway cannot run beside them. Neither leaves anything running.
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Final
 
 from custody import __version__
-from custody.app.config import compile_policy
 from custody.app.config_model import Config
 from custody.app.house import make_masker
 from custody.app.indexing_tail import Tail
+from custody.app.loops import Scribe
 from custody.app.reading import Document, Reading
-from custody.app.reading_desk import WRITES, Desk, Shelf
+from custody.app.reading_desk import LISTS, WRITES, Desk, Shelf
 from custody.app.reading_log import EvidenceRecords
 from custody.app.scribe import Scribe as RecordScribe
-from custody.app.tickets import Scribe, TicketDesk
 from custody.evidence.files import DiskFiles
 from custody.evidence.keyclient import KeyholderProcess
 from custody.evidence.log import LogOptions
@@ -37,24 +35,38 @@ LOCK_SECONDS: Final = 10.0
 async def answer_directly(config: Config, call: str, arguments: Mapping[str, object]) -> Document:
     """One call, on the data itself. Raises ``CustodyError``."""
     async with contextlib.AsyncExitStack() as stack:
-        if call.startswith("ticket."):
-            scribe: Scribe = _no_scribe
-            if call in WRITES:
-                scribe = await stack.enter_async_context(_open_log(config))
-            state = stack.enter_context(State.open(config.gateway.data / "state.db"))
-            thread = await stack.enter_async_context(StateThread())
-            tickets = TicketDesk(
-                state,
-                thread.run,
-                scribe,
-                clock=_now,
-                entropy=os.urandom,
-                longest_loop=lambda identity: compile_policy(config).longest_loop(identity),
-            )
-            desk = Desk(None, tickets)
+        if call in WRITES or call in LISTS:
+            desk = await _authority_desk(config, stack, writes=call in WRITES)
         else:
             desk = Desk(stack.enter_context(_shelf(config)), None)
         return await desk.dispatch(call, arguments)
+
+
+async def _authority_desk(
+    config: Config, stack: contextlib.AsyncExitStack, *, writes: bool
+) -> Desk:
+    # What decides about loops is not needed to read.
+    from custody.app.authority_calls import AuthorityCalls  # noqa: PLC0415 - see above
+    from custody.app.authority_desks import keep_spending, make_authority  # noqa: PLC0415 - see above
+    from custody.gateway.meter import Meter  # noqa: PLC0415 - see above
+
+    scribe: Scribe = _no_scribe
+    if writes:
+        scribe = await stack.enter_async_context(_open_log(config))
+    state = stack.enter_context(State.open(config.gateway.data / "state.db"))
+    thread = await stack.enter_async_context(StateThread())
+    meter = Meter(note=_nothing, ends=_nothing, policy=b"")
+    authority = make_authority(
+        config, state=state, beside=thread.run, scribe=scribe, clock=_now, meter=meter
+    )
+    if writes:
+        await authority.loops.resume_accounts()
+        stack.push_async_callback(keep_spending, state, thread.run, meter)
+    return Desk(None, authority.tickets, AuthorityCalls(authority, meter, scribe, _now))
+
+
+def _nothing(*_: object) -> None:
+    """No gateway runs, so no loop uses anything."""
 
 
 @contextlib.contextmanager

@@ -14,25 +14,30 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from custody import __version__
+from custody.app import authority_desks
 from custody.app.admin import AdminServer
+from custody.app.authority_calls import AuthorityCalls
 from custody.app.config import compile_policy
 from custody.app.config_model import Config
+from custody.app.exchange import Exchange
 from custody.app.house import Place, load_certificate, make_doors, make_masker, make_rooms
 from custody.app.indexing import IndexerProcess
 from custody.app.init import renew_verifier_policy
 from custody.app.leases import LeaseDesk
 from custody.app.process import keep_for_good, raise_file_limit
+from custody.app.providers import make_providers
 from custody.app.reading_access import socket_path
 from custody.app.reading_desk import Desk, gateway_shelf
 from custody.app.scribe import Scribe
+from custody.app.sealing import load_sealing
 from custody.app.stores import make_vault
-from custody.app.tickets import TicketDesk
 from custody.evidence.keyclient import KeyholderProcess
 from custody.evidence.keyring import VERIFIER_POLICY
 from custody.evidence.log import Log, LogOptions
 from custody.evidence.opening import open_log, system_surroundings
 from custody.gateway.listener import Listener, note_unrecorded, watch
 from custody.gateway.lookup import GATEWAY
+from custody.gateway.meter import Meter
 from custody.gateway.parsing.pool import ParserPool
 from custody.gateway.registry import Registry
 from custody.gateway.rooms import Rooms
@@ -47,8 +52,6 @@ DRAIN_S: Final = 10.0
 LAST_WORDS_S: Final = 0.5
 SWITCH_INTERVAL_S: Final = 0.0005
 """How long a thread that publishes may keep the event loop waiting for the interpreter."""
-LAPSE_INTERVAL_S: Final = 5.0
-FORGET_INTERVAL_S: Final = 600.0
 LOOK_INTERVAL_S: Final = 1.0
 RENEWAL_INTERVAL_S: Final = 3600.0
 FILES_FOR_SESSIONS: Final = 8192
@@ -123,10 +126,6 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
         return Milliseconds(wall())
 
     scribe = Scribe(masker, log)
-    longest_loop = compile_policy(config).longest_loop
-    tickets = TicketDesk(
-        state, thread.run, scribe.write, clock=clock, entropy=os.urandom, longest_loop=longest_loop
-    )
     gateway = config.gateway
     indexer = IndexerProcess(
         data=gateway.data,
@@ -134,12 +133,19 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
         keys=keys,
         durable=lambda: (log.origin, log.durable_size),
     )
-    desk = Desk(gateway_shelf(gateway.data, gateway.name, keys, indexer.freshen), tickets)
+    shelf = gateway_shelf(gateway.data, gateway.name, keys, indexer.freshen)
+    providers = await make_providers(config, _console_url(config), clock)
+    sealing = await asyncio.to_thread(load_sealing, gateway.keys) if config.oidc else None
     registry = Registry()
     vault = make_vault(config, clock, environment=os.environ)
     leases = LeaseDesk(vault, scribe.write, clock)
     try:
         async with asyncio.TaskGroup() as tasks, ParserPool() as parser:
+            meter = Meter(
+                note=lambda loop, body: log.append(masker.mask(Record(clock(), body, loop))),
+                ends=lambda loop, why: tasks.create_task(authority.loops.exhausted(loop, why)),
+                policy=compile_policy(config).digest,
+            )
             rooms = make_rooms(
                 config,
                 log=log,
@@ -149,15 +155,49 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
                 vault=leases,
                 clock=clock,
                 tasks=tasks,
+                meter=meter,
             )
+            authority = authority_desks.make_authority(
+                config,
+                state=state,
+                beside=thread.run,
+                scribe=scribe.write,
+                clock=clock,
+                meter=meter,
+                strangers=rooms.strangers,
+                sealing=sealing,
+                refreshers=providers.oidc,
+            )
+            authority.loops.when_ended(authority_desks.close_sessions(registry))
+            authority.loops.when_ended(leases.ended)
+            exchange = Exchange(
+                providers.issuers,
+                authority.logins,
+                authority.loops,
+                rooms.doorkeeper,
+                authority.refused,
+                clock=clock,
+            )
+            calls = AuthorityCalls(
+                authority,
+                meter,
+                scribe.write,
+                clock,
+                exchange=exchange,
+                doorkeeper=rooms.doorkeeper,
+                registry=registry,
+            )
+            desk = Desk(shelf, authority.tickets, calls)
             await _record_config(config, rooms, masker, scribe)
             await _try_credentials(config, rooms)
+            await authority_desks.begin_again(config, authority, providers.names)
             tasks.create_task(log.run())
             tasks.create_task(_watch_log(log))
             tasks.create_task(watch(registry, rooms))
             tasks.create_task(leases.run())
-            tasks.create_task(_end_lapsed(tickets))
-            tasks.create_task(_forget_tickets(tickets))
+            tasks.create_task(authority_desks.tend(authority, state, thread.run, meter))
+            tasks.create_task(authority_desks.recheck(authority))
+            tasks.create_task(authority_desks.forget(authority))
             tasks.create_task(indexer.run())
             admin = AdminServer(socket_path(config), desk.dispatch, tasks)
             await admin.start()
@@ -166,6 +206,7 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
             announce("ready")
             await stopped.wait()
             await _drain(listeners, registry)
+            await authority_desks.keep_spending(state, thread.run, meter)
             await leases.close()
             # Whatever is counted by now, without waiting for its minute.
             note_unrecorded(rooms, asyncio.get_running_loop().time() + TOLD_EVERY_S)
@@ -173,6 +214,10 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
             raise _StoppedError  # noqa: TRY301 - what cancels the tasks of a TaskGroup
     except* _StoppedError:
         _log.info("stopped")
+
+
+def _console_url(config: Config) -> str:
+    return "" if config.console is None else config.console.public_url()
 
 
 async def _listen(
@@ -244,28 +289,6 @@ async def _watch_log(log: Log) -> None:
             else:
                 _log.warning("the evidence log is signed again")
         await asyncio.sleep(LOOK_INTERVAL_S)
-
-
-async def _end_lapsed(tickets: TicketDesk) -> None:
-    """Record the ends of loops whose time is over."""
-    while True:
-        await asyncio.sleep(LAPSE_INTERVAL_S)
-        try:
-            await tickets.end_lapsed()
-        except CustodyError as error:
-            _log.error("ends of loops were not recorded: %s", error.code)
-
-
-async def _forget_tickets(tickets: TicketDesk) -> None:
-    """Keep the state database small."""
-    while True:
-        try:
-            gone = await tickets.forget()
-            if gone:
-                _log.info("%d tickets that ended long ago were forgotten", gone)
-        except CustodyError as error:
-            _log.error("tickets that ended long ago were not forgotten: %s", error.code)
-        await asyncio.sleep(FORGET_INTERVAL_S)
 
 
 async def _renew_certificates(config: Config, places: list[Place]) -> None:

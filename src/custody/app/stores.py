@@ -3,11 +3,12 @@
 Law: only what some target refers to is made, so that a gateway without AWS never looks for its SDK.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
 from custody.app.config_model import Config
+from custody.model.secret import Secret
 from custody.model.words import TargetName
 from custody.vault.aws import AwsSettings, AwsStore
 from custody.vault.hashicorp import HashicorpStore
@@ -50,6 +51,22 @@ def make_vault(
     stores = _make_stores(config, {each.key for each in wanted if each}, clock, environment)
     book = LeaseBook(leases or config.gateway.data / LEASES)
     return LeasingVault(references, stores, book, clock)
+
+
+def make_reader(
+    config: Config, references: Collection[str], clock: Clock, *, environment: Mapping[str, str]
+) -> Callable[[str], Awaitable[Secret]]:
+    """Reads any of these references, anew each time. Raises as ``make_vault`` does, and what it
+    makes as the stores do.
+    """
+    wanted = {text: found for text in references if (found := read_reference(text)) is not None}
+    stores = _make_stores(config, {each.key for each in wanted.values()}, clock, environment)
+
+    async def read(text: str) -> Secret:
+        found = wanted[text]
+        return (await stores[found.key].read(found.place)).secret
+
+    return read
 
 
 def _make_stores(

@@ -5,20 +5,20 @@ withdrawal works first and is recorded then, since a broken log must not keep a 
 secret is given back once and kept nowhere.
 """
 
-import logging
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import Annotated, Any, Final, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 
+from custody.app.asked import LoopWish
 from custody.app.config_values import duration_words
+from custody.app.loops import Beside, LoopDesk, Scribe
 from custody.app.reading_items import moment
-from custody.identity import local_identity, mint_loop, mint_ticket
+from custody.identity import local_identity
 from custody.model.errors import CustodyError
-from custody.model.identity import Identity, Loop, Ticket
-from custody.model.record import AdminAct, LoopEnd, LoopStart, Milliseconds, Receipt, Record
-from custody.model.words import IdentityKind, LoopId, TicketId
+from custody.model.identity import Identity, Proof, Ticket
+from custody.model.record import AdminAct, Milliseconds, Record
+from custody.model.words import IdentityKind, LoopId, Method, TicketId
 from custody.state.loops import Ended
 
 LONGEST_TTL_MS: Final = 366 * 86_400_000
@@ -26,22 +26,8 @@ MOST_LISTED: Final = 1000
 KEPT_AFTER_END_MS: Final = 30 * 86_400_000
 """How long ``ticket list`` still knows a ticket after its loop ended."""
 
-_log: Final = logging.getLogger("custody.tickets")
-
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 Sentence = Annotated[str, msgspec.Meta(max_length=1024)]
-
-Scribe = Callable[[Record], Awaitable[Receipt]]
-"""Masks a record, appends it, and returns once it is durable; raises ``CustodyError``."""
-
-Answer = TypeVar("Answer")
-
-
-class Beside(Protocol):
-    """Runs an act of the book beside the event loop: in order, whole, and raising as it does."""
-
-    def __call__(self, act: Callable[[], Answer], /) -> Awaitable[Answer]: ...
-
 
 LongestLoop = Callable[[Identity], int | None]
 """How old a loop of this identity may grow at most, ms; ``None``: no limit, 0: it has no grant."""
@@ -72,8 +58,6 @@ class TicketRevoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TicketBook(Protocol):
     """What is asked of the state database."""
 
-    def add(self, ticket: Ticket) -> None: ...
-
     def revoke(self, ticket: TicketId, now: int) -> Ticket: ...
 
     def end_loop(self, loop: LoopId, now: int, reason: str) -> Sequence[Ended]: ...
@@ -82,56 +66,42 @@ class TicketBook(Protocol):
 
     def forget(self, before: int) -> int: ...
 
-    def lapsed_loops(self, now: int) -> Sequence[Loop]: ...
-
 
 class TicketDesk:
-    """``clock`` gives milliseconds since the Unix epoch, ``entropy`` random bytes."""
+    """``clock`` gives milliseconds since the Unix epoch. Loops begin and end at ``loops``."""
 
     def __init__(  # noqa: PLR0913 - what it is made of
         self,
         book: TicketBook,
         beside: Beside,
         scribe: Scribe,
+        loops: LoopDesk,
         *,
         clock: Callable[[], int],
-        entropy: Callable[[int], bytes],
         longest_loop: LongestLoop,
     ) -> None:
         self._book: Final = book
         self._beside: Final = beside
         self._scribe: Final = scribe
+        self._loops: Final = loops
         self._clock: Final = clock
-        self._entropy: Final = entropy
         self._longest_loop: Final = longest_loop
 
     async def create(self, asked: TicketCreate) -> dict[str, Any]:
         """The ticket as ``list`` shows it, with its ``secret``: the only time that it is told.
 
-        Raises ``ticket.too-long`` where no grant of the identity lets a loop grow so old.
+        Raises ``ticket.too-long`` where no grant of the identity lets a loop grow so old, and
+        ``login.local-off``, ``loop.concurrency``, ``identity.revoked``.
         """
         now = self._clock()
         identity = local_identity(asked.subject, asked.groups, asked.kind)
         self._check_length(asked.ttl_ms, self._longest_loop(identity))
-        loop = mint_loop(
-            identity,
-            now=now,
-            ttl_ms=asked.ttl_ms,
-            entropy=self._entropy,
-            purpose=asked.purpose,
-            on_behalf_of=asked.on_behalf_of,
+        started = await self._loops.vouch(
+            Proof(identity, Method.LOCAL, "local", now, now + asked.ttl_ms),
+            LoopWish(purpose=asked.purpose, ttl_ms=asked.ttl_ms, on_behalf_of=asked.on_behalf_of),
+            lambda ticket: AdminAct("ticket.create", asked.actor, ticket.id),
         )
-        secret, ticket = mint_ticket(loop, now=now, entropy=self._entropy)
-        time = Milliseconds(now)
-        await self._scribe(Record(time, LoopStart(loop, ticket.id), loop.id))
-        try:
-            act = AdminAct("ticket.create", asked.actor, ticket.id)
-            await self._scribe(Record(time, act, loop.id))
-            await self._beside(lambda: self._book.add(ticket))
-        except CustodyError:
-            await self._give_up(loop)
-            raise
-        return {**_item(ticket, now), "secret": secret.reveal()}
+        return {**_item(started.ticket, now), "secret": started.secret.reveal()}
 
     @staticmethod
     def _check_length(asked: int, longest: int | None) -> None:
@@ -143,14 +113,6 @@ class TicketDesk:
                 f"lets a loop grow older than {allowed}.",
                 f"Ask for --ttl {allowed} or less, or raise `max_loop` of the grant.",
             )
-
-    async def _give_up(self, loop: Loop) -> None:
-        """Record the end of a loop that began on the record and has no ticket to go on with."""
-        end = Record(Milliseconds(self._clock()), LoopEnd("ticket.not-kept"), loop.id)
-        try:
-            await self._scribe(end)
-        except CustodyError as error:
-            _log.error("the end of %s was not recorded: %s", loop.id, error.code)
 
     async def list(self, asked: TicketList) -> list[dict[str, Any]]:
         """The newest first."""
@@ -165,19 +127,18 @@ class TicketDesk:
         record of it could not be made.
         """
         now = self._clock()
-        ticket, ends = await self._beside(lambda: self._withdraw(TicketId(asked.id), now))
-        time = Milliseconds(now)
+        ticket, ended = await self._beside(lambda: self._withdraw(TicketId(asked.id), now))
+        self._loops.close(ended)
         try:
             act = AdminAct("ticket.revoke", asked.actor, ticket.id)
-            await self._scribe(Record(time, act, ticket.loop.id))
-            for end in ends:
-                await self._scribe(Record(time, LoopEnd(end.reason), end.loop))
+            await self._scribe(Record(Milliseconds(now), act, ticket.loop.id))
         except CustodyError as error:
             raise CustodyError(
                 "ticket.not-recorded",
                 f"Ticket {ticket.id} is withdrawn, but that could not be recorded: {error.fault}",
                 error.cure,
             ) from error
+        await self._loops.tell()
         return _item(ticket, now)
 
     def _withdraw(self, wanted: TicketId, now: int) -> tuple[Ticket, Sequence[Ended]]:
@@ -186,21 +147,6 @@ class TicketDesk:
         others = self._book.tickets(loop=ticket.loop.id)
         last = not any(_state(other, now) == "valid" for other in others)
         return ticket, self._book.end_loop(ticket.loop.id, now, "ticket.revoked") if last else ()
-
-    async def end_lapsed(self) -> int:
-        """Record the end of every loop whose time is over. How many there were."""
-        now = self._clock()
-        lapsed = await self._beside(lambda: self._book.lapsed_loops(now))
-        for loop in lapsed:
-            time = Milliseconds(self._clock())
-            await self._scribe(Record(time, LoopEnd("expired"), loop.id))
-            ends = await self._beside(
-                partial(self._book.end_loop, loop.id, loop.expires, "expired")
-            )
-            for end in ends:
-                if end.loop != loop.id:
-                    await self._scribe(Record(time, LoopEnd(end.reason), end.loop))
-        return len(lapsed)
 
     async def forget(self) -> int:
         """Delete what ended long ago from the state database. How many tickets went.

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from custody.gateway.meter import UNMETERED, Counter
 from custody.model.command import Refusal, Verdict
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.event import CommandsReceived
@@ -58,8 +59,16 @@ class Denial(msgspec.Struct, frozen=True):
 
 
 class Gate:
-    def __init__(self, policy: Policy, masker: Masker, log: EvidenceLog, clock: Clock) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        masker: Masker,
+        log: EvidenceLog,
+        clock: Clock,
+        meter: Counter = UNMETERED,
+    ) -> None:
         self._policy: Final = policy
+        self._meter: Final = meter
         self._masker: Final = masker
         self._log: Final = log
         self._clock: Final = clock
@@ -82,6 +91,8 @@ class Gate:
                 if refused is None and verdict.decision is not _ALLOW:
                     refused = len(verdicts)
                 verdicts.append(verdict)
+            if self._meter.charge(session, message.commands, verdicts, message.stage):
+                refused = _first_refused(verdicts)
             if refused is None and message.stage == "parse":
                 return Permit(())
             numbers = self._record(session, message, verdicts, durable, now)
@@ -156,12 +167,17 @@ class Gate:
                 digest=response.digest,
             )
             self._log.append(Record(self._clock(), bare, session.loop.id, session.id), durable)
+        self._meter.answered(session, response)
 
     def note_refused(self, session: Session, denial: Denial) -> None:
         """Every command of a refused message gets its answer: the target never saw it."""
         report = ErrorReport("ERROR", denial.refusal.code, denial.refusal.message)
         for number in denial.numbers:
             self.note(session, Response(number, Outcome.REFUSED, "", 0, 0, 0, error=report))
+
+
+def _first_refused(verdicts: list[Verdict]) -> int:
+    return next(n for n, verdict in enumerate(verdicts) if verdict.decision is not _ALLOW)
 
 
 def _refusal(verdict: Verdict, problem: str) -> Refusal:

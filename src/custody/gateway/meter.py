@@ -7,7 +7,7 @@ Commands and writes are counted before they move, so no limit on them is passed.
 known when an answer is complete: the answer that crosses their limit has arrived, and is the last.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from custody.gateway.account import Account, Bound
@@ -51,6 +51,9 @@ class Unmetered:
 
     def answered(self, session: Session, response: Response) -> None:
         pass
+
+
+UNMETERED: Final = Unmetered()
 
 
 class Meter:
@@ -108,6 +111,13 @@ class Meter:
             account.touched = False
         self._touched.clear()
         return changed
+
+    def not_kept(self, loops: Iterable[LoopId]) -> None:
+        """Keeping their figures failed: they are changed still."""
+        for loop in loops:
+            account = self._accounts.get(loop)
+            if account is not None:
+                self._touched[loop] = account
 
     # On the way of a statement.
 

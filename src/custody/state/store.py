@@ -12,7 +12,7 @@ from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from custody.model.errors import CustodyError
-from custody.model.identity import Loop, Ticket
+from custody.model.identity import Ticket
 from custody.model.words import LoopId, TicketId
 from custody.state import rows
 from custody.state.database import READER_BUSY_SECONDS, READING, open_engine, wait
@@ -93,18 +93,6 @@ class State:
     def end_loop(self, loop: LoopId, now: int, reason: str = "ended") -> Sequence[Ended]:
         """End a loop, all below it, and every ticket bound to them; empty where none was open."""
         return self.loops.end(loop, now, reason)
-
-    def lapsed_loops(self, now: int, *, limit: int = 1000) -> Sequence[Loop]:
-        """Loops whose time is over and whose end is not marked yet, oldest first."""
-        query = (
-            rows.joined()
-            .where(loops.c.ended.is_(None), loops.c.expires <= now)
-            .order_by(loops.c.expires)
-            .limit(limit)
-        )
-        with Failing(), self._reader.begin() as connection:
-            found = [rows.ticket(row).loop for row in connection.execute(query)]
-        return list({loop.id: loop for loop in found}.values())
 
     def forget(self, before: int, *, limit: int = 1000) -> int:
         """Delete tickets whose loop ended at ``before`` or earlier, and loops that are left without

@@ -1,0 +1,162 @@
+"""Making the providers that the configuration trusts.
+
+Law: what a table says becomes one provider's settings, and nothing else does; a provider that
+cannot be made stops the start, for what it would let in nobody else may.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from custody.app.config_logins import OidcConfig, SamlConfig, WorkloadConfig
+from custody.app.config_model import Config
+from custody.app.exchange import Issuer
+from custody.app.stores import make_reader
+from custody.identity.oidc import (
+    ClientSecret,
+    Flow,
+    HttpFetch,
+    OidcProvider,
+    OidcSettings,
+    Preset,
+    WorkloadIssuer,
+    WorkloadSettings,
+)
+from custody.identity.oidc.fetch import Asked
+from custody.identity.saml.provider import SamlProvider
+from custody.identity.saml.settings import SamlSettings
+from custody.model.errors import CustodyError
+
+METADATA_AT_MOST: Final = 4 << 20
+Clock = Callable[[], int]
+
+
+class Providers(msgspec.Struct, frozen=True):
+    """By their names in the configuration."""
+
+    oidc: Mapping[str, OidcProvider]
+    workload: Mapping[str, WorkloadIssuer]
+    saml: Mapping[str, SamlProvider]
+    issuers: tuple[Issuer, ...]
+    """Who checks tokens, in the order of the configuration: workloads first."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.oidc, *self.workload, *self.saml)
+
+
+async def make_providers(config: Config, url: str, clock: Clock) -> Providers:
+    """``url`` is the console's own, as browsers reach it; empty where there is none. Raises
+    ``CustodyError`` ``identity.*``.
+    """
+    references = [
+        each.client_secret.reveal() for each in config.oidc if each.client_secret is not None
+    ]
+    read = make_reader(config, references, clock, environment=os.environ)
+
+    def secret_of(one: OidcConfig) -> ClientSecret | None:
+        reference = one.client_secret
+        return None if reference is None else lambda: read(reference.reveal())
+
+    oidc = {
+        one.name: OidcProvider(oidc_settings(one), HttpFetch(one.ca), clock, secret=secret_of(one))
+        for one in config.oidc
+    }
+    workload = {
+        one.name: WorkloadIssuer(workload_settings(one), HttpFetch(one.ca), clock)
+        for one in config.workload
+    }
+    saml = {one.name: await _saml(one, url, clock) for one in config.saml}
+    issuers = [
+        *(
+            Issuer(one.name, one.issuer, workload=workload[one.name], password=one.password)
+            for one in config.workload
+        ),
+        *(
+            Issuer(one.name, one.issuer, oidc=oidc[one.name], password=one.password)
+            for one in config.oidc
+        ),
+    ]
+    return Providers(oidc, workload, saml, tuple(issuers))
+
+
+def oidc_settings(one: OidcConfig) -> OidcSettings:
+    return OidcSettings(
+        name=one.name,
+        issuer=one.issuer,
+        client_id=one.client_id,
+        audience=one.audience,
+        groups=one.groups,
+        subject=one.subject,
+        kind=one.kind,
+        scopes=one.scopes,
+        algorithms=one.algorithms,
+        flows=tuple(Flow(flow.value) for flow in one.flows),
+    )
+
+
+def workload_settings(one: WorkloadConfig) -> WorkloadSettings:
+    return WorkloadSettings(
+        name=one.name,
+        issuer=one.issuer,
+        audience=one.audience,
+        preset=Preset(one.preset.value),
+        jwks="" if one.jwks is None else str(one.jwks),
+        subject=one.subject,
+        groups=one.groups,
+        groups_claim=one.groups_claim,
+        require=tuple(one.require.items()),
+        single_use=one.single_use,
+        kind=one.kind,
+        algorithms=one.algorithms,
+    )
+
+
+def saml_settings(one: SamlConfig, url: str) -> SamlSettings:
+    return SamlSettings(
+        name=one.name,
+        entity_id=one.entity_id or f"{url}/saml/{one.name}/metadata",
+        acs_url=f"{url}/saml/{one.name}/acs",
+        subject=one.subject,
+        groups=one.groups,
+        kind=one.kind,
+    )
+
+
+async def _saml(one: SamlConfig, url: str, clock: Clock) -> SamlProvider:
+    return await SamlProvider.open(
+        saml_settings(one, url), await read_metadata(one), clock=clock, random=os.urandom
+    )
+
+
+async def read_metadata(one: SamlConfig) -> bytes:
+    """The provider's metadata as it is now.
+
+    Raises ``identity.metadata``, ``identity.unreachable``.
+    """
+    if isinstance(one.metadata, Path):
+        try:
+            return await asyncio.to_thread(_read, one.metadata)
+        except OSError as error:
+            raise CustodyError(
+                "identity.metadata",
+                f"The SAML metadata of {one.name} cannot be read: {error.strerror or error}.",
+                "Check the path in [[saml]], the owner and the mode.",
+            ) from None
+    answered = await HttpFetch(one.ca)(Asked(one.metadata))
+    if answered.status != 200:
+        raise CustodyError(
+            "identity.metadata",
+            f"The SAML metadata of {one.name} was answered with status {answered.status}.",
+            "Check the URL in [[saml]].",
+        )
+    return answered.body
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(METADATA_AT_MOST)
