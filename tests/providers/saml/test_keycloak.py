@@ -16,7 +16,6 @@ from custody.model.errors import CustodyError
 
 pytestmark = [
     pytest.mark.provider,
-    pytest.mark.real,
     pytest.mark.skipif(bool(missing()), reason=missing()),
 ]
 

@@ -21,7 +21,6 @@ from custody.model.words import IdentityKind, Method
 
 pytestmark = [
     pytest.mark.provider,
-    pytest.mark.real,
     pytest.mark.skipif(bool(missing()), reason=missing()),
 ]
 
