@@ -24,6 +24,7 @@ from custody.app.authority_certificates import (
     server_certificate,
     serves,
 )
+from custody.app.config_logins import ConsoleConfig
 from custody.app.config_model import Config, ListenerConfig
 from custody.model.errors import CustodyError
 
@@ -53,7 +54,9 @@ def create_authority(
     _issue(keys, key, certificate, hosts, now)
 
 
-def server_identity(config: Config, listener: ListenerConfig, now: dt.datetime) -> ServerIdentity:
+def server_identity(
+    config: Config, listener: ListenerConfig | ConsoleConfig, now: dt.datetime
+) -> ServerIdentity:
     """The listener's own certificate, or the local authority's, renewed where it is time."""
     if listener.cert is not None and listener.key is not None:
         return ServerIdentity(listener.cert, listener.key)

@@ -19,7 +19,11 @@ from custody.app.admin import AdminServer
 from custody.app.authority_calls import AuthorityCalls
 from custody.app.config import compile_policy
 from custody.app.config_model import Config
+from custody.app.config_values import Address
+from custody.app.console import ConsoleFactory, GatewayFacts
+from custody.app.console_opening import Behind, ConsoleDoor
 from custody.app.exchange import Exchange
+from custody.app.gateway_facts import Bound, gateway_facts
 from custody.app.house import Place, load_certificate, make_doors, make_masker, make_rooms
 from custody.app.indexing import IndexerProcess
 from custody.app.init import renew_verifier_policy
@@ -63,10 +67,17 @@ _log: Final = logging.getLogger("custody.serve")
 Announce = Callable[[str], None]
 
 
-async def serve(config: Config, announce: Announce, *, accept_new_anchor: bool = False) -> None:
+async def serve(
+    config: Config,
+    announce: Announce,
+    *,
+    accept_new_anchor: bool = False,
+    console: ConsoleFactory | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT. Raises ``CustodyError`` where it cannot start.
 
-    ``announce`` gets a line for each listener that is bound, and then ``ready``.
+    ``announce`` gets a line for each listener that is bound, and then ``ready``. ``console`` makes
+    what answers at ``[listen.console]``.
     """
     raise_file_limit(FILES_FOR_SESSIONS)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -99,7 +110,7 @@ async def serve(config: Config, announce: Announce, *, accept_new_anchor: bool =
             with State.open(gateway.data / "state.db") as state:
                 async with StateThread() as thread:
                     parts = _Parts(log, masker, state, thread, keys)
-                    await _run(config, parts, announce, stopped)
+                    await _run(config, parts, announce, stopped, console)
 
 
 def _stop_now(failure: LogFailureError) -> None:
@@ -118,7 +129,13 @@ class _Parts(NamedTuple):
     keys: KeyholderProcess
 
 
-async def _run(config: Config, parts: _Parts, announce: Announce, stopped: asyncio.Event) -> None:
+async def _run(
+    config: Config,
+    parts: _Parts,
+    announce: Announce,
+    stopped: asyncio.Event,
+    make_console: ConsoleFactory | None,
+) -> None:
     log, masker, state, thread, keys = parts
     wall = system_surroundings().clock.wall_ms
 
@@ -134,7 +151,8 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
         durable=lambda: (log.origin, log.durable_size),
     )
     shelf = gateway_shelf(gateway.data, gateway.name, keys, indexer.freshen)
-    providers = await make_providers(config, _console_url(config), clock)
+    door = ConsoleDoor(config, make_console)
+    providers = await make_providers(config, door.url, clock)
     sealing = await asyncio.to_thread(load_sealing, gateway.keys) if config.oidc else None
     registry = Registry()
     vault = make_vault(config, clock, environment=os.environ)
@@ -201,10 +219,17 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
             tasks.create_task(indexer.run())
             admin = AdminServer(socket_path(config), desk.dispatch, tasks)
             await admin.start()
-            listeners = await _listen(config, rooms, registry, tasks, announce)
+            listeners, facts = await _listen(config, rooms, registry, tasks, announce)
+            await door.open(
+                Behind(providers, authority, exchange, rooms.doorkeeper, meter, clock),
+                facts,
+                tasks,
+                announce,
+            )
             keep_for_good()
             announce("ready")
             await stopped.wait()
+            await door.close()
             await _drain(listeners, registry)
             await authority_desks.keep_spending(state, thread.run, meter)
             await leases.close()
@@ -216,18 +241,14 @@ async def _run(config: Config, parts: _Parts, announce: Announce, stopped: async
         _log.info("stopped")
 
 
-def _console_url(config: Config) -> str:
-    return "" if config.console is None else config.console.public_url()
-
-
 async def _listen(
     config: Config,
     rooms: Rooms,
     registry: Registry,
     tasks: asyncio.TaskGroup,
     announce: Announce,
-) -> list[Listener]:
-    listeners = []
+) -> tuple[list[Listener], GatewayFacts]:
+    listeners, bound = [], []
     places = list(make_doors(config))
     tasks.create_task(_renew_certificates(config, places))
     for place in places:
@@ -235,7 +256,9 @@ async def _listen(
         host, port = await listener.bind(place.host, place.port)
         announce(f"listening {place.door.name} {host}:{port}")
         listeners.append(listener)
-    return listeners
+        configured = Address(place.host, place.port)
+        bound.append(Bound(place.listener, configured, port, place.door.target))
+    return listeners, gateway_facts(config, bound)
 
 
 async def _drain(listeners: list[Listener], registry: Registry) -> None:

@@ -183,10 +183,7 @@ class SigningIn:
             )
             if not fresh:
                 raise _replayed()
-            proof = answer.proof
-            if answer.session_ends is not None:
-                proof = msgspec.structs.replace(proof, expires=answer.session_ends)
-            self._book.prove(state, begun, proof, None)
+            self._book.prove(state, begun, answer.proof, None)
         except CustodyError as fault:
             return await self._failed(begun, fault, client)
         return None

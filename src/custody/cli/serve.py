@@ -34,9 +34,10 @@ def serve(
     import uvloop  # noqa: PLC0415
 
     from custody.app.serve import serve as run  # noqa: PLC0415
+    from custody.web import console  # noqa: PLC0415
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(settings, _announce, accept_new_anchor=accept_new_anchor))
+        runner.run(run(settings, _announce, accept_new_anchor=accept_new_anchor, console=console))
 
 
 def _announce(line: str) -> None:
