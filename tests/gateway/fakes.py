@@ -11,6 +11,7 @@ from custody.model.command import Command, Refusal, Verdict
 from custody.model.errors import LogFailureError, WireError
 from custody.model.event import (
     CommandsReceived,
+    Ended,
     Event,
     Login,
     LoginReceived,
@@ -41,6 +42,7 @@ class LineCodec:
         self.logged_in = False
         self.expected: deque[int] = deque()
         self.tokens = 0
+        self.farewell: Ended | None = None
 
     def secured(self) -> None: ...
 
@@ -51,6 +53,9 @@ class LineCodec:
         self.lines[side].extend(line + b"\n" for line in lines)
 
     def next_event(self, side: Side) -> Event | None:
+        if self.farewell is not None:
+            farewell, self.farewell = self.farewell, None
+            return farewell
         if not self.lines[side]:
             return None
         if side is Side.CLIENT and not self.logged_in and self.tokens:
@@ -92,6 +97,8 @@ class LineCodec:
     def refuse(
         self, what: LoginReceived | CommandsReceived | None, refusal: Refusal
     ) -> Sequence[Send]:
+        if isinstance(what, LoginReceived):
+            self.farewell = Ended("client.refused")
         return (Send(Side.CLIENT, f"!{refusal.code} {refusal.message}\n".encode()),)
 
     def cancel(self) -> bytes:

@@ -1,7 +1,7 @@
 """The stage of a session before commands may flow.
 
-Law: ticket, then grant, then the record, then the target's credential, then the target. "No such
-target" and "not yours" are one answer, in the same words and after the same work.
+Law: ticket (or token), then grant, then the record, then the target's credential, then the target.
+"No such target" and "not yours" are one answer, in the same words and after the same work.
 """
 
 import asyncio
@@ -13,7 +13,8 @@ from typing import Final, Protocol
 import msgspec
 
 from custody.gateway.connection import Connection, Owner
-from custody.gateway.refusals import NO_REPLICATION, NOT_RECORDED, TICKET_REFUSALS, not_yours
+from custody.gateway.recognition import recognise
+from custody.gateway.refusals import NO_REPLICATION, NOT_RECORDED, not_recognised, not_yours
 from custody.gateway.rooms import Door, Rooms
 from custody.gateway.target import Target
 from custody.gateway.upstream import connect, secure
@@ -78,6 +79,8 @@ class Login:
         self._target: Target | None = None
         self._advisor: Advisor | None = None
         self._over = False
+        self._turned_away = ""
+        """Why the login was refused, once it was."""
 
     def pump(self) -> None:
         """Handle every event that there is. Raises ``WireError`` as the codec does."""
@@ -191,13 +194,21 @@ class Login:
     # The ticket and the grant.
 
     async def _admit(self, event: LoginReceived) -> None:
+        client = self._host.client.address
+        admission = await recognise(self._rooms, self._door, event.secret, client)
+        name = self._door.target or TargetName(event.login.target)
+        if self._over:
+            return
+        if isinstance(admission, str):
+            refusal = not_recognised(admission, bearer=self._door.bearer is not None)
+            await self._refuse(event, name, admission, refusal, None)
+        else:
+            await self._weigh(event, name, admission)
+
+    async def _weigh(self, event: LoginReceived, name: TargetName, admission: Admission) -> None:
+        """Whether that loop may use that target; if so, the session's first record."""
         rooms, login = self._rooms, event.login
         now = rooms.clock()
-        name = self._door.target or TargetName(login.target)
-        admission = rooms.doorkeeper.recognise(event.secret, now)
-        if isinstance(admission, str):
-            await self._refuse(event, name, admission, TICKET_REFUSALS[admission], None)
-            return
         granted = rooms.policy.admits(admission.loop, name, now)
         target = rooms.targets.get(name)
         if target is None or not granted or target.protocol != self._door.protocol:
@@ -279,6 +290,9 @@ class Login:
 
     def _ended(self, reason: str) -> None:
         """The client left, or the codec turned it away before its ticket (no TLS, for example)."""
+        if self._turned_away:
+            self._finish(self._turned_away)
+            return
         if reason == "client.refused" and self._gets_record(None):
             body = LoginRefused(reason, "", self._door.protocol, self._host.client.address)
             try:
@@ -296,8 +310,7 @@ class Login:
         admission: Admission | None,
     ) -> None:
         if not self._gets_record(admission):
-            self._send(self._codec.refuse(event, refusal))
-            self._finish(reason)
+            self._turn_away(event, reason, refusal)
             return
         body = LoginRefused(
             reason=reason,
@@ -311,10 +324,14 @@ class Login:
         recorded = await self._recorded(
             lambda durable: self._rooms.gate.note_stranger(body, durable)
         )
-        if self._over:
-            return
-        self._send(self._codec.refuse(event, refusal if recorded else NOT_RECORDED))
-        self._finish(reason)
+        if not self._over:
+            self._turn_away(event, reason, refusal if recorded else NOT_RECORDED)
+
+    def _turn_away(self, event: LoginReceived, reason: str, refusal: Refusal) -> None:
+        """The codec says when all is said: some mechanisms have the client answer a refusal."""
+        self._turned_away = reason
+        self._send(self._codec.refuse(event, refusal))
+        self.pump()
 
     def _gets_record(self, admission: Admission | None) -> bool:
         """Whether this refusal gets a record of its own; the others are recorded as a count."""

@@ -1,6 +1,8 @@
 """What a login is told when it is refused.
 
-Law: each sentence names the fault and the cure. "No such target" and "not yours" are one sentence.
+Law: each sentence names the fault and the cure. "No such target" and "not yours" are one sentence;
+and why a secret is not taken is told only where its holder has proved who they are, or where it
+says nothing about the secret.
 """
 
 from typing import Final
@@ -18,7 +20,7 @@ NO_REPLICATION: Final = Refusal(
     fatal=True,
 )
 
-TICKET_REFUSALS: Final = {
+_TICKET_REFUSALS: Final = {
     "ticket.unchecked": Refusal(
         "58000",
         "custody: tickets cannot be checked now, so nobody is let in",
@@ -28,7 +30,8 @@ TICKET_REFUSALS: Final = {
     "ticket.unknown": Refusal(
         "28P01",
         "custody: this ticket is not known here",
-        hint="Give a ticket (ct_…) as the password; `custody ticket create` makes one.",
+        hint="Give a ticket (ct_…) as the password; `custody ticket create` makes one. Tokens of "
+        "providers are taken where the gateway is set up for that.",
         fatal=True,
     ),
     "ticket.expired": Refusal(
@@ -44,6 +47,84 @@ TICKET_REFUSALS: Final = {
         fatal=True,
     ),
 }
+
+_TOKEN_REFUSALS: Final = {
+    "identity.expired": Refusal(
+        "28P01",
+        "custody: this token has expired",
+        hint="Get a fresh one from its issuer, and connect again.",
+        fatal=True,
+    ),
+    "identity.not-yet": Refusal(
+        "28P01",
+        "custody: this token does not hold yet",
+        hint="Compare the clocks: 30 seconds between the issuer and the gateway are forgiven.",
+        fatal=True,
+    ),
+    "identity.replayed": Refusal(
+        "28P01",
+        "custody: this token was used before, and it opens one loop only",
+        hint="Get a fresh one from its issuer.",
+        fatal=True,
+    ),
+    "identity.revoked": Refusal(
+        "28000",
+        "custody: this identity was revoked",
+        hint="Ask the gateway's operator why.",
+        fatal=True,
+    ),
+    "identity.unreachable": Refusal(
+        "58000",
+        "custody: this token cannot be checked now",
+        hint="The gateway's operator sees why in its log; try again.",
+        fatal=True,
+    ),
+    "loop.no-grant": Refusal(
+        "28000",
+        "custody: no grant lets this identity use any target now",
+        hint="Ask the gateway's operator for a grant, or come back at its hours.",
+        fatal=True,
+    ),
+    "loop.concurrency": Refusal(
+        "53300",
+        "custody: as many loops of this identity run as its grant allows",
+        hint="End one, or bring the token that one of them began with.",
+        fatal=True,
+    ),
+    "loop.too-short": Refusal(
+        "28P01",
+        "custody: this token is as good as expired",
+        hint="Get a fresh one from its issuer, and connect again.",
+        fatal=True,
+    ),
+}
+"""What the holder of a genuine token may know, and what is true of every token."""
+
+_TOKEN_UNKNOWN: Final = Refusal(
+    "28P01",
+    "custody: this token is not taken here",
+    hint="It must be a token of this listener's issuer, made for the gateway.",
+    fatal=True,
+)
+_NOT_BEGUN: Final = Refusal(
+    "58000",
+    "custody: no loop can begin for this token now",
+    hint="The gateway's operator sees why in its log; try again.",
+    fatal=True,
+)
+_BEGUN: Final = ("loop.", "log.", "state.")
+
+
+def not_recognised(reason: str, *, bearer: bool = False) -> Refusal:
+    """For whoever brought a ticket or a token that was not taken. A token of which nothing may be
+    told is refused as an unknown ticket is. ``bearer``: where nothing but tokens is taken.
+    """
+    refusal = _TICKET_REFUSALS.get(reason) or _TOKEN_REFUSALS.get(reason)
+    if refusal is not None:
+        return refusal
+    if reason.startswith(_BEGUN):
+        return _NOT_BEGUN
+    return _TOKEN_UNKNOWN if bearer else _TICKET_REFUSALS["ticket.unknown"]
 
 
 def not_yours(target: str) -> Refusal:

@@ -1,4 +1,4 @@
-"""The client's part of the login: from the first byte to its ticket.
+"""The client's part of the login: from the first byte to its ticket or its token.
 
 Law: nothing is asked for in clear text unless that was allowed, and nothing that the client says
 here is believed. Each step is done once; a step out of turn ends the connection.
@@ -20,6 +20,13 @@ from custody.model.event import (
 from custody.model.secret import Secret
 from custody.model.words import Side
 from custody.protocols.postgres import frames
+from custody.protocols.postgres.bearer import (
+    MESSAGE_BYTES_AT_MOST,
+    BearerExchange,
+    Brought,
+    Challenge,
+    Parted,
+)
 from custody.protocols.postgres.frames import HEADER
 from custody.protocols.postgres.options import PostgresOptions
 from custody.protocols.postgres.search_path import settings_asked
@@ -44,6 +51,13 @@ _NO_TLS: Final = Refusal(
     fatal=True,
 )
 
+_BRING_A_TOKEN: Final = Refusal(
+    "28000",
+    "custody: this listener takes tokens only, by OAUTHBEARER, and none came",
+    hint="libpq 18 fetches one where oauth_issuer and oauth_client_id are given.",
+    fatal=True,
+)
+
 _NO_ROLE: Final = Refusal(
     "42501",
     "custody: a connection cannot begin in another role, with settings that switch off rights or "
@@ -61,6 +75,12 @@ class Arrival:
         self._secured = False
         self._tls_asked = False
         self._gss_asked = False
+        self._bearer: Final = (
+            BearerExchange(options.oauth_issuer, options.oauth_scope)
+            if options.oauth_issuer
+            else None
+        )
+        self._refusal = _BRING_A_TOKEN
         self.startup: Startup | None = None
         self.over = False
         """The login was received, or the connection ended."""
@@ -77,6 +97,8 @@ class Arrival:
         if not self._events and not self.over:
             if self.startup is None:
                 self._open()
+            elif self._bearer is not None:
+                self._token(self.startup, self._bearer)
             else:
                 self._password(self.startup)
             self._check_end()
@@ -125,23 +147,53 @@ class Arrival:
             self._refuse(_NO_ROLE)
         else:
             self.startup = startup
-            self._events.append(Send(Side.CLIENT, startup.negotiation + CLEARTEXT_PASSWORD))
+            asked = CLEARTEXT_PASSWORD if self._bearer is None else self._bearer.offer
+            self._events.append(Send(Side.CLIENT, startup.negotiation + asked))
 
     def _password(self, startup: Startup) -> None:
+        body = self._answer(PASSWORD_BYTES_AT_MOST + 1)  # and the zero byte behind it
+        if body is not None:
+            self._events.append(LoginReceived(startup.login, Secret(password_of(body))))
+            self.over = True
+
+    def _token(self, startup: Startup, bearer: BearerExchange) -> None:
+        body = self._answer(MESSAGE_BYTES_AT_MOST)
+        if body is None:
+            return
+        match bearer.receive(body):
+            case Challenge(message=message):
+                self._events.append(Send(Side.CLIENT, message))
+            case Brought(token=token):
+                self._events.append(LoginReceived(startup.login, token))
+                self.over = True
+            case Parted(discovery=discovery):
+                self._events.append(Send(Side.CLIENT, frames.error(self._refusal)))
+                self._end("client.discovery" if discovery else "client.refused")
+
+    def turn_away(self, refusal: Refusal) -> bytes:
+        """The login that was received is refused. Where the mechanism has the client answer that,
+        what it is told first: then this is not over, and gives what is left to say. Else nothing.
+        """
+        if self._bearer is None:
+            return b""
+        self._refusal = refusal
+        self.over = False
+        return self._bearer.fail()
+
+    def _answer(self, at_most: int) -> bytes | None:
+        """The body of the client's next message, or ``None``: it needs more bytes, or it left."""
         buffer = self._buffer
         if not buffer.ensure(5):
-            return
+            return None
         kind, length = HEADER.unpack_from(buffer.data, buffer.position)
         if kind == ord("X"):
             self._end("client.terminated")
-            return
-        if kind != ord("p") or not 5 <= length <= PASSWORD_BYTES_AT_MOST:
+            return None
+        if kind != ord("p") or not 4 <= length <= at_most + 4:
             raise WireError("postgres.password", "A password message was expected.")
         if not buffer.ensure(length + 1):
-            return
-        body = bytes(buffer.take(length + 1)[5:])
-        self._events.append(LoginReceived(startup.login, Secret(password_of(body))))
-        self.over = True
+            return None
+        return bytes(buffer.take(length + 1)[5:])
 
     def _refuse(self, refusal: Refusal) -> None:
         self._events.append(Send(Side.CLIENT, frames.error(refusal)))

@@ -31,6 +31,7 @@ from custody.wire.buffer import Buffer
 class Phase(Enum):
     ARRIVAL = "the client logs in"
     ADMISSION = "the host checks the login"
+    FAREWELL = "the client takes note that it was refused"
     DEPARTURE = "the gateway logs in to the target"
     SESSION = "commands flow"
     OPAQUE = "a replication stream flows"
@@ -106,10 +107,11 @@ class PostgresCodec:
         if self._opaque is not None:
             return self._opaque.next_event(side)
         if side is Side.CLIENT:
-            if self._phase is Phase.ARRIVAL:
+            if self._phase is Phase.ARRIVAL or self._phase is Phase.FAREWELL:
                 event = self._arrival.next_event()
                 if self._arrival.exhausted:
-                    self._phase = Phase.ADMISSION
+                    arrived = self._phase is Phase.ARRIVAL
+                    self._phase = Phase.ADMISSION if arrived else Phase.OVER
                 return event
             return self._while_waiting()
         departure = self._departure
@@ -193,6 +195,11 @@ class PostgresCodec:
                 raise ValueError("There is no session yet.")
             return self._offering.refuse(what, refusal)
         last = Refusal(refusal.code, refusal.message, refusal.detail, refusal.hint, fatal=True)
+        if what is not None and self._phase is Phase.ADMISSION:
+            told = self._arrival.turn_away(last)
+            if told:
+                self._phase = Phase.FAREWELL
+                return (Send(Side.CLIENT, told),)
         between = self._replies is None or self._replies.between_messages
         if self._opaque is not None:
             between = False  # nobody knows where a message ends

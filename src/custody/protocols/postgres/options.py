@@ -13,6 +13,10 @@ class PostgresOptions(msgspec.Struct, frozen=True):
     """A ticket may be asked for outside TLS."""
     database_is_free: bool = False
     """The listener is bound to one target, so ``dbname`` names a database, not the target."""
+    oauth_issuer: str = ""
+    """Whose tokens clients bring, by OAUTHBEARER and in no other way; empty: passwords."""
+    oauth_scope: str = "openid"
+    """What a client that asks is told to ask that issuer for."""
     capture_bytes: int = 65_536
     """Of each response, kept for the record."""
     command_bytes: int = 1_048_576

@@ -144,3 +144,4 @@ def password_of(body: bytes) -> str:
 CLEARTEXT_PASSWORD: Final = b"R\x00\x00\x00\x08\x00\x00\x00\x03"
 AUTHENTICATION_OK: Final = b"R\x00\x00\x00\x08\x00\x00\x00\x00"
 PASSWORD_BYTES_AT_MOST: Final = 65_536
+"""A ticket has 46; a token that lists many groups has tens of thousands."""

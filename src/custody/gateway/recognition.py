@@ -1,0 +1,33 @@
+"""Who is behind a secret: the holder of a ticket, or of a provider's token.
+
+Law: what has a token's shape is never looked at as a ticket. A token is weighed by its issuer's
+checks alone; where none are set up for it, it is not known, like any other secret.
+"""
+
+import re
+from typing import Final
+
+from custody.gateway.rooms import Door, Rooms
+from custody.model.identity import Admission
+from custody.model.secret import Secret
+
+UNKNOWN_TOKEN: Final = "token.unknown"  # noqa: S105 - a reason's name
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+
+def is_token(secret: Secret) -> bool:
+    """Whether it is written as a JSON Web Signature is (RFC 7515 §7.1): three base64url parts. No
+    ticket is: it has no dot.
+    """
+    return _TOKEN.fullmatch(secret.reveal()) is not None
+
+
+async def recognise(rooms: Rooms, door: Door, secret: Secret, client: str) -> Admission | str:
+    """The admission, or the code of why not. Only a token's issuer may have to be waited for."""
+    if door.bearer is not None:
+        return await door.bearer.admit(secret, client, rooms.clock())
+    if not is_token(secret):
+        return rooms.doorkeeper.recognise(secret, rooms.clock())
+    if rooms.tokens is None:
+        return UNKNOWN_TOKEN
+    return await rooms.tokens.admit(secret, client, rooms.clock())
