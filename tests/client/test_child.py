@@ -129,4 +129,4 @@ def test_a_command_that_does_not_exist_is_named() -> None:
         check=False,
     )
     assert process.returncode == 1
-    assert "'no-such-command' cannot be started: No such file" in process.stderr
+    assert "There is no command 'no-such-command'." in process.stderr

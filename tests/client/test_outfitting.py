@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from custody.client.gateway import GatewayFacts, Listener, LoopFacts, Target
@@ -26,14 +27,42 @@ LOOP = LoopFacts("loop_a", "ada@example.org", "corp", "2026", (), None, TARGETS)
 
 
 def way(target: str, host: str = "127.0.0.1", port: int = 40000) -> Way:
-    return Way(target, "postgres", host, port, target, "ada")
+    return Way(
+        target, "postgres", host, port, target, own="shop", within=f"{target}/", subject="ada"
+    )
 
 
 def test_each_target_is_reached_through_its_own_listener_or_by_its_name() -> None:
     assert ways_of(FACTS, LOOP, ["stock", "orders"]) == [
-        Way("stock", "postgres", "gw.example", 7000, "inventory", "ada@example.org"),
-        Way("orders", "postgres", "gw.example", 6432, "orders", "ada@example.org"),
+        Way(
+            "stock",
+            "postgres",
+            "gw.example",
+            7000,
+            "inventory",
+            own="inventory",
+            subject="ada@example.org",
+        ),
+        Way(
+            "orders",
+            "postgres",
+            "gw.example",
+            6432,
+            "orders",
+            own="shop",
+            within="orders/",
+            subject="ada@example.org",
+        ),
     ]
+
+
+def test_where_none_is_named_what_has_no_listener_is_left_out() -> None:
+    assert [each.target for each in ways_of(FACTS, LOOP, [])] == ["orders", "stock"]
+
+
+def test_a_loop_that_reaches_nothing_says_what_to_do() -> None:
+    with pytest.raises(CustodyError, match=r"Ask the gateway's operator for a grant\."):
+        ways_of(FACTS, msgspec.structs.replace(LOOP, targets=()), [])
 
 
 @pytest.mark.parametrize(
@@ -72,6 +101,23 @@ URLS = {
         "jdbc:postgresql://127.0.0.1:40000/orders"
         "?ApplicationName=a&user=ada&password=ct_secret&sslmode=disable"
     ),
+    # The target's own database, or none: what the target gives by itself.
+    "postgres://db/shop": "postgres://ada:ct_secret@127.0.0.1:40000/orders?sslmode=disable",
+    "postgres://db": "postgres://ada:ct_secret@127.0.0.1:40000/orders?sslmode=disable",
+    # Another database of the same server stays that other database.
+    "postgres://db/billing": (
+        "postgres://ada:ct_secret@127.0.0.1:40000/orders/billing?sslmode=disable"
+    ),
+    "postgres://db/orders/billing": (
+        "postgres://ada:ct_secret@127.0.0.1:40000/orders/billing?sslmode=disable"
+    ),
+    # SQLAlchemy's dialects that do not know libpq's word for it.
+    "postgresql+asyncpg://db/shop": (
+        "postgresql+asyncpg://ada:ct_secret@127.0.0.1:40000/orders?ssl=disable"
+    ),
+    "postgresql+pg8000://db/shop?ssl=true": (
+        "postgresql+pg8000://ada:ct_secret@127.0.0.1:40000/orders"
+    ),
 }  # fmt: skip
 
 
@@ -96,7 +142,7 @@ def test_among_several_targets_the_url_or_the_caller_tells_which() -> None:
     }
     changed, unclear = rewritten(environment, local, remote, {"READ_URL": "stock"}, TICKET)
     assert set(changed) == {"ORDERS_URL", "READ_URL"}
-    assert ":2/stock" in changed["READ_URL"]
+    assert ":2/stock/prod" in changed["READ_URL"]
     assert unclear == ["OTHER"]
 
 

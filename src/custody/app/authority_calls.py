@@ -14,6 +14,7 @@ import msgspec
 
 from custody.app.asked import LOGIN, TICKET, ExchangeAsked, LoggedIn, LoopWish, Started
 from custody.app.authority_desks import Authority
+from custody.app.console import GatewayFacts
 from custody.app.exchange import Exchange
 from custody.app.reading_items import moment
 from custody.gateway.meter import Meter
@@ -137,6 +138,7 @@ class AuthorityCalls:
         self._exchange: Final = exchange
         self._doorkeeper: Final = doorkeeper
         self._registry: Final = registry
+        self._facts: GatewayFacts | None = None
         self._calls: Final[Mapping[str, tuple[type[Any], Callable[[Any], Awaitable[Document]]]]] = {
             "kill": (ThingAsked, self._kill),
             "loop.resume": (ThingAsked, self._resume),
@@ -146,12 +148,17 @@ class AuthorityCalls:
             "login.list": (Nothing, self._logins),
             "login.end": (ThingAsked, self._end_login),
             **({} if exchange is None else {
+                "gateway": (Nothing, self._gateway),
                 "loop.start": (LoopStartAsked, self._start),
                 "loop.end": (TokenAsked, self._end),
                 "token.exchange": (ExchangeCall, self._exchanged),
                 "token.revoke": (TokenAsked, self._end),
             }),
         }  # fmt: skip
+
+    def open_at(self, facts: GatewayFacts) -> None:
+        """The listeners are open: this is what a client on this host is told of them."""
+        self._facts = facts
 
     def knows(self, call: str) -> bool:
         return call in self._calls
@@ -160,6 +167,13 @@ class AuthorityCalls:
         """Raises ``admin.arguments``, and whatever the call raises."""
         wanted, act = self._calls[call]
         return await act(_typed(arguments, wanted))
+
+    async def _gateway(self, _: Nothing) -> Document:
+        if self._facts is None:
+            raise CustodyError(
+                "admin.starting", "The gateway's listeners are not open yet.", "Try again."
+            )
+        return _items(msgspec.to_builtins(self._facts))
 
     # Loops.
 

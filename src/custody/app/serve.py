@@ -220,6 +220,7 @@ async def _run(
             admin = AdminServer(socket_path(config), desk.dispatch, tasks)
             await admin.start()
             listeners, facts = await _listen(config, rooms, registry, tasks, announce)
+            calls.open_at(facts)
             await door.open(
                 Behind(providers, authority, exchange, rooms.doorkeeper, meter, clock),
                 facts,

@@ -3,18 +3,19 @@
 import os
 import time
 import webbrowser
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from custody.cli.output import say
-from custody.cli.reaching import AuthorityOption, GatewayOption, connected
+from custody.cli.reaching import AuthorityOption, GatewayOption, connect
 from custody.model.errors import CustodyError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from custody.client.gateway import Gateway, Granted, Provider
+    from custody.client.login_file import Kept
 
 
 def login(  # noqa: PLR0913 - each is an option of its own
@@ -52,24 +53,24 @@ def login(  # noqa: PLR0913 - each is an option of its own
             "client.none", "No gateway is named.", "Give --gateway URL, or set CUSTODY_GATEWAY."
         )
     authority = kept.ca if kept is not None and kept.gateway == url.rstrip("/") else ""
-    with connected(url, ca, authority) as there:
-        chosen = _choose(there, provider)
-        if client_credentials:
-            granted = _as_service(there, chosen)
-        elif device:
-            granted = _by_device(there, chosen)
-        else:
-            granted = _by_browser(there, chosen, opened=not no_browser)
-        login_file.save(
-            path,
-            login_file.Kept(
-                gateway=there.url,
-                ca=there.authority,
-                provider=chosen.name,
-                login=granted.secret.reveal(),
-                expires=int(time.time()) + granted.expires_in,
-            ),
-        )
+    there = connect(url, ca, authority)
+    chosen = _choose(there, provider)
+    if client_credentials:
+        granted = _as_service(there, chosen)
+    elif device:
+        granted = _by_device(there, chosen)
+    else:
+        granted = _by_browser(there, chosen, opened=not no_browser)
+    login_file.save(
+        path,
+        login_file.Kept(
+            gateway=there.url,
+            ca=there.authority,
+            provider=chosen.name,
+            login=granted.secret.reveal(),
+            expires=int(time.time()) + granted.expires_in,
+        ),
+    )
     hours, minutes = divmod(granted.expires_in // 60, 60)
     say(f"logged in at {url} through {chosen.name}, for {hours} h {minutes:02} min")
 
@@ -85,8 +86,7 @@ def logout(*, ca: AuthorityOption = None) -> None:
         say("nobody is logged in here")
         return
     try:
-        with connected(kept.gateway, ca, kept.ca) as there:
-            there.revoke(kept.secret)
+        connect(kept.gateway, ca, kept.ca).revoke(kept.secret)
     except CustodyError as error:
         login_file.remove(path)
         raise CustodyError(
@@ -98,7 +98,7 @@ def logout(*, ca: AuthorityOption = None) -> None:
     say(f"logged out of {kept.gateway}")
 
 
-def _kept(path: "Path") -> Any:  # noqa: ANN401 - imported late
+def _kept(path: "Path") -> "Kept | None":
     from custody.client import login_file  # noqa: PLC0415 - see main: start fast
 
     try:
@@ -132,6 +132,7 @@ def _by_browser(there: "Gateway", provider: "Provider", *, opened: bool) -> "Gra
     waiting = BrowserLogin()
     try:
         url = waiting.url(there.url, provider.name)
+        say(f"the page that asks you in the end shows {waiting.check}")
         if not opened or not webbrowser.open(url):
             say("open this address in a browser on this machine:")
             typer.echo(url)

@@ -4,9 +4,8 @@ Law: what is said on the command line counts first, then the environment, then w
 keeps, then the gateway of this host's configuration. Nothing is guessed beyond that.
 """
 
-import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,40 +37,48 @@ AuthorityOption = Annotated[
 ]
 
 
-@contextlib.contextmanager
 def starter_for(
-    gateway: str | None, ca: Path | None, config: Path | None, folder: Path
-) -> "Iterator[Starter]":
-    """Whoever begins loops for this command. Raises ``client.none`` where there is nobody."""
+    gateway: str | None,
+    ca: Path | None,
+    config: Path | None,
+    folder: Path,
+    groups: Sequence[str] = (),
+) -> "Starter":
+    """Whoever begins loops for this command. ``groups`` are for this host's own gateway.
+
+    Raises ``client.none`` where there is nobody, ``login.file``.
+    """
     from custody.client import login_file  # noqa: PLC0415 - see main: start fast
+    from custody.client.running import TICKET_AT  # noqa: PLC0415 - see main: start fast
     from custody.client.starting import RemoteStarter  # noqa: PLC0415 - see main: start fast
 
     kept = login_file.load(login_file.place(os.environ))
-    url = gateway or os.environ.get("CUSTODY_GATEWAY")
-    if url is None and kept is not None and config is None:
+    url = gateway or (os.environ.get("CUSTODY_GATEWAY") if config is None else None)
+    # Inside a loop it is the loop's gateway that counts, wherever one is logged in beside.
+    if url is None and config is None and kept is not None and TICKET_AT not in os.environ:
         url = kept.gateway
-    if url is not None:
-        own = kept if kept is not None and kept.gateway == url.rstrip("/") else None
-        with connected(url, ca, own.ca if own is not None else "") as there:
-            yield RemoteStarter(there, os.environ, own)
-        return
-    yield _of_this_host(config, folder)
+    if url is None:
+        return _of_this_host(config, folder, groups)
+    if groups:
+        raise CustodyError(
+            "usage.group",
+            "--group is for the gateway of this host.",
+            "At another gateway your groups are what its provider says.",
+        )
+    own = kept if kept is not None and kept.gateway == url.rstrip("/") else None
+    there = connect(url, ca, own.ca if own is not None else "")
+    return RemoteStarter(there, os.environ, own)
 
 
-@contextlib.contextmanager
-def connected(url: str, ca: Path | None, authority: str = "") -> "Iterator[Gateway]":
+def connect(url: str, ca: Path | None, authority: str = "") -> "Gateway":
     """The gateway's API. ``authority`` is the PEM that was kept when it was logged in to."""
     from custody.client.gateway import Gateway  # noqa: PLC0415 - see main: start fast
 
     path = ca or (Path(named) if (named := os.environ.get("CUSTODY_CA")) else None)
-    gateway = Gateway(url, path, authority if path is None else "")
-    try:
-        yield gateway
-    finally:
-        gateway.close()
+    return Gateway(url, path, authority if path is None else "")
 
 
-def _of_this_host(config: Path | None, folder: Path) -> "Starter":
+def _of_this_host(config: Path | None, folder: Path, groups: Sequence[str]) -> "Starter":
     """The gateway that the configuration here is of, over its admin socket."""
     from custody.app.config import find_config, load_config  # noqa: PLC0415 - see main: start fast
     from custody.cli.local_starter import LocalStarter  # noqa: PLC0415 - see main: start fast
@@ -83,4 +90,4 @@ def _of_this_host(config: Path | None, folder: Path) -> "Starter":
             "No gateway is named, and there is no configuration of one here.",
             "`custody login --gateway URL`, or set CUSTODY_GATEWAY, or give -c FILE.",
         )
-    return LocalStarter(load_config(path, conditions=False), os.environ)
+    return LocalStarter(load_config(path, conditions=False), os.environ, groups)

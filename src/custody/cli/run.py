@@ -2,14 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from custody.cli.output import ConfigOption, say
+from custody.cli.output import ConfigOption, print_error, say
 from custody.cli.reaching import AuthorityOption, GatewayOption, starter_for
 from custody.model.errors import CustodyError
 from custody.model.words import Effect
+
+_AS_SHELLS: Final = {"run.not-found": 127, "run.not-executable": 126}
+"""Exit codes of a command that was not started (POSIX, "Exit Status for Commands")."""
 
 
 def run(  # noqa: PLR0913 - each is an option of its own
@@ -36,6 +39,13 @@ def run(  # noqa: PLR0913 - each is an option of its own
         list[str] | None,
         typer.Option(metavar="NAME=TARGET", help="With --local: what a variable's URL means."),
     ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="At this host's own gateway: in which groups, instead of the account's. "
+            "Repeatable."
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing of the loop.")] = False,
     gateway: GatewayOption = None,
     ca: AuthorityOption = None,
@@ -60,8 +70,14 @@ def run(  # noqa: PLR0913 - each is an option of its own
         chosen=dict(_chosen(each) for each in map or ()),
         quiet=quiet,
     )
-    with starter_for(gateway, ca, config, Path.cwd()) as starter:
+    starter = starter_for(gateway, ca, config, Path.cwd(), group or ())
+    try:
         code = running.run(asked, starter, os.environ, say)
+    except CustodyError as error:
+        if error.code not in _AS_SHELLS:
+            raise
+        print_error(error.code, str(error), json=False)
+        code = _AS_SHELLS[error.code]
     raise typer.Exit(code)
 
 

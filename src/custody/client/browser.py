@@ -9,6 +9,7 @@ import base64
 import hashlib
 import html
 import http.server
+import re
 import secrets
 import threading
 import urllib.parse
@@ -19,12 +20,15 @@ import msgspec
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
-PATIENCE_S: Final = 300.0
+PATIENCE_S: Final = 600.0
 _DONE: Final = (
     "<!doctype html><meta charset=utf-8><title>Custody</title>"
     "<body style='font:1.1rem system-ui;margin:4rem auto;max-width:32rem'>"
     "<h1>{title}</h1><p>{said}</p>"
 )
+
+
+_CODE: Final = re.compile(r"[a-z0-9-]{1,32}(?:\.[a-z0-9-]{1,48}){1,3}", re.ASCII)
 
 
 class Returned(msgspec.Struct, frozen=True):
@@ -48,28 +52,43 @@ class BrowserLogin:
 
     def url(self, gateway: str, provider: str) -> str:
         """Where the browser is to go."""
-        digest = hashlib.sha256(self._verifier.encode()).digest()
-        challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         query = {
             "redirect_uri": f"http://127.0.0.1:{self._server.server_port}/done",
             "state": self._state,
-            "code_challenge": challenge,
+            "code_challenge": self._challenge,
             "code_challenge_method": "S256",
         }
         name = urllib.parse.quote(provider, safe="")
         return f"{gateway}/login/{name}?{urllib.parse.urlencode(query)}"
+
+    @property
+    def check(self) -> str:
+        """What the gateway's confirmation page shows too, so that one sees that it is this login's
+        (``docs/api.md``).
+        """
+        digest = hashlib.sha256(b"custody check\n" + self._challenge.encode()).digest()
+        text = base64.b32encode(digest).decode()[:6]
+        return f"{text[:3]}-{text[3:]}"
+
+    @property
+    def _challenge(self) -> str:
+        digest = hashlib.sha256(self._verifier.encode()).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
     def wait(self) -> Returned:
         """Raises ``login.denied``, ``login.patience``."""
         if not self._answered.wait(PATIENCE_S):
             raise CustodyError(
                 "login.patience",
-                "The browser did not come back within five minutes.",
+                "The browser did not come back within ten minutes.",
                 "Try again, or use --device on a machine without a browser.",
             )
         if "code" not in self._answer:
+            said = self._answer.get("error_description") or self._answer.get("error", "no code")
+            code = self._answer.get("error_code", "")
             raise CustodyError(
-                "login.denied", f"The login was refused: {self._answer.get('error', 'no code')}."
+                code if _CODE.fullmatch(code) else "login.denied",
+                f"The login was refused: {_plain(said)}",
             )
         return Returned(Secret(self._answer["code"]), Secret(self._verifier))
 
@@ -113,3 +132,8 @@ class BrowserLogin:
                 del format, arguments  # a request's line holds the code
 
         return Handler
+
+
+def _plain(text: str) -> str:
+    """A sentence that came through a browser, as a terminal may see it."""
+    return "".join(letter if letter.isprintable() else " " for letter in text[:300])

@@ -13,14 +13,13 @@ from typing import Final
 
 from custody.model.errors import CustodyError
 
-NOT_FOUND: Final = 127
-NOT_EXECUTABLE: Final = 126
 _FROM_KERNEL: Final = 0x80  # SI_KERNEL of sigaction(2): the terminal, not a process
 _OF_TERMINAL: Final = frozenset((signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP))
 _PASSED: Final = frozenset(
     (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2,
      signal.SIGTSTP, signal.SIGCONT, signal.SIGALRM)
 )  # fmt: skip
+_OF_ENDS: Final = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
 WATCHED: Final = _PASSED | {signal.SIGCHLD}
 
 
@@ -36,11 +35,16 @@ def watching() -> Iterator[set[signal.Signals]]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def interrupted() -> bool:
+    """Whether somebody wanted an end before the command began. Inside ``watching``."""
+    return bool(signal.sigpending() & _OF_ENDS)
+
+
 def run_child(
     command: Sequence[str], environment: Mapping[str, str], mask: set[signal.Signals]
 ) -> int:
-    """The exit code. Raises ``run.command`` where the command cannot be started. Inside
-    ``watching``, in the main thread.
+    """The exit code. Raises ``run.not-found``, ``run.not-executable``. Inside ``watching``, in the
+    main thread.
     """
     return _wait_for(_start(command, environment, mask))
 
@@ -52,11 +56,15 @@ def _start(
         return os.posix_spawnp(
             command[0], list(command), dict(environment), setsigmask=mask, setsigdef=WATCHED
         )
+    except FileNotFoundError:
+        raise CustodyError(
+            "run.not-found",
+            f"There is no command {command[0]!r}.",
+            "Write it behind `--` as in a shell.",
+        ) from None
     except OSError as error:
         raise CustodyError(
-            "run.command",
-            f"{command[0]!r} cannot be started: {error.strerror}.",
-            "Write the command behind `--` as in a shell.",
+            "run.not-executable", f"{command[0]!r} cannot be started: {error.strerror}."
         ) from None
 
 

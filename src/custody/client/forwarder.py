@@ -6,16 +6,24 @@ checked. Whoever connects still needs the ticket: nothing is added on the way.
 
 import asyncio
 import contextlib
+import queue
 import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
+from custody.client.outfitting import outfitters
 from custody.model.equipment import Outfitter, Way
+from custody.model.errors import CustodyError
 
 PIECE: Final = 64 * 1024
 OPENING_TIMEOUT_S: Final = 30.0
 CONNECT_TIMEOUT_S: Final = 10.0
 CONNECTIONS_AT_MOST: Final = 512
 _OPENINGS_AT_MOST: Final = 4
+_LISTENING_S: Final = 5.0
 
 
 class Forwarder:
@@ -81,6 +89,63 @@ class Forwarder:
             writer.write(answer)
             await writer.drain()
         raise OSError("the client asks again and again")
+
+
+@contextlib.contextmanager
+def forwarding(ways: Sequence[Way], authority: str) -> Iterator[Mapping[str, Way]]:
+    """Listeners on loopback, in a thread of their own; their ways by target. Raises
+    ``run.local``.
+    """
+    opened: queue.SimpleQueue[Mapping[str, Way] | OSError] = queue.SimpleQueue()
+    loop, done = asyncio.new_event_loop(), asyncio.Event()
+
+    def listen() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(_listen(ways, authority, opened.put, done))
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    try:
+        local = opened.get(timeout=_LISTENING_S)
+    except queue.Empty:
+        local = TimeoutError("timed out")
+    try:
+        if isinstance(local, OSError):
+            raise CustodyError(
+                "run.local", f"No loopback listener could be opened: {local.strerror or local}."
+            )
+        yield local
+    finally:
+        if thread.is_alive():
+            loop.call_soon_threadsafe(done.set)
+        thread.join(_LISTENING_S)
+
+
+async def _listen(
+    ways: Sequence[Way],
+    authority: str,
+    tell: Callable[[Mapping[str, Way] | OSError], None],
+    done: asyncio.Event,
+) -> None:
+    forwarders = [
+        Forwarder(way, outfitter, trust_for(outfitter, authority))
+        for way in ways
+        for outfitter in (outfitters()[way.protocol],)
+    ]
+    try:
+        ports = [await forwarder.start() for forwarder in forwarders]
+        tell(
+            {
+                way.target: msgspec.structs.replace(way, host="127.0.0.1", port=port)
+                for way, port in zip(ways, ports, strict=True)
+            }
+        )
+        await done.wait()
+    except OSError as error:
+        tell(error)
+    finally:
+        for forwarder in forwarders:
+            await forwarder.close()
 
 
 def trust_for(outfitter: Outfitter, authority: str) -> ssl.SSLContext:

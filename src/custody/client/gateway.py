@@ -8,22 +8,18 @@ import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 
+from custody.client.https import Answer, Form, HttpError, allowed, ask
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
-TIMEOUT_S: Final = 15.0
-LONGEST_ANSWER: Final = 1024 * 1024
 TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - RFC 8693
 DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 TICKET: Final = "urn:custody:token-type:ticket"
 LOGIN: Final = "urn:custody:token-type:login"
 JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
-_LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -44,6 +40,8 @@ class Listener(msgspec.Struct, frozen=True):
     port: int
     target: str | None = None
     """The one target behind it; ``None``: the client names its target."""
+    own_certificate: bool = False
+    """Not one of the gateway's local authority."""
 
 
 class GatewayFacts(msgspec.Struct, frozen=True):
@@ -52,6 +50,7 @@ class GatewayFacts(msgspec.Struct, frozen=True):
     name: str
     version: str
     ca: str
+    """The gateway's local authority, PEM; empty where nothing rests on it."""
     providers: Sequence[Provider] = ()
     listeners: Sequence[Listener] = ()
     local: bool = False
@@ -63,13 +62,19 @@ class Target(msgspec.Struct, frozen=True):
     database: str = ""
 
 
+class Person(msgspec.Struct, frozen=True):
+    subject: str
+    issuer: str = ""
+
+
 class LoopFacts(msgspec.Struct, frozen=True):
     id: str
     identity: str
     issuer: str
     expires: str
     groups: Sequence[str] = ()
-    principal: str | None = None
+    principal: Person | None = None
+    """For whom it acts, proven."""
     targets: Sequence[Target] = ()
 
 
@@ -96,9 +101,7 @@ class Gateway:
 
     def __init__(self, url: str, ca: Path | None = None, authority: str = "") -> None:
         """Raises ``client.address``, ``client.ca``."""
-        parts = urlsplit(url)
-        clear = parts.scheme == "http" and parts.hostname in _LOOPBACK
-        if not parts.hostname or not (parts.scheme == "https" or clear):
+        if not allowed(url):
             raise CustodyError(
                 "client.address",
                 "The gateway's address is not an https URL.",
@@ -106,16 +109,7 @@ class Gateway:
             )
         self.url: Final = url.rstrip("/")
         self.authority: Final = _read(ca) if ca is not None else authority
-        self._client: Final = httpx.Client(
-            base_url=self.url,
-            verify=_trust(self.authority),
-            timeout=TIMEOUT_S,
-            follow_redirects=False,
-            trust_env=False,
-        )
-
-    def close(self) -> None:
-        self._client.close()
+        self._trust: Final = _trust(self.authority)
 
     def facts(self) -> GatewayFacts:
         facts: GatewayFacts = _typed(self._ask("GET", "/api/v1/gateway"), GatewayFacts)
@@ -143,32 +137,28 @@ class Gateway:
         """End what the secret opens: a loop, or a login with all its loops (RFC 7009)."""
         self._ask("POST", "/oauth/revoke", {"token": secret.reveal()})
 
-    def _ask(
-        self, method: str, path: str, form: Mapping[str, str | Sequence[str]] | None = None
-    ) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, form: Form | None = None) -> dict[str, Any]:
         try:
-            with self._client.stream(method, path, data=form) as answer:
-                data = b""
-                for piece in answer.iter_bytes():
-                    data += piece
-                    if len(data) > LONGEST_ANSWER:
-                        raise _strange()
-                status = answer.status_code
-        except httpx.HTTPError as error:
+            answer = ask(method, self.url + path, form=form, trust=self._trust)
+        except HttpError as error:
             raise CustodyError(
                 "client.unreachable",
-                f"The gateway at {self.url} cannot be reached: {_cause(error)}.",
+                f"The gateway at {self.url} cannot be reached: {error}.",
                 "Check the address, and that its certificate is trusted (--ca, CUSTODY_CA).",
             ) from None
-        try:
-            document = msgspec.json.decode(data) if data else {}
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise _strange() from None
-        if not isinstance(document, dict):
-            raise _strange()
-        if status >= 400:
-            raise _refusal(document, status)
-        return document
+        return _document(answer)
+
+
+def _document(answer: Answer) -> dict[str, Any]:
+    try:
+        document = answer.document()
+    except HttpError:
+        raise _strange() from None
+    if answer.status >= 400:
+        raise _refusal(document, answer.status)
+    if answer.status != 200:
+        raise _strange()
+    return document
 
 
 def _refusal(document: Mapping[str, object], status: int) -> Exception:
@@ -193,15 +183,6 @@ def _typed(value: object, kind: Any) -> Any:  # noqa: ANN401 - as msgspec.conver
         return msgspec.convert(value, kind)
     except msgspec.ValidationError:
         raise _strange() from None
-
-
-def _cause(error: httpx.HTTPError) -> str:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({cause.verify_message})"
-        cause = cause.__cause__ or cause.__context__
-    return type(error).__name__
 
 
 def _read(ca: Path) -> str:

@@ -17,6 +17,8 @@ from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
 NAME: Final = "login.json"
+LONGEST: Final = 1024 * 1024
+"""A bundle of authorities may be in it."""
 
 
 class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,33 +35,36 @@ class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"Kept({self.gateway!r}, …)"
 
     @property
+    def lapsed(self) -> bool:
+        return self.expires <= time.time()
+
+    @property
     def secret(self) -> Secret:
         return Secret(self.login)
 
 
 def place(environment: Mapping[str, str]) -> Path:
-    base = environment.get("XDG_CONFIG_HOME") or str(
-        Path(environment.get("HOME", "~")).expanduser() / ".config"
-    )
+    base = environment.get("XDG_CONFIG_HOME")
+    if not base:
+        base = f"{environment.get('HOME') or Path('~').expanduser()}/.config"
     return Path(base) / "custody" / NAME
 
 
 def load(path: Path) -> Kept | None:
-    """What is kept and holds; ``None`` where there is nothing. Raises ``login.file``."""
+    """What is kept, though it may have lapsed; ``None`` where nothing is. Raises ``login.file``."""
     try:
         with path.open("rb") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
                 raise CustodyError(
                     "login.file", f"{path} can be read by others.", "chmod 600, or log in again."
                 )
-            kept = msgspec.json.decode(file.read(65_536), type=Kept)
+            return msgspec.json.decode(file.read(LONGEST), type=Kept)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError, msgspec.ValidationError):
         raise CustodyError(
             "login.file", f"{path} cannot be read.", "`custody login` writes it anew."
         ) from None
-    return kept if kept.expires > time.time() else None
 
 
 def save(path: Path, kept: Kept) -> None:

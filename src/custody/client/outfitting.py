@@ -35,38 +35,56 @@ def outfitters() -> Mapping[str, Outfitter]:
 
 
 def ways_of(facts: GatewayFacts, loop: LoopFacts, wanted: Sequence[str]) -> list[Way]:
-    """How each target is reached, in the order wanted; all of the loop's where none is named.
+    """How each target is reached, in the order wanted; where none is named, all of the loop's that
+    this command has clients' settings and the gateway a listener for.
 
-    Raises ``run.target``, ``run.no-listener``.
+    Raises ``run.target``, ``run.no-listener``, ``run.nothing``.
     """
     targets = {target.name: target for target in loop.targets}
+    if not targets:
+        raise CustodyError(
+            "run.nothing",
+            "This loop reaches no target.",
+            "Ask the gateway's operator for a grant.",
+        )
     for name in wanted:
         if name not in targets:
             raise CustodyError(
                 "run.target",
                 f"This loop has no grant for a target {name!r}.",
-                f"It reaches: {', '.join(targets) or 'nothing'}.",
+                f"It reaches: {', '.join(targets)}.",
             )
-    return [_way(facts, loop, targets[name]) for name in wanted or targets]
+    chosen = [targets[name] for name in dict.fromkeys(wanted)] or list(targets.values())
+    found = {target.name: _way(facts, loop, target) for target in chosen}
+    lacking = next((target for target in chosen if found[target.name] is None), None)
+    ways = [way for way in found.values() if way is not None]
+    if lacking is not None and (wanted or not ways):
+        raise CustodyError(
+            "run.no-listener",
+            f"Nothing leads to {lacking.name!r}: the gateway has no listener for "
+            f"{lacking.protocol}, or this command is too old for it.",
+            f"Ask its operator for [listen.{lacking.protocol}].",
+        )
+    return ways
 
 
-def _way(facts: GatewayFacts, loop: LoopFacts, target: Target) -> Way:
+def _way(facts: GatewayFacts, loop: LoopFacts, target: Target) -> Way | None:
+    if target.protocol not in outfitters():
+        return None
     for listener in sorted(facts.listeners, key=lambda each: each.target is None):
         if listener.protocol == target.protocol and listener.target in (target.name, None):
-            database = target.database if listener.target else target.name
+            bound = listener.target is not None
             return Way(
-                target.name,
-                target.protocol,
-                listener.host,
-                listener.port,
-                database or target.name,
-                _plain(loop.identity),
+                target=target.name,
+                protocol=target.protocol,
+                host=listener.host,
+                port=listener.port,
+                database=(target.database or target.name) if bound else target.name,
+                own=target.database,
+                within="" if bound else f"{target.name}/",
+                subject=_plain(loop.identity),
             )
-    raise CustodyError(
-        "run.no-listener",
-        f"The gateway has no listener for {target.protocol}, which {target.name!r} speaks.",
-        f"Ask its operator for [listen.{target.protocol}].",
-    )
+    return None
 
 
 def equip(ways: Sequence[Way], secret: Secret, folder: Path, authority: str) -> Equipment:
@@ -121,7 +139,7 @@ def _named(url: str, ways: Sequence[Way]) -> str:
     if len(ways) == 1:
         return ways[0].target
     last = url.partition("?")[0].rpartition("/")[2]
-    named = [way.target for way in ways if last in (way.target, way.database)]
+    named = [way.target for way in ways if last in (way.target, way.database, way.own)]
     return named[0] if len(named) == 1 else ""
 
 

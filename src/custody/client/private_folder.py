@@ -32,7 +32,7 @@ def private_folder(environment: Mapping[str, str]) -> Iterator[Path]:
 
 def write_private(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w") as file:  # noqa: PTH123 - a descriptor has no path
+    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor has no path
         file.write(text)
 
 

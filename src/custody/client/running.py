@@ -4,28 +4,21 @@ Law: the loop begins before the command and ends with it, whatever ends it; what
 lies in a folder that is gone afterwards; no secret is ever in an argument.
 """
 
-import asyncio
 import contextlib
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 
-from custody.client.child import run_child, watching
-from custody.client.forwarder import Forwarder, trust_for
+from custody.client.child import interrupted, run_child, watching
 from custody.client.gateway import GatewayFacts, Granted
-from custody.client.outfitting import (
-    AUTHORITY_FILE,
-    TICKET_FILE,
-    equip,
-    outfitters,
-    rewritten,
-    ways_of,
-)
-from custody.client.private_folder import private_folder
-from custody.model.equipment import Way
+from custody.client.outfitting import TICKET_FILE, equip, rewritten, ways_of
+from custody.client.private_folder import private_folder, write_private
+from custody.client.service import CLIENT_SECRET
+from custody.client.trust import authority_of
+from custody.client.workload import OURS
+from custody.model.equipment import Equipment, Way
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
@@ -34,7 +27,11 @@ TICKET_AT: Final = "CUSTODY_TICKET_FILE"
 """Where a command inside finds the ticket, to start loops of sub-agents with."""
 GATEWAY: Final = "CUSTODY_GATEWAY"
 AUTHORITY: Final = "CUSTODY_CA"
-_FORWARDING_S: Final = 5.0
+CONFIG: Final = "CUSTODY_CONFIG"
+_KEPT_BACK: Final = frozenset((*OURS, CLIENT_SECRET))
+"""What proves who starts loops is not the command's."""
+_API_AUTHORITY_FILE: Final = "gateway-ca.pem"
+_INTERRUPTED: Final = 130
 
 Say = Callable[[str], None]
 
@@ -52,8 +49,13 @@ class Starter(Protocol):
     """Whoever can begin and end loops: a gateway's API, or the gateway on this host."""
 
     @property
-    def url(self) -> str:
-        """The API's address; empty where there is none."""
+    def authority(self) -> str:
+        """Whom its API is trusted by, PEM; empty for the system's authorities."""
+        ...
+
+    @property
+    def found_by(self) -> Mapping[str, str]:
+        """Variables by which a `custody run` inside the command finds the same gateway."""
         ...
 
     def facts(self) -> GatewayFacts: ...
@@ -74,6 +76,7 @@ class RunAsked(msgspec.Struct, frozen=True):
 def run(asked: RunAsked, starter: Starter, environment: Mapping[str, str], say: Say) -> int:
     """The command's exit code. Raises ``CustodyError`` where the command was not started."""
     facts = starter.facts()
+    trusted = authority_of(facts, starter.authority)
     with watching() as mask, private_folder(environment) as folder:
         granted = starter.start(asked.wish)
         try:
@@ -81,48 +84,57 @@ def run(asked: RunAsked, starter: Starter, environment: Mapping[str, str], say: 
             if loop is None:
                 raise CustodyError("client.strange", "The gateway gave no loop.")
             ways = ways_of(facts, loop, asked.wish.targets)
-            if not ways:
-                raise CustodyError(
-                    "run.nothing",
-                    "This loop reaches no target.",
-                    "Ask the gateway's operator for a grant.",
-                )
-            given = equip(ways, granted.secret, folder, facts.ca)
-            ours = {
-                **{name: value for name, value in environment.items() if name not in given.unset},
-                **given.environment,
-                **_about(loop.id, starter.url, folder),
-            }
+            given = equip(ways, granted.secret, folder, trusted)
+            own = _environment(environment, given, _about(loop.id, starter, folder))
             if not asked.quiet:
                 say(f"custody: {loop.id} ({loop.identity}) until {loop.expires}")
             with contextlib.ExitStack() as stack:
                 if asked.local:
-                    local = stack.enter_context(_forwarding(ways, facts.ca))
-                    changed, unclear = rewritten(
-                        environment, local, ways, asked.chosen, granted.secret
-                    )
-                    ours |= changed
-                    _tell_unclear(unclear, say)
-                return run_child(asked.command, ours, mask)
+                    # Loaded for this alone: asyncio takes longer than all the rest.
+                    from custody.client.forwarder import forwarding  # noqa: PLC0415 - see above
+
+                    local = stack.enter_context(forwarding(ways, trusted))
+                    own |= _led(asked, environment, ways, local, granted.secret, say)
+                return _INTERRUPTED if interrupted() else run_child(asked.command, own, mask)
         finally:
             _end(starter, granted.secret, say)
 
 
-def _about(loop: str, url: str, folder: Path) -> dict[str, str]:
-    said = {
-        LOOP: loop,
-        TICKET_AT: str(folder / TICKET_FILE),
-        AUTHORITY: str(folder / AUTHORITY_FILE),
-    }
-    return {**said, GATEWAY: url} if url else said
+def _environment(
+    before: Mapping[str, str], given: Equipment, about: Mapping[str, str]
+) -> dict[str, str]:
+    away = {*given.unset, *_KEPT_BACK, GATEWAY, AUTHORITY}
+    kept = {name: value for name, value in before.items() if name not in away}
+    return {**kept, **given.environment, **about}
 
 
-def _tell_unclear(names: Sequence[str], say: Say) -> None:
-    for name in names:
+def _about(loop: str, starter: Starter, folder: Path) -> dict[str, str]:
+    said = {LOOP: loop, TICKET_AT: str(folder / TICKET_FILE), **starter.found_by}
+    if not starter.authority:
+        return said
+    place = folder / _API_AUTHORITY_FILE
+    write_private(place, starter.authority)
+    return {**said, AUTHORITY: str(place)}
+
+
+def _led(  # noqa: PLR0913, PLR0917 - what leads where
+    asked: RunAsked,
+    environment: Mapping[str, str],
+    ways: Sequence[Way],
+    local: Mapping[str, Way],
+    ticket: Secret,
+    say: Say,
+) -> dict[str, str]:
+    """Variables that hold URLs, led through the listeners on this host."""
+    changed, unclear = rewritten(environment, local, ways, asked.chosen, ticket)
+    for name in unclear:
         say(
             f"custody: {name} holds a URL of which it is not clear what target it means; it is "
             f"left as it is (--map {name}=TARGET says)"
         )
+    if not changed and not unclear:
+        say("custody: --local found no variable with a target's URL")
+    return changed
 
 
 def _end(starter: Starter, ticket: Secret, say: Say) -> None:
@@ -130,36 +142,3 @@ def _end(starter: Starter, ticket: Secret, say: Say) -> None:
         starter.end(ticket)
     except CustodyError as error:
         say(f"custody: the loop could not be ended, it ends when it expires: {error.code}")
-
-
-@contextlib.contextmanager
-def _forwarding(ways: Sequence[Way], authority: str) -> Iterator[Mapping[str, Way]]:
-    """Listeners on loopback, in a thread of their own; their ways by target."""
-    listening: dict[str, Way] = {}
-    ready, done = threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def forward() -> None:
-        forwarders = []
-        try:
-            for way in ways:
-                outfitter = outfitters()[way.protocol]
-                forwarder = Forwarder(way, outfitter, trust_for(outfitter, authority))
-                port = await forwarder.start()
-                forwarders.append(forwarder)
-                listening[way.target] = msgspec.structs.replace(way, host="127.0.0.1", port=port)
-            ready.set()
-            await done.wait()
-        finally:
-            for forwarder in forwarders:
-                await forwarder.close()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(forward(),), daemon=True)
-    thread.start()
-    if not ready.wait(_FORWARDING_S):
-        raise CustodyError("run.local", "No loopback listener could be opened.", "")
-    try:
-        yield listening
-    finally:
-        loop.call_soon_threadsafe(done.set)
-        thread.join(_FORWARDING_S)

@@ -3,19 +3,18 @@
 Law: the client's secret goes to its provider alone; the gateway sees the token that came of it.
 """
 
+import base64
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-import httpx
-
-from custody.client.gateway import JWT, LOGIN, TIMEOUT_S, TOKEN_EXCHANGE, Gateway, Granted, Provider
+from custody.client.gateway import JWT, LOGIN, TOKEN_EXCHANGE, Gateway, Granted, Provider
+from custody.client.https import Answer, Form, HttpError, allowed, ask
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
 CLIENT_ID: Final = "CUSTODY_CLIENT_ID"
 CLIENT_SECRET: Final = "CUSTODY_CLIENT_SECRET"  # noqa: S105 - a variable's name
-_LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
 
 
 def log_in(gateway: Gateway, provider: Provider, environment: Mapping[str, str]) -> Granted:
@@ -38,37 +37,42 @@ def _token(provider: Provider, environment: Mapping[str, str]) -> Secret:
             f"Set {CLIENT_ID} and {CLIENT_SECRET}.",
         )
     issuer = provider.issuer.rstrip("/")
-    parts = urlsplit(issuer)
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+    if not allowed(issuer):
         raise _refused(provider, "its issuer is not an https URL")
-    audience = provider.audience[0] if provider.audience else ""
+    try:
+        found = _document(ask("GET", f"{issuer}/.well-known/openid-configuration", proxied=True))
+        if found.get("issuer") != provider.issuer:
+            raise HttpError("its discovery document names another issuer")  # noqa: TRY301 - as ask
+        pair = f"{quote(client, safe='')}:{quote(secret, safe='')}"  # RFC 6749 §2.3.1
+        basic = base64.b64encode(pair.encode()).decode()
+        answer = ask(
+            "POST",
+            str(found.get("token_endpoint", "")),
+            form=_form(provider),
+            headers={"Authorization": f"Basic {basic}"},
+            proxied=True,
+        )
+        token = _document(answer).get("access_token")
+        if not isinstance(token, str):
+            raise HttpError("its answer holds no token")  # noqa: TRY301 - as ask
+        return Secret(token)
+    except HttpError as error:
+        raise _refused(provider, str(error)) from None
+
+
+def _form(provider: Provider) -> Form:
     form = {"grant_type": "client_credentials"}
+    audience = provider.audience[0] if provider.audience else ""
     if audience:
         # RFC 8707 for those who know it; Auth0 and others read `audience`.
         form |= {"audience": audience} | ({"resource": audience} if ":" in audience else {})
-    try:
-        with httpx.Client(timeout=TIMEOUT_S) as client_of_provider:
-            found = _json(client_of_provider.get(f"{issuer}/.well-known/openid-configuration"))
-            if found.get("issuer") != provider.issuer:
-                raise _refused(provider, "its discovery document names another issuer")
-            answer = client_of_provider.post(
-                str(found["token_endpoint"]),
-                data=form,
-                auth=(quote(client, safe=""), quote(secret, safe="")),  # RFC 6749 §2.3.1
-            )
-            return Secret(str(_json(answer)["access_token"]))
-    except httpx.HTTPStatusError as error:
-        raise _refused(provider, f"status {error.response.status_code}") from None
-    except (httpx.HTTPError, ValueError, KeyError) as error:
-        raise _refused(provider, type(error).__name__) from None
+    return form
 
 
-def _json(answer: httpx.Response) -> dict[str, Any]:
-    answer.raise_for_status()
-    document = answer.json()
-    if not isinstance(document, dict):
-        raise ValueError  # noqa: TRY004 - answered as a malformed document
-    return document
+def _document(answer: Answer) -> dict[str, Any]:
+    if answer.status != 200:
+        raise HttpError(f"status {answer.status}")
+    return answer.document()
 
 
 def _refused(provider: Provider, why: str) -> CustodyError:

@@ -19,7 +19,7 @@ from custody.client.gateway import (
     Granted,
 )
 from custody.client.login_file import Kept
-from custody.client.running import TICKET_AT, LoopWish
+from custody.client.running import GATEWAY, TICKET_AT, LoopWish
 from custody.client.workload import find_token
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
@@ -35,8 +35,12 @@ class RemoteStarter:
         self._facts: GatewayFacts | None = None
 
     @property
-    def url(self) -> str:
-        return self._gateway.url
+    def authority(self) -> str:
+        return self._gateway.authority
+
+    @property
+    def found_by(self) -> Mapping[str, str]:
+        return {GATEWAY: self._gateway.url}
 
     def facts(self) -> GatewayFacts:
         if self._facts is None:
@@ -69,27 +73,42 @@ class RemoteStarter:
         parent = parent_ticket(self._environment)
         if parent is not None:
             return parent, TICKET
-        if self._kept is not None:
+        if self._kept is not None and not self._kept.lapsed:
             return self._kept.secret, LOGIN
         token = find_token(self._environment, audience_of(self.facts()))
         if token is not None:
             return token, JWT
+        if self._kept is not None:
+            raise CustodyError(
+                "login.lapsed",
+                f"The login at {self._kept.gateway} is over.",
+                "`custody login` again.",
+            )
         raise CustodyError(
             "login.needed",
             "Nothing here proves who starts this loop.",
-            "`custody login` first; in CI give the job an OIDC token (docs/ci.md).",
+            f"`custody login --gateway {self._gateway.url}` first; in CI give the job an OIDC "
+            "token (docs/ci.md).",
         )
 
 
 def parent_ticket(environment: Mapping[str, str]) -> Secret | None:
-    """The ticket of the loop that this process runs in."""
+    """The ticket of the loop that this process runs in.
+
+    Raises ``run.parent`` where there is one that cannot be read: a loop that stands beside its
+    parent instead of below it could be wider.
+    """
     path = environment.get(TICKET_AT)
     if not path:
         return None
     try:
         return Secret(Path(path).read_text(encoding="ascii").strip())
     except (OSError, UnicodeDecodeError):
-        return None
+        raise CustodyError(
+            "run.parent",
+            "This runs inside a loop whose ticket is not there any more: the loop is over.",
+            f"Start it from outside, or unset {TICKET_AT}.",
+        ) from None
 
 
 def audience_of(facts: GatewayFacts) -> str:

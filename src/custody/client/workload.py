@@ -8,10 +8,9 @@ projection".)
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
-import httpx
-
-from custody.client.gateway import TIMEOUT_S
+from custody.client.https import HttpError, ask
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
@@ -23,6 +22,8 @@ _GITHUB_URL: Final = "ACTIONS_ID_TOKEN_REQUEST_URL"
 _GITHUB_TOKEN: Final = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105 - a variable's name
 _CIRCLE: Final = "CIRCLE_OIDC_TOKEN_V2"
 _LONGEST: Final = 64 * 1024
+OURS: Final = (TOKEN, TOKEN_FILE)
+"""Variables that are for this command alone, and are not passed on."""
 
 
 def find_token(environment: Mapping[str, str], audience: str) -> Secret | None:
@@ -45,18 +46,22 @@ def find_token(environment: Mapping[str, str], audience: str) -> Secret | None:
 
 def _github(url: str, token: str, audience: str) -> Secret:
     try:
-        answer = httpx.get(
-            url,
-            params={"audience": audience} if audience else None,
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
-            timeout=TIMEOUT_S,
+        # "Requesting the JWT using environment variables": the URL has a query already.
+        joined = "&" if "?" in url else "?"
+        answer = ask(
+            "GET",
+            f"{url}{joined}audience={quote(audience, safe='')}" if audience else url,
+            headers={"Authorization": f"Bearer {token}"},
+            proxied=True,
         )
-        answer.raise_for_status()
-        return Secret(str(answer.json()["value"]))
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        value = answer.document().get("value")
+        if answer.status != 200 or not isinstance(value, str):
+            raise HttpError(f"status {answer.status}")  # noqa: TRY301 - as ask does
+        return Secret(value)
+    except HttpError as error:
         raise CustodyError(
             "workload.github",
-            f"GitHub gave the job no OIDC token: {type(error).__name__}.",
+            f"GitHub gave the job no OIDC token: {error}.",
             "The job needs `permissions: id-token: write`.",
         ) from None
 

@@ -21,6 +21,10 @@ class Way(msgspec.Struct, frozen=True):
     port: int
     database: str
     """What a client names as its database (or the protocol's like of it) to get this target."""
+    own: str = ""
+    """What the target itself calls the database that one gets without asking for another."""
+    within: str = ""
+    """What stands before another database of the target, where the client names the target."""
     subject: str = "agent"
     """Whose loop it is; what clients call themselves is a claim, this one is at least true."""
 
@@ -70,6 +74,7 @@ class Outfitter(Protocol):
 
     def rewrite(self, url: str, way: Way, secret: Secret) -> str:
         """The URL of the same database through a listener on this host (``way``), in clear text
-        as far as that listener. What of its path and query still makes sense is kept.
+        as far as that listener. What of its path and query still makes sense is kept, another
+        database of the same target too.
         """
         ...

@@ -7,7 +7,7 @@ psycopg2 and asyncpg read all of it; JDBC and pg8000 read none, for them a URL i
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from custody.model.equipment import Equipment, Outfitter, Way
 from custody.model.secret import Secret
@@ -18,12 +18,18 @@ _IN_THE_WAY: Final = (
     # Each would win over what is set here, or lead elsewhere.
     "PGPASSWORD", "PGSERVICE", "PGHOSTADDR", "PGSSLCERT", "PGSSLKEY", "PGSSLNEGOTIATION",
     "PGREQUIREAUTH", "PGCHANNELBINDING", "PGREQUIRESSL", "PGGSSENCMODE", "PGTARGETSESSIONATTRS",
+    "PGSSLCRL", "PGSSLCRLDIR", "PGREQUIREPEER",
 )  # fmt: skip
 _OF_TRANSPORT: Final = frozenset(
     ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslnegotiation", "channel_binding", "password",
      "user", "host", "hostaddr", "port", "dbname", "gssencmode", "passfile", "service", "ssl",
      "require_auth")
 )  # fmt: skip
+_CLEAR: Final = {
+    # How SQLAlchemy's dialects are told not to ask for TLS; the others know libpq's word.
+    "asyncpg": (("ssl", "disable"),),
+    "pg8000": (),
+}
 
 
 class PostgresClient:
@@ -64,13 +70,22 @@ class PostgresClient:
         query = parse_qsl(parts.query if jdbc else inner.query, keep_blank_values=True)
         kept = [(key, value) for key, value in query if key.lower() not in _OF_TRANSPORT]
         place = f"{_bracketed(way.host)}:{way.port}"
-        path = "/" + quote(way.database, safe="/")
+        path = "/" + quote(_database(inner.path, query, way), safe="/")
         if jdbc:  # jdbc:postgresql://HOST:PORT/DATABASE?user=…&password=…
             kept += [("user", way.subject), ("password", secret.reveal()), ("sslmode", "disable")]
             return f"jdbc:{urlunsplit((inner.scheme, place, path, urlencode(kept), ''))}"
-        kept.append(("sslmode", "disable"))
+        kept += _CLEAR.get(inner.scheme.partition("+")[2], (("sslmode", "disable"),))
         user = f"{quote(way.subject, safe='')}:{secret.reveal()}@"
         return urlunsplit((inner.scheme, user + place, path, urlencode(kept), ""))
+
+
+def _database(path: str, query: Sequence[tuple[str, str]], way: Way) -> str:
+    """What to name to get the database that the URL names."""
+    asked = unquote(path.removeprefix("/")) or dict(query).get("dbname", "")
+    if asked in ("", way.target, way.own, way.database):
+        return way.database
+    named = way.within and asked.startswith(way.within)
+    return asked if named else way.within + asked
 
 
 def _service(way: Way, authority: str) -> str:
