@@ -7,14 +7,20 @@ from collections.abc import Callable
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from lxml import etree
 from tests.identity.saml.small_idp import (
+    NS,
     REQUEST,
+    SAML,
     NearReader,
+    Says,
     posted,
     provider,
     response,
+    sign,
 )  # fmt: skip
 
+from custody.identity.saml import worker
 from custody.identity.saml.document import Canonical
 from custody.model.errors import CustodyError
 
@@ -75,3 +81,68 @@ def test_the_name_is_read_from_the_signed_bytes_only(key: rsa.RSAPrivateKey) -> 
         return answer.proof.identity.subject
 
     assert asyncio.run(go()) == "ada"
+
+
+def read(root: etree._Element) -> Canonical:
+    found = worker.read(etree.tostring(root))
+    assert isinstance(found, Canonical)
+    return found
+
+
+def hidden_assertion(key: rsa.RSAPrivateKey) -> Canonical:
+    """What was signed holds a second assertion, which the document does not show."""
+    more = f'<saml:Advice><saml:Assertion xmlns:saml="{SAML}" ID="_x"/></saml:Advice>'
+    return Canonical(read(response(key)).document, read(response(key, Says(more=more))).seals)
+
+
+def hidden_response(key: rsa.RSAPrivateKey) -> Canonical:
+    """The same, where the whole response was signed."""
+    shown = read(response(key, where="response")).document
+    more = f'<saml:Advice><saml:Assertion xmlns:saml="{SAML}" ID="_x"/></saml:Advice>'
+    return Canonical(shown, read(response(key, Says(more=more), where="response")).seals)
+
+
+def failed_response(key: rsa.RSAPrivateKey) -> Canonical:
+    """What was signed says that the login failed; the document says that it did not."""
+    shown = read(response(key, where="response")).document
+    status = '<samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Requester"/>'
+    return Canonical(shown, read(response(key, Says(status=status), where="response")).seals)
+
+
+def signed_apart(key: rsa.RSAPrivateKey) -> Canonical:
+    """A response and an assertion that were signed on different days."""
+    told = read(response(key, where="both"))
+    other = read(response(key, Says(id="_assertion2"), where="assertion"))
+    return Canonical(told.document, (told.seals[0], other.seals[0]))
+
+
+def twice_the_same(key: rsa.RSAPrivateKey) -> Canonical:
+    told = read(response(key, where="both"))
+    return Canonical(told.document, (told.seals[0], told.seals[0]))
+
+
+def something_else(key: rsa.RSAPrivateKey) -> Canonical:
+    """A rightly signed element that is neither response nor assertion."""
+    told = read(response(key))
+    root = Says().tree()
+    status = root.find("samlp:Status", NS)
+    assert status is not None
+    status.set("ID", "_status")
+    sign(status, key)
+    return Canonical(told.document, read(root).seals)
+
+
+@pytest.mark.parametrize("told", [
+    hidden_assertion, hidden_response, failed_response, signed_apart, twice_the_same,
+    something_else,
+])  # fmt: skip
+def test_right_signatures_under_a_document_that_lies(
+    told: Callable[[rsa.RSAPrivateKey], Canonical], key: rsa.RSAPrivateKey
+) -> None:
+    async def go() -> str:
+        known = await provider(key, reader=Lying(lambda _: told(key)))
+        with pytest.raises(CustodyError) as refused:
+            await known.check(posted(response(key)), request_ids=[REQUEST])
+        return refused.value.code
+
+    assert asyncio.run(go()) in {"identity.wrapped", "identity.provider-refused"}
