@@ -140,31 +140,41 @@ class Browser:
         """The last page, and the parameters that it was sent away with to ``until``. ``press``
         is a button that stands outside of its form.
         """
-        response = self._http.get(url)
+        response = self._ask("GET", url)
         for _ in range(20):
             if response.is_redirect:
                 target = urljoin(str(response.url), response.headers["location"])
                 if until and target.startswith(until):
                     query = parse_qs(urlsplit(target).query)
                     return "", {name: values[0] for name, values in query.items()}
-                response = self._http.get(target)
+                response = self._ask("GET", target)
                 continue
             form = re.search(
                 r"<form[^>]*action=\"([^\"]+)\"[^>]*>.*?</form>", response.text, re.DOTALL
             )
             if form is None or "Success" in response.text:
                 return response.text, {}
-            response = self._http.post(
-                urljoin(str(response.url), unescape(form[1])), data=self._filled(form[0], press)
+            response = self._ask(
+                "POST",
+                urljoin(str(response.url), unescape(form[1])),
+                data=self._filled(form[0], press),
             )
         raise AssertionError("the provider never came to an end")
+
+    def _ask(self, method: str, url: str, data: Mapping[str, str] | None = None) -> httpx.Response:
+        response = self._http.request(method, url, data=data)
+        for cookie in self._http.cookies.jar:
+            # A browser sends cookies for secure places to loopback without TLS, too.
+            cookie.secure = False
+        return response
 
     def _filled(self, form: str, press: str) -> dict[str, str]:
         fields = {press: "yes"} if press else {}
         for tag in re.findall(r"<(?:input|button)[^>]*>", form, re.DOTALL):
             attributes = dict(re.findall(r"([a-z_]+)=\"([^\"]*)\"", tag))
-            if "name" in attributes:
+            if attributes.get("name", "cancel") != "cancel":
                 fields[attributes["name"]] = unescape(attributes.get("value", ""))
-        if "login" in fields:
-            fields |= {"login": self._login, "password": "any"}
+        if "password" in fields:
+            name = "username" if "username" in fields else "login"
+            fields |= {name: self._login, "password": "any"}
         return fields

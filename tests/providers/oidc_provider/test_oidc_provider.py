@@ -6,20 +6,17 @@ understands, and that what a sound provider signs passes every check.
 
 import asyncio
 import hashlib
-import http.server
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs
 
 import httpx
 import pytest
 from joserfc.jwk import ECKey
 from tests.identity.oidc.issuing import encode, refusal, run
+from tests.providers.oidc_provider.listening import BACK, Logouts, listening
 from tests.providers.oidc_provider.running import (
     Browser,
     RunningProvider,
@@ -52,7 +49,6 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-BACK: Final = "http://127.0.0.1:9/login/corp/callback"
 RESOURCE: Final = "https://gw1.example.com"
 SECRET: Final = "a secret: with 100% odd characters"
 OWN_KEY: Final = ECKey.generate_key("P-256", {"kid": "own"})
@@ -80,32 +76,6 @@ def clients(logout: str) -> list[Any]:
         {"client_id": "builder", "client_secret": SECRET, "redirect_uris": [],
          "response_types": [], "grant_types": ["client_credentials"]},
     ]  # fmt: skip
-
-
-class Logouts(http.server.BaseHTTPRequestHandler):
-    """Takes logout tokens, as the gateway's own address for them will."""
-
-    heard: Final[list[str]] = []
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.heard.append(parse_qs(body)["logout_token"][0])
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as it is called
-        pass
-
-
-@contextmanager
-def listening() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Logouts)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/backchannel-logout"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture(scope="session")
