@@ -107,6 +107,27 @@ def test_a_provider_that_was_down_from_the_start_is_asked_again_after_five_secon
     assert refusal(provider.check(signed(id_claims(), OLD))) == "passed"
 
 
+def test_who_waits_behind_a_slow_failure_fails_with_it() -> None:
+    issuer = FakeIssuer(OLD)
+
+    def too_slow(_asked: object) -> Answered:
+        issuer.now += 10_000
+        raise CustodyError("identity.unreachable", "The identity provider could not be asked.")
+
+    issuer.answers[f"{issuer.issuer}/.well-known/openid-configuration"] = too_slow
+    provider = issuer.provider()
+
+    async def crowd() -> set[str]:
+        token = signed(id_claims(), OLD)
+        came = await asyncio.gather(
+            *(provider.check(token) for _ in range(9)), return_exceptions=True
+        )
+        return {getattr(each, "code", "passed") for each in came}
+
+    assert run(crowd()) == {"identity.unreachable"}
+    assert len(issuer.asked) == 1
+
+
 def test_a_clock_that_is_set_back_makes_nothing_fresh_for_ever() -> None:
     issuer = FakeIssuer(OLD)
     provider = issuer.provider()

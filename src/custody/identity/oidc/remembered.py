@@ -68,7 +68,8 @@ class Remembered(Generic[T]):
         try:
             value = await self._load()
         except CustodyError as error:
-            self._failure = error
+            # Counted from here: who waited behind a slow failure must not wait for another one.
+            self._asked, self._failure = self._clock(), error
         except asyncio.CancelledError:
             # Who asked went away; whoever waits behind may ask at once, if there is nothing yet.
             if self._value is None:
