@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from custody.app.grants_suggest import SuggestAsked
+from custody.app.grants_unused import UnusedAsked
 from custody.app.reading import (
     Document,
     FacetsAsked,
@@ -45,13 +47,15 @@ READS: Final[Mapping[str, tuple[type[msgspec.Struct], Answer]]] = {
     "search": (SearchAsked, Reading.search),
     "facets": (FacetsAsked, Reading.facets),
     "histogram": (HistogramAsked, Reading.histogram),
+    "grants.suggest": (SuggestAsked, Reading.suggest_grants),
+    "grants.unused": (UnusedAsked, Reading.unused_grants),
 }
 """Calls that read: what they are asked with, and what answers."""
 
 WRITES: Final = frozenset(
     {
         "ticket.create", "ticket.revoke", "kill", "loop.resume", "identity.revoke",
-        "identity.restore", "login.end",
+        "identity.restore", "login.end", "secret.set", "secret.delete",
     }
 )  # fmt: skip
 """Calls that write to the evidence log, so need its lock where no gateway runs."""
@@ -84,7 +88,7 @@ def gateway_shelf(data: Path, name: str, keys: KeyService, freshen: Freshen) -> 
 
 
 class Calls(Protocol):
-    """More calls: ``custody.app.authority_calls``."""
+    """More calls: ``custody.app.authority_calls``, ``custody.app.secret_desk``."""
 
     def knows(self, call: str) -> bool: ...
 
@@ -94,9 +98,7 @@ class Calls(Protocol):
 class Desk:
     """``dispatch`` fits the admin socket. What it was not given, it does not do."""
 
-    def __init__(
-        self, shelf: Shelf | None, tickets: TicketDesk | None, calls: Calls | None = None
-    ) -> None:
+    def __init__(self, shelf: Shelf | None, tickets: TicketDesk | None, *calls: Calls) -> None:
         self._shelf: Final = shelf
         self._tickets: Final = tickets
         self._calls: Final = calls
@@ -108,8 +110,9 @@ class Desk:
         if shelf is not None and call in READS:
             wanted, answer = READS[call]
             return await self._read(shelf, answer, _typed(arguments, wanted))
-        if self._calls is not None and self._calls.knows(call):
-            return await self._calls.dispatch(call, arguments)
+        for calls in self._calls:
+            if calls.knows(call):
+                return await calls.dispatch(call, arguments)
         match call:
             case "index.rebuild" if shelf is not None:
                 _typed(arguments, _Nothing)

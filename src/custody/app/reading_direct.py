@@ -19,6 +19,8 @@ from custody.app.reading import Document, Reading
 from custody.app.reading_desk import LISTS, WRITES, Desk, Shelf
 from custody.app.reading_log import EvidenceRecords
 from custody.app.scribe import Scribe as RecordScribe
+from custody.app.secret_desk import SecretDesk
+from custody.app.stores import local_vault
 from custody.evidence.files import DiskFiles
 from custody.evidence.keyclient import KeyholderProcess
 from custody.evidence.log import LogOptions
@@ -35,11 +37,18 @@ LOCK_SECONDS: Final = 10.0
 async def answer_directly(config: Config, call: str, arguments: Mapping[str, object]) -> Document:
     """One call, on the data itself. Raises ``CustodyError``."""
     async with contextlib.AsyncExitStack() as stack:
-        if call in WRITES or call in LISTS:
+        if call.startswith("secret."):
+            desk = await _secret_desk(config, stack, writes=call in WRITES)
+        elif call in WRITES or call in LISTS:
             desk = await _authority_desk(config, stack, writes=call in WRITES)
         else:
             desk = Desk(stack.enter_context(_shelf(config)), None)
         return await desk.dispatch(call, arguments)
+
+
+async def _secret_desk(config: Config, stack: contextlib.AsyncExitStack, *, writes: bool) -> Desk:
+    scribe = await stack.enter_async_context(_open_log(config)) if writes else _no_scribe
+    return Desk(None, None, SecretDesk(local_vault(config, _now), scribe, _now))
 
 
 async def _authority_desk(

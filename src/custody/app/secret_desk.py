@@ -5,16 +5,18 @@ works. A value is taken in once and never given back: only a lease reads it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
 
 from custody.app.reading_items import moment
+from custody.model.errors import CustodyError
 from custody.model.record import AdminAct, Milliseconds, Receipt, Record
 from custody.model.secret import Secret
 from custody.vault.sealed import SealedStore, check_name
 
+Items = list[dict[str, Any]]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
@@ -49,21 +51,43 @@ class SecretDesk:
         self._scribe: Final = scribe
         self._clock: Final = clock
 
-    async def set(self, asked: SecretSet) -> list[dict[str, Any]]:
+        self._calls: Final[Mapping[str, tuple[type[Any], Callable[[Any], Awaitable[Items]]]]] = {
+            "secret.set": (SecretSet, self.set),
+            "secret.delete": (SecretDelete, self.delete),
+            "secret.list": (SecretList, self.list),
+        }
+
+    def knows(self, call: str) -> bool:
+        return call in self._calls
+
+    async def dispatch(self, call: str, arguments: Mapping[str, object]) -> dict[str, Any]:
+        """Raises ``admin.arguments``, and whatever the call raises."""
+        wanted, act = self._calls[call]
+        try:
+            asked = msgspec.convert(dict(arguments), wanted)
+        except msgspec.ValidationError:  # whose text is not told: an argument is a secret
+            raise CustodyError(
+                "admin.arguments",
+                "The arguments of a secret's call do not fit.",
+                "`custody secret --help` says what the command takes.",
+            ) from None
+        return {"items": await act(asked), "next": None}
+
+    async def set(self, asked: SecretSet) -> Items:
         """Raises as ``SealedStore.set``, and as the log does."""
         check_name(asked.name)
         await self._record("secret.set", asked.actor, asked.name)
         await asyncio.to_thread(self._store.set, asked.name, Secret(asked.value))
         return [each for each in await self.list(SecretList()) if each["name"] == asked.name]
 
-    async def delete(self, asked: SecretDelete) -> list[dict[str, Any]]:
+    async def delete(self, asked: SecretDelete) -> Items:
         """Raises as ``SealedStore.delete``, and as the log does."""
         check_name(asked.name)
         await self._record("secret.delete", asked.actor, asked.name)
         await asyncio.to_thread(self._store.delete, asked.name)
         return []
 
-    async def list(self, asked: SecretList) -> list[dict[str, Any]]:
+    async def list(self, asked: SecretList) -> Items:
         """Names, and when each was changed."""
         del asked
         kept = await asyncio.to_thread(self._store.names)

@@ -34,7 +34,8 @@ from custody.app.reading_access import socket_path
 from custody.app.reading_desk import Desk, gateway_shelf
 from custody.app.scribe import Scribe
 from custody.app.sealing import load_sealing
-from custody.app.stores import make_vault
+from custody.app.secret_desk import SecretDesk
+from custody.app.stores import local_vault, make_vault
 from custody.evidence.keyclient import KeyholderProcess
 from custody.evidence.keyring import VERIFIER_POLICY
 from custody.evidence.log import Log, LogOptions
@@ -129,6 +130,13 @@ class _Parts(NamedTuple):
     keys: KeyholderProcess
 
 
+_wall: Final = system_surroundings().clock.wall_ms
+
+
+def clock() -> Milliseconds:
+    return Milliseconds(_wall())
+
+
 async def _run(
     config: Config,
     parts: _Parts,
@@ -137,11 +145,6 @@ async def _run(
     make_console: ConsoleFactory | None,
 ) -> None:
     log, masker, state, thread, keys = parts
-    wall = system_surroundings().clock.wall_ms
-
-    def clock() -> Milliseconds:
-        return Milliseconds(wall())
-
     scribe = Scribe(masker, log)
     gateway = config.gateway
     indexer = IndexerProcess(
@@ -155,8 +158,7 @@ async def _run(
     providers = await make_providers(config, door.url, clock)
     sealing = await asyncio.to_thread(load_sealing, gateway.keys) if config.oidc else None
     registry = Registry()
-    vault = make_vault(config, clock, environment=os.environ)
-    leases = LeaseDesk(vault, scribe.write, clock)
+    leases = LeaseDesk(make_vault(config, clock, environment=os.environ), scribe.write, clock)
     try:
         async with asyncio.TaskGroup() as tasks, ParserPool() as parser:
             meter = Meter(
@@ -205,7 +207,7 @@ async def _run(
                 doorkeeper=rooms.doorkeeper,
                 registry=registry,
             )
-            desk = Desk(shelf, authority.tickets, calls)
+            secrets = SecretDesk(local_vault(config, clock), scribe.write, clock)
             await _record_config(config, rooms, masker, scribe)
             await _try_credentials(config, rooms)
             await authority_desks.begin_again(config, authority, providers.names)
@@ -217,6 +219,7 @@ async def _run(
             tasks.create_task(authority_desks.recheck(authority))
             tasks.create_task(authority_desks.forget(authority))
             tasks.create_task(indexer.run())
+            desk = Desk(shelf, authority.tickets, calls, secrets)
             admin = AdminServer(socket_path(config), desk.dispatch, tasks)
             await admin.start()
             listeners, facts = await _listen(config, rooms, registry, tasks, announce)
