@@ -59,11 +59,14 @@ class Stock:
     def prepare(self, day: str) -> None:
         """See to it that the day has a next segment and the log its reserve. Raises ``OSError``."""
         with self._lock:
-            self.failing = True
-            if not self._reserve:
-                self._make_reserve()
-            if day not in self._next:
-                self._next[day] = self._make_next(day)
+            try:
+                if not self._reserve:
+                    self._make_reserve()
+                if day not in self._next:
+                    self._next[day] = self._make_next(day)
+            except BaseException:
+                self.failing = True
+                raise
             self.failing = False
 
     def take(self, day: str) -> Segment | None:
