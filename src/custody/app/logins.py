@@ -32,7 +32,7 @@ KEPT_AFTER_END_MS: Final = 30 * 86_400_000
 _SILENT: Final = frozenset({"identity.unreachable", "identity.client-refused"})
 """Faults that say nothing of the login: its provider did not answer, or does not know the gateway
 itself any more."""
-_INTERACTIVE: Final = frozenset({Method.OIDC_CODE, Method.OIDC_DEVICE, Method.SAML})
+_INTERACTIVE: Final = frozenset({Method.OIDC_CODE, Method.OIDC_DEVICE})
 
 _log: Final = logging.getLogger("custody.logins")
 

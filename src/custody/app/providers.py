@@ -5,6 +5,7 @@ cannot be made stops the start, for what it would let in nobody else may.
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -32,6 +33,11 @@ from custody.identity.saml.settings import SamlSettings
 from custody.model.errors import CustodyError
 
 METADATA_AT_MOST: Final = 4 << 20
+LEARN_EVERY_S: Final = 600.0
+LEARN_S: Final = 30.0
+
+_log: Final = logging.getLogger("custody.providers")
+
 Clock = Callable[[], int]
 
 
@@ -131,6 +137,21 @@ async def _saml(one: SamlConfig, url: str, clock: Clock) -> SamlProvider:
     return await SamlProvider.open(
         saml_settings(one, url), await read_metadata(one), clock=clock, random=os.urandom
     )
+
+
+async def keep_learning(config: Config, providers: Providers) -> None:
+    """Take in what SAML providers say of themselves by now: their certificates roll over. What
+    cannot be read, or is not theirs, changes nothing. Runs until it is cancelled.
+    """
+    while True:
+        await asyncio.sleep(LEARN_EVERY_S)
+        for one in config.saml:
+            try:
+                async with asyncio.timeout(LEARN_S):
+                    await providers.saml[one.name].learn(await read_metadata(one))
+            except (CustodyError, TimeoutError) as error:
+                code = error.code if isinstance(error, CustodyError) else "it took too long"
+                _log.error("the SAML metadata of %s was not read anew: %s", one.name, code)
 
 
 async def read_metadata(one: SamlConfig) -> bytes:

@@ -29,7 +29,7 @@ from custody.app.indexing import IndexerProcess
 from custody.app.init import renew_verifier_policy
 from custody.app.leases import LeaseDesk
 from custody.app.process import keep_for_good, raise_file_limit
-from custody.app.providers import make_providers
+from custody.app.providers import keep_learning, make_providers
 from custody.app.reading_access import socket_path
 from custody.app.reading_desk import Desk, gateway_shelf
 from custody.app.scribe import Scribe
@@ -211,14 +211,18 @@ async def _run(
             await _record_config(config, rooms, masker, scribe)
             await _try_credentials(config, rooms)
             await authority_desks.begin_again(config, authority, providers.names)
-            tasks.create_task(log.run())
-            tasks.create_task(_watch_log(log))
-            tasks.create_task(watch(registry, rooms))
-            tasks.create_task(leases.run())
-            tasks.create_task(authority_desks.tend(authority, state, thread.run, meter))
-            tasks.create_task(authority_desks.recheck(authority))
-            tasks.create_task(authority_desks.forget(authority))
-            tasks.create_task(indexer.run())
+            for running in (
+                log.run(),
+                _watch_log(log),
+                watch(registry, rooms),
+                leases.run(),
+                authority_desks.tend(authority, state, thread.run, meter),
+                authority_desks.recheck(authority),
+                authority_desks.forget(authority),
+                indexer.run(),
+                keep_learning(config, providers),
+            ):
+                tasks.create_task(running)
             desk = Desk(shelf, authority.tickets, calls, secrets)
             admin = AdminServer(socket_path(config), desk.dispatch, tasks)
             await admin.start()
