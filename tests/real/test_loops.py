@@ -124,7 +124,7 @@ def test_a_kill_ends_the_sessions_of_a_loop_and_its_children_within_a_second(
             operator.enter(each)
     again = operator.gateway.custody("kill", loop, expect=None)
     assert again.returncode != 0
-    assert "loop.not-found" in again.stderr
+    assert "There is no loop" in again.stderr
 
 
 def test_a_kill_over_the_socket_takes_less_than_a_second(operator: Operator) -> None:
@@ -162,12 +162,14 @@ def test_a_budget_of_rows_ends_a_loop_in_the_middle_of_its_work(operator: Operat
     try:
         while True:
             rows += len(connection.execute("SELECT generate_series(1, 30)").fetchall())
-    except psycopg.Error as error:
-        assert "budget" in str(error)
+    except psycopg.Error:
+        pass  # by its FATAL, by a refusal, or by the closed connection: whichever came first
     assert rows == 120  # the answer that crosses the limit arrives, and is the last
-    time.sleep(0.3)
-    with pytest.raises(psycopg.OperationalError, match="revoked"):
+    with pytest.raises(psycopg.OperationalError, match="revoked|has ended"):
         operator.enter(loop)
+    ends = [each for each in operator.gateway.items("timeline", loop["loop"]["id"])]
+    said = json.dumps(ends)
+    assert "budget.exceeded" in said or "budget.rows" in said
 
 
 def test_a_childs_rows_are_its_parents_too(operator: Operator) -> None:
