@@ -177,7 +177,7 @@ FAULTS = [
     ('["read"]', '["read"]\nmax_loop = "8 hours"', "config.value", "grant[0].max_loop", 15,
      "8h"),
     ('["read"]', '["read"]\nhours = "8-18"', "config.value", "grant[0].hours", 15, "08:00"),
-    ('["read"]', '["read"]\nobjects = []', "config.value", "grant[0].objects", 15, "not be empty"),
+    ('["read"]', '["read"]\nobjects = "x.*"', "config.type", "grant[0].objects", 15, "a list"),
     ('["read"]', '["unknown"]\nobjects = ["public.*"]', "config.grant-objects",
      "grant[0].objects", 15, "of its own"),
     ('["read"]', '["read"]\nreplication = true\nobjects = ["public.*"]', "config.grant-objects",

@@ -219,10 +219,10 @@ class GrantConfig(msgspec.Struct, frozen=True, kw_only=True):
     objects: Annotated[
         tuple[str, ...] | None,
         Key(
-            read.some_texts,
+            read.texts,
             "list",
             "Only commands all of whose objects fit one of these, such as `public.orders`; `*` is "
-            "any run of characters.",
+            "any run of characters. An empty list is for commands that touch none.",
             "all objects",
         ),
     ] = None

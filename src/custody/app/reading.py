@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from custody.app.grants_suggest import SuggestAsked, suggest
+from custody.app.grants_unused import UnusedAsked, unused
 from custody.app.reading_items import (
     Item,
     event_item,
@@ -162,6 +164,14 @@ class Reading:
         tally = self._index.histogram(self._parse(asked.query), span_ms=asked.span_ms)
         items = [{"time": moment(int(start)), "count": count} for start, count in tally.counts]
         return {"items": items, "next": None, "complete": tally.complete}
+
+    def suggest_grants(self, asked: SuggestAsked) -> Document:
+        """The narrowest grants that would have allowed what somebody did."""
+        return suggest(self._index, asked, self._clock())
+
+    def unused_grants(self, asked: UnusedAsked) -> Document:
+        """For each grant, what was never done with it."""
+        return unused(self._index, asked, self._clock())
 
     def _parse(self, query: str) -> Filter:
         wanted = parse_query(query, self._clock())

@@ -47,6 +47,7 @@ COMMANDS: Final = (
     Entry("index", "custody.cli.index:app", "Look after the search index."),
     Entry("secret", "custody.cli.secret:app", "Keep targets' credentials sealed here."),
     Entry("policy", "custody.cli.policy:app", "Judge a configuration, explain a verdict."),
+    Entry("grants", "custody.cli.grants:app", "What grants are needed, by evidence."),
     Entry("doctor", "custody.cli.doctor:doctor", "What is wrong here, and the cure."),
 )
 

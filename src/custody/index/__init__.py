@@ -4,6 +4,7 @@ Law: nothing here is evidence and nothing here is needed; all of it can be delet
 is rebuilt from the log. What stands in it was masked before it reached the log.
 """
 
+from custody.index.entry import Place
 from custody.index.face import (
     Event,
     Field,
@@ -20,9 +21,11 @@ from custody.index.face import (
 from custody.index.query import KEYS, parse_query
 from custody.index.reader import position_of
 from custody.index.store import SqliteIndex
+from custody.index.usage import Begun, Use, UsesAsked
 
 __all__ = [
     "KEYS",
+    "Begun",
     "Event",
     "Field",
     "Filed",
@@ -31,9 +34,12 @@ __all__ = [
     "IndexDamagedError",
     "Order",
     "Page",
+    "Place",
     "SqliteIndex",
     "Tally",
     "Term",
+    "Use",
+    "UsesAsked",
     "Watermark",
     "parse_query",
     "position_of",

@@ -124,6 +124,8 @@ def entries(record: StoredRecord, known: Surroundings) -> Sequence[Draft | Amend
             facts |= {"facts": dict(loop.facts)} if loop.facts else {}
             if loop.principal is not None:
                 facts["principal"] = loop.principal.subject
+                facts["principal_issuer"] = loop.principal.issuer
+                facts["principal_groups"] = list(loop.principal.groups)
             told = " ".join(value for _, value in loop.facts)
             text = f"{loop.purpose} {loop.on_behalf_of} {ticket} {loop.client} {told}".rstrip()
             return (Draft(here, "loop.start", text, detail=facts),)

@@ -4,12 +4,14 @@ Law: an event's place in the log is its identity and its order. A cursor names a
 do not move when the log grows.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
 import msgspec
 
+from custody.index.entry import Place
+from custody.index.usage import Begun, Use, UsesAsked
 from custody.model.errors import CustodyError
 from custody.model.record import StoredRecord
 
@@ -162,6 +164,14 @@ class Index(Protocol):
     def facet(self, asked: Filter, field: Field, *, limit: int) -> Tally: ...
 
     def histogram(self, asked: Filter, *, span_ms: int) -> Tally: ...
+
+    def days(self) -> Sequence[str]:
+        """The days that are indexed, oldest first."""
+        ...
+
+    def begun(self, since: str) -> Iterator[Begun]: ...
+
+    def uses(self, asked: UsesAsked, wanted: Callable[[Place], bool]) -> Iterator[Use]: ...
 
     def drop(self, before: str, except_holds: Container[str] = ()) -> Sequence[str]:
         """Forget the days before a day, but for those held. The days that went."""

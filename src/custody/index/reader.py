@@ -5,16 +5,18 @@ stretch of positions at a time, beginning where the first hits are wanted.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
 import msgspec
 
 from custody.index.day import about, connect
+from custody.index.entry import Place
 from custody.index.face import Event, Field, Filter, Order
 from custody.index.fault import named
 from custody.index.text import unpack
+from custody.index.usage import Begun, Use, UsesAsked, begun, uses
 from custody.index.where import Condition, condition
 
 FIRST_STRETCH: Final = 4096
@@ -138,6 +140,17 @@ class DayReader:
         for start, times in self._grouped(asked, f"event.time / {span_ms} * {span_ms}"):
             counts[start] += times
         return counts
+
+    def begun(self) -> Iterator[Begun]:
+        """The starts of loops and sessions."""
+        with named(self.day):
+            yield from begun(self._connection)
+
+    def uses(self, asked: UsesAsked, wanted: Callable[[Place], bool]) -> Iterator[Use]:
+        """What was used in the places that are wanted."""
+        if not self._out_of_time(Filter(since=asked.since, until=asked.until)):
+            with named(self.day):
+                yield from uses(self._connection, asked, wanted)
 
     def _grouped(self, asked: Filter, expression: str) -> Iterator[tuple[Any, int]]:
         if self._out_of_time(asked):

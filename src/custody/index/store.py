@@ -9,7 +9,7 @@ import fcntl
 import os
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
@@ -29,6 +29,7 @@ from custody.index.face import (
     Watermark,
 )
 from custody.index.reader import DayReader, position_of
+from custody.index.usage import Begun, Use, UsesAsked
 from custody.model.errors import CustodyError
 
 MOST_CANDIDATES: Final = 20_000
@@ -246,8 +247,18 @@ class SqliteIndex:
             counts += reader.spans(asked, span_ms)
         return Tally(tuple((str(start), counts[start]) for start in sorted(counts)), complete=True)
 
-    def _readers(self) -> Iterator[DayReader]:
-        for day in self.days():
+    def begun(self, since: str) -> Iterator[Begun]:
+        """The starts of loops and sessions, of this day and all later ones."""
+        for reader in self._readers(since):
+            yield from reader.begun()
+
+    def uses(self, asked: UsesAsked, wanted: Callable[[Place], bool]) -> Iterator[Use]:
+        """What was used in the places that are wanted, counted day by day."""
+        for reader in self._readers():
+            yield from reader.uses(asked, wanted)
+
+    def _readers(self, since: str = "") -> Iterator[DayReader]:
+        for day in (each for each in self.days() if each >= since):
             reader = self._reader(day)
             if reader is not None:
                 with reader:
