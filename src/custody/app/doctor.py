@@ -56,6 +56,10 @@ def examine(path: Path, environment: Mapping[str, str], now: dt.datetime) -> Ite
     yield from _certificates(config, now)
     yield from _doors(config)
     yield from asyncio.run(examine_targets(config, environment))
+    if config.oidc or config.workload or config.saml:
+        from custody.app.doctor_providers import examine_providers  # noqa: PLC0415 - costs 0.3 s
+
+        yield from asyncio.run(examine_providers(config, now))
     yield from _machine(config)
 
 

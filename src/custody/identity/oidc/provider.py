@@ -24,6 +24,7 @@ from custody.identity.oidc.client_auth import Shown, chosen, show
 from custody.identity.oidc.discovery import Description, discover
 from custody.identity.oidc.fetch import Asked, Fetch
 from custody.identity.oidc.issuer_keys import IssuerKeys, fetch_keys
+from custody.identity.oidc.keys import read_keys
 from custody.identity.oidc.remembered import Remembered
 from custody.identity.oidc.settings import Flow, OidcSettings, acceptable_url
 from custody.identity.oidc.token_endpoint import Denied, Given, refusal, understand
@@ -230,6 +231,10 @@ class OidcProvider:
         return understand(
             await self._fetch(Asked(endpoint, (*form, *shown.form), shown.authorization))
         )
+
+    async def reach(self) -> int:
+        """How many keys it publishes now that can check a token. Raises as a check does."""
+        return len(read_keys(await self._published_keys()).keys)
 
     async def _published_keys(self) -> bytes:
         return await fetch_keys((await self._description.get()).jwks_uri, self._fetch)

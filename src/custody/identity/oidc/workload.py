@@ -12,6 +12,7 @@ from custody.identity.oidc.claims import check_audience, check_times, groups, on
 from custody.identity.oidc.discovery import Description, discover
 from custody.identity.oidc.fetch import Fetch
 from custody.identity.oidc.issuer_keys import IssuerKeys, fetch_keys, read_key_file
+from custody.identity.oidc.keys import read_keys
 from custody.identity.oidc.presets import claim_of, facts
 from custody.identity.oidc.remembered import Remembered
 from custody.identity.oidc.requirements import Requirements
@@ -63,6 +64,10 @@ class WorkloadIssuer:
             facts=facts(settings.preset, claims),
             use=once(claims, needed=settings.single_use),
         )
+
+    async def reach(self) -> int:
+        """How many keys it publishes now that can check a token. Raises as a check does."""
+        return len(read_keys(await self._published_keys()).keys)
 
     async def _published_keys(self) -> bytes:
         place = self.settings.jwks

@@ -1,0 +1,64 @@
+"""What `custody doctor` finds out about those who prove identities.
+
+Law: each is asked for what it publishes and nothing else; nobody is logged in.
+"""
+
+import asyncio
+import datetime as dt
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from custody.app.config_logins import SamlConfig
+from custody.app.config_model import Config
+from custody.app.doctor_findings import Finding, Level
+from custody.app.providers import (
+    oidc_settings,
+    read_metadata,
+    saml_settings,
+    workload_settings,
+)
+from custody.identity.oidc import HttpFetch, OidcProvider, WorkloadIssuer
+from custody.identity.saml.provider import SamlProvider
+from custody.model.errors import CustodyError
+
+ASK_S: Final = 15.0
+
+
+async def examine_providers(config: Config, now: dt.datetime) -> Sequence[Finding]:
+    def clock() -> int:
+        return int(now.timestamp() * 1000)
+
+    url = config.console.public_url() if config.console is not None else ""
+    asked: list[tuple[str, Awaitable[str]]] = []
+    for oidc in config.oidc:
+        provider = OidcProvider(oidc_settings(oidc), HttpFetch(oidc.ca), clock)
+        asked.append((f"[[oidc]] {oidc.name}", _keys(provider)))
+    for workload in config.workload:
+        issuer = WorkloadIssuer(workload_settings(workload), HttpFetch(workload.ca), clock)
+        asked.append((f"[[workload]] {workload.name}", _keys(issuer)))
+    asked += [(f"[[saml]] {saml.name}", _certificates(saml, url, clock)) for saml in config.saml]
+    return [await _finding(name, answer) for name, answer in asked]
+
+
+async def _keys(provider: OidcProvider | WorkloadIssuer) -> str:
+    return f"reached, {await provider.reach()} keys that can check a token"
+
+
+async def _certificates(saml: SamlConfig, url: str, clock: Callable[[], int]) -> str:
+    provider = await SamlProvider.open(
+        saml_settings(saml, url), await read_metadata(saml), clock=clock, random=os.urandom
+    )
+    return f"{provider.issuer}, {len(provider.certificates)} certificates"
+
+
+async def _finding(name: str, answer: Awaitable[str]) -> Finding:
+    try:
+        async with asyncio.timeout(ASK_S):
+            return Finding(Level.OK, f"{name}: {await answer}")
+    except TimeoutError:
+        return Finding(
+            Level.FAULT, f"{name}: no answer within {ASK_S:.0f} s", "Check the way there."
+        )
+    except CustodyError as error:
+        return Finding(Level.FAULT, f"{name}: {error.fault}", error.cure)
