@@ -22,7 +22,7 @@ from custody.gateway.registry import Registry
 from custody.gateway.rooms import Door, Rooms
 from custody.gateway.target import Target
 from custody.model.command import Refusal
-from custody.model.interfaces import Masker, Vault
+from custody.model.interfaces import Masker, TokenDoor, Vault
 from custody.model.words import SessionId, TargetName
 
 
@@ -99,6 +99,8 @@ async def bench(
     masker: Masker | None = None,
     codec: Callable[[], LineCodec] = LineCodec,
     vault: Vault | None = None,
+    tokens: TokenDoor | None = None,
+    bearer: TokenDoor | None = None,
 ) -> AsyncIterator[Bench]:
     log = HandLog(by_hand=by_hand)
     setup = Bench(log)
@@ -121,9 +123,10 @@ async def bench(
         advisor=lambda target, database, loop: NoAdvice(),
         clock=clock,
         strict_responses=strict,
+        tokens=tokens,
     )
     setup.rooms = rooms
-    door = Door("toy", "toy", None, True, None, lambda clear: codec())
+    door = Door("toy", "toy", None, True, None, lambda clear: codec(), bearer=bearer)
     async with asyncio.TaskGroup() as tasks:
         listener = Listener(door, rooms, setup.registry, tasks)
         _, setup.port = await listener.bind("127.0.0.1", 0)

@@ -138,11 +138,11 @@ def token_of(response: bytes) -> str:
             "authorization identity is taken."
         )
     # Every pair ends with a separator, and one more ends them all.
-    *pairs, last, end = response[header.end() :].split(_SEPARATOR)
-    if last or end:
+    pairs = response[header.end() :].split(_SEPARATOR)
+    if len(pairs) < 2 or pairs[-1] or pairs[-2]:
         raise _malformed("The OAUTHBEARER response has no end.")
     found: dict[bytes, bytes] = {}
-    for pair in pairs:
+    for pair in pairs[:-2]:
         match = _PAIR.fullmatch(pair)
         if match is None or match[1] in found:
             raise _malformed("The OAUTHBEARER response is malformed.")
