@@ -23,6 +23,7 @@ from custody.identity.saml.provider import SamlProvider
 from custody.model.errors import CustodyError
 
 ASK_S: Final = 15.0
+_ELSEWHERE: Final = "Compare its table in the configuration with what the provider publishes."
 
 
 async def examine_providers(config: Config, now: dt.datetime) -> Sequence[Finding]:
@@ -61,4 +62,4 @@ async def _finding(name: str, answer: Awaitable[str]) -> Finding:
             Level.FAULT, f"{name}: no answer within {ASK_S:.0f} s", "Check the way there."
         )
     except CustodyError as error:
-        return Finding(Level.FAULT, f"{name}: {error.fault}", error.cure)
+        return Finding(Level.FAULT, f"{name}: {error.fault}", error.cure or _ELSEWHERE)
