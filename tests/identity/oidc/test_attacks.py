@@ -218,6 +218,8 @@ ATTACKS = [
     Attack("expired", lambda: signed(id_claims(exp=SECOND - 30)), "identity.expired"),
     Attack("not yet valid", lambda: signed(id_claims(nbf=SECOND + 31)), "identity.not-yet"),
     Attack("issued in the future", lambda: signed(id_claims(iat=SECOND + 31)), "identity.not-yet"),
+    Attack("valid already and issued in the future",
+           lambda: signed(id_claims(iat=SECOND + 31, nbf=SECOND - 10)), "identity.not-yet"),
     Attack("no exp", lambda: signed(id_claims(exp=None)), "identity.claim-missing"),
     Attack("no iat", lambda: signed(id_claims(iat=None)), "identity.claim-missing"),
     Attack("exp as text", lambda: signed(id_claims(exp=str(SECOND + 60))), "identity.malformed"),
