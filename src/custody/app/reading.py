@@ -11,6 +11,7 @@ import msgspec
 
 from custody.app.grants_suggest import SuggestAsked, suggest
 from custody.app.grants_unused import UnusedAsked, unused
+from custody.app.reading_family import Family, family_of
 from custody.app.reading_items import (
     Item,
     event_item,
@@ -70,6 +71,8 @@ class ShowAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class TimelineAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     loop: Id
+    alone: bool = False
+    """Without the loops that run below it."""
     limit: Limit = 200
     cursor: Cursor = None
 
@@ -126,10 +129,13 @@ class Reading:
         return _document([event_item(event) for event in page.events], page)
 
     def timeline(self, asked: TimelineAsked) -> Document:
-        """Everything that happened in a loop, in order."""
+        """Everything that happened in a loop and in those below it, in order."""
         self._require_loop(asked.loop)
-        page = self._page(Filter((Term(Field.LOOP, asked.loop),)), Order.OLDEST, asked)
-        return _document([event_item(event) for event in page.events], page)
+        family = Family(asked.loop) if asked.alone else family_of(self._index, asked.loop)
+        wanted = Filter(tuple(Term(Field.LOOP, loop) for loop in family.loops))
+        page = self._page(wanted, Order.OLDEST, asked)
+        document = _document([event_item(event) for event in page.events], page)
+        return {**document, **family.document()}
 
     def show(self, asked: ShowAsked) -> Document:
         """A session or a single record, with all that was captured of each command."""

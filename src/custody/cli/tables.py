@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from custody.cli.family import BRANCH, as_tree
 from custody.cli.terminal import clipped, shown
 
 Item = Mapping[str, Any]
@@ -37,10 +38,11 @@ def word(value: object, styles: Mapping[str, str]) -> Text:
 def loops(items: Sequence[Item]) -> Table:
     table = _table("loop", "started (UTC)", "identity", "purpose", "state", "sessions", "commands")
     table.add_column("refused", justify="right")
-    for item in items:
+    for item, depth in as_tree(items):
         state = item["reason"] or "ended" if item["ended"] else f"until {clock(item['expires'])}"
+        branch = "   " * (depth - 1) + BRANCH if depth else ""
         table.add_row(
-            shown(item["id"]),
+            shown(branch + item["id"]),
             shown(clock(item["time"])),
             clipped(item["identity"], 40),
             clipped(item["purpose"], 40),
