@@ -5,9 +5,7 @@ once is used up before it opens anything; and whoever is not let in is on the re
 """
 
 import asyncio
-import hashlib
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -21,11 +19,11 @@ from custody.app.asked import (
     ExchangeAsked,
     Exchanged,
     LoggedIn,
-    LoopWish,
 )
 from custody.app.logins import LoginDesk
 from custody.app.loops import LoopDesk
 from custody.app.refused_logins import RefusedLogins
+from custody.app.token_desk import TokenDesk
 from custody.identity.oidc import TokenKind, unverified_issuer
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Login, Proof
@@ -33,9 +31,6 @@ from custody.model.interfaces import Doorkeeper
 from custody.model.secret import Secret
 from custody.model.words import Method
 
-TOKENS_KEPT: Final = 4096
-"""Tokens taken as passwords whose loops are remembered; the oldest is forgotten, and starts another
-loop if it comes again."""
 CHECK_S: Final = 20.0
 """What checking a token may take; its issuer may have to be asked for its keys."""
 KEPT_AFTER_LAPSE_MS: Final = 60_000
@@ -64,7 +59,7 @@ class Issuer(msgspec.Struct, frozen=True):
 
 
 class Exchange:
-    """Implements ``custody.app.asked.Exchanges``, and ``TokenDoor`` of the listeners."""
+    """Implements ``custody.app.asked.Exchanges``."""
 
     def __init__(  # noqa: PLR0913 - what it is made of
         self,
@@ -82,8 +77,8 @@ class Exchange:
         self._doorkeeper: Final = doorkeeper
         self._refused: Final = refused
         self._clock: Final = clock
-        self._admitted: Final[OrderedDict[bytes, Admission]] = OrderedDict()
-        self._admitting: Final[dict[bytes, asyncio.Lock]] = {}
+        self.tokens: Final = TokenDesk(self._check_among, self._vouchers, loops, doorkeeper)
+        """Tokens at the listeners of standard clients."""
 
     async def exchange(self, asked: ExchangeAsked, client: str) -> Exchanged:
         """As ``Exchanges.exchange``."""
@@ -150,42 +145,9 @@ class Exchange:
         return await self._loops.end(admission.loop.id, "ended", admission.loop.identity.subject)
 
     async def admit(self, token: Secret, client: str, now: int) -> Admission | str:
-        """As ``Exchanges.admit``: the same token gives the same loop until that ends."""
-        digest = hashlib.sha256(token.reveal().encode("utf-8", "surrogatepass")).digest()
-        known = self._known(digest, now)
-        if known is not None:
-            return known
-        if not any(each.password for each in self._of(token)):
-            return "token.unknown"
-        lock = self._admitting.setdefault(digest, asyncio.Lock())
-        try:
-            async with lock:
-                known = self._known(digest, now)
-                return known or await self._admit(token, digest, client)
-        except CustodyError as error:
-            return error.code
-        finally:
-            if not lock.locked():
-                self._admitting.pop(digest, None)
-
-    def _known(self, digest: bytes, now: int) -> Admission | str | None:
-        """What the token stands for already; a loop that was ended is not begun anew by it."""
-        admission = self._admitted.get(digest)
-        if admission is None:
-            return None
-        if now >= admission.loop.expires:
-            del self._admitted[digest]
-            return None
-        return admission if self._doorkeeper.alive(admission, now) else "ticket.revoked"
-
-    async def _admit(self, token: Secret, digest: bytes, client: str) -> Admission:
-        who = await self._check(token, JWT, password=True)
-        started = await self._loops.start(who, LoopWish(), client=client)
-        admission = Admission(started.ticket.id, started.ticket.loop)
-        self._admitted[digest] = admission
-        while len(self._admitted) > TOKENS_KEPT:
-            self._admitted.popitem(last=False)
-        return admission
+        """As ``Exchanges.admit``."""
+        names = [each.name for each in self._issuers if each.password]
+        return await self.tokens.admit(token, client, now, names)
 
     async def refused(self, reason: str, *, client: str, subject: str = "") -> None:
         """As ``Exchanges.refused``."""
@@ -204,7 +166,13 @@ class Exchange:
             await self.refused(error.code, client=client)
             raise
 
-    async def _check(self, token: Secret, kind: str, *, password: bool = False) -> Proof:
+    async def _check_among(self, token: Secret, names: Collection[str]) -> Proof:
+        return await self._check(token, JWT, names)
+
+    def _vouchers(self, token: Secret) -> list[str]:
+        return [each.name for each in self._of(token)]
+
+    async def _check(self, token: Secret, kind: str, among: Collection[str] | None = None) -> Proof:
         """By whoever its issuer names; where that is several, by the first that takes it."""
         if kind not in _KINDS:
             raise CustodyError(
@@ -218,7 +186,7 @@ class Exchange:
             "Add its issuer as [[oidc]] or [[workload]], spelled exactly as the token does.",
         )
         for each in self._of(token):
-            if password and not each.password:
+            if among is not None and each.name not in among:
                 continue
             try:
                 async with asyncio.timeout(CHECK_S):

@@ -26,15 +26,24 @@ from custody.gateway.lookup import Lookups
 from custody.gateway.meter import Counter
 from custody.gateway.rooms import Door, Rooms
 from custody.gateway.session import kind_of
+from custody.gateway.strangers import Strangers
 from custody.gateway.target import Target
-from custody.identity.doorkeeper import TicketDoorkeeper
 from custody.masking.bounds import Bounds
 from custody.masking.masker import RecordMasker
 from custody.model.errors import CustodyError
 from custody.model.identity import Loop
-from custody.model.interfaces import Advisor, Codec, EvidenceLog, Masker, Vault
+from custody.model.interfaces import (
+    Advisor,
+    Codec,
+    Doorkeeper,
+    EvidenceLog,
+    Masker,
+    TokenDoor,
+    Vault,
+)
 from custody.model.words import TargetName
-from custody.state.store import State
+
+Bearers = Callable[[str], TokenDoor]
 
 HELD_BESIDE_COMMAND: Final = 1024 * 1024
 """Bytes that a session may hold beside its longest command."""
@@ -95,25 +104,29 @@ def make_rooms(  # noqa: PLR0913 - what it wires, no less
     *,
     log: EvidenceLog,
     masker: Masker,
-    state: State,
+    doorkeeper: Doorkeeper,
     parser: Parser,
     vault: Vault,
     clock: Clock,
     tasks: asyncio.TaskGroup,
     meter: Counter,
+    strangers: Strangers,
+    tokens: TokenDoor | None,
 ) -> Rooms:
     policy = compile_policy(config)
     return Rooms(
         gate=Gate(policy, masker, log, clock, meter),
         policy=policy,
         log=log,
-        doorkeeper=TicketDoorkeeper(state),
+        doorkeeper=doorkeeper,
         vault=vault,
         targets=make_targets(config),
         advisor=Advisors(parser, vault, tasks),
         clock=clock,
         strict_responses=config.gateway.responses is Responses.STRICT,
         held_bytes=config.capture.command_bytes + HELD_BESIDE_COMMAND,
+        tokens=tokens,
+        strangers=strangers,
     )
 
 
@@ -126,22 +139,29 @@ class Place(msgspec.Struct, frozen=True):
     port: int
 
 
-def make_doors(config: Config) -> Iterator[Place]:
-    """Every listener that is built: one for each protocol, and those of targets' own."""
+def make_doors(config: Config, bearers: Bearers) -> Iterator[Place]:
+    """Every listener that is built: one for each protocol, and those of targets' own. ``bearers``
+    gives whoever takes the tokens of the issuer of that name.
+    """
     for listener in config.listeners:
         context = _server_context(config, listener)
         here = listener.address
-        door = _door(config, listener, context, listener.target)
+        bearer = bearers(listener.oauth) if listener.oauth else None
+        door = _door(config, listener, context, bearer, listener.target)
         yield Place(door, listener, here.host, here.port)
         for target in config.targets:
             if target.listen is not None and target.protocol == listener.name:
                 here = target.listen
-                door = _door(config, listener, context, target.name)
+                door = _door(config, listener, context, bearer, target.name)
                 yield Place(door, listener, here.host, here.port)
 
 
 def _door(
-    config: Config, listener: ListenerConfig, context: ssl.SSLContext, target: TargetName | None
+    config: Config,
+    listener: ListenerConfig,
+    context: ssl.SSLContext,
+    bearer: TokenDoor | None,
+    target: TargetName | None,
 ) -> Door:
     return Door(
         name=listener.name if target is None else f"{listener.name}.{target}",
@@ -149,7 +169,8 @@ def _door(
         tls=context,
         cleartext_loopback=listener.cleartext is Cleartext.LOOPBACK,
         target=target,
-        codec=_codecs(config, listener.name, bound=target is not None),
+        codec=_codecs(config, listener, bound=target is not None),
+        bearer=bearer,
         application_protocol=find_protocol(listener.name).application_protocol,
         notice=listener.notice,
         idle_timeout_s=listener.idle_timeout_ms / 1000,
@@ -157,10 +178,11 @@ def _door(
     )
 
 
-def _codecs(config: Config, protocol: str, *, bound: bool) -> Callable[[bool], Codec]:
+def _codecs(config: Config, listener: ListenerConfig, *, bound: bool) -> Callable[[bool], Codec]:
     """Makes codecs that know the configuration's bounds."""
     masked_columns = any(mask.columns for mask in config.masks)
-    built = find_protocol(protocol)
+    built = find_protocol(listener.name)
+    oauth = _oauth(config, listener.oauth) if listener.oauth else {}
     options: Mapping[bool, object] = {
         clear: built.options(
             cleartext=clear,
@@ -168,10 +190,20 @@ def _codecs(config: Config, protocol: str, *, bound: bool) -> Callable[[bool], C
             capture_bytes=config.capture.response_bytes,
             command_bytes=config.capture.command_bytes,
             resolve_origins=masked_columns,
+            **oauth,
         )
         for clear in (False, True)
     }
     return lambda clear: built.codec(options[clear])
+
+
+def _oauth(config: Config, name: str) -> dict[str, str]:
+    """What clients are told of the issuer whose tokens they are to bring."""
+    for one in config.oidc:
+        if one.name == name:
+            return {"oauth_issuer": one.issuer, "oauth_scope": " ".join(one.scopes)}
+    issuer = next(one.issuer for one in config.workload if one.name == name)
+    return {"oauth_issuer": issuer}
 
 
 def _server_context(config: Config, listener: ListenerConfig) -> ssl.SSLContext:

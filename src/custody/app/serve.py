@@ -46,7 +46,8 @@ from custody.gateway.meter import Meter
 from custody.gateway.parsing.pool import ParserPool
 from custody.gateway.registry import Registry
 from custody.gateway.rooms import Rooms
-from custody.gateway.strangers import TOLD_EVERY_S
+from custody.gateway.strangers import TOLD_EVERY_S, Strangers
+from custody.identity import TicketDoorkeeper
 from custody.model.command import Refusal
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.interfaces import Masker
@@ -166,17 +167,7 @@ async def _run(
                 ends=lambda loop, why: tasks.create_task(authority.loops.exhausted(loop, why)),
                 policy=compile_policy(config).digest,
             )
-            rooms = make_rooms(
-                config,
-                log=log,
-                masker=masker,
-                state=state,
-                parser=parser,
-                vault=leases,
-                clock=clock,
-                tasks=tasks,
-                meter=meter,
-            )
+            doorkeeper, strangers = TicketDoorkeeper(state), Strangers()
             authority = authority_desks.make_authority(
                 config,
                 state=state,
@@ -184,7 +175,7 @@ async def _run(
                 scribe=scribe.write,
                 clock=clock,
                 meter=meter,
-                strangers=rooms.strangers,
+                strangers=strangers,
                 sealing=sealing,
                 refreshers=providers.oidc,
             )
@@ -194,9 +185,23 @@ async def _run(
                 providers.issuers,
                 authority.logins,
                 authority.loops,
-                rooms.doorkeeper,
+                doorkeeper,
                 authority.refused,
                 clock=clock,
+            )
+            taken = [each.name for each in providers.issuers if each.password]
+            rooms = make_rooms(
+                config,
+                log=log,
+                masker=masker,
+                doorkeeper=doorkeeper,
+                parser=parser,
+                vault=leases,
+                clock=clock,
+                tasks=tasks,
+                meter=meter,
+                strangers=strangers,
+                tokens=exchange.tokens.entrance(taken) if taken else None,
             )
             calls = AuthorityCalls(
                 authority,
@@ -204,7 +209,7 @@ async def _run(
                 scribe.write,
                 clock,
                 exchange=exchange,
-                doorkeeper=rooms.doorkeeper,
+                doorkeeper=doorkeeper,
                 registry=registry,
             )
             secrets = SecretDesk(local_vault(config, clock), scribe.write, clock)
@@ -226,10 +231,11 @@ async def _run(
             desk = Desk(shelf, authority.tickets, calls, secrets)
             admin = AdminServer(socket_path(config), desk.dispatch, tasks)
             await admin.start()
-            listeners, facts = await _listen(config, rooms, registry, tasks, announce)
+            places = list(make_doors(config, lambda name: exchange.tokens.entrance([name])))
+            listeners, facts = await _listen(config, places, rooms, registry, tasks, announce)
             calls.open_at(facts)
             await door.open(
-                Behind(providers, authority, exchange, rooms.doorkeeper, meter, clock),
+                Behind(providers, authority, exchange, doorkeeper, meter, clock),
                 facts,
                 tasks,
                 announce,
@@ -249,15 +255,15 @@ async def _run(
         _log.info("stopped")
 
 
-async def _listen(
+async def _listen(  # noqa: PLR0913, PLR0917 - what listening takes
     config: Config,
+    places: list[Place],
     rooms: Rooms,
     registry: Registry,
     tasks: asyncio.TaskGroup,
     announce: Announce,
 ) -> tuple[list[Listener], GatewayFacts]:
     listeners, bound = [], []
-    places = list(make_doors(config))
     tasks.create_task(_renew_certificates(config, places))
     for place in places:
         listener = Listener(place.door, rooms, registry, tasks)
