@@ -7,7 +7,7 @@ that an operator is promised.
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -54,6 +54,7 @@ class Operator:
 
     def __init__(self, gateway: RunningGateway) -> None:
         self.gateway = gateway
+        self.connections: list[psycopg.Connection[Any]] = []
 
     def call(self, name: str, **arguments: Any) -> dict[str, Any]:
         path = self.gateway.data / "run" / "admin.sock"
@@ -69,14 +70,21 @@ class Operator:
         return self.call("loop.start", ticket=parent["access_token"], **more)
 
     def enter(self, loop: dict[str, Any]) -> psycopg.Connection[Any]:
-        return psycopg.connect(
+        connection = psycopg.connect(
             self.gateway.dsn(loop["access_token"], "orders"), autocommit=True, connect_timeout=10
         )
+        self.connections.append(connection)
+        return connection
 
 
 @pytest.fixture
-def operator(start_gateway: StartGateway, postgres: ScratchPostgres, database: str) -> Operator:
-    return Operator(start_gateway(config(postgres, database)))
+def operator(
+    start_gateway: StartGateway, postgres: ScratchPostgres, database: str
+) -> Iterator[Operator]:
+    made = Operator(start_gateway(config(postgres, database)))
+    yield made
+    for connection in made.connections:
+        connection.close()
 
 
 def seconds_until_closed(
@@ -165,10 +173,9 @@ def test_a_budget_of_rows_ends_a_loop_in_the_middle_of_its_work(operator: Operat
     except psycopg.Error:
         pass  # by its FATAL, by a refusal, or by the closed connection: whichever came first
     assert rows == 120  # the answer that crosses the limit arrives, and is the last
-    with pytest.raises(psycopg.OperationalError, match="revoked|has ended"):
+    with pytest.raises(psycopg.OperationalError, match=r"revoked|has ended"):
         operator.enter(loop)
-    ends = [each for each in operator.gateway.items("timeline", loop["loop"]["id"])]
-    said = json.dumps(ends)
+    said = json.dumps(operator.gateway.items("timeline", loop["loop"]["id"]))
     assert "budget.exceeded" in said or "budget.rows" in said
 
 

@@ -1,0 +1,253 @@
+"""Tokens: who checks them, what they become, and who is not let in."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.app.authority_scene import CI, CORP, HOUR, NOON, House, grant, job, proof, wish
+
+from custody.app.asked import (
+    ACCESS_TOKEN,
+    ID_TOKEN,
+    JWT,
+    LOGIN,
+    TICKET,
+    ExchangeAsked,
+    LoggedIn,
+    Started,
+)
+from custody.app.exchange import Issuer
+from custody.identity.oidc import TokenKind
+from custody.model.errors import CustodyError
+from custody.model.identity import Admission, Proof
+from custody.model.record import LoginRefused
+from custody.model.secret import Secret
+from custody.model.words import Method
+
+CLIENT = "192.0.2.7:4711"
+
+
+def token(issuer: str, says: str) -> Secret:
+    """Shaped as a token is; the fake issuers below look at no signature."""
+
+    def part(of: object) -> str:
+        return base64.urlsafe_b64encode(json.dumps(of).encode()).decode().rstrip("=")
+
+    return Secret(f"{part({'alg': 'RS256'})}.{part({'iss': issuer, 'sub': says})}.c2ln")
+
+
+class Checks:
+    """An issuer that knows these subjects, and no others."""
+
+    def __init__(self, **known: Proof) -> None:
+        self.known = known
+        self.asked: list[TokenKind | None] = []
+
+    async def check(self, brought: Secret, kind: TokenKind | None = None) -> Proof:
+        self.asked.append(kind)
+        said = brought.reveal().split(".")[1]
+        subject = json.loads(base64.urlsafe_b64decode(said + "=="))["sub"]
+        if subject not in self.known:
+            raise CustodyError("identity.requirement", "A requirement is not met.")
+        return self.known[subject]
+
+
+class Counter:
+    """A house with one OpenID provider and two workloads of one issuer."""
+
+    def __init__(self, folder: Path) -> None:
+        ada = proof("ada", "agents", method=Method.OIDC_TOKEN)
+        self.corp = Checks(ada=ada)
+        self.main = Checks(
+            main=job("acme/shop", "ci"), once=job("acme/shop", "ci", use="jti-1"),
+            agent=job("agent-7", "agents"),
+        )  # fmt: skip
+        self.tags = Checks(tag=job("acme/shop", "ci"))
+        self.house = House(
+            folder,
+            grant("read", groups=("agents", "ci"), targets=("*",)),
+            issuers=(
+                Issuer("ci", CI, workload=self.main, password=True),
+                Issuer("ci-tags", CI, workload=self.tags),
+                Issuer("corp", CORP, oidc=self.corp),
+            ),
+        )
+
+    def ask(self, subject: Secret, kind: str, **more: object) -> Started | LoggedIn:
+        asked = ExchangeAsked(subject, kind, **more)  # type: ignore[arg-type]  # a case's own fields
+        return self.house.run(self.house.exchange.exchange(asked, CLIENT))
+
+    def refused(self, subject: Secret, kind: str, **more: object) -> str:
+        before = len(self.house.records)
+        with pytest.raises(CustodyError) as caught:
+            self.ask(subject, kind, **more)
+        assert subject.reveal() not in str(caught.value)
+        (record,) = self.house.records[before:]
+        assert isinstance(record.body, LoginRefused)
+        assert (record.body.reason, record.body.client) == (caught.value.code, CLIENT)
+        return caught.value.code
+
+    def started(self, subject: Secret, kind: str, **more: object) -> Started:
+        answer = self.ask(subject, kind, **more)
+        assert isinstance(answer, Started)
+        return answer
+
+    def admit(self, brought: Secret) -> Admission | str:
+        return self.house.run(self.house.exchange.admit(brought, CLIENT, self.house.now))
+
+
+@pytest.fixture
+def counter(tmp_path: Path) -> Iterator[Counter]:
+    made = Counter(tmp_path)
+    yield made
+    made.house.state.close()
+
+
+def test_a_workloads_token_becomes_a_loop(counter: Counter) -> None:
+    started = counter.started(token(CI, "main"), JWT, wish=wish("orders"))
+    assert started.ticket.loop.identity.subject == "acme/shop"
+    assert started.ticket.loop.expires == NOON + HOUR
+    assert counter.house.kinds() == ["login.accepted", "loop.start"]
+
+
+def test_of_two_tables_of_one_issuer_the_one_that_takes_it_counts(counter: Counter) -> None:
+    counter.started(token(CI, "tag"), JWT)
+    assert len(counter.main.asked) == len(counter.tags.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [(ID_TOKEN, TokenKind.ID_TOKEN), (ACCESS_TOKEN, TokenKind.ACCESS_TOKEN), (JWT, None)],
+)
+def test_a_provider_is_told_what_kind_of_token_it_is(
+    counter: Counter, kind: str, wanted: TokenKind | None
+) -> None:
+    counter.started(token(CORP, "ada"), kind)
+    assert counter.corp.asked == [wanted]
+
+
+def test_a_persons_token_becomes_a_login_and_that_starts_loops(counter: Counter) -> None:
+    answer = counter.ask(token(CORP, "ada"), ID_TOKEN, wanted=LOGIN)
+    assert isinstance(answer, LoggedIn)
+    started = counter.started(answer.secret, LOGIN, wish=wish("orders"))
+    assert started.ticket.loop.login == answer.login.id
+    assert counter.house.kinds() == ["login.accepted", "loop.start"]
+
+
+def test_an_agents_token_acts_for_a_person(counter: Counter) -> None:
+    started = counter.started(
+        token(CORP, "ada"), ID_TOKEN, actor=token(CI, "agent"), actor_type=JWT
+    )
+    loop = started.ticket.loop
+    assert loop.principal is not None
+    assert (loop.identity.subject, loop.principal.subject) == ("agent-7", "ada")
+
+
+def test_a_ticket_becomes_a_child(counter: Counter) -> None:
+    parent = counter.started(token(CI, "main"), JWT)
+    child = counter.started(parent.secret, TICKET, wish=wish("orders"))
+    assert child.ticket.loop.parent == parent.ticket.loop.id
+
+
+@pytest.mark.parametrize(
+    ("subject", "kind", "more", "code"),
+    [
+        (token(CI, "branch"), JWT, {}, "identity.requirement"),
+        (token("https://evil.example", "main"), JWT, {}, "identity.issuer"),
+        (token(CI, "main"), "urn:ietf:params:oauth:token-type:saml2", {}, "exchange.type"),
+        (token(CI, "main"), JWT, {"wanted": "urn:x"}, "exchange.wanted"),
+        (token(CI, "main"), JWT, {"wanted": LOGIN}, "exchange.no-login"),
+        (Secret("not a token"), JWT, {}, "identity.issuer"),
+        (Secret("ct_" + "A" * 43), TICKET, {}, "ticket.unknown"),
+        (Secret("ct_" + "A" * 43), TICKET, {"wanted": LOGIN}, "exchange.ticket"),
+        (Secret("cl_" + "A" * 43), LOGIN, {}, "identity.login-unknown"),
+        (token(CI, "main"), JWT, {"wish": wish("secrets")}, "loop.scope"),
+        (
+            token(CORP, "ada"),
+            ID_TOKEN,
+            {"actor": Secret("cl_" + "A" * 43), "actor_type": LOGIN},
+            "exchange.type",
+        ),
+    ],
+)
+def test_who_is_not_let_in_is_on_the_record(
+    counter: Counter, subject: Secret, kind: str, more: dict[str, object], code: str
+) -> None:
+    assert counter.refused(subject, kind, **more) == code
+
+
+def test_what_may_be_used_once_is_used_once(counter: Counter) -> None:
+    counter.started(token(CI, "once"), JWT)
+    assert counter.refused(token(CI, "once"), JWT) == "identity.replayed"
+
+
+def test_refusals_are_recorded_as_far_as_strangers_may(counter: Counter) -> None:
+    for _ in range(50):
+        with pytest.raises(CustodyError):
+            counter.ask(token(CI, "branch"), JWT)
+    assert len(counter.house.refusals()) == 20
+
+
+def test_whoever_holds_a_secret_may_throw_it_away(counter: Counter) -> None:
+    house = counter.house
+    login = counter.ask(token(CORP, "ada"), ID_TOKEN, wanted=LOGIN)
+    assert isinstance(login, LoggedIn)
+    of_login = counter.started(login.secret, LOGIN)
+    direct = counter.started(token(CI, "main"), JWT)
+    assert house.run(house.exchange.revoke(direct.secret, CLIENT))
+    assert not house.run(house.exchange.revoke(direct.secret, CLIENT))
+    assert house.run(house.exchange.revoke(login.secret, CLIENT))
+    assert not house.run(house.exchange.revoke(Secret("nonsense"), CLIENT))
+    assert house.enter(of_login) == house.enter(direct) == "ticket.revoked"
+
+
+def test_a_token_as_a_password_gives_one_loop_however_often_it_comes(counter: Counter) -> None:
+    async def rush() -> list[Admission | str]:
+        exchange = counter.house.exchange
+        coming = (exchange.admit(token(CI, "once"), CLIENT, NOON) for _ in range(8))
+        return await asyncio.gather(*coming)
+
+    admissions = counter.house.run(rush())
+    assert len({each.loop.id for each in admissions if isinstance(each, Admission)}) == 1
+    assert counter.house.kinds() == ["login.accepted", "loop.start"]
+    assert len(counter.main.asked) == 1
+
+
+def test_a_loop_that_was_ended_is_not_begun_anew_by_its_token(counter: Counter) -> None:
+    house = counter.house
+    admission = counter.admit(token(CI, "main"))
+    assert isinstance(admission, Admission)
+    house.run(house.loops.end(admission.loop.id, "killed", "root"))
+    house.now += 2000
+    assert counter.admit(token(CI, "main")) == "ticket.revoked"
+    house.now = admission.loop.expires
+    again = counter.admit(token(CI, "main"))
+    assert again == "loop.too-short" or isinstance(again, Admission)
+
+
+@pytest.mark.parametrize(
+    ("brought", "code"),
+    [
+        (token(CORP, "ada"), "token.unknown"),
+        (token(CI, "tag"), "identity.requirement"),
+        (token("https://evil.example", "main"), "token.unknown"),
+        (Secret("x.y.z"), "token.unknown"),
+    ],
+    ids=["not as a password", "not this table's", "a stranger's", "nonsense"],
+)
+def test_a_password_is_a_token_of_an_issuer_that_allows_it(
+    counter: Counter, brought: Secret, code: str
+) -> None:
+    assert counter.admit(brought) == code
+    assert counter.house.kinds() == []
+
+
+def test_an_entrance_takes_its_own_issuers_tokens_alone(counter: Counter) -> None:
+    house = counter.house
+    corp, ci = (house.exchange.tokens.entrance([name]) for name in ("corp", "ci"))
+    brought = token(CORP, "ada")
+    assert isinstance(house.run(corp.admit(brought, CLIENT, house.now)), Admission)
+    assert house.run(ci.admit(brought, CLIENT, house.now)) == "token.unknown"
