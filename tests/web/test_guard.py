@@ -1,13 +1,17 @@
 """What no handler ever sees, and what every answer carries."""
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Iterator
 
 import pytest
 from tests.web.scene import ASKED, FORM, URL, Browser, Scene, scene
 
+from custody.web.answers import RefusedError
 from custody.web.guard import Guard, hosts_of
 from custody.web.rates import Rates
+from custody.web.shares import Shares
 
 
 @pytest.fixture
@@ -120,6 +124,44 @@ def test_an_address_that_asks_too_often_waits(play: Scene) -> None:
     assert [hasty.get("/done").status for _ in range(7)] == [200] * 5 + [429] * 2
     assert hasty.get("/done").header("retry-after") == "1"
     assert Browser(guard, play._runner, "198.51.100.9").get("/done").status == 200
+
+
+def test_one_address_takes_its_share_and_no_more() -> None:
+    async def act() -> None:
+        shares = Shares()
+        async with contextlib.AsyncExitStack() as stack:
+            greedy = [
+                await stack.enter_async_context(shares.request("192.0.2.7")) for _ in range(9)
+            ]
+            for taking in greedy[:8]:
+                taking.hold(512 * 1024)
+            with pytest.raises(RefusedError, match="busy"):
+                greedy[8].hold(1)
+            other = await stack.enter_async_context(shares.request("198.51.100.9"))
+            other.hold(512 * 1024)
+        assert not shares._of
+        assert shares._held == 0
+
+    asyncio.run(act())
+
+
+def test_one_address_that_waits_long_leaves_turns_to_others() -> None:
+    async def act() -> None:
+        shares = Shares()
+        let_go = asyncio.Event()
+
+        async def ask(address: str) -> None:
+            async with shares.request(address) as taking, taking.turn():
+                await let_go.wait()
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(40):
+                tasks.create_task(ask("192.0.2.7"))
+            await asyncio.sleep(0)
+            async with asyncio.timeout(1), shares.request("198.51.100.9") as taking, taking.turn():
+                let_go.set()
+
+    asyncio.run(act())
 
 
 def test_one_ipv6_network_is_one_address() -> None:

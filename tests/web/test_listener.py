@@ -31,6 +31,8 @@ class Served:
         try:
             async with asyncio.timeout(wait):
                 for piece in pieces:
+                    if writer.transport.is_closing():
+                        break
                     writer.write(piece)
                     await writer.drain()
                     await asyncio.sleep(pause)

@@ -128,6 +128,10 @@ class BrowserLogins:
         self._begun.put(digest(state), begun)
         return Opened(state, cookie, Secret(nonce), s256(verifier))
 
+    def abandon(self, state: str) -> None:
+        """A login that got no further than this gateway."""
+        self._begun.take(digest(state))
+
     def requested(self, state: str, request: str) -> None:
         """The SAML request that this login was sent away with."""
         key = digest(state)

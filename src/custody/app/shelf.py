@@ -10,8 +10,9 @@ from typing import Final, Generic, Protocol, TypeVar
 from custody.gateway.strangers import network
 from custody.model.errors import CustodyError
 
-HELD_AT_MOST: Final = 4096
-HELD_OF_ADDRESS: Final = 32
+HELD_AT_MOST: Final = 8192
+HELD_OF_ADDRESS: Final = 256
+"""A whole office may be one address."""
 
 Clock = Callable[[], int]
 """Unix milliseconds."""

@@ -120,13 +120,17 @@ class SigningIn:
             request = self._saml[provider].begin(relay=opened.state)
             self._book.requested(opened.state, request.id)
             return BrowserStep(request.url, opened.state, opened.cookie)
-        async with _within(PROVIDER_S):
-            url = await self._code[provider].authorization_url(
-                redirect_uri=self._callback(provider),
-                state=opened.state,
-                nonce=opened.nonce.reveal(),
-                challenge=opened.challenge,
-            )
+        try:
+            async with _within(PROVIDER_S):
+                url = await self._code[provider].authorization_url(
+                    redirect_uri=self._callback(provider),
+                    state=opened.state,
+                    nonce=opened.nonce.reveal(),
+                    challenge=opened.challenge,
+                )
+        except CustodyError:
+            self._book.abandon(opened.state)
+            raise
         return BrowserStep(url, opened.state, opened.cookie)
 
     async def returned(  # noqa: PLR0913 - what came back, piece by piece

@@ -66,6 +66,10 @@ class ConsoleConnection(H11Protocol):
         self._between = True
         self._within(IDLE_S)
         super().on_response_complete()
+        if not self.cycle.response_complete:
+            # The next request had come already.
+            self._between = False
+            self._within(ANSWER_S)
 
     def _within(self, seconds: float) -> None:
         """From now on, this much time."""

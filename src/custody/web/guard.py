@@ -16,15 +16,13 @@ from urllib.parse import urlsplit
 
 from custody.web.answers import RefusedError, refusal_body
 from custody.web.rates import Rates
+from custody.web.shares import Shares, Taking
 
 BODY_BYTES: Final = 512 * 1024
 """A SAML response with its signature and certificates, in base64."""
-BODIES_BYTES: Final = 32 * 1024 * 1024
-"""Of all requests together."""
 BODY_S: Final = 10.0
 ANSWER_S: Final = 45.0
-AT_ONCE: Final = 64
-"""Requests that are being answered; the rest wait their turn, within ``ANSWER_S``."""
+"""The wait for its turn included."""
 HEADERS_AT_MOST: Final = 100
 QUERY_BYTES: Final = 8192
 _METHODS: Final = frozenset({"GET", "POST", "DELETE"})
@@ -65,8 +63,7 @@ class Guard:
         self._hosts: Final = hosts_of(url)
         self._words: Final = frozenset(words)
         self._rates: Final = rates or Rates()
-        self._turn: Final = asyncio.Semaphore(AT_ONCE)
-        self._held = 0
+        self._shares: Final = Shares()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,13 +92,11 @@ class Guard:
                 "web.too-often", "This address asks too often.", "Wait a moment.", status=429
             )
         self._check(scope)
-        async with asyncio.timeout(BODY_S):
-            body = await self._body(scope, receive) if scope["method"] == "POST" else b""
-        try:
-            async with asyncio.timeout(ANSWER_S), self._turn:
+        async with self._shares.request(client) as taking:
+            async with asyncio.timeout(BODY_S):
+                body = await _body(scope, receive, taking) if scope["method"] == "POST" else b""
+            async with asyncio.timeout(ANSWER_S), taking.turn():
                 await self._site(scope, _whole(body, receive), answer.send)
-        finally:
-            self._held -= len(body)
 
     def _check(self, scope: Scope) -> None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
@@ -126,32 +121,26 @@ class Guard:
         if len(scope["query_string"]) > QUERY_BYTES:
             raise RefusedError("web.query", "The address is too long.", status=414)
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        """All of it, counted against what all requests may hold together."""
-        announced = next((v for n, v in scope["headers"] if n == b"content-length"), b"0")
-        if not announced.isdigit() or len(announced) > 9 or int(announced) > BODY_BYTES:
+
+async def _body(scope: Scope, receive: Receive, taking: Taking) -> bytes:
+    """All of it, counted against what all requests may hold together."""
+    announced = next((v for n, v in scope["headers"] if n == b"content-length"), b"0")
+    if not announced.isdigit() or len(announced) > 9 or int(announced) > BODY_BYTES:
+        raise _too_long()
+    pieces: list[bytes] = []
+    length = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise RefusedError("web.gone", "The request ended early.")
+        piece: bytes = message.get("body", b"")
+        length += len(piece)
+        if length > BODY_BYTES:
             raise _too_long()
-        pieces: list[bytes] = []
-        length, whole = 0, False
-        try:
-            while True:
-                message = await receive()
-                if message["type"] != "http.request":
-                    raise RefusedError("web.gone", "The request ended early.", status=400)
-                piece: bytes = message.get("body", b"")
-                length += len(piece)
-                self._held += len(piece)
-                if length > BODY_BYTES:
-                    raise _too_long()
-                if self._held > BODIES_BYTES:
-                    raise RefusedError("web.busy", "The gateway is busy.", "Try again.", status=503)
-                pieces.append(piece)
-                if not message.get("more_body", False):
-                    whole = True
-                    return b"".join(pieces)
-        finally:
-            if not whole:
-                self._held -= length
+        taking.hold(len(piece))
+        pieces.append(piece)
+        if not message.get("more_body", False):
+            return b"".join(pieces)
 
 
 class _Answer:
