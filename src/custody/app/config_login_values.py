@@ -78,7 +78,7 @@ def algorithms(value: object) -> tuple[str, ...]:
 
 
 def requirements(value: object) -> Mapping[str, tuple[str, ...]]:
-    """Claim to the values that it may have, each exact or with ``*`` for any characters."""
+    """Claim to the values that it may have, each exact or with ``*`` and ``**``."""
     wanted = UnfitError(
         'It must be a table of at least one claim, such as { repository = "acme/shop", '
         'ref = ["refs/heads/main", "refs/tags/*"] }.'
@@ -91,6 +91,12 @@ def requirements(value: object) -> Mapping[str, tuple[str, ...]]:
         )
         for claim, allowed in value.items()
     }
+
+
+def parameters(value: object) -> Mapping[str, str]:
+    if not isinstance(value, dict):
+        raise UnfitError('It must be a table such as { prompt = "consent" }.', "config.type")
+    return {read.some_text(name): read.text(each) for name, each in value.items()}
 
 
 def budget(value: object) -> Budget:

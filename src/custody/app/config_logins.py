@@ -31,6 +31,15 @@ class Flow(StrEnum):
     CLIENT_CREDENTIALS = "client_credentials"
 
 
+class ClientAuth(StrEnum):
+    """How the gateway shows a provider its client secret."""
+
+    AUTO = "auto"
+    BASIC = "client_secret_basic"
+    POST = "client_secret_post"
+    PRIVATE_KEY = "private_key_jwt"
+
+
 class Preset(StrEnum):
     """Whose tokens they are, so which of their claims become facts of a loop."""
 
@@ -156,6 +165,36 @@ class OidcConfig(msgspec.Struct, frozen=True, kw_only=True):
             "all three",
         ),
     ] = tuple(Flow)
+    parameters: Annotated[
+        Mapping[str, str],
+        Key(
+            read_login.parameters,
+            "table",
+            'Added to a login\'s request: `{ prompt = "consent" }`. Some providers give a refresh '
+            "token, which rechecks need, only where it is asked for so.",
+            "none",
+        ),
+    ] = {}
+    clients: Annotated[
+        tuple[str, ...],
+        Key(read.some_texts, "list", "Other clients whose id tokens are taken (`azp`).", "none"),
+    ] = ()
+    client_auth: Annotated[
+        ClientAuth,
+        Key(
+            read.choice(ClientAuth),
+            '"auto", "client_secret_basic", "client_secret_post" or "private_key_jwt"',
+            "How the gateway shows its secret; with the last it is a private key, PEM.",
+        ),
+    ] = ClientAuth.AUTO
+    single_use: Annotated[
+        bool,
+        Key(
+            read.flag,
+            "true or false",
+            "Whether a token that its holder brings starts one thing only; it needs a `jti`.",
+        ),
+    ] = False
     password: Annotated[
         bool,
         Key(read.flag, "true or false", "Whether its tokens are taken as PostgreSQL passwords."),
@@ -206,7 +245,8 @@ class WorkloadConfig(msgspec.Struct, frozen=True, kw_only=True):
         Key(
             read_login.requirements,
             "table",
-            "Claims that a token must have, each with one of its values; `*` is any characters. "
+            "Claims that a token must have, each with one of its values; `*` is any characters but "
+            "`/` and `:`, `**` any. "
             "An issuer serves strangers too, so at least one is needed.",
         ),
     ]

@@ -18,6 +18,7 @@ from custody.app.config_model import Config
 from custody.app.exchange import Issuer
 from custody.app.stores import make_reader
 from custody.identity.oidc import (
+    ClientAuth,
     ClientSecret,
     Flow,
     HttpFetch,
@@ -102,6 +103,10 @@ def oidc_settings(one: OidcConfig) -> OidcSettings:
         scopes=one.scopes,
         algorithms=one.algorithms,
         flows=tuple(Flow(flow.value) for flow in one.flows),
+        clients=one.clients,
+        client_auth=ClientAuth(one.client_auth.value),
+        parameters=tuple(one.parameters.items()),
+        single_use=one.single_use,
     )
 
 
