@@ -7,10 +7,10 @@ default, the bounds of a partition); only there do functions count.
 from typing import Any, Final
 
 from custody.model.words import Effect
-from custody.wire.sql import bodies
 from custody.wire.sql.query import into
 from custody.wire.sql.reading import Handler, Reading, Scope, names, qualified
-from custody.wire.sql.session import option, word
+from custody.wire.sql.routines import attaches_guard, create_function
+from custody.wire.sql.session import option
 from custody.wire.sql.syntax import MadeFunction, MadeRelation
 from custody.wire.sql.tree import Node
 
@@ -164,26 +164,11 @@ def alter_table(reading: Reading, node: Node, scope: Scope) -> None:
     reading.action = f"ALTER {kind_of(node.get('objtype', 'OBJECT_TABLE'))}"
 
 
-def create_function(reading: Reading, node: Node, scope: Scope) -> None:
-    reading.effect(DEFINE)
-    reading.change(MadeFunction(qualified(node.get("funcname"))[1]))
-    options = node.get("options")
-    language = (word(option(options, "language")) or "sql").lower()
-    if language in {"c", "internal"}:
-        # Its library is loaded, and runs, when the function is checked.
-        reading.effect(EXECUTE)
-    text = option(options, "as")
-    parts = names(text["List"].get("items")) if isinstance(text, dict) and "List" in text else []
-    with reading.dormant():
-        reading.visit(node.get("sql_body", {}), scope)
-        if len(parts) == 1 and language not in {"c", "internal"}:
-            bodies.read_text(reading, language, parts[0], reading.source, scope)
-    reading.action = "CREATE PROCEDURE" if node.get("is_procedure") else "CREATE FUNCTION"
-
-
 def alter_function(reading: Reading, node: Node, _scope: Scope) -> None:
     reading.effect(DEFINE)
     reading.change(MadeFunction(qualified(node.get("func", {}).get("objname"))[1]))
+    if attaches_guard(node.get("actions")):
+        reading.effect(GRANT)
     reading.action = f"ALTER {kind_of(node.get('objtype', 'OBJECT_FUNCTION'))}"
 
 

@@ -18,34 +18,47 @@ MEANINGFUL: Final = frozenset(
 _RIGHTS: Final = frozenset(
     {
         "allow_in_place_tablespaces", "allow_system_table_mods", "dynamic_library_path",
-        "ignore_checksum_failure", "ignore_system_indexes", "lo_compat_privileges",
-        "local_preload_libraries", "role", "session_authorization", "session_preload_libraries",
+        "event_triggers", "extension_control_path", "extension_destdir", "ignore_checksum_failure",
+        "ignore_system_indexes", "lo_compat_privileges", "local_preload_libraries",
+        "output_plugin_libraries", "role", "session_authorization", "session_preload_libraries",
         "session_replication_role", "zero_damaged_pages",
     }
 )  # fmt: skip
 """Whose rights hold, which triggers and checks run, which libraries are loaded."""
 _RECORDING: Final = frozenset(
     {
-        "backtrace_functions", "compute_query_id", "log_connections", "log_disconnections",
-        "log_duration", "log_error_verbosity", "log_executor_stats", "log_lock_failures",
-        "log_lock_waits", "log_min_duration_sample", "log_min_duration_statement",
-        "log_min_error_statement", "log_min_messages", "log_parameter_max_length",
-        "log_parameter_max_length_on_error", "log_parser_stats", "log_planner_stats",
-        "log_replication_commands", "log_statement", "log_statement_sample_rate",
-        "log_statement_stats", "log_temp_files", "log_transaction_sample_rate",
-        "track_activities", "track_counts", "track_functions", "track_io_timing",
-        "track_wal_io_timing", "update_process_title",
+        "backtrace_functions", "compute_query_id", "log_btree_build_stats", "log_connections",
+        "log_disconnections", "log_duration", "log_error_verbosity", "log_executor_stats",
+        "log_lock_failures", "log_lock_waits", "log_min_duration_sample",
+        "log_min_duration_statement", "log_min_error_statement", "log_min_messages",
+        "log_parameter_max_length", "log_parameter_max_length_on_error", "log_parser_stats",
+        "log_planner_stats", "log_replication_commands", "log_statement",
+        "log_statement_sample_rate", "log_statement_stats", "log_temp_files",
+        "log_transaction_sample_rate", "track_activities", "track_cost_delay_timing",
+        "track_counts", "track_functions", "track_io_timing", "track_wal_io_timing",
+        "update_process_title",
     }
 )  # fmt: skip
 """What the server writes down of a session."""
-_EXTENSIONS: Final = ("auto_explain.", "pg_stat_statements.", "pgaudit.")
-"""Recording by the extensions that come with PostgreSQL, and by its audit extension."""
+_EXTENSIONS: Final = (
+    "auto_explain.", "passwordcheck.", "pg_stat_statements.", "pgaudit.", "plperl.on_",
+    "pltcl.start_", "pltclu.start_", "sepgsql.",
+)  # fmt: skip
+"""Rights and recording by the extensions that come with PostgreSQL, the code that its languages
+begin with, and its audit extension.
+"""
 
 
 def is_guard(name: str) -> bool:
-    """Whether a setting switches off rights, triggers or recording on the server: those that only
-    a superuser may set, by the PostgreSQL documentation ("Server Configuration"), and are about
-    these. ``name`` in lower case.
+    """Whether a setting switches off rights, triggers or recording on the server, or brings code
+    in. ``name`` in lower case.
+
+    By the PostgreSQL documentation ("Server Configuration", 15 to 18): of the settings that a
+    session can change, those that only a superuser may (``superuser`` and ``superuser-backend`` in
+    ``pg_settings.context``) and that are about these; and the few that anybody may change:
+    ``role``, ``session_authorization``, ``ignore_system_indexes``, ``local_preload_libraries`` and
+    ``log_parameter_max_length_on_error``. What superusers alone may set for other reasons
+    (``deadlock_timeout``, ``temp_file_limit``, ``wal_compression`` …) is no guard.
     """
     return name in _RIGHTS or name in _RECORDING or name.startswith(_EXTENSIONS)
 
