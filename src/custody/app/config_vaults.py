@@ -14,8 +14,7 @@ from custody.app import config_values as read
 from custody.app.config_faults import At, Faults
 from custody.app.config_key import Key
 from custody.app.config_tables import read_table
-from custody.vault.hashicorp import Auth, HashicorpSettings
-from custody.vault.kubernetes import ACCOUNT
+from custody.vault.settings import ACCOUNT, Auth, HashicorpSettings
 
 T = TypeVar("T", bound=msgspec.Struct)
 

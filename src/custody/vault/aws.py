@@ -13,15 +13,8 @@ import msgspec
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret
+from custody.vault.settings import AwsSettings
 from custody.vault.store import READ_SECONDS, empty, not_leased
-
-
-class AwsSettings(msgspec.Struct, frozen=True, kw_only=True):
-    name: str = "aws"
-    region: str = ""
-    profile: str = ""
-    endpoint: str = ""
-    """Another address of the service: a VPC endpoint."""
 
 
 class AwsStore:

@@ -7,8 +7,6 @@ can be taken back. (Vault HTTP API: ``/v1/PATH``, ``auth/MOUNT/login``, ``sys/le
 
 import asyncio
 from collections.abc import Callable, Mapping
-from enum import StrEnum
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -18,38 +16,13 @@ from custody.model.identity import Credential
 from custody.model.secret import Secret
 from custody.vault.http import StatusError, StoreClient
 from custody.vault.plain_stores import read_text
+from custody.vault.settings import ACCOUNT, Auth, HashicorpSettings
 from custody.vault.store import empty, not_leased
 
-KUBERNETES_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 _MOST_OF: Final = (2, 3)
 """The share of a token's life after which a new one is asked for."""
-
-
-class Auth(StrEnum):
-    TOKEN = "token"  # noqa: S105 - a method's name
-    APPROLE = "approle"
-    KUBERNETES = "kubernetes"
-    JWT = "jwt"
-
-
-class HashicorpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``token``, ``secret_id`` and ``jwt`` are files, read at each use so that they may rotate."""
-
-    name: str
-    """As references call it: ``vault``, or ``vault+NAME``."""
-    address: str
-    ca: Path | None = None
-    namespace: str = ""
-    auth: Auth = Auth.TOKEN
-    mount: str = ""
-    """Where the method of ``auth`` is mounted; its own name unless said."""
-    role: str = ""
-    role_id: str = ""
-    token: Path | None = None
-    secret_id: Path | None = None
-    jwt: Path | None = None
 
 
 class HashicorpStore:
@@ -198,7 +171,7 @@ class HashicorpStore:
                 secret = await read_text(settings.secret_id, f"{name} secret_id")
                 return {"role_id": settings.role_id, "secret_id": secret}
             case Auth.KUBERNETES:
-                path = settings.jwt or KUBERNETES_TOKEN
+                path = settings.jwt or ACCOUNT / "token"
                 return {"role": settings.role, "jwt": await read_text(path, f"{name} jwt")}
             case _:
                 if settings.jwt is None:

@@ -7,29 +7,17 @@ Law: read anew at each lease with the service account's own token, which rotates
 import base64
 import binascii
 import re
-from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret
 from custody.vault.http import StatusError, StoreClient
 from custody.vault.plain_stores import read_text
+from custody.vault.settings import KubernetesSettings
 from custody.vault.store import empty, not_leased
 
-ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _PLACE: Final = re.compile(r"([a-z0-9.-]{1,253})/([a-z0-9.-]{1,253})#([A-Za-z0-9._-]{1,253})")
-
-
-class KubernetesSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Defaults are those of a pod."""
-
-    name: str = "k8s"
-    address: str = "https://kubernetes.default.svc"
-    ca: Path | None = ACCOUNT / "ca.crt"
-    token: Path = ACCOUNT / "token"
 
 
 class KubernetesStore:
