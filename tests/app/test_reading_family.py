@@ -42,7 +42,8 @@ class Starts:
 
 STORY = (
     start("before", 1), start("a", 10), start("b", 11, "a"), start("other", 12),
-    start("c", 13, "b"), start("d", 14, "a"), start("stranger", 15, "a", "eve"), start("late", 100, "a"),
+    start("c", 13, "b"), start("d", 14, "a"), start("stranger", 15, "a", "eve"),
+    start("late", 100, "a"),
 )  # fmt: skip
 
 

@@ -19,12 +19,11 @@ def log_in(
 ) -> Granted:
     """Raises ``login.expired``, and whatever the gateway refuses with."""
     started = gateway.begin_device(provider)
-    code = Secret(str(started["device_code"]))
-    interval, left = int(started.get("interval", 5)), int(started["expires_in"])
-    say(f"open {started['verification_uri']} and enter the code {started['user_code']}")
-    whole = started.get("verification_uri_complete")
-    if whole:
-        say(f"or open {whole}")
+    code = Secret(started.device_code)
+    interval, left = max(started.interval, 1), started.expires_in
+    say(f"open {started.verification_uri} and enter the code {started.user_code}")
+    if started.verification_uri_complete:
+        say(f"or open {started.verification_uri_complete}")
     while left > 0:
         sleep(interval)
         left -= interval
@@ -33,4 +32,10 @@ def log_in(
         except PendingError as pending:
             if pending.reason == "slow_down":
                 interval += SLOWER_S
+        except CustodyError as error:
+            if error.code != "client.unreachable":
+                raise
+            interval += (
+                SLOWER_S  # RFC 8628 §3.5: a time-out is no answer, and a reason to slow down
+            )
     raise CustodyError("login.expired", "The code was not entered in time.", "Try again.")

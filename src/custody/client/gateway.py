@@ -86,6 +86,20 @@ class Granted(msgspec.Struct, frozen=True):
     loop: LoopFacts | None = None
 
 
+class DeviceStarted(msgspec.Struct, frozen=True):
+    """RFC 8628 §3.2. ``device_code`` is a secret."""
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    expires_in: int
+    interval: int = 5
+    verification_uri_complete: str = ""
+
+    def __repr__(self) -> str:
+        return f"DeviceStarted({self.user_code!r}, …)"
+
+
 class PendingError(Exception):
     """The answer to a device's poll: not yet. ``reason`` as RFC 8628 §3.5 names it."""
 
@@ -129,9 +143,10 @@ class Gateway:
         loop = answer.get("loop")
         return Granted(Secret(token), seconds, _typed(loop, LoopFacts) if loop else None)
 
-    def begin_device(self, provider: str) -> dict[str, Any]:
-        """RFC 8628 §3.2."""
-        return self._ask("POST", "/oauth/device_authorization", {"provider": provider})
+    def begin_device(self, provider: str) -> DeviceStarted:
+        answer = self._ask("POST", "/oauth/device_authorization", {"provider": provider})
+        started: DeviceStarted = _typed(answer, DeviceStarted)
+        return started
 
     def revoke(self, secret: Secret) -> None:
         """End what the secret opens: a loop, or a login with all its loops (RFC 7009)."""
