@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.web.scene import DEVICE, EXCHANGE, FORM, Scene, scene
+from tests.web.browsing import FORM
+from tests.web.scene import DEVICE, EXCHANGE, Scene, scene
 
 from custody.app.asked import LOGIN, TICKET, LoopWish
 from custody.model.errors import CustodyError, LogFailureError

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from tests.web.scene import ASKED, FORM, URL, Browser, Scene, scene
+from tests.web.browsing import FORM, Browser
+from tests.web.scene import ASKED, URL, Scene, scene
 
 from custody.web.answers import RefusedError
 from custody.web.guard import Guard, hosts_of
