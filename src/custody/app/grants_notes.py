@@ -22,7 +22,7 @@ def notes(
     past: Past, who: Who, needs: Sequence[Need], targets: Sequence[str], grants: Sequence[Grant]
 ) -> Iterable[str]:
     days = past.days()
-    missing = len(_names(days["without_evidence"]))
+    missing = days["asked"] - days["looked_at"]
     if missing:
         yield (
             f"{missing} of {days['asked']} days have no index: nothing happened on them, or their "
@@ -41,10 +41,6 @@ def notes(
     if not who.group:
         yield from _others(past, who, needs, grants)
     yield "Rules stay as they are; grants are the ceiling above them."
-
-
-def _names(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
 
 
 def _lengths(past: Past, needs: Sequence[Need]) -> Iterable[str]:

@@ -123,7 +123,7 @@ class Past:
         asked = UsesAsked(self.since, self.until, objects, span_ms)
         return self._index.uses(asked, lambda place: bool(place.session) and concerned(place))
 
-    def days(self) -> Mapping[str, object]:
+    def days(self) -> Mapping[str, Any]:
         """Which days were looked at, and which of the period were not there to be looked at."""
         first = datetime.fromtimestamp(self.since / 1000, UTC).date()
         last = datetime.fromtimestamp((self.until - 1) / 1000, UTC).date()

@@ -172,7 +172,7 @@ def _notes(days: Mapping[str, Any], unattributed: int) -> Iterable[str]:
         "The grants are those of the configuration as it is now; what was done under others "
         "counts for those that would have held."
     )
-    missing = len(days["without_evidence"])
+    missing = days["asked"] - days["looked_at"]
     if missing:
         yield (
             f"{missing} of {days['asked']} days have no index: nothing happened on them, or their "
