@@ -4,6 +4,7 @@ Law: every figure that has a target stands beside it, met or missed; what was no
 """
 
 import msgspec
+from bench.logins import TicketCheck, WayIn
 from bench.machine import Machine
 from bench.sizes import Connects, Rows, Sessions
 from bench.throughput import Speed
@@ -33,6 +34,8 @@ class Figures(msgspec.Struct, frozen=True):
     sessions: Sessions
     connects: list[Connects]
     verifications: list[Verification]
+    ticket_check: TicketCheck
+    ways_in: list[WayIn]
     seconds: int
     rounds: int
 
@@ -49,6 +52,7 @@ def write(figures: Figures) -> str:
         _latency(figures),
         _sizes(figures),
         _verification(figures),
+        _logins(figures),
         BOUNDS,
         REPEAT,
     ]
@@ -209,6 +213,26 @@ def _verification(figures: Figures) -> str:
         goal = f"200,000: {_met(each.speed >= 200_000)}" if each.kind == "proofs" else ""
         what = VERIFIED[each.kind]
         lines.append(f"| {what} | {each.processes} | {each.speed:,.0f} | {goal} |")
+    return "\n".join(lines) + "\n"
+
+
+def _logins(figures: Figures) -> str:
+    check = figures.ticket_check
+    how = (
+        f"A connection's ticket is checked in {check.p50_us:.0f} µs"
+        f" (p50; p99 {check.p99_us:.0f} µs) among {check.tickets:,} tickets;"
+        f" target 1 ms: {_met(check.p50_us <= 1000)}. From what somebody holds to the answer of"
+        " `SELECT 1`, over TLS to the gateway:"
+    )
+    lines = [
+        "## Logins",
+        "",
+        how,
+        "",
+        "| way in | p50 |",
+        "|---|--:|",
+    ]
+    lines += [f"| {each.way} | {each.p50_ms:.1f} ms |" for each in figures.ways_in]
     return "\n".join(lines) + "\n"
 
 

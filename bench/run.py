@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import msgspec
-from bench import machine, places, report, sizes, throughput, verification
+from bench import logins, machine, places, report, sizes, throughput, verification
 from bench.report import Figures
 
 from custody.app.scratch_postgres import ScratchPostgres, scratch_postgres
@@ -38,12 +38,23 @@ class Plan(msgspec.Struct, frozen=True):
     sessions: int = 1000
     connects: int = 100
     syncs: int = 1000
+    tickets: int = 10_000
+    ways: int = 20
     rounds: int = 2
     """Throughput is taken so often, the places in turn; the better round counts."""
 
 
 SMOKE = Plan(
-    seconds=1, scale=1, clients=(1, 4), rows=20_000, sessions=20, connects=5, syncs=20, rounds=1
+    seconds=1,
+    scale=1,
+    clients=(1, 4),
+    rows=20_000,
+    sessions=20,
+    connects=5,
+    syncs=20,
+    rounds=1,
+    tickets=100,
+    ways=2,
 )
 
 
@@ -90,6 +101,9 @@ def _measure(plan: Plan, room: Path) -> Figures:
         gateway.stop()
         verified = _said(verification.measure, gateway)
         rows, sessions = _memory(plan, server, direct, room)
+        checked = _said(logins.ticket_check, room / "tickets", plan.tickets, 20_000)
+        (room / "ways").mkdir()
+        ways = _said(logins.ways_in, server, server.programs, room / "ways", plan.ways)
     return Figures(
         machine=facts,
         postgres=server.version,
@@ -99,6 +113,8 @@ def _measure(plan: Plan, room: Path) -> Figures:
         sessions=sessions,
         connects=connects,
         verifications=verified,
+        ticket_check=checked,
+        ways_in=ways,
         seconds=plan.seconds,
         rounds=plan.rounds,
     )
