@@ -12,10 +12,17 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from custody.app.asked import LOGIN, TICKET, ExchangeAsked, LoggedIn, LoopWish, Started
+from custody.app.asked import (
+    LOGIN,
+    TICKET,
+    ExchangeAsked,
+    Exchanges,
+    LoggedIn,
+    LoopWish,
+    Started,
+)
 from custody.app.authority_desks import Authority
 from custody.app.console import GatewayFacts
-from custody.app.exchange import Exchange
 from custody.app.reading_items import moment
 from custody.gateway.meter import Meter
 from custody.gateway.registry import Registry
@@ -127,7 +134,7 @@ class AuthorityCalls:
         scribe: Callable[[Record], Awaitable[object]],
         clock: Callable[[], int],
         *,
-        exchange: Exchange | None = None,
+        exchange: Exchanges | None = None,
         doorkeeper: Doorkeeper | None = None,
         registry: Registry | None = None,
     ) -> None:
@@ -306,7 +313,7 @@ class AuthorityCalls:
         await self._scribe(Record(Milliseconds(self._clock()), act))
         return _items({"id": asked.id, "ended": ended})
 
-    def _running(self) -> Exchange:
+    def _running(self) -> Exchanges:
         if self._exchange is None:
             raise AssertionError("without a gateway this is not called")
         return self._exchange

@@ -230,7 +230,9 @@ class LoginDesk:
         """Ask providers again for the logins whose turn it is. How many were asked for."""
         before = self._clock() - self._recheck_ms
         due = await self._beside(lambda: self._book.logins.due(before))
-        await asyncio.gather(*(self._recheck(each) for each in due))
+        async with asyncio.TaskGroup() as tasks:
+            for each in due:
+                tasks.create_task(self._recheck(each))
         return len(due)
 
     async def _recheck(self, due: DueLogin) -> None:

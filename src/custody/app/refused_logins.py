@@ -17,6 +17,10 @@ from custody.model.words import LoopId
 _log: Final = logging.getLogger("custody.logins")
 
 
+LONGEST: Final = 255
+"""Characters of a name that somebody who was refused made up."""
+
+
 class RefusedLogins:
     """``strangers`` counts those of all doors together; whoever watches the doors records it."""
 
@@ -43,11 +47,17 @@ class RefusedLogins:
         loop: LoopId | None = None,
     ) -> None:
         """``client`` is an address, with or without its port. Raises nothing."""
-        host = client.rpartition(":")[0] if client.count(":") == 1 else client
-        if not self._strangers.recorded(host, loop, self._monotonic()):
+        if not self._strangers.recorded(_host(client), loop, self._monotonic()):
             return
-        body = LoginRefused(reason, target, protocol, client, subject=subject)
+        body = LoginRefused(reason, target[:LONGEST], protocol, client, subject=subject[:LONGEST])
         try:
             await self._scribe(Record(Milliseconds(self._clock()), body, loop))
         except CustodyError as error:
             _log.error("a refusal was not recorded: %s", error.code)
+
+
+def _host(client: str) -> str:
+    """Of ``host:port`` and ``[host]:port``; an address without a port stays as it is."""
+    if client.startswith("["):
+        return client[1:].partition("]")[0]
+    return client.partition(":")[0] if client.count(":") == 1 else client
