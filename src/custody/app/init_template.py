@@ -24,6 +24,16 @@ address = "127.0.0.1:6432"
 # cleartext = "loopback"          # take tickets without TLS, from this machine only
 # notice = "This session is recorded."
 
+# For `custody login`, `custody run` from other machines, and browsers. On this host itself,
+# `custody run --group agents -- psql` works without it.
+# [listen.console]
+# address = "127.0.0.1:8443"
+# url = "https://gw1.example.com:8443"
+
+# Who proves identities: [[oidc]], [[saml]], [[workload]] (CI systems); docs/identity.md.
+# [login]
+# local = false                   # no operator's tickets any more: only proved identities
+
 # A system behind the gateway. Clients name it as their database.
 [[target]]
 name = "orders"
@@ -32,7 +42,7 @@ address = "127.0.0.1:5432"
 # tls = "verify-full"             # the default, but for loopback: "prefer". "require", "off"
 database = "orders"
 user = "app"
-password = "env:ORDERS_PASSWORD"  # or "file:PATH"; only the gateway ever knows it
+password = "env:ORDERS_PASSWORD"  # or file:, secret:, vault:, aws:, k8s: (docs/vaults.md)
 
 # Who may use it, and what for. No grant, no session.
 [[grant]]
