@@ -48,6 +48,7 @@ def test_what_is_not_said_has_its_default() -> None:
 def test_the_tables_are_read() -> None:
     config = read(TEXT + OIDC + WORKLOAD + CONSOLE + SAML)
     (corp,), (github,), (saml,) = config.oidc, config.workload, config.saml
+    assert corp.parameters == {}, "a table that is left out is an empty one"
     assert corp.flows == tuple(Flow)
     assert corp.kind is IdentityKind.HUMAN
     assert "HS256" not in corp.algorithms

@@ -66,7 +66,8 @@ def read_table(
                 faults.add(unfit.code, (*at, key), unfit.wanted)
         elif field.required:
             faults.add("config.missing-key", at, f"The key `{key}` is missing.", field.how.says)
-        else:
+        elif field.default is not msgspec.NODEFAULT:
+            # What has a factory (an empty table) the struct makes for itself.
             values[field.name] = field.default
     if len(faults.found) > before:
         return None
