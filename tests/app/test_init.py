@@ -100,7 +100,8 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_what_the_template_leaves_out_would_load_too() -> None:
     text = config_text("gw")
     full = "\n".join(
-        line[2:] if line.startswith("# ") and "=" in line else line for line in text.splitlines()
+        line[2:] if line.startswith("# [") or (line.startswith("# ") and "=" in line) else line
+        for line in text.splitlines()
     )
     assert len(tomllib.loads(full)["listen"]["postgres"]) == 5
     assert parse_config(full.encode(), Path("/x/custody.toml")).warnings == ()
