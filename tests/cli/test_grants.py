@@ -50,7 +50,8 @@ def test_what_is_printed_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> No
     Path("custody.toml").write_text(CONFIG + out)
     assert run(["policy", "check"]) == 0
     (grant,) = parse_config((CONFIG + out).encode(), Path("/x/custody.toml")).grants
-    assert (grant.groups, grant.effects) == (("agents",), {Effect.READ})
+    assert grant.groups == ("agents",)
+    assert grant.effects == {Effect.READ}
     assert grant.objects == ("public.orders",)
     assert "unbounded-write" in err
     assert "still refused" in err
