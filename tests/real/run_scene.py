@@ -46,7 +46,7 @@ class RunScene:
         self.gateway = gateway
         self.home = home
         self.key = key
-        self.url = f"https://127.0.0.1:{gateway.ports['console']}"
+        self.url = f"https://127.0.0.1:{gateway.ports.get('console', 0)}"
 
     def environment(self, **more: str) -> dict[str, str]:
         """Of somebody who has nothing of PostgreSQL's or of ours set."""

@@ -9,11 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from joserfc.jwk import ECKey
+from tests.real.configs import HEAD, target
 from tests.real.run_scene import RunScene, run_scene, ticket_is_refused
+from tests.real.running import running_gateway
 
+from custody.app.authority_certificates import (
+    authority_certificate,
+    new_key,
+    server_certificate,
+)
 from custody.app.scratch_postgres import ScratchPostgres
 
 pytestmark = [
@@ -22,6 +32,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("psql") is None, reason="no psql on this machine"),
 ]
 
+STRANGER = ECKey.generate_key("P-256")
 PYTHON = (sys.executable, "-c")
 WHOAMI = "SELECT name FROM whoami"
 
@@ -320,3 +331,52 @@ def test_what_is_not_granted_is_refused_with_what_to_do(
     ran = scene.run(*words, "--", "true", group=group, expect=1)
     assert said in ran.stderr
     assert not list(scene.home.glob("custody-run-*"))
+
+
+CANCELLED = """
+import os, psycopg, threading
+with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+    threading.Timer(0.5, connection.cancel).start()
+    try:
+        connection.execute("SELECT pg_sleep(30)")
+    except psycopg.errors.QueryCanceled:
+        print("cancelled")
+"""
+
+
+def test_a_statement_is_cancelled_through_loopback_too(scene: RunScene) -> None:
+    ran = scene.run(
+        *("--local", "--target", "orders", "--", *PYTHON, CANCELLED),
+        environment=scene.environment(DATABASE_URL="postgres://db/run_orders"),
+    )
+    assert ran.stdout == "cancelled\n"
+
+
+def test_a_listener_with_a_certificate_of_its_own_is_trusted_by_the_systems_authorities(
+    postgres: ScratchPostgres, database: str, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    key, own = new_key(), new_key()
+    authority = authority_certificate(key, "a company", now)
+    certificate = server_certificate(own, key, authority, ["db.localhost", "localhost"], now)
+    encoding = serialization.Encoding.PEM
+    (tmp_path / "system.pem").write_bytes(authority.public_bytes(encoding))
+    (tmp_path / "own.pem").write_bytes(certificate.public_bytes(encoding))
+    (tmp_path / "own.key").write_bytes(
+        own.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    listener = f'cert = "{tmp_path}/own.pem"\nkey = "{tmp_path}/own.key"\n'
+    postgres.execute("CREATE TABLE whoami AS SELECT 'own' AS name", database=database)
+    config = HEAD + listener + target(postgres, database)
+    home = tmp_path / "home"
+    home.mkdir()
+    with running_gateway(
+        tmp_path / "gateway", config, {"TARGET_PASSWORD": postgres.password}
+    ) as gateway:
+        scene = RunScene(gateway, home, STRANGER)
+        system = scene.environment(SSL_CERT_FILE=str(tmp_path / "system.pem"))
+        for client in ("psql", "asyncpg"):
+            ran = scene.run("--", *CLIENTS[client], environment=system)
+            assert ran.stdout == "own\n"
+        ran = scene.run("--", *CLIENTS["psql"], expect=2)
+        assert "certificate verify failed" in ran.stderr
