@@ -123,7 +123,7 @@ def test_objects_are_named_by_effect(tmp_path: Path) -> None:
         (("execute",), ()),
         (("unknown",), None),
     }
-    assert "1 commands could not be read" in answer["toml"]
+    assert "unknown: 1 command could not be read" in answer["toml"]
 
 
 def test_what_was_refused_is_told_apart_and_not_suggested(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_replication_is_called_out(tmp_path: Path) -> None:
         answer = asked(work, tmp_path / str(objects), identity="ada", objects=objects)
         grants = config(answer["toml"]).grants
         assert [grant.replication for grant in grants].count(True) == 1
-        assert "replication: 1 streams" in answer["toml"]
+        assert "replication: 1 stream, opaque" in answer["toml"]
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,8 @@ def _use(need: Need, identity: Identity, use: Use) -> None:
             refused = Refused(use.place.target, use.effects, use.objects, use.rule)
             need.refused[refused] += use.commands
             need.refused_last[refused] = max(use.last, need.refused_last.get(refused, 0))
-            used["denials"] += use.commands
+            # What a budget refuses is not charged to it again.
+            used["denials"] += 0 if use.rule == "budget" else use.commands
         return
     target = need.targets[use.place.target]
     target.sessions.add(use.place.session)

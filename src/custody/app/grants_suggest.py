@@ -22,7 +22,7 @@ from custody.app.grants_need import (
 )
 from custody.app.grants_notes import notes
 from custody.app.grants_past import Past
-from custody.app.grants_toml import Suggested, toml
+from custody.app.grants_toml import Suggested, many, toml
 from custody.app.reading_items import moment
 from custody.index import Index
 from custody.model.errors import CustodyError
@@ -84,7 +84,7 @@ def suggest(index: Index, asked: SuggestAsked, now: int) -> Document:
         "Suggested by custody grants suggest for "
         + (f"group {who.group}" if who.group else f"{who.subject} of {who.issuer}")
         + f", {days['since']} to {days['until']}:",
-        f"{loops} loops, {sessions} sessions, {commands} commands that were executed.",
+        f"{many(loops, 'loop')}, {many(sessions, 'session')}, {many(commands, 'command')} executed.",
     ]
     return {
         "items": [_item(each) for each in suggested],
@@ -130,14 +130,14 @@ def _of_issuer(
                 hours=hours,
                 replication=target.streams > 0 and objects is None,
             )
-            more = [f"hours: an hour before and after those seen ({len(target.hours)})"]
+            more = ["hours: those seen, and an hour at each end"]
             yield Suggested(grant, (*_rests_on(target), *remarks, *(more if hours else ())))
 
 
 def _rests_on(target: Target) -> Iterable[str]:
     yield (
-        f"rests on {len(target.sessions)} sessions and {target.commands} commands, "
-        f"the last at {moment(target.last)[:16]}Z"
+        f"rests on {many(len(target.sessions), 'session')} and "
+        f"{many(target.commands, 'command')}, the last at {moment(target.last)[:16]}Z"
     )
 
 
@@ -154,12 +154,12 @@ def _parts(target: Target, *, objects: bool) -> Iterable[_Part]:
     blind = effects & {Effect.UNKNOWN}
     if blind:
         remarks.append(
-            f"unknown: {target.effects['unknown']} commands could not be read; this allows "
+            f"unknown: {many(target.effects['unknown'], 'command')} could not be read; this allows "
             "whatever cannot be read, so look at them first"
         )
     if target.streams:
         remarks.append(
-            f"replication: {target.streams} streams, which are opaque and copy everything"
+            f"replication: {many(target.streams, 'stream')}, opaque, a copy of everything"
         )
     if not objects:
         yield effects, None, tuple(remarks)

@@ -63,6 +63,11 @@ def hours_words(hours: Hours) -> str:
     return f"{start}-{end}"
 
 
+def many(number: int, what: str) -> str:
+    """``1 loop``, ``2 loops``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _budget(budget: Budget) -> str:
     limits = ((quantity, getattr(budget, quantity)) for quantity in QUANTITIES)
     said = [f"{quantity} = {limit}" for quantity, limit in limits if limit is not None]

@@ -120,10 +120,13 @@ def _ask(config: "Config", call: str, since: str, **more: object) -> dict[str, A
 
 
 def _say_rest(document: dict[str, Any]) -> None:
+    from custody.app.grants_toml import many  # noqa: PLC0415 - see main: start fast
+
     period = document["period"]
     say(
         f"\nLooked at {period['looked_at']} of {period['asked']} days, {period['since']} to "
-        f"{period['until']}: {document['sessions']} sessions, {document['commands']} commands."
+        f"{period['until']}: {many(document['sessions'], 'session')}, "
+        f"{many(document['commands'], 'command')}."
     )
     for note in document["notes"]:
         say(f"- {visible(note)}")
