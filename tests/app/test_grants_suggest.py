@@ -146,6 +146,19 @@ def test_what_was_refused_is_told_apart_and_not_suggested(tmp_path: Path) -> Non
     }
 
 
+@pytest.mark.parametrize(("rule", "denials"), [("grant", 50), ("budget", 10)])
+def test_what_a_budget_refused_is_not_charged_to_it(
+    rule: str, denials: int, tmp_path: Path
+) -> None:
+    work = Work()
+    loop = work.begin()
+    work.act(loop, done(READ))
+    work.act(loop, *[done(READ)] * 20, decision=Decision.DENY, rule=rule)
+    (grant,) = config(asked(work, tmp_path, identity="ada")["toml"]).grants
+    assert grant.budget is not None
+    assert (grant.budget.commands, grant.budget.denials) == (10, denials)
+
+
 def test_what_has_no_effect_needs_any_grant(tmp_path: Path) -> None:
     work = Work()
     work.act(work.begin(), done(on=()))

@@ -80,11 +80,12 @@ def suggest(index: Index, asked: SuggestAsked, now: int) -> Document:
     loops = sum(len(need.loops) for need in needs)
     sessions = sum(need.sessions for need in needs)
     commands = sum(need.commands for need in needs)
+    counted = (many(loops, "loop"), many(sessions, "session"), many(commands, "command"))
     opening = [
         "Suggested by custody grants suggest for "
         + (f"group {who.group}" if who.group else f"{who.subject} of {who.issuer}")
         + f", {days['since']} to {days['until']}:",
-        f"{many(loops, 'loop')}, {many(sessions, 'session')}, {many(commands, 'command')} executed.",
+        f"{', '.join(counted)} executed.",
     ]
     return {
         "items": [_item(each) for each in suggested],
