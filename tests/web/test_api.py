@@ -45,6 +45,7 @@ def test_a_token_becomes_a_loop(play: Scene) -> None:
     assert told["issued_token_type"] == TICKET
     assert (told["token_type"], told["expires_in"]) == ("N_A", 3600)
     assert told["loop"]["identity"] == "ada"
+    assert told["loop"]["principal"] is None
     assert told["loop"]["targets"] == [
         {
             "name": "orders",

@@ -147,7 +147,7 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     answers["default"] = {
         "description": "The request was refused before it was read: 404, 405, 413, 414, 421, 429, "
         "431, 500 or 503.",
-        "content": fault,
+        "content": fault if wrong is fault else {**fault, **html},
     }
     return answers
 

@@ -35,13 +35,13 @@ class PersonGiven(msgspec.Struct, frozen=True):
 
 
 class LoopGiven(msgspec.Struct, frozen=True):
-    """``principal`` is the subject for whom it acts, where that is proven."""
+    """``principal`` is for whom it acts, where that is proven."""
 
     id: str
     identity: str
     issuer: str
     groups: tuple[str, ...]
-    principal: str | None
+    principal: PersonGiven | None
     targets: tuple[TargetGiven, ...]
     expires: str
 
@@ -136,7 +136,7 @@ def ticket_answer(started: Started, now: int) -> TicketAnswer:
             identity=loop.identity.subject,
             issuer=loop.identity.issuer,
             groups=loop.identity.groups,
-            principal=None if loop.principal is None else loop.principal.subject,
+            principal=_someone(loop.principal),
             targets=tuple(map(_target, started.reachable)),
             expires=moment(loop.expires),
         ),

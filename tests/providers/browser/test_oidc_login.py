@@ -2,10 +2,14 @@
 link comes to.
 """
 
+import os
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -195,6 +199,45 @@ def test_a_person_logs_in_and_out(gateway: Gateway, chromium: Browser, waiting: 
 
     again, said_again = gateway.redeem(waiting, said["code"])
     assert (again, said_again["code"]) == (400, "login.code")
+
+
+def test_the_command_line_logs_in(gateway: Gateway, chromium: Browser, tmp_path: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "CUSTODY_GATEWAY": gateway.url,
+        "CUSTODY_CA": str(gateway.running.authority),
+    }
+    custody = str(Path(sys.executable).with_name("custody"))
+    with subprocess.Popen(
+        [custody, "login", "--no-browser"],
+        env=environment,
+        cwd=tmp_path,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as login:
+        assert login.stdout is not None
+        assert login.stderr is not None
+        chromium.open(login.stdout.readline().strip())
+        through_the_provider(chromium)
+        chromium.until("Give a program your login?")
+        check = chromium.driver.find_element("class name", "check").text
+        chromium.press("button[value=yes]")
+        chromium.until("Logged in")
+        said = login.stderr.read()
+        assert login.wait(20) == 0, said
+    assert check in said, "the terminal and the page show the same"
+    assert f"logged in at {gateway.url} through corp" in said
+    shown = subprocess.run(
+        [custody, "logout"],
+        env=environment,
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    assert "logged out" in shown.stderr
 
 
 def test_whoever_is_signed_in_already_is_asked_all_the_same(
