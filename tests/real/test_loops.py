@@ -216,6 +216,20 @@ def test_a_paused_loop_goes_on_once_the_operator_lets_it_and_across_a_restart(
         connection.execute("SELECT 1")
 
 
+def test_what_was_used_is_known_after_a_kill_of_the_gateway(operator: Operator) -> None:
+    loop = operator.start("paused")
+    connection = operator.enter(loop)
+    for _ in range(2):
+        connection.execute("SELECT 1")
+    time.sleep(1.5)  # figures are kept every second
+    operator.gateway.kill()
+    operator.gateway.start()
+    connection = operator.enter(loop)
+    connection.execute("SELECT 1")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="is paused"):
+        connection.execute("SELECT 1")
+
+
 def test_a_grant_has_room_for_so_many_loops_of_one_identity(operator: Operator) -> None:
     first = operator.start("few")
     operator.start("few")
