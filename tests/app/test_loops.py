@@ -263,6 +263,27 @@ def test_a_crash_between_reservation_and_ticket_leaves_no_loop_open(new_house: N
     assert house.state.loops.open() == []
 
 
+@pytest.mark.parametrize("patience", range(12))
+def test_who_goes_away_as_a_loop_begins_leaves_nothing_open(
+    new_house: NewHouse, patience: int
+) -> None:
+    house = new_house(grant("read", concurrency=1))
+
+    async def scenario() -> None:
+        asking = asyncio.get_running_loop().create_task(house.loops.start(proof(), wish()))
+        for _ in range(patience):
+            await asyncio.sleep(0.0005)
+        if asking.cancel():
+            await asyncio.wait([asking])
+            await asyncio.sleep(0.05)
+            await house.loops.lapse()
+            await house.loops.start(proof(), wish())
+
+    house.run(scenario())
+    assert len(house.state.loops.open()) == 1
+    assert house.kinds().count("loop.start") == house.kinds().count("loop.end") + 1
+
+
 def test_local_loops_are_off_by_one_line(new_house: NewHouse) -> None:
     house = new_house(READ)
     mine, theirs = house.start(local()), house.start(proof())

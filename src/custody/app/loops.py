@@ -94,6 +94,8 @@ class LoopDesk:
         self._when_ended: Final[list[WhenEnded]] = [lambda loop, _: self._accounts.close(loop)]
         self._starting: Final[dict[LoopId, str]] = {}
         """Loops on their way to the record, with the reason for which one has ended meanwhile."""
+        self._abandoned: Final[dict[LoopId, bool]] = {}
+        """Loops whose asker went away as they began, and whether a start may be on the record."""
         self._telling: Final = asyncio.Lock()
 
     def when_ended(self, told: WhenEnded) -> None:
@@ -155,6 +157,7 @@ class LoopDesk:
     ) -> Started:
         """Reserve, record, open: in this order."""
         self._starting[loop.id] = ""
+        begun = False
         try:
             await self._beside(
                 lambda: self._book.loops.reserve(
@@ -166,6 +169,7 @@ class LoopDesk:
             try:
                 for body in said:
                     await self._record(body, loop.id)
+                begun = True
                 await self._record(LoopStart(loop, ticket.id), loop.id)
                 recorded = True
                 for body in also(ticket):
@@ -175,6 +179,9 @@ class LoopDesk:
             except CustodyError:
                 await self._give_up(loop, recorded=recorded)
                 raise
+        except asyncio.CancelledError:
+            self._abandoned[loop.id] = begun
+            raise
         finally:
             ended = self._starting.pop(loop.id, "")
         if ended:
@@ -264,6 +271,12 @@ class LoopDesk:
 
     async def lapse(self) -> int:
         """End every loop whose time is over. How many there were."""
+        for loop, begun in list(self._abandoned.items()):
+            if begun:
+                await self.end(loop, "ticket.not-kept", "")
+            else:
+                await self._beside(partial(self._book.loops.drop, loop))
+            del self._abandoned[loop]
         ended = await self._beside(lambda: self._book.loops.lapse(self._clock()))
         self.close(ended)
         await self.tell()
