@@ -69,7 +69,7 @@ def test_constant_facts_may_hold_any_text(facts: dict[str, Any]) -> None:
     kind = KINDS[Response]
     filled = dict.fromkeys(("ct", "loop", "pc", "prev", "seg", "session"), "x") | {"n": 1, "t": 2}
     expected = encode({**facts, **filled, "v": VERSION, "type": kind.name})
-    given = tuple(filled[name] for name in sorted(filled))
+    given: tuple[Any, ...] = tuple(filled[name] for name in sorted(filled))
     assert fill(form_of(kind, {**facts}), *given) == expected
 
 
