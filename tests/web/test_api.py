@@ -223,7 +223,8 @@ def test_a_device_that_was_declined(play: Scene, reason: str) -> None:
     asks = {"grant_type": DEVICE, "device_code": begun["device_code"]}
     play.played.now += 5_000
     assert browser.post("/oauth/token", asks).json["error"] == reason
-    assert play.played.records == [f"refused login.{reason} 192.0.2.7"]
+    said = reason.replace("_", "-")
+    assert play.played.records == [f"refused login.{said} 192.0.2.7"]
     play.played.now += 20_000
     assert browser.post("/oauth/token", asks).json["code"] == "login.device-code"
 

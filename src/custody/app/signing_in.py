@@ -211,7 +211,11 @@ class SigningIn:
             raise
 
     async def declined(self, state: str, cookie: str, form: str, client: str) -> FailedStep:
-        found = self._book.decline(state, cookie, form)
+        try:
+            found = self._book.decline(state, cookie, form)
+        except CustodyError as error:
+            await self._exchange.refused(error.code, client=client)
+            raise
         subject = found.proof.identity.subject
         await self._exchange.refused("login.declined", client=client, subject=subject)
         return FailedStep(found.asked, _declined())
@@ -272,7 +276,8 @@ class SigningIn:
             self._book.answered_device(own, done=done, slower=slower)
         if isinstance(answer, DevicePending):
             if done:
-                await self._exchange.refused(f"login.{answer.reason}", client=client)
+                reason = f"login.{answer.reason.replace('_', '-')}"
+                await self._exchange.refused(reason, client=client)
             return answer
         secret, login = await self._logins.accept(
             answer.proof, client=client, refresh=answer.refresh

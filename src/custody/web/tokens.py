@@ -15,18 +15,12 @@ from custody.model.identity import Budget
 from custody.model.secret import Secret
 from custody.model.words import Effect, Exceeded, TargetName
 from custody.web import given
-from custody.web.answers import Fault, RefusedError, document
+from custody.web.answers import RefusedError, document
 from custody.web.describing import says
 from custody.web.forms import DEVICE, EXCHANGE, DeviceForm, RevokeForm, TokenForm
 from custody.web.reading import AnyRequest, address, behind, form
 
 EFFECTS: Final = frozenset(effect.value for effect in Effect) - {Effect.UNKNOWN.value}
-_PENDING: Final = {
-    "authorization_pending": "The login is not finished at the provider yet.",
-    "slow_down": "Ask less often: five seconds more between two questions.",
-    "expired_token": "The login was not finished in time.",
-    "access_denied": "The login was declined at the provider.",
-}
 
 
 class Tokens(Controller):
@@ -108,8 +102,37 @@ async def _device(parts: ConsoleParts, code: Secret, client: str) -> Response[by
         case LoggedIn():
             return document(given.login_answer(answer, parts.clock()))
         case DevicePending(reason=reason):
-            fault = Fault(reason, _PENDING[reason], f"login.{reason.replace('_', '-')}")
-            return document(fault, 400)
+            raise _pending(reason)
+
+
+def _pending(reason: str) -> RefusedError:
+    """RFC 8628 §3.5."""
+    match reason:
+        case "authorization_pending":
+            return RefusedError(
+                "login.authorization-pending",
+                "The login is not finished at the provider yet.",
+                "Ask again after the interval.",
+                error=reason,
+            )
+        case "slow_down":
+            return RefusedError(
+                "login.slow-down",
+                "The device asks too often.",
+                "Wait five seconds longer between two questions.",
+                error=reason,
+            )
+        case "access_denied":
+            return RefusedError(
+                "login.access-denied", "The login was declined at the provider.", error=reason
+            )
+        case _:
+            return RefusedError(
+                "login.expired-token",
+                "The login was not finished in time.",
+                "Begin the device login again.",
+                error="expired_token",
+            )
 
 
 def exchange_asked(asked: TokenForm) -> ExchangeAsked:
