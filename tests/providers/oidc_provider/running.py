@@ -94,8 +94,11 @@ def running_provider(
     clients: list[Mapping[str, object]],
     accounts: Mapping[str, list[str]],
     algorithm: str = "RS256",
+    resource: str | None = None,
 ) -> Iterator[RunningProvider]:
-    """``folder`` is one that ``install`` filled."""
+    """``folder`` is one that ``install`` filled. ``resource`` is whom access tokens are for, where
+    a client does not say.
+    """
     process = subprocess.Popen(
         ["node", "server.js"],
         cwd=folder,
@@ -111,6 +114,7 @@ def running_provider(
             clients=clients,
             accounts=accounts,
             algorithm=algorithm,
+            **({"resource": resource} if resource else {}),
         )
         provider.issuer = said["issuer"]
         yield provider

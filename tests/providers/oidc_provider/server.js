@@ -1,5 +1,6 @@
 // A real OpenID provider on loopback, for tests. Reads one JSON object per line on stdin, writes
-// one per line on stdout. The first line configures: {keys, clients, accounts, resources}. Then:
+// one per line on stdout. The first line configures: {keys, clients, accounts, algorithm,
+// resource}; where there is a resource, access tokens of who names none are for it. Then:
 //   {keys}      sign with these from now on (logins and grants stay)
 //   {accounts}  groups of each account from now on
 // Ends when stdin does.
@@ -30,6 +31,8 @@ function make(keys) {
       devInteractions: { enabled: true },
       resourceIndicators: {
         enabled: true,
+        defaultResource: (ctx, client, one) => one ?? config.resource,
+        useGrantedResource: () => Boolean(config.resource),
         getResourceServerInfo: (ctx, indicator) => ({
           scope: 'read',
           audience: indicator,
