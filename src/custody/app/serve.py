@@ -18,6 +18,7 @@ from custody.app import authority_desks
 from custody.app.admin import AdminServer
 from custody.app.authority_calls import AuthorityCalls
 from custody.app.config import compile_policy
+from custody.app.config_logins import OidcConfig, SamlConfig, WorkloadConfig
 from custody.app.config_model import Config
 from custody.app.config_values import Address
 from custody.app.console import ConsoleFactory, GatewayFacts
@@ -293,10 +294,16 @@ async def _record_config(config: Config, rooms: Rooms, masker: Masker, scribe: S
     summary = (
         f"targets: {', '.join(target.name for target in config.targets)}; "
         f"grants: {', '.join(grant.name for grant in config.grants)}; "
-        f"rules: {', '.join(rule.name for rule in config.rules)}; masks: {len(config.masks)}"
+        f"rules: {', '.join(rule.name for rule in config.rules)}; masks: {len(config.masks)}; "
+        f"providers: {', '.join(each.name for each in _vouching(config)) or 'none'}; "
+        f"local: {'yes' if config.login.local else 'no'}"
     )
     loaded = ConfigLoaded(rooms.policy.digest.hex(), masker.digest.hex(), summary)
     await scribe.write(Record(rooms.clock(), loaded))
+
+
+def _vouching(config: Config) -> tuple[OidcConfig | WorkloadConfig | SamlConfig, ...]:
+    return (*config.oidc, *config.workload, *config.saml)
 
 
 async def _try_credentials(config: Config, rooms: Rooms) -> None:

@@ -1,7 +1,7 @@
-"""What the gateway must remember between starts and may not lose: loops and tickets.
+"""What the gateway must remember between starts and may not lose: logins, loops, tickets, budgets.
 
-Law: no secret is kept here, only digests of secrets; and nothing here is evidence: what an
-investigator must believe stands in the evidence log.
+Law: no secret is kept here, only digests of secrets, and refresh tokens sealed under a key that
+lies elsewhere; and nothing here is evidence: what an investigator must believe stands in the log.
 """
 
 from custody.state.store import State
