@@ -24,6 +24,10 @@ from custody.client.workload import find_token
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
+AUDIENCE: Final = "CUSTODY_AUDIENCE"
+_GITHUB_ISSUERS: Final = ("//token.actions.githubusercontent.com", "/_services/token")
+"""GitHub's own issuer, and those of GitHub Enterprise Server."""
+
 
 class RemoteStarter:
     """``Starter`` at a gateway's API."""
@@ -75,7 +79,7 @@ class RemoteStarter:
             return parent, TICKET
         if self._kept is not None and not self._kept.lapsed:
             return self._kept.secret, LOGIN
-        token = find_token(self._environment, audience_of(self.facts()))
+        token = find_token(self._environment, audience_of(self.facts(), self._environment))
         if token is not None:
             return token, JWT
         if self._kept is not None:
@@ -111,9 +115,13 @@ def parent_ticket(environment: Mapping[str, str]) -> Secret | None:
         ) from None
 
 
-def audience_of(facts: GatewayFacts) -> str:
-    """What a workload's token must be for: what the gateway's first workload issuer expects."""
-    named = [
-        each.audience[0] for each in facts.providers if each.kind == "workload" and each.audience
-    ]
-    return named[0] if named else "custody"
+def audience_of(facts: GatewayFacts, environment: Mapping[str, str]) -> str:
+    """What a token that is asked for must be for: ``CUSTODY_AUDIENCE``, else what the gateway
+    expects of GitHub's tokens, else of its first workload issuer's.
+    """
+    said = environment.get(AUDIENCE)
+    if said:
+        return said
+    named = [each for each in facts.providers if each.kind == "workload" and each.audience]
+    of_github = [each for each in named if each.issuer.endswith(_GITHUB_ISSUERS)]
+    return next((each.audience[0] for each in (*of_github, *named)), "custody")
