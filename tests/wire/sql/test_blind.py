@@ -10,7 +10,7 @@ from tests.bypass.corpus import evasions, innocents
 
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.blind import blanked
-from custody.wire.sql.syntax import Statements
+from custody.wire.sql.syntax import Statements, Unreadable
 
 DIGITS = re.compile(r"(?<![A-Za-z0-9_.])[0-9]+(?![A-Za-z0-9_.])")
 
@@ -104,7 +104,11 @@ def holds(text: str, random: Random) -> None:
     for _ in range(4):
         other = other_values(text, random)
         if blanked(other) == key:
-            assert analyse(other) == first, other
+            found = analyse(other)
+            # The grammar refuses float(0) and float(54), and the server does with the same words:
+            # such a text is judged as its like, and runs nothing.
+            refused = "float(" in other and isinstance(found, Unreadable)
+            assert refused or found == first, other
 
 
 @settings(max_examples=600, suppress_health_check=[HealthCheck.too_slow], deadline=None)
