@@ -36,3 +36,40 @@ def test_the_folder_of_a_run_that_goes_on_stays(tmp_path: Path) -> None:
     with private_folder(environment) as first, private_folder(environment) as second:
         assert first != second
         assert first.is_dir()
+
+
+def test_what_is_just_being_made_and_what_only_looks_like_ours_stays(tmp_path: Path) -> None:
+    young = tmp_path / f"{PREFIX}young"
+    young.mkdir()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / f"{PREFIX}link").symlink_to(elsewhere)
+    (tmp_path / f"{PREFIX}file").touch()
+    old = tmp_path / f"{PREFIX}old"
+    old.mkdir()
+    os.utime(old, (0, 0))
+    with private_folder({"XDG_RUNTIME_DIR": str(tmp_path)}):
+        assert young.is_dir()
+        assert elsewhere.is_dir()
+        assert not old.exists()
+
+
+def test_a_command_inside_does_not_hold_the_folder(tmp_path: Path) -> None:
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    killed = (
+        "import os\n"
+        "from custody.client.private_folder import private_folder\n"
+        "with private_folder(os.environ):\n"
+        "    os.posix_spawnp('sleep', ['sleep', '3'], os.environ)\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", killed],
+        env={**os.environ, **environment},
+        check=False,
+        start_new_session=True,
+    )
+    assert process.returncode == -9
+    (left,) = tmp_path.glob(f"{PREFIX}*")
+    with private_folder(environment):
+        assert not left.exists()

@@ -6,15 +6,21 @@ behind with a ticket that expires, and the next start clears it away.
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 PREFIX: Final = "custody-run-"
-_PID: Final = "pid"
+YOUNG_S: Final = 60.0
+"""A folder that has no lock yet may be about to get it."""
+_LOCK: Final = "lock"
+"""Locked while the folder is used: a process number says nothing to another container."""
 
 
 @contextlib.contextmanager
@@ -24,8 +30,12 @@ def private_folder(environment: Mapping[str, str]) -> Iterator[Path]:
     clear_abandoned(parent)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))  # mkdtemp makes it 0700
     try:
-        write_private(folder / _PID, f"{os.getpid()}\n")
-        yield folder
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield folder
+        finally:
+            os.close(descriptor)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -37,21 +47,28 @@ def write_private(path: Path, text: str) -> None:
 
 
 def clear_abandoned(parent: Path) -> None:
-    """Remove folders of ours whose process is gone."""
+    """Remove folders of ours that nobody uses."""
     for folder in parent.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError, ValueError):
-            if folder.stat().st_uid == os.getuid() and not _alive(int((folder / _PID).read_text())):
+        with contextlib.suppress(OSError):
+            found = folder.lstat()
+            ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+            if ours and _abandoned(folder, found.st_mtime):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _alive(process: int) -> bool:
+def _abandoned(folder: Path, changed: float) -> bool:
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return time.time() - changed > YOUNG_S
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
-    except PermissionError:
+    else:
         return True
-    return True
+    finally:
+        os.close(descriptor)
 
 
 def _parent(environment: Mapping[str, str]) -> Path:
