@@ -124,13 +124,13 @@ class SessionHost:
 
     def check(self, now: int) -> None:
         """End it if its ticket, its loop or its idle time is over."""
-        if self.admission is not None and not self._rooms.doorkeeper.alive(self.admission, now):
-            self.kill(
-                "ticket.over",
-                Refusal(
-                    "57P01", "custody: this loop has ended, or its ticket was revoked", fatal=True
-                ),
+        admission = self.admission
+        if admission is not None and not self._rooms.doorkeeper.alive(admission, now):
+            lapsed = now >= admission.loop.expires
+            told = "this loop has ended" + (
+                " (expired)" if lapsed else ", or its ticket was revoked"
             )
+            self.kill("ticket.over", Refusal("57P01", f"custody: {told}", fatal=True))
         idle = self._loop.time() - self._heard
         if self._door.idle_timeout_s and idle > self._door.idle_timeout_s:
             self.kill("idle", Refusal("57P05", "custody: idle for too long", fatal=True))
