@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from custody.model.errors import CustodyError
@@ -42,6 +42,7 @@ def test_what_is_set_is_read_and_listed_and_deleted(tmp_path: Path) -> None:
     assert code_of(caught) == "vault.no-secret"
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=200))
 def test_any_text_comes_back(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     kept = store(tmp_path_factory.mktemp("vault"))
