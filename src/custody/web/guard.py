@@ -40,8 +40,9 @@ _ALWAYS: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 )
-"""No Strict-Transport-Security: it would bind every other service of the host's name to TLS, whatever
-its port (RFC 6797 §8.3); here, a cookie goes over TLS alone, and clear text is not answered.
+"""No Strict-Transport-Security: it would bind every other service of the host's name to TLS,
+whatever its port (RFC 6797 §8.3); here, a cookie goes over TLS alone, and clear text is not
+answered.
 """
 
 Scope = dict[str, Any]
