@@ -95,6 +95,25 @@ def test_psql_psycopg_and_asyncpg_log_in_with_a_token_and_share_its_loop(
     assert "job-7" in json.dumps(loops[0])
 
 
+def test_connections_that_bring_one_token_at_once_are_one_loop(passwords: TokenScene) -> None:
+    token, before = passwords.token(), len(passwords.loops())
+
+    async def at_once() -> list[int]:
+        async def one(number: int) -> int:
+            connection = await psycopg.AsyncConnection.connect(
+                passwords.gateway.tls_dsn(token, "orders")
+            )
+            async with connection:
+                row = await (await connection.execute(f"SELECT {number}")).fetchone()
+                assert row is not None
+                return int(row[0])
+
+        return list(await asyncio.gather(*(one(number) for number in range(12))))
+
+    assert asyncio.run(at_once()) == list(range(12))
+    assert len(passwords.loops()) == before + 1
+
+
 def test_a_token_may_be_very_long(passwords: TokenScene) -> None:
     token = passwords.token(padding="x" * 40_000)
     assert 50_000 < len(token) < 65_536

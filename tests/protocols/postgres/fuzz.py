@@ -8,6 +8,7 @@ Run it with ``python -m tests.protocols.postgres.fuzz [corpus]`` where atheris i
 import contextlib
 import sys
 
+import msgspec
 from tests.protocols.conformance import Host, Subject
 from tests.protocols.postgres.playbook import new_codec, upstream
 from tests.protocols.postgres.transcripts import LOGIN, answer
@@ -23,11 +24,13 @@ _OPTIONS = PostgresOptions(
 )
 _HELD_AT_MOST = 1_200_000
 _SUBJECT = Subject(lambda: new_codec(_OPTIONS), upstream(), answer, (), _HELD_AT_MOST)
+_TOKENS = msgspec.structs.replace(_OPTIONS, oauth_issuer="https://id.example.com")
+_BEARER = Subject(lambda: new_codec(_TOKENS), upstream(), answer, (), _HELD_AT_MOST)
 
 
 def fuzz_codec(data: bytes) -> None:
-    """The first byte says where the session stands and what is refused; then chunks follow: side,
-    two bytes of length, bytes.
+    """The first byte says where the session stands, what is refused and whether the listener takes
+    tokens; then chunks follow: side, two bytes of length, bytes.
     """
     if not data:
         return
@@ -36,9 +39,12 @@ def fuzz_codec(data: bytes) -> None:
     def decide(event: CommandsReceived) -> bool:
         return not mode & 2 or bool(event.token % (2 + (mode >> 4)))
 
-    host = Host(_SUBJECT, decide)
+    bearer = mode & 9 == 9
+    host = Host(_BEARER if bearer else _SUBJECT, decide)
     with contextlib.suppress(WireError):
-        if not mode & 1:
+        if bearer:
+            host.say(Side.CLIENT, LOGIN[0][1])
+        elif not mode & 1:
             for side, line in LOGIN:
                 host.say(side, line)
         position = 1
