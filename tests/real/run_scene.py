@@ -136,6 +136,7 @@ def ticket_is_refused(gateway: RunningGateway, ticket: str) -> bool:
 @contextmanager
 def run_scene(postgres: ScratchPostgres, folder: Path) -> Iterator[RunScene]:
     for name in ("run_orders", "run_stock"):
+        postgres.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # an earlier module's
         postgres.create_database(name)
         postgres.execute(f"CREATE TABLE whoami AS SELECT '{name}' AS name", database=name)
     config = HEAD + target(postgres, "run_orders") + _CONSOLE

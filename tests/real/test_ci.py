@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,11 @@ from tests.real.run_scene import AUDIENCE, CUSTODY, RunScene, done, run_scene
 
 from custody.app.scratch_postgres import ScratchPostgres
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(shutil.which("psql") is None, reason="no psql on this machine"),
+]
 
 JOB = ("--", "psql", "-XAtc", "SELECT name FROM whoami")
 
@@ -77,6 +82,16 @@ def test_a_token_file_is_read_anew_at_each_start(scene: RunScene, tmp_path: Path
     for token, code in ((scene.token(), 0), ("", 1), (scene.token(), 0)):
         file.write_text(f"{token}\n")
         done([CUSTODY, "run", *JOB], environment, code)
+
+
+def test_an_operators_ticket_in_a_file_is_as_good(scene: RunScene, tmp_path: Path) -> None:
+    file = tmp_path / "ticket"
+    file.write_text(scene.gateway.ticket())
+    ran = done([CUSTODY, "run", *JOB], scene.of_ci("", CUSTODY_TICKET_FILE=str(file)))
+    assert ran.stdout == "run_orders\n"
+    told = scene.loops()
+    child = told[ran.stderr.split()[1]]
+    assert told[child["parent"]]["ended"] is None  # the operator's loop goes on
 
 
 @contextmanager
