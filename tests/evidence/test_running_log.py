@@ -108,6 +108,7 @@ def test_what_cannot_be_published_is_not_held_without_end() -> None:
             scene.append(log, session_end(), SESSION)
             scene.disk.fails = lambda _number, _what, _path: None
             await until(log, 3)
+            await until_it(log, accepts=True)
             assert scene.append(log, session_start(), OTHER).n == 0
             log.stop()
 
