@@ -197,6 +197,19 @@ def test_a_provider_that_is_silent_ends_nothing_before_its_time(office: Office) 
     assert house.run(house.logins.lapse()) == 1
 
 
+def test_a_fault_of_our_own_in_a_recheck_ends_neither_the_login_nor_the_gateway(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret, _ = office.accept(proof(), refresh=True)
+
+    async def refresh(_: Secret, before: Proof) -> Granted:
+        raise ValueError(before)
+
+    monkeypatch.setattr(office.provider, "refresh", refresh)
+    assert office.recheck() == 1
+    assert office.house.run(office.house.logins.recognise(secret)).ended is None
+
+
 def test_groups_that_are_gone_end_the_loops_that_rest_on_them(office: Office) -> None:
     house = office.house
     who = proof("ada", "agents", "dba")

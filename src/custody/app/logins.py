@@ -248,6 +248,9 @@ class LoginDesk:
                 _log.warning("%s ends: %s", login.id, error.code)
                 await self._quietly(self.end(login.id, "provider.refused"))
                 return
+            except Exception as error:  # noqa: BLE001 - a provider's odd answer must not end the gateway
+                _log.error("%s was not rechecked: %s", login.id, type(error).__name__)
+                return
             await self._quietly(self._renew(login, renewed))
 
     async def _ask(self, login: Login, sealed: bytes) -> Renewed:
