@@ -9,9 +9,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
+from cryptography.hazmat.primitives import serialization
 
 from custody import __version__
-from custody.app.authority import AUTHORITY_CERTIFICATE
+from custody.app.authority import AUTHORITY_CERTIFICATE, read_certificate
+from custody.app.config_logins import ConsoleCleartext
 from custody.app.config_model import Config, ListenerConfig
 from custody.app.config_values import Address
 from custody.app.console import GatewayFacts, ListenerFacts, ProviderFacts
@@ -31,7 +33,7 @@ class Bound(msgspec.Struct, frozen=True):
 
 
 def gateway_facts(config: Config, bound: Sequence[Bound]) -> GatewayFacts:
-    """Raises ``OSError`` where the local authority's certificate cannot be read."""
+    """Raises ``tls.no-authority`` where the local authority's certificate cannot be read."""
     return GatewayFacts(
         name=config.gateway.name,
         version=__version__,
@@ -69,11 +71,13 @@ def public_host(config: Config, listener: ListenerConfig, bound: str) -> str:
 def _authority(config: Config) -> str:
     """The local authority's certificate, where anything of this gateway rests on it."""
     own = [listener.cert is not None for listener in config.listeners]
-    if config.console is not None:
-        own.append(config.console.cert is not None)
+    console = config.console
+    if console is not None and console.cleartext is ConsoleCleartext.REFUSE:
+        own.append(console.cert is not None)
     if all(own):
         return ""
-    return (config.gateway.data / AUTHORITY_CERTIFICATE).read_text(encoding="ascii")
+    certificate = read_certificate(config.gateway.data / AUTHORITY_CERTIFICATE)
+    return certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
 
 
 def _providers(config: Config) -> list[ProviderFacts]:
