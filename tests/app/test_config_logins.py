@@ -6,6 +6,8 @@ import pytest
 from tests.app.test_config import MINIMAL, read, refused
 
 from custody.app.config_logins import ConsoleCleartext, Flow, Preset
+from custody.app.providers import oidc_settings
+from custody.identity.oidc import ClientAuth
 from custody.model.identity import Budget
 from custody.model.words import Exceeded, IdentityKind
 
@@ -62,6 +64,15 @@ def test_the_tables_are_read() -> None:
     assert saml.metadata == Path("/etc/custody/idp.xml")
     assert config.console is not None
     assert config.console.public_url() == "https://127.0.0.1:8443"
+
+
+def test_what_some_providers_need_can_be_said() -> None:
+    lines = 'client_auth = "client_secret_post"\nparameters = { access_type = "offline" }\n'
+    (corp,) = read(TEXT + OIDC + lines + "single_use = true\n").oidc
+    settings = oidc_settings(corp)
+    assert settings.client_auth is ClientAuth.POST
+    assert settings.parameters == (("access_type", "offline"),)
+    assert settings.single_use
 
 
 @pytest.mark.parametrize(
