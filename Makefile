@@ -9,7 +9,7 @@ TEST_ARGS ?=
 export PROVE_SECONDS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check lint types layers length fast real prove bench bench-smoke docs clean
+.PHONY: help demo serve test check lint types layers length fast real providers prove bench bench-smoke docs clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,8 +47,11 @@ fast: .venv/dev.stamp
 	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "not real and not provider and not prove" $(TEST_ARGS)
 
 real: .venv/dev.stamp
-	@echo "== tests against a real PostgreSQL, and real identity providers where they can run"
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "(real or provider) and not prove" $(TEST_ARGS)
+	@echo "== tests against a real PostgreSQL"
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "real and not provider and not prove" $(TEST_ARGS)
+
+providers: .venv/dev.stamp ## tests against real identity providers, vaults and browsers that are here
+	@$(BIN)/pytest -q -rs -m "provider" tests/providers $(TEST_ARGS)
 
 prove: .venv/dev.stamp ## the long proofs, within PROVE_SECONDS
 	@$(BIN)/python tools/prove.py
