@@ -134,6 +134,31 @@ def test_the_exit_code_stands_though_the_loop_could_not_be_ended(
     ]
 
 
+def test_a_folder_that_cannot_be_made_is_said_before_anything_begins(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    starter = PlayedStarter()
+    with pytest.raises(CustodyError, match="No space left on device") as caught:
+        start(starter, environment, "true")
+    assert caught.value.code == "run.folder"
+    assert starter.begun == 0
+
+
+def test_authorities_that_nobody_can_read_are_said_with_the_listeners(
+    environment: dict[str, str],
+) -> None:
+    starter = PlayedStarter()
+    asked = RunAsked(("true",), LoopWish(), local=True, quiet=True)
+    with pytest.raises(CustodyError) as caught:
+        run(asked, starter, environment, lambda _: None)
+    assert caught.value.code == "run.local"
+    assert starter.ended == 1
+
+
 OWN = (Listener("postgres", "gw", 1, own_certificate=True),)
 LOCAL = (Listener("postgres", "gw", 1),)
 

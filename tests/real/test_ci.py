@@ -84,6 +84,15 @@ def test_a_token_file_is_read_anew_at_each_start(scene: RunScene, tmp_path: Path
         done([CUSTODY, "run", *JOB], environment, code)
 
 
+def test_a_sub_agent_of_a_job_is_a_child_with_the_jobs_facts(scene: RunScene) -> None:
+    ran = scene.ci("--", CUSTODY, "run", *JOB, token=scene.token())
+    assert ran.stdout == "run_orders\n"
+    parent, child = (line.split()[1] for line in ran.stderr.splitlines())
+    assert scene.loops()[child]["parent"] == parent
+    items = scene.gateway.items("search", f"kind:loop.start loop:{child}")
+    assert items[0]["detail"]["facts"]["repository"] == "acme/shop"
+
+
 def test_an_operators_ticket_in_a_file_is_as_good(scene: RunScene, tmp_path: Path) -> None:
     file = tmp_path / "ticket"
     file.write_text(scene.gateway.ticket())

@@ -127,12 +127,11 @@ async def _listen(
     tell: Callable[[Mapping[str, Way] | OSError], None],
     done: asyncio.Event,
 ) -> None:
-    forwarders = [
-        Forwarder(way, outfitter, trust_for(outfitter, authority))
-        for way in ways
-        for outfitter in (outfitters()[way.protocol],)
-    ]
+    forwarders: list[Forwarder] = []
     try:
+        for way in ways:
+            outfitter = outfitters()[way.protocol]
+            forwarders.append(Forwarder(way, outfitter, trust_for(outfitter, authority)))
         ports = [await forwarder.start() for forwarder in forwarders]
         tell(
             {
@@ -141,7 +140,7 @@ async def _listen(
             }
         )
         await done.wait()
-    except OSError as error:
+    except OSError as error:  # ssl.SSLError is one
         tell(error)
     finally:
         for forwarder in forwarders:

@@ -5,7 +5,7 @@ lies in a folder that is gone afterwards; no secret is ever in an argument.
 """
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -77,7 +77,7 @@ def run(asked: RunAsked, starter: Starter, environment: Mapping[str, str], say: 
     """The command's exit code. Raises ``CustodyError`` where the command was not started."""
     facts = starter.facts()
     trusted = authority_of(facts, starter.authority)
-    with watching() as mask, private_folder(environment) as folder:
+    with watching() as mask, _folder(environment) as folder:
         granted = starter.start(asked.wish)
         try:
             loop = granted.loop
@@ -98,6 +98,19 @@ def run(asked: RunAsked, starter: Starter, environment: Mapping[str, str], say: 
                 return _INTERRUPTED if interrupted() else run_child(asked.command, own, mask)
         finally:
             _end(starter, granted.secret, say)
+
+
+@contextlib.contextmanager
+def _folder(environment: Mapping[str, str]) -> Iterator[Path]:
+    try:
+        with private_folder(environment) as folder:
+            yield folder
+    except OSError as error:
+        raise CustodyError(
+            "run.folder",
+            f"The folder of this run cannot be written: {error.strerror or error}.",
+            "Check XDG_RUNTIME_DIR, else the temporary directory.",
+        ) from error
 
 
 def _environment(
