@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -67,7 +67,7 @@ def gateway(
     problem = install(folder)
     if problem:
         pytest.skip(problem)
-    clients = [
+    clients: list[Mapping[str, object]] = [
         {
             "client_id": "custody",
             "client_secret": SECRET,
