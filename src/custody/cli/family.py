@@ -6,10 +6,12 @@ Law: a child stands under its parent, further in; whatever its parent, nothing i
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from custody.cli.layout import Lines, Rows
 from custody.cli.terminal import shown
 
 Item = Mapping[str, Any]
@@ -40,7 +42,16 @@ class Depths:
 
 
 def further_in(what: RenderableType, depth: int) -> RenderableType:
-    return Padding(what, (0, 0, 0, STEP * depth), expand=False) if depth else what
+    """The same, with its lines whole where the output is no terminal."""
+    match what:
+        case _ if not depth:
+            return what
+        case Text():
+            return Lines(what, STEP * depth)
+        case Lines() | Rows():
+            return msgspec.structs.replace(what, indent=what.indent + STEP * depth)
+        case _:
+            return Padding(what, (0, 0, 0, STEP * depth), expand=False)
 
 
 def as_tree(items: Sequence[Item]) -> list[tuple[Item, int]]:
