@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from custody.gateway.meter import RULE as BUDGET
 from custody.gateway.meter import UNMETERED, Counter
 from custody.model.command import Refusal, Verdict
 from custody.model.errors import CustodyError, LogFailureError
@@ -40,6 +41,11 @@ NOT_RECORDED: Final = Refusal(
     message="custody cannot record this command now, so it was not forwarded",
     hint="The session lives on; try again. The gateway's operator sees why in its log.",
 )
+
+_EXPLAINED: Final = (
+    "The session lives on. `custody policy explain` shows which rule decides and why."
+)
+_OVER_BUDGET: Final = "A loop's budget is in its grant; an operator resumes a loop that is paused."
 
 
 class Permit(msgspec.Struct, frozen=True):
@@ -194,5 +200,5 @@ def _refusal(verdict: Verdict, problem: str) -> Refusal:
         code="42501",
         message=f"custody denied this command: {reason}",
         detail=f"Rule: {verdict.rule}.",
-        hint="The session lives on. `custody policy explain` shows which rule decides and why.",
+        hint=_OVER_BUDGET if verdict.rule == BUDGET else _EXPLAINED,
     )
