@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import custody.evidence
 from custody.evidence.facts import KINDS
 from custody.evidence.frame import LEAF_MAX
 from custody.evidence.leaf import LeafError, parse
 
 HASH = "0f" * 32
+FORMAT = Path(custody.evidence.__file__).with_name("FORMAT.md").read_text(encoding="utf-8")
 COMMON: dict[str, Any] = {
     "v": "custody-leaf/1", "type": "session.end", "t": 1, "seg": "2026-11-22/000",
     "pc": HASH, "ct": HASH,
@@ -68,6 +71,8 @@ REFUSED: list[tuple[str, dict[str, object]]] = [
                          "stage": "parse", "verdict": "deny"}),
     ("no verdict", {"type": "command", "effects": [], "stage": "parse"}),
     ("an unknown outcome", {"type": "response", "outcome": "fine"}),
+    ("a fact that an end of a login has not", {"type": "login.end", "count": 1}),
+    ("a mask of a login that is no hash", {"type": "login.accepted", "mask": "pii"}),
     ("text in a type of a later version", {"type": "prune.done", "why": "the boss said so"}),
     ("an object in a type of a later version", {"type": "prune.done", "why": {}}),
 ]  # fmt: skip
@@ -138,3 +143,16 @@ def test_the_quick_encoder_writes_what_the_standard_library_writes(fields: dict[
 
 def test_every_kind_of_record_has_a_type() -> None:
     assert len({kind.name for kind in KINDS.values()}) == len(KINDS)
+
+
+@pytest.mark.parametrize("kind", sorted(kind.name for kind in KINDS.values()))
+def test_every_type_that_is_written_is_in_the_format(kind: str) -> None:
+    types = FORMAT.partition("| type | further keys |")[2].partition("\n\n")[0]
+    assert f"`{kind}`" in types
+
+
+@pytest.mark.parametrize("kind", sorted(kind.name for kind in KINDS.values()))
+def test_no_type_that_is_written_is_read_as_one_of_a_later_version(kind: str) -> None:
+    """Whose further keys may be any closed word."""
+    with pytest.raises(LeafError):
+        parse(encoded(type=kind, **IN_SESSION, surely_no_key="x"))

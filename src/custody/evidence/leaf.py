@@ -138,9 +138,14 @@ _OPTIONAL: Final[Mapping[str, Mapping[str, Check]]] = {
     "stream": {"command": _count, "mask": _hash},
     "session.start": {"mask": _hash},
     "login.refused": {"mask": _hash},
+    "login.accepted": {"mask": _hash},
+    "credential.leased": {"mask": _hash},
 }
 _PLAIN_TYPES: Final = frozenset(
-    ("log.close", "loop.start", "loop.end", "session.end", "session.carry", "opaque", "admin")
+    (
+        *("log.close", "loop.start", "loop.end", "session.end", "session.carry", "opaque"),
+        *("admin", "login.end", "budget.exceeded", "credential.returned"),
+    )
 )
 
 
