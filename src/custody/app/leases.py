@@ -1,7 +1,8 @@
 """Credentials leased to loops, on the record.
 
 Law: what was made for a loop is on the record before it is used, and is taken back once the loop
-has ended, whatever ended it; what could not be taken back is tried again, and said.
+has ended, whatever ended it; what could not be taken back is tried again, and said. A client that
+goes away while the store makes a credential stops nothing: what was made is known here.
 """
 
 import asyncio
@@ -44,10 +45,41 @@ class LeaseDesk:
         self._clock: Final = clock
         self._recorded: Final[dict[str, LoopId]] = {}
         """Leases whose record is made, with their loops."""
+        self._under_way: Final[dict[tuple[LoopId, TargetName], asyncio.Future[Credential]]] = {}
+        """One for each loop and target, however many sessions wait for it."""
+        self._tasks: asyncio.TaskGroup | None = None
         self._ended: Final[asyncio.Queue[LoopId]] = asyncio.Queue()
 
     async def lease(self, loop: Loop, target: TargetName) -> Credential:
-        """As ``Vault.lease``; a credential made for this loop is on the record when it is given."""
+        """As ``Vault.lease``; a credential made for this loop is on the record when it is given.
+
+        Whoever waits may be cancelled: the lease is brought to its end all the same, since the
+        store has perhaps made it, and nobody else would know its name.
+        """
+        if self._tasks is None:  # before the first client
+            return await self._lease(loop, target)
+        key = (loop.id, target)
+        under_way = self._under_way.get(key)
+        if under_way is None:
+            under_way = asyncio.get_running_loop().create_future()
+            self._under_way[key] = under_way
+            self._tasks.create_task(self._make(loop, target, under_way))
+        return await asyncio.shield(under_way)
+
+    async def _make(
+        self, loop: Loop, target: TargetName, given: "asyncio.Future[Credential]"
+    ) -> None:
+        try:
+            given.set_result(await self._lease(loop, target))
+        except Exception as error:  # noqa: BLE001 - whoever waits for it gets it
+            given.set_exception(error)
+        except BaseException:
+            given.cancel()
+            raise
+        finally:
+            del self._under_way[loop.id, target]
+
+    async def _lease(self, loop: Loop, target: TargetName) -> Credential:
         credential = await self._vault.lease(loop, target)
         if credential.lease and credential.lease not in self._recorded:
             self._recorded[credential.lease] = loop.id
@@ -74,6 +106,10 @@ class LeaseDesk:
 
     async def run(self) -> None:
         """Take back and renew until cancelled; at first what an earlier run left out."""
+        async with asyncio.TaskGroup() as self._tasks:
+            await self._tend()
+
+    async def _tend(self) -> None:
         rounds = 0
         while True:
             if rounds % STALE_EVERY == 0:

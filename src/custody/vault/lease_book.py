@@ -57,8 +57,15 @@ class LeaseBook:
         self._save()
 
     def remove(self, lease: str) -> None:
-        if self._out.pop(lease, None) is not None:
+        """Raises ``vault.unwritable``; then it is out still."""
+        out = self._out.pop(lease, None)
+        if out is None:
+            return
+        try:
             self._save()
+        except CustodyError:
+            self._out[lease] = out
+            raise
 
     def _save(self) -> None:
         replace_file(self._path, msgspec.json.encode(list(self._out.values())))

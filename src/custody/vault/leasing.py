@@ -177,7 +177,10 @@ class LeasingVault:
         store = self._stores.get(out.store)
         revoked = store is not None and await store.revoke(out.lease)
         if revoked:
-            self._book.remove(out.lease)
+            try:
+                self._book.remove(out.lease)
+            except CustodyError as error:  # it is revoked once more then, which does no harm
+                _log.error("%s: a returned lease stands in the book still: %s", out.loop, error)
         else:
             _log.error("%s: the lease of %s could not be revoked", out.loop, out.target)
         return Returned(out.loop, out.target, out.lease, revoked)
