@@ -126,7 +126,7 @@ def make_scene(postgres: ScratchPostgres, database: str, tmp_path: Path) -> Iter
 def test_a_full_disk_refuses_and_service_returns_with_it(
     make_scene: MakeScene,
 ) -> None:
-    gateway, arrivals = make_scene("160m")
+    gateway, arrivals = make_scene("400m")
     with arrivals.connect() as connection:
         arrivals.send(connection)
     with filled(seen_by(gateway.pid, gateway.data)):
