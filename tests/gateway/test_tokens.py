@@ -9,7 +9,8 @@ from tests.gateway.test_session import bench, kinds, line, run, until
 
 from custody.gateway.recognition import is_token
 from custody.gateway.refusals import not_recognised
-from custody.model.identity import Admission
+from custody.model.identity import Admission, NotAdmitted
+from custody.model.record import LoginRefused
 from custody.model.secret import Secret
 
 TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
@@ -26,14 +27,14 @@ class Tokens:
         if not slow:
             self.open.set()
 
-    async def admit(self, token: Secret, client: str, now: int) -> Admission | str:
+    async def admit(self, token: Secret, client: str, now: int) -> Admission | NotAdmitted:
         self.seen.append((token.reveal(), client.rpartition(":")[0]))
         try:
             await self.open.wait()
         except asyncio.CancelledError:
             self.abandoned += 1
             raise
-        return ADMISSION if token.reveal() == TOKEN else self.reason
+        return ADMISSION if token.reveal() == TOKEN else NotAdmitted(self.reason)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +113,23 @@ def test_a_token_that_is_not_taken_is_told_what_an_unknown_ticket_is(
     run(scenario)
 
 
+def test_the_record_names_who_had_proved_it_and_was_still_not_let_in() -> None:
+    class Full:
+        async def admit(self, token: Secret, client: str, now: int) -> Admission | NotAdmitted:
+            return NotAdmitted("loop.concurrency", "ada")
+
+    async def scenario() -> None:
+        async with bench(tokens=Full()) as b:
+            reader, writer = await b.connect()
+            writer.write(f"LOGIN orders {TOKEN}\n".encode())
+            await line(reader)
+            (body,) = b.log.bodies()
+            assert isinstance(body, LoginRefused)
+            assert (body.reason, body.subject, body.target) == ("loop.concurrency", "ada", "orders")
+
+    run(scenario)
+
+
 def test_no_such_target_and_not_yours_are_the_same_words_for_a_token() -> None:
     async def scenario() -> None:
         async with bench(tokens=Tokens()) as b:
@@ -159,7 +177,7 @@ def test_others_are_served_while_a_token_is_checked() -> None:
 
 
 class Broken:
-    async def admit(self, token: Secret, client: str, now: int) -> Admission | str:
+    async def admit(self, token: Secret, client: str, now: int) -> Admission | NotAdmitted:
         raise RuntimeError(token.reveal())
 
 

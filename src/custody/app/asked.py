@@ -146,10 +146,6 @@ class Exchanges(Protocol):
         """End what a login or a ticket stands for (RFC 7009); false where it stands for nothing."""
         ...
 
-    async def admit(self, token: Secret, client: str, now: int) -> Admission | str:
-        """As ``model.interfaces.TokenDoor``: a token that is taken as a password."""
-        ...
-
     async def refused(self, reason: str, *, client: str, subject: str = "") -> None:
         """Record that somebody was not let in, as far as the rate of such records allows."""
         ...

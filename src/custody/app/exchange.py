@@ -23,18 +23,16 @@ from custody.app.asked import (
 from custody.app.logins import LoginDesk
 from custody.app.loops import LoopDesk
 from custody.app.refused_logins import RefusedLogins
-from custody.app.token_desk import TokenDesk
+from custody.app.token_desk import KEPT_AFTER_LAPSE_MS, TokenDesk
 from custody.identity.oidc import TokenKind, unverified_issuer
 from custody.model.errors import CustodyError
-from custody.model.identity import Admission, Login, Proof
+from custody.model.identity import Login, Proof
 from custody.model.interfaces import Doorkeeper
 from custody.model.secret import Secret
 from custody.model.words import Method
 
 CHECK_S: Final = 20.0
 """What checking a token may take; its issuer may have to be asked for its keys."""
-KEPT_AFTER_LAPSE_MS: Final = 60_000
-"""A used id is remembered so long after its token lapsed: clocks may differ."""
 
 _KINDS: Final = {ID_TOKEN: TokenKind.ID_TOKEN, ACCESS_TOKEN: TokenKind.ACCESS_TOKEN, JWT: None}
 
@@ -143,11 +141,6 @@ class Exchange:
         if isinstance(admission, str):
             return False
         return await self._loops.end(admission.loop.id, "ended", admission.loop.identity.subject)
-
-    async def admit(self, token: Secret, client: str, now: int) -> Admission | str:
-        """As ``Exchanges.admit``."""
-        names = [each.name for each in self._issuers if each.password]
-        return await self.tokens.admit(token, client, now, names)
 
     async def refused(self, reason: str, *, client: str, subject: str = "") -> None:
         """As ``Exchanges.refused``."""

@@ -182,7 +182,7 @@ def _codecs(config: Config, listener: ListenerConfig, *, bound: bool) -> Callabl
     """Makes codecs that know the configuration's bounds."""
     masked_columns = any(mask.columns for mask in config.masks)
     built = find_protocol(listener.name)
-    oauth = _oauth(config, listener.oauth) if listener.oauth else {}
+    oauth = bearer_options(config, listener.oauth) if listener.oauth else {}
     options: Mapping[bool, object] = {
         clear: built.options(
             cleartext=clear,
@@ -197,11 +197,13 @@ def _codecs(config: Config, listener: ListenerConfig, *, bound: bool) -> Callabl
     return lambda clear: built.codec(options[clear])
 
 
-def _oauth(config: Config, name: str) -> dict[str, str]:
+def bearer_options(config: Config, name: str) -> dict[str, str]:
     """What clients are told of the issuer whose tokens they are to bring."""
     for one in config.oidc:
         if one.name == name:
-            return {"oauth_issuer": one.issuer, "oauth_scope": " ".join(one.scopes)}
+            # A client logs in for one connection: a token that outlives it is not for its keeping.
+            scopes = " ".join(each for each in one.scopes if each != "offline_access")
+            return {"oauth_issuer": one.issuer, "oauth_scope": scopes}
     issuer = next(one.issuer for one in config.workload if one.name == name)
     return {"oauth_issuer": issuer}
 

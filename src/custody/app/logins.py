@@ -220,9 +220,10 @@ class LoginDesk:
         return await self._beside(lambda: self._book.logins.use(kind, value, until))
 
     async def forget(self) -> None:
-        """Delete logins that ended long ago, and used ids that lapsed."""
+        """Delete logins that ended long ago, and used ids and tokens that lapsed."""
         now = self._clock()
         await self._beside(lambda: self._book.logins.forget(now - KEPT_AFTER_END_MS, now))
+        await self._beside(lambda: self._book.tokens.forget(now))
 
     # Asking again.
 

@@ -30,6 +30,7 @@ from custody.model.words import Exceeded, LoginId, LoopId, Method
 from custody.policy.budget import Limit
 from custody.state import State
 from custody.state.loops import Ended
+from custody.state.tokens import NOT_KEPT, Begun, Brought
 
 _log: Final = logging.getLogger("custody.loops")
 
@@ -104,7 +105,7 @@ class LoopDesk:
 
     # Beginnings.
 
-    async def start(
+    async def start(  # noqa: PLR0913 - who, what for, and where from
         self,
         who: Proof,
         wish: LoopWish,
@@ -112,8 +113,11 @@ class LoopDesk:
         login: Login | None = None,
         actor: Proof | None = None,
         client: str = "",
+        token: Brought | None = None,
     ) -> Started:
-        """As ``Loops.start``. With an ``actor``, ``who`` is the one that it acts for."""
+        """As ``Loops.start``. With an ``actor``, ``who`` is the one that it acts for. A ``token``
+        was brought at a listener, which records a refusal itself.
+        """
         now = self._clock()
         loop = self._terms.loop(who, wish, login=login, actor=actor, now=now, entropy=self._entropy)
         try:
@@ -123,10 +127,15 @@ class LoopDesk:
             said = [
                 _accepted(proof, client) for proof in proofs if proof.method is not Method.LOCAL
             ]
-            return await self._begin(loop, said, lambda _: ())
+            return await self._begin(loop, said, lambda _: (), token)
         except CustodyError as error:
-            await self._refuse(error, loop, client)
+            if token is None:
+                await self._refuse(error, loop, client)
             raise
+
+    async def begun(self, token: bytes) -> Sequence[Begun]:
+        """What the token of this digest began and what has not lapsed since."""
+        return await self._beside(lambda: self._book.tokens.begun(token, self._clock()))
 
     async def vouch(self, who: Proof, wish: LoopWish, act: Callable[[Ticket], AdminAct]) -> Started:
         """A loop that the operator asks for. It may lack a grant, which may be written later; a
@@ -153,7 +162,11 @@ class LoopDesk:
             raise
 
     async def _begin(
-        self, loop: Loop, said: Sequence[Body], also: Callable[[Ticket], Sequence[Body]]
+        self,
+        loop: Loop,
+        said: Sequence[Body],
+        also: Callable[[Ticket], Sequence[Body]],
+        token: Brought | None = None,
     ) -> Started:
         """Reserve, record, open: in this order."""
         self._starting[loop.id] = ""
@@ -161,7 +174,7 @@ class LoopDesk:
         try:
             await self._beside(
                 lambda: self._book.loops.reserve(
-                    loop, loop.started, lambda running: self._terms.check_room(loop, running)
+                    loop, loop.started, lambda running: self._terms.check_room(loop, running), token
                 )
             )
             secret, ticket = mint_ticket(loop, now=loop.started, entropy=self._entropy)
@@ -196,7 +209,7 @@ class LoopDesk:
         try:
             if recorded:
                 self._starting.pop(loop.id, None)
-                await self.end(loop.id, "ticket.not-kept", "")
+                await self.end(loop.id, NOT_KEPT, "")
             else:
                 await self._beside(lambda: self._book.loops.drop(loop.id))
         except CustodyError as error:
@@ -273,7 +286,7 @@ class LoopDesk:
         """End every loop whose time is over. How many there were."""
         for loop, begun in list(self._abandoned.items()):
             if begun:
-                await self.end(loop, "ticket.not-kept", "")
+                await self.end(loop, NOT_KEPT, "")
             else:
                 await self._beside(partial(self._book.loops.drop, loop))
             del self._abandoned[loop]

@@ -1,35 +1,46 @@
 """A provider's token where a ticket would be given: as a password, or by OAUTHBEARER.
 
-Law: the same token gives the same loop, whatever connection brings it, until that loop ends; a loop
-that was ended is not begun anew by its token. Each entrance takes tokens of its own issuers alone.
+Law: the same token gives the same loop of an issuer's table, whatever connection brings it, until
+that loop ends, and across restarts; a loop that was ended is not begun anew by its token. Each
+entrance takes tokens of its own issuers alone.
 """
 
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
+from weakref import WeakValueDictionary
 
 from custody.app.asked import LoopWish
 from custody.app.loops import LoopDesk
 from custody.model.errors import CustodyError
-from custody.model.identity import Admission, Proof
+from custody.model.identity import Admission, NotAdmitted, Proof
 from custody.model.interfaces import Doorkeeper
 from custody.model.secret import Secret
+from custody.model.words import LoopId
+from custody.state.tokens import Brought
 
-TOKENS_KEPT: Final = 4096
-"""Tokens whose loops are remembered; the one that came first is forgotten, and starts another loop
-if it comes again. They are forgotten with the gateway's process, too."""
+REMEMBERED: Final = 4096
+"""Tokens whose loops are known without the state database; the one that came first is asked for
+there again."""
+LOOKUPS_AT_ONCE: Final = 8
+"""Strangers with made-up tokens can keep so many places of the state database's line busy."""
+KEPT_AFTER_LAPSE_MS: Final = 60_000
+"""What a token did is remembered so long after it lapsed: clocks may differ."""
 
 Check = Callable[[Secret, Collection[str]], Awaitable[Proof]]
 """Checks a token by one of the issuers of these names; raises ``CustodyError``."""
+
+_Key = tuple[bytes, str]
+"""A token's digest, and the table that it was taken by."""
 
 
 class TokenDesk:
     def __init__(
         self,
         check: Check,
-        vouchers: Callable[[Secret], Collection[str]],
+        vouchers: Callable[[Secret], Sequence[str]],
         loops: LoopDesk,
         doorkeeper: Doorkeeper,
     ) -> None:
@@ -38,8 +49,11 @@ class TokenDesk:
         self._vouchers: Final = vouchers
         self._loops: Final = loops
         self._doorkeeper: Final = doorkeeper
-        self._admitted: Final[OrderedDict[bytes, Admission]] = OrderedDict()
-        self._admitting: Final[dict[bytes, asyncio.Lock]] = {}
+        self._admitted: Final[OrderedDict[_Key, Admission]] = OrderedDict()
+        self._of_loop: Final[dict[LoopId, _Key]] = {}
+        self._admitting: Final[WeakValueDictionary[bytes, asyncio.Lock]] = WeakValueDictionary()
+        self._looking: Final = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+        loops.when_ended(lambda loop, _: self._forget(loop))
 
     def entrance(self, names: Collection[str]) -> "Entrance":
         """Where tokens of these issuers are taken."""
@@ -47,45 +61,74 @@ class TokenDesk:
 
     async def admit(
         self, token: Secret, client: str, now: int, names: Collection[str]
-    ) -> Admission | str:
+    ) -> Admission | NotAdmitted:
         """As ``TokenDoor.admit``, by one of the issuers of these names."""
-        if not any(each in names for each in self._vouchers(token)):
-            return "token.unknown"
+        here = [each for each in self._vouchers(token) if each in names]
+        if not here:
+            return NotAdmitted("token.unknown")
         digest = hashlib.sha256(token.reveal().encode("utf-8", "surrogatepass")).digest()
-        known = self._known(digest, now)
+        known = self._remembered(digest, now, here)
         if known is not None:
             return known
+        # Whoever waits holds the lock's object too: it is gone when the last of them is.
         lock = self._admitting.setdefault(digest, asyncio.Lock())
         try:
             async with lock:
-                return self._known(digest, now) or await self._begin(token, digest, client, names)
+                return (
+                    self._remembered(digest, now, here)
+                    or await self._begun(digest, here)
+                    or await self._begin(token, digest, client, here)
+                )
         except CustodyError as error:
-            return error.code
-        finally:
-            if not lock.locked():
-                self._admitting.pop(digest, None)
+            return NotAdmitted(error.code)
 
-    def _known(self, digest: bytes, now: int) -> Admission | str | None:
+    def _remembered(self, digest: bytes, now: int, here: Collection[str]) -> Admission | None:
+        for name in here:
+            admission = self._admitted.get((digest, name))
+            if admission is not None and self._doorkeeper.alive(admission, now):
+                return admission
+        return None
+
+    async def _begun(self, digest: bytes, here: Collection[str]) -> Admission | NotAdmitted | None:
         """What the token stands for already."""
-        admission = self._admitted.get(digest)
-        if admission is None:
-            return None
-        if now >= admission.loop.expires:
-            del self._admitted[digest]
-            return None
-        return admission if self._doorkeeper.alive(admission, now) else "ticket.revoked"
+        async with self._looking:
+            begun = await self._loops.begun(digest)
+        for each in begun:
+            if each.provider in here and each.ticket is not None:
+                admission = Admission(each.ticket.id, each.ticket.loop)
+                return self._remember((digest, each.provider), admission)
+        if any(each.ticket is None for each in begun):
+            return NotAdmitted("ticket.revoked")
+        return None
 
     async def _begin(
-        self, token: Secret, digest: bytes, client: str, names: Collection[str]
-    ) -> Admission:
-        started = await self._loops.start(
-            await self._check(token, names), LoopWish(), client=client
-        )
-        admission = Admission(started.ticket.id, started.ticket.loop)
-        self._admitted[digest] = admission
-        while len(self._admitted) > TOKENS_KEPT:
-            self._admitted.popitem(last=False)
+        self, token: Secret, digest: bytes, client: str, here: Collection[str]
+    ) -> Admission | NotAdmitted:
+        proof = await self._check(token, here)
+        brought = Brought(digest, proof.provider, proof.expires + KEPT_AFTER_LAPSE_MS)
+        try:
+            started = await self._loops.start(proof, LoopWish(), client=client, token=brought)
+        except CustodyError as error:
+            return NotAdmitted(error.code, proof.identity.subject)
+        ticket = started.ticket
+        return self._remember((digest, proof.provider), Admission(ticket.id, ticket.loop))
+
+    def _remember(self, key: _Key, admission: Admission) -> Admission:
+        before = self._admitted.pop(key, None)
+        if before is not None:
+            self._of_loop.pop(before.loop.id, None)
+        self._admitted[key] = admission
+        self._of_loop[admission.loop.id] = key
+        while len(self._admitted) > REMEMBERED:
+            _, gone = self._admitted.popitem(last=False)
+            self._of_loop.pop(gone.loop.id, None)
         return admission
+
+    def _forget(self, loop: LoopId) -> None:
+        """The loop has ended: nobody is admitted to it from this moment on."""
+        key = self._of_loop.pop(loop, None)
+        if key is not None:
+            self._admitted.pop(key, None)
 
 
 class Entrance:
@@ -95,5 +138,5 @@ class Entrance:
         self._desk: Final = desk
         self._names: Final = names
 
-    async def admit(self, token: Secret, client: str, now: int) -> Admission | str:
+    async def admit(self, token: Secret, client: str, now: int) -> Admission | NotAdmitted:
         return await self._desk.admit(token, client, now, self._names)

@@ -32,7 +32,7 @@ from custody.model.event import (
     TlsAnswered,
     TlsRequested,
 )
-from custody.model.identity import Admission, Session
+from custody.model.identity import Admission, NotAdmitted, Session
 from custody.model.interfaces import Advisor, Codec, Durable, UpstreamLogin
 from custody.model.record import LoginRefused, SessionStart
 from custody.model.words import SessionId, Side, TargetName
@@ -199,9 +199,10 @@ class Login:
         name = self._door.target or TargetName(event.login.target)
         if self._over:
             return
-        if isinstance(admission, str):
-            refusal = not_recognised(admission, bearer=self._door.bearer is not None)
-            await self._refuse(event, name, admission, refusal, None)
+        if isinstance(admission, NotAdmitted):
+            reason = admission.reason
+            refusal = not_recognised(reason, bearer=self._door.bearer is not None)
+            await self._refuse(event, name, reason, refusal, admission)
         else:
             await self._weigh(event, name, admission)
 
@@ -293,7 +294,7 @@ class Login:
         if self._turned_away:
             self._finish(self._turned_away)
             return
-        if reason == "client.refused" and self._gets_record(None):
+        if reason == "client.refused" and self._gets_record(NotAdmitted(reason)):
             body = LoginRefused(reason, "", self._door.protocol, self._host.client.address)
             try:
                 self._rooms.gate.note_stranger(body)
@@ -307,9 +308,9 @@ class Login:
         target: str,
         reason: str,
         refusal: Refusal,
-        admission: Admission | None,
+        who: Admission | NotAdmitted,
     ) -> None:
-        if not self._gets_record(admission):
+        if not self._gets_record(who):
             self._turn_away(event, reason, refusal)
             return
         body = LoginRefused(
@@ -319,7 +320,7 @@ class Login:
             client=self._host.client.address,
             user=event.login.user,
             application=event.login.application,
-            subject=admission.loop.identity.subject if admission is not None else "",
+            subject=who.subject if isinstance(who, NotAdmitted) else who.loop.identity.subject,
         )
         recorded = await self._recorded(
             lambda durable: self._rooms.gate.note_stranger(body, durable)
@@ -333,10 +334,10 @@ class Login:
         self._send(self._codec.refuse(event, refusal))
         self.pump()
 
-    def _gets_record(self, admission: Admission | None) -> bool:
+    def _gets_record(self, who: Admission | NotAdmitted) -> bool:
         """Whether this refusal gets a record of its own; the others are recorded as a count."""
         host, _ = self._host.client.peer
-        loop = admission.loop.id if admission is not None else None
+        loop = who.loop.id if isinstance(who, Admission) else None
         return self._rooms.strangers.recorded(host, loop, asyncio.get_running_loop().time())
 
     async def _recorded(self, append: Callable[[Durable], object]) -> bool:

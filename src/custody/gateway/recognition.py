@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from custody.gateway.rooms import Door, Rooms
-from custody.model.identity import Admission
+from custody.model.identity import Admission, NotAdmitted
 from custody.model.secret import Secret
 
 UNKNOWN_TOKEN: Final = "token.unknown"  # noqa: S105 - a reason's name
@@ -22,12 +22,15 @@ def is_token(secret: Secret) -> bool:
     return _TOKEN.fullmatch(secret.reveal()) is not None
 
 
-async def recognise(rooms: Rooms, door: Door, secret: Secret, client: str) -> Admission | str:
-    """The admission, or the code of why not. Only a token's issuer may have to be waited for."""
+async def recognise(
+    rooms: Rooms, door: Door, secret: Secret, client: str
+) -> Admission | NotAdmitted:
+    """The admission, or why not. Only a token's issuer may have to be waited for."""
     if door.bearer is not None:
         return await door.bearer.admit(secret, client, rooms.clock())
     if not is_token(secret):
-        return rooms.doorkeeper.recognise(secret, rooms.clock())
+        recognised = rooms.doorkeeper.recognise(secret, rooms.clock())
+        return NotAdmitted(recognised) if isinstance(recognised, str) else recognised
     if rooms.tokens is None:
-        return UNKNOWN_TOKEN
+        return NotAdmitted(UNKNOWN_TOKEN)
     return await rooms.tokens.admit(secret, client, rooms.clock())

@@ -76,6 +76,8 @@ class TicketDoorkeeper:
     def alive(self, admission: Admission, now: int) -> bool:
         """As ``Doorkeeper.alive``; false where the book could not be read for longer than that."""
         fresh = 0 <= now - self._refreshed < FRESH_MS
+        # A ticket that a token stands for is never recognised: it may be newer than a fresh view.
+        fresh = fresh and admission.ticket in self._by_id
         if not fresh and not self._refresh(now):
             return False
         ticket = self._by_id.get(admission.ticket)

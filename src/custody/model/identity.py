@@ -127,6 +127,13 @@ class Admission(msgspec.Struct, frozen=True):
     loop: Loop
 
 
+class NotAdmitted(msgspec.Struct, frozen=True):
+    """Who brought a token and is not let in: the code of why, and who that is, where it proved."""
+
+    reason: str
+    subject: str = ""
+
+
 class Ticket(msgspec.Struct, frozen=True):
     """A ticket as it is kept: what it opens, never the secret that opens it.
 

@@ -12,7 +12,7 @@ import msgspec
 from custody.model.command import Command, Refusal, Verdict
 from custody.model.errors import LogFailureError
 from custody.model.event import CommandsReceived, Event, LoginReceived, Send
-from custody.model.identity import Admission, Credential, Loop, Session
+from custody.model.identity import Admission, Credential, Loop, NotAdmitted, Session
 from custody.model.record import Receipt, Record
 from custody.model.secret import Secret
 from custody.model.words import Side, TargetName
@@ -225,8 +225,8 @@ class Doorkeeper(Protocol):
 class TokenDoor(Protocol):
     """Admits whoever brings a provider's token where a ticket would be given."""
 
-    async def admit(self, token: Secret, client: str, now: int) -> Admission | str:
-        """The admission, or the code of why not; the same token gives the same loop until that
-        ends. May wait for the token's issuer; raises nothing but cancellation.
+    async def admit(self, token: Secret, client: str, now: int) -> Admission | NotAdmitted:
+        """The admission, or why not; the same token gives the same loop until that ends. Whoever
+        asks records a refusal. May wait for the token's issuer; raises nothing but cancellation.
         """
         ...

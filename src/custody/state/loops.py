@@ -16,7 +16,8 @@ from custody.model.identity import Identity, Loop
 from custody.model.words import LoginId, LoopId
 from custody.state import rows
 from custody.state.failing import Failing
-from custody.state.schema import logins, loops, revoked, tickets
+from custody.state.schema import logins, loops, revoked, tickets, tokens
+from custody.state.tokens import NOT_KEPT, Brought, keep_token
 
 Fits = Callable[[Sequence[Loop]], None]
 """Given the identity's open loops, raises ``CustodyError`` where one more is too many."""
@@ -34,8 +35,9 @@ class LoopBook:
         self._engine: Final = engine
         self._reader: Final = reader
 
-    def reserve(self, loop: Loop, now: int, fits: Fits) -> None:
-        """Keep a loop that has no ticket yet, if what it hangs on holds still.
+    def reserve(self, loop: Loop, now: int, fits: Fits, token: Brought | None = None) -> None:
+        """Keep a loop that has no ticket yet, if what it hangs on holds still; and the token that
+        it is for, where it is for one.
 
         Raises ``identity.revoked``, ``identity.login-ended``, ``loop.ended``, and as ``fits`` does.
         """
@@ -57,12 +59,18 @@ class LoopBook:
             )
             fits([rows.loop(row) for row in connection.execute(query).mappings()])
             connection.execute(insert(loops), [rows.loop_row(loop)])
+            if token is not None:
+                keep_token(connection, token, loop.id)
 
     def drop(self, loop: LoopId) -> None:
         """Forget a reserved loop that never began."""
         with Failing(), self._engine.begin() as connection:
             begun = select(tickets.c.loop)
             connection.execute(delete(loops).where(loops.c.id == loop, loops.c.id.not_in(begun)))
+            here = select(loops.c.id)
+            connection.execute(
+                delete(tokens).where(tokens.c.loop == loop, tokens.c.loop.not_in(here))
+            )
 
     def open(self) -> Sequence[Loop]:
         """Every loop that has not ended, parents before their children."""
@@ -88,7 +96,7 @@ class LoopBook:
 
     def end_unstarted(self, now: int) -> Sequence[Ended]:
         """At a start: loops that a crash left without a ticket, so that nobody can be in them."""
-        return self._end(loops.c.id.not_in(select(tickets.c.loop)), now, "ticket.not-kept")
+        return self._end(loops.c.id.not_in(select(tickets.c.loop)), now, NOT_KEPT)
 
     def lapse(self, now: int) -> Sequence[Ended]:
         """End every loop whose time is over, at the time that was set for it."""

@@ -17,7 +17,7 @@ from sqlalchemy import (
     Table,
 )
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest migration. A database at this revision needs none."""
 
 metadata: Final = MetaData()
@@ -99,6 +99,16 @@ used: Final = Table(
     metadata,
     Column("digest", LargeBinary, primary_key=True),
     Column("until", Integer, nullable=False, index=True),
+)
+
+tokens: Final = Table(
+    "tokens",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("provider", String, primary_key=True),
+    Column("loop", String, nullable=False, index=True),
+    Column("until", Integer, nullable=False, index=True),
+    CheckConstraint("length(digest) = 32", name="token_digest_is_sha256"),
 )
 
 spent: Final = Table(

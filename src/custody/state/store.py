@@ -21,6 +21,7 @@ from custody.state.logins import LoginBook
 from custody.state.loops import Ended, LoopBook, next_revision
 from custody.state.schema import loops, spent, tickets
 from custody.state.spending import Spending
+from custody.state.tokens import TokenBook
 
 
 class State:
@@ -38,6 +39,7 @@ class State:
         self.loops: Final = LoopBook(engine, self._reader)
         self.logins: Final = LoginBook(engine, self._reader)
         self.spending: Final = Spending(engine, self._reader)
+        self.tokens: Final = TokenBook(engine, self._reader)
 
     @classmethod
     def open(cls, path: Path) -> Self:
