@@ -77,6 +77,7 @@ def test_metadata_of_no_use(key: PrivateKey) -> None:
         ("https://idp.example.com/sso", "https://[idp/sso"),
         ("SAML:2.0:protocol", "SAML:1.1:protocol"),
         (f' entityID="{IDP}"', ""),
+        (f' entityID="{IDP}"', ' entityID="local"'),  # the operator's own issuer
         ("<ds:X509Certificate>", "<ds:X509Certificate>AAAA"),
         ("md:IDPSSODescriptor", "md:SPSSODescriptor"),
         ("md:EntityDescriptor", "md:Entity"),

@@ -24,6 +24,8 @@ _KEYS_AT_MOST: Final = 8
 _RSA_BITS: Final = 2_048
 _CURVE_BITS: Final = 256
 _LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
+_OPERATOR: Final = "local"
+"""Whom the operator vouches for has this issuer; other providers' issuers are URLs."""
 
 
 class Idp(msgspec.Struct, frozen=True):
@@ -71,6 +73,8 @@ def read_idp(canonical: Canonical, issuer: str) -> Idp:
     name = entity.attributes.get("entityID", "")
     if not name:
         raise _unfit("The identity provider has no entityID.")
+    if name == _OPERATOR:
+        raise _unfit(f"Its entityID is {name!r}, as the issuer of operators' tickets is called.")
     certificates = tuple(_certificates(role))
     if not 1 <= len(certificates) <= _KEYS_AT_MOST:
         raise _unfit(f"It has {len(certificates)} certificates for signing, not 1 to 8.")
