@@ -190,6 +190,18 @@ def test_it_leaves_no_core_dump(keys_directory: Path) -> None:
         assert resource.prlimit(keys.pid, resource.RLIMIT_CORE) == (0, 0)
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/environ").exists() or os.geteuid() != 0,
+    reason="another process's environment is read in Linux's /proc, by root",
+)
+def test_it_has_nothing_of_the_gateways_environment(
+    keys_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TARGET_PASSWORD", "planted-secret")
+    with KeyholderProcess(keys_directory) as keys:
+        assert b"planted-secret" not in Path(f"/proc/{keys.pid}/environ").read_bytes()
+
+
 PARENT = """
 import json, os, sys
 from pathlib import Path

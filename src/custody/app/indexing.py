@@ -7,6 +7,7 @@ started again, later and later; it is told of the log only what is durable.
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,8 @@ FRESHEN_SECONDS: Final = 5.0
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
 END_SECONDS: Final = 5.0
+# Nothing of the gateway's environment: it may hold targets' passwords.
+_PASSED_ON: Final = ("PYTHONPATH", "PYTHONHOME", "PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TMPDIR")
 
 _log: Final = logging.getLogger("custody.index")
 
@@ -87,6 +90,7 @@ class IndexerProcess:
         return False
 
     async def _one_life(self) -> None:
+        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -98,6 +102,7 @@ class IndexerProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=LINE_MAX,
+            env=environment,
             # Its own session: a terminal's Ctrl-C is the gateway's to act upon.
             start_new_session=True,
         )

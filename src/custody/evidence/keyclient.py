@@ -5,6 +5,7 @@ is signed and no day key opens, and records go on being made durable.
 """
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from custody.model.errors import LogFailureError
 
 _WAIT_SECONDS: Final = 10.0
 _END_SECONDS: Final = 2.0
+# Nothing of the gateway's environment: it may hold targets' passwords.
+_PASSED_ON: Final = ("PYTHONPATH", "PYTHONHOME", "PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TMPDIR")
 
 
 class KeyholderProcess:
@@ -93,6 +96,7 @@ class KeyholderProcess:
         self.close()
 
     def _start(self, more: list[str]) -> None:
+        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         ours, theirs = socket.socketpair()
         with theirs:
             # Its own session, so that a terminal's Ctrl-C reaches the gateway only.
@@ -100,6 +104,7 @@ class KeyholderProcess:
                 self._command + more,
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
+                env=environment,
                 start_new_session=True,
             )
         ours.settimeout(_WAIT_SECONDS)
