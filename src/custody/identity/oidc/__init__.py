@@ -13,6 +13,7 @@ from custody.identity.oidc.answers import (
 )
 from custody.identity.oidc.compact import unverified_issuer
 from custody.identity.oidc.fetch import Answered, Asked, Fetch
+from custody.identity.oidc.fingerprint import fingerprint
 from custody.identity.oidc.http import HttpFetch
 from custody.identity.oidc.provider import ClientSecret, Clock, OidcProvider
 from custody.identity.oidc.settings import (
@@ -45,5 +46,6 @@ __all__ = [
     "TokenKind",
     "WorkloadIssuer",
     "WorkloadSettings",
+    "fingerprint",
     "unverified_issuer",
 ]

@@ -44,13 +44,13 @@ def take_apart(token: Secret, algorithms: Collection[str]) -> Compact:
     text = token.reveal()
     if len(text) > MAX_TOKEN:
         raise CustodyError("identity.too-large", f"The token is larger than {MAX_TOKEN} bytes.")
-    head, body, signature = _parts(text)
-    header = _header(read_object(_decoded(head), "The token's header"), algorithms)
+    head, body, signature = parts_of(text)
+    header = _header(read_object(decoded(head), "The token's header"), algorithms)
     return Compact(
         header=header,
-        claims=read_object(_decoded(body), "The token"),
+        claims=read_object(decoded(body), "The token"),
         signed=f"{head}.{body}".encode("ascii"),
-        signature=_decoded(signature),
+        signature=decoded(signature),
     )
 
 
@@ -63,13 +63,13 @@ def unverified_issuer(token: Secret) -> str:
     if len(text) > MAX_TOKEN:
         return ""
     try:
-        issuer = read_object(_decoded(_parts(text)[1]), "The token").get("iss")
+        issuer = read_object(decoded(parts_of(text)[1]), "The token").get("iss")
     except CustodyError:
         return ""
     return issuer if isinstance(issuer, str) else ""
 
 
-def _parts(text: str) -> tuple[str, str, str]:
+def parts_of(text: str) -> tuple[str, str, str]:
     parts = text.split(".", 3)
     if len(parts) != 3 or not text.isascii():
         raise CustodyError("identity.malformed", "What was brought is not a signed JSON Web Token.")
@@ -95,7 +95,7 @@ def _header(found: dict[str, object], algorithms: Collection[str]) -> Header:
     return Header(algorithm, kid, typ.lower().removeprefix("application/"))
 
 
-def _decoded(part: str) -> bytes:
+def decoded(part: str) -> bytes:
     """Base64url without padding, in its one canonical spelling (RFC 7515 §2)."""
     try:
         data = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
