@@ -234,6 +234,25 @@ def test_groups_that_are_gone_end_the_loops_that_rest_on_them(office: Office) ->
     assert caught.value.code == "loop.scope"
 
 
+@pytest.mark.parametrize("delegated", [False, True])
+def test_groups_that_are_gone_end_loops_after_a_crash_too(
+    office: Office, *, delegated: bool
+) -> None:
+    """What the provider said was kept, and then the gateway was killed; or a loop began meanwhile
+    with what the login was before.
+    """
+    house = office.house
+    _, login = office.accept(proof("ada", "agents", "dba"), refresh=True)
+    agent = job("agent-7", "agents", "dba") if delegated else None
+    writing = house.start(login.proof, wish(effects=("write",)), login=login, actor=agent)
+    less = proof("ada", "agents")
+    assert house.state.logins.renew(login.id, less, None)
+    office.provider.answer = less
+    office.recheck()
+    assert house.ends() == {writing.ticket.loop.id: ["groups.changed"]}
+    assert len(house.bodies(LoginAccepted)) == 1 + delegated
+
+
 def test_a_refresh_token_is_not_to_be_found_on_the_disk(office: Office, tmp_path: Path) -> None:
     office.accept(proof(), refresh=True)
     kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())

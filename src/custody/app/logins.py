@@ -276,12 +276,12 @@ class LoginDesk:
         proof, before = renewed.proof, login.proof.identity
         if not await self._beside(lambda: self._book.logins.renew(login.id, proof, sealed)):
             return  # it ended meanwhile
+        await self._loops.regrouped(login.id, proof.identity)
         if proof.identity != before:
             # Its groups: a refresh cannot change who somebody is.
             changed = Login(
                 login.id, proof, login.digest, login.started, login.expires, login.client
             )
-            await self._loops.regrouped(login.id, before, proof.identity)
             await self._record(_accepted(changed))
 
     async def _quietly(self, act: Awaitable[object]) -> None:

@@ -320,11 +320,14 @@ class LoopDesk:
                 await self.exhausted(loop.id, f"budget.{paused}")
         await self.tell()
 
-    async def regrouped(self, login: LoginId, before: Identity, after: Identity) -> int:
-        """The provider says other groups now: end the login's loops that rest on what is gone."""
+    async def regrouped(self, login: LoginId, after: Identity) -> int:
+        """What the provider says now: end the login's loops that rest on what is gone, whenever it
+        went. A crash may have come between a change and this.
+        """
         gone = 0
-        for loop in await self._beside(self._book.loops.open):
-            if loop.login == login and self._terms.narrows(loop, before, after):
+        for loop in await self._beside(partial(self._book.loops.of_login, login)):
+            # The login is of whom the loop acts for, where it acts for somebody.
+            if self._terms.narrows(loop, loop.principal or loop.identity, after):
                 gone += await self.end(loop.id, "groups.changed", "")
         return gone
 

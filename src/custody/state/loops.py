@@ -78,6 +78,12 @@ class LoopBook:
         with Failing(), self._reader.begin() as connection:
             return [rows.loop(row) for row in connection.execute(query).mappings()]
 
+    def of_login(self, login: LoginId) -> Sequence[Loop]:
+        """Those that have not ended."""
+        query = select(loops).where(loops.c.login == login, loops.c.ended.is_(None))
+        with Failing(), self._reader.begin() as connection:
+            return [rows.loop(row) for row in connection.execute(query).mappings()]
+
     def end(self, loop: LoopId, now: int, reason: str) -> Sequence[Ended]:
         """End a loop and all below it; what is given back has ended by this call alone."""
         return self._end(loops.c.id == loop, now, reason)
