@@ -230,6 +230,27 @@ def test_a_loop_that_was_ended_is_not_begun_anew_by_its_token(counter: Counter) 
     assert counter.admit(token(CI, "main")) == "ticket.revoked"
 
 
+def test_the_twin_of_a_tokens_signature_is_no_other_token(counter: Counter) -> None:
+    """Anybody can make it, without a key: (r, n - s) is as good a signature as (r, s)."""
+
+    def signed(s: int) -> Secret:
+        def part(of: bytes) -> str:
+            return base64.urlsafe_b64encode(of).decode().rstrip("=")
+
+        said = (
+            part(b'{"alg":"ES256"}') + "." + part(json.dumps({"iss": CI, "sub": "main"}).encode())
+        )
+        return Secret(f"{said}.{part(b'r' * 32 + s.to_bytes(32, 'big'))}")
+
+    house, order = counter.house, 2**256 - 2**224 + 2**192 - 0x4319055258E8617B0C46353D039CDAAF
+    admission = counter.admit(signed(7))
+    assert isinstance(admission, Admission)
+    assert counter.admit(signed(order - 7)) == admission
+    house.run(house.loops.end(admission.loop.id, "killed", "root"))
+    house.now += 2000
+    assert counter.admit(signed(order - 7)) == "ticket.revoked"
+
+
 @pytest.mark.parametrize(
     ("brought", "code"),
     [

@@ -6,7 +6,6 @@ entrance takes tokens of its own issuers alone.
 """
 
 import asyncio
-import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
@@ -14,6 +13,7 @@ from weakref import WeakValueDictionary
 
 from custody.app.asked import LoopWish
 from custody.app.loops import LoopDesk
+from custody.identity.oidc import fingerprint
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, NotAdmitted, Proof
 from custody.model.interfaces import Doorkeeper
@@ -66,7 +66,7 @@ class TokenDesk:
         here = [each for each in self._vouchers(token) if each in names]
         if not here:
             return NotAdmitted("token.unknown")
-        digest = hashlib.sha256(token.reveal().encode("utf-8", "surrogatepass")).digest()
+        digest = fingerprint(token)
         known = self._remembered(digest, now, here)
         if known is not None:
             return known
