@@ -153,10 +153,12 @@ def test_who_acts_for_somebody_may_do_what_both_may(new_house: NewHouse) -> None
     assert loop.identity.subject == "agent-7"
     assert loop.principal == ada.identity
     assert loop.on_behalf_of == "ada"
+    claimed = house.start(ada, wish(on_behalf_of="the-director"), actor=agent)
+    assert claimed.ticket.loop.on_behalf_of == "ada", "what is proven is not said otherwise"
     (only,) = started.reachable
     assert only.target == "orders"
     assert only.effects == {Effect.READ}
-    assert house.kinds() == ["login.accepted", "login.accepted", "loop.start"]
+    assert house.kinds() == ["login.accepted", "login.accepted", "loop.start"] * 2
     assert refused(house, ada, wish("payments")).code == "loop.scope"
 
 

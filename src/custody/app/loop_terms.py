@@ -73,7 +73,8 @@ class Terms:
             started=now,
             expires=now,
             purpose=wish.purpose,
-            on_behalf_of=wish.on_behalf_of or ("" if actor is None else who.identity.subject),
+            # What is proven is never said otherwise: rules and readers go by this text too.
+            on_behalf_of=wish.on_behalf_of if actor is None else who.identity.subject,
             principal=None if actor is None else who.identity,
             facts=facts,
             client=wish.client_host,
