@@ -37,7 +37,7 @@ def test_a_key_set_that_can_check_tokens_is_counted(tmp_path: Path) -> None:
     jwks.write_text(json.dumps({"keys": [public(rsa_key())]}))
     (finding,) = found(tmp_path, WORKLOAD.format(jwks=jwks))
     assert finding.level is Level.OK
-    assert finding.what == "[[workload]] ci: reached, 1 keys that can check a token"
+    assert finding.what == "[[workload]] ci: there, 1 key that can check a token"
 
 
 def test_what_cannot_be_reached_is_a_fault_with_its_cure(tmp_path: Path) -> None:

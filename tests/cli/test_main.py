@@ -75,6 +75,7 @@ def test_a_faulty_configuration_ends_with_3(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CUSTODY_CONFIG", raising=False)
     (tmp_path / "custody.toml").write_text("[gatewy]\n")
     assert run(["policy", "check"]) == 3
     out, err = capsys.readouterr()

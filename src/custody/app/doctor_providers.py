@@ -43,7 +43,8 @@ async def examine_providers(config: Config, now: dt.datetime) -> Sequence[Findin
 
 
 async def _keys(provider: OidcProvider | WorkloadIssuer) -> str:
-    return f"reached, {await provider.reach()} keys that can check a token"
+    count = await provider.reach()
+    return f"there, {count} {'key' if count == 1 else 'keys'} that can check a token"
 
 
 async def _certificates(saml: SamlConfig, url: str, clock: Callable[[], int]) -> str:

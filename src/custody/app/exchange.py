@@ -104,7 +104,12 @@ class Exchange:
             )
         admission = self._doorkeeper.recognise(asked.subject, self._clock())
         if isinstance(admission, str):
-            raise await self._no(admission, "This ticket does not hold here.", client)
+            raise await self._no(
+                admission,
+                "This ticket does not hold here: it is over, or another gateway's.",
+                client,
+                "Start from outside that loop, or put another ticket into CUSTODY_TICKET_FILE.",
+            )
         return await self._loops.child(admission, asked.wish, client=client)
 
     async def _remember(
@@ -146,9 +151,15 @@ class Exchange:
         """As ``Exchanges.refused``."""
         await self._refused.record(reason, client=client, subject=subject, protocol="login")
 
-    async def _no(self, code: str, fault: str, client: str) -> CustodyError:
+    async def _no(
+        self,
+        code: str,
+        fault: str,
+        client: str,
+        cure: str = "`custody run --help` and `custody login --help` say how.",
+    ) -> CustodyError:
         await self.refused(code, client=client)
-        return CustodyError(code, fault, "`custody run --help` and `custody login --help` say how.")
+        return CustodyError(code, fault, cure)
 
     # Tokens.
 

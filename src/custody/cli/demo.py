@@ -42,6 +42,7 @@ def demo(
     screen.print("\n[bold green]Everything above happened, and every claim was checked.[/]")
     if keep is not None:
         screen.print(f"It is all in {keep}.", markup=False)
+        screen.print(f"Look around: custody sessions -c {keep}/gateway/custody.toml", markup=False)
     else:
         screen.print("To look around in it yourself: custody demo --keep DIR", markup=False)
     screen.print("With a database of your own: README.md and docs/operator.md", markup=False)

@@ -52,7 +52,9 @@ def suggest(  # noqa: PLR0913 - the options of a command line
     """
     if (identity is None) == (group is None):
         raise CustodyError(
-            "usage.whose", "It is not said whose work to look at.", "Give --identity or --group."
+            "usage.whose",
+            "It is not clear whose work to look at.",
+            "Give either --identity or --group.",
         )
     document = _ask(
         read_config(config, judges=False),

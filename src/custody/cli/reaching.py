@@ -87,7 +87,8 @@ def _of_this_host(config: Path | None, folder: Path, groups: Sequence[str]) -> "
     if not path.exists():
         raise CustodyError(
             "client.none",
-            "No gateway is named, and there is no configuration of one here.",
-            "`custody login --gateway URL`, or set CUSTODY_GATEWAY, or give -c FILE.",
+            f"No gateway is named, and {path} is not there, which would be its configuration.",
+            "`custody login --gateway URL`, or set CUSTODY_GATEWAY, or give -c FILE. "
+            "The options of the command that is run stand behind `--`.",
         )
     return LocalStarter(load_config(path, conditions=False), os.environ, groups)

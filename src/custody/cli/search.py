@@ -17,7 +17,11 @@ def search(  # noqa: PLR0913 - a question has these parts
     *,
     oldest: Annotated[bool, typer.Option("--oldest", help="The oldest first.")] = False,
     count: Annotated[
-        str | None, typer.Option(help="Count the hits by identity, target, verdict, object …")
+        str | None,
+        typer.Option(
+            help="Count the hits by one of: loop, session, target, identity, effect, object, "
+            "action, verdict, rule, outcome, kind."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many.")] = 100,
     cursor: Annotated[str | None, typer.Option(help="Go on: `next` of the last page.")] = None,

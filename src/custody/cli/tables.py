@@ -99,6 +99,8 @@ def hits(items: Sequence[Item], width: int) -> Iterator[Text]:
             line.append("  ").append_text(word(item["outcome"], OUTCOME_STYLES))
         if item["rows"] is not None:
             line.append_text(shown(f"  {many(item['rows'], 'row')}", "dim"))
+        if item["session"] is None and item["loop"] is not None:
+            line.append_text(shown(f"  {item['loop']}", "dim"))
         yield line
         yield Text("    ", end="").append_text(clipped(" ".join(item["text"].split()), width - 6))
 

@@ -203,7 +203,9 @@ def _typed(value: object, kind: Any) -> Any:  # noqa: ANN401 - as msgspec.conver
 def _read(ca: Path) -> str:
     try:
         return ca.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
+    except OSError as error:
+        raise _no_authority(f"{ca} ({error.strerror or error})") from None
+    except UnicodeDecodeError:
         raise _no_authority(str(ca)) from None
 
 

@@ -83,7 +83,7 @@ def ask(  # noqa: PLR0913 - a request has these parts
     except ssl.SSLCertVerificationError as error:
         raise HttpError(f"its certificate is not trusted ({error.verify_message})") from None
     except OSError as error:
-        raise HttpError(error.strerror or type(error).__name__) from None
+        raise HttpError(error.strerror or str(error) or type(error).__name__) from None
     except (http.client.HTTPException, ValueError) as error:
         raise HttpError(f"it does not speak HTTP as expected ({type(error).__name__})") from None
     finally:

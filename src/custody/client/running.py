@@ -143,8 +143,10 @@ def _led(  # noqa: PLR0913, PLR0917 - what leads where
     for name in unclear:
         say(
             f"custody: {name} holds a URL of which it is not clear what target it means; it is "
-            f"left as it is (--map {name}=TARGET says)"
+            f"left as it is (--map {name}=TARGET says; targets: {', '.join(sorted(local))})"
         )
+    for name in asked.chosen.keys() - changed.keys() - set(unclear):
+        say(f"custody: --map {name}: there is no such variable that holds a target's URL")
     if not changed and not unclear:
         say("custody: --local found no variable with a target's URL")
     return changed

@@ -131,6 +131,7 @@ def not_yours(target: str) -> Refusal:
     return Refusal(
         "28000",
         f'custody: there is no target "{target[:63]}" that this loop has a grant for',
-        hint="The database name names the target: dbname=TARGET or dbname=TARGET/DATABASE.",
+        hint="The database name names the target: dbname=TARGET or dbname=TARGET/DATABASE. "
+        "Without a grant for it there is no session.",
         fatal=True,
     )

@@ -46,7 +46,8 @@ def check_scope(
         raise CustodyError(
             "loop.no-grant",
             f"No grant lets {_who(loop)} use any target now.",
-            "Ask the operator of this gateway for a grant, or come back at its hours.",
+            "Ask the operator of this gateway for a grant, or come back at its hours. "
+            "On the gateway's own host, --group says in which group.",
         )
     scope = loop.scope or Scope()
     wanted = scope.targets if scope.targets is not None else tuple(reachable)
