@@ -155,6 +155,36 @@ def test_publishing_that_does_not_end_stops_new_work() -> None:
     uvloop.run(live())
 
 
+def test_a_round_that_does_not_end_keeps_nobody_from_ending(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("custody.evidence.log._LAST_ROUND_S", 0.05)
+    monkeypatch.setattr("custody.evidence.publish_rounds._ROUND_S", 0.05)
+    scene = Scene()
+    few = LogOptions(scene.evidence, scene.anchor, "t", publish_every=0.01, unpublished_bytes=300)
+    freed = threading.Event()
+
+    async def live() -> None:
+        around = scene.surroundings()
+        async with open_log(few, scene.keys(), around) as log:
+            async with asyncio.TaskGroup() as group:
+                scene.disk.fails = hanging_until(freed, "log")
+                group.create_task(log.run())
+                scene.append(log, session_start(), SESSION)
+                await until_it(log, accepts=False)
+                log.stop()
+            ours = [each for each in threading.enumerate() if each.name == "log"]
+            assert ours, "the round hangs still"
+            assert all(each.daemon for each in ours)
+
+    try:
+        with pytest.raises(LogFailureError) as told:
+            uvloop.run(live())
+        assert told.value.code == "log.publishing"
+    finally:
+        freed.set()
+
+
 def test_a_beat_never_waits_for_the_disk() -> None:
     scene = Scene(sync_ns=100_000_000)
     often = LogOptions(scene.evidence, scene.anchor, "t", publish_every=0.01, heartbeat_every=0.01)

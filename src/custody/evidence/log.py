@@ -6,8 +6,8 @@ thread and never holds up ``append``; only a year's end, once a year, makes the 
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -39,6 +39,8 @@ from custody.model.record import (
 )
 
 _PREPARE_AHEAD_MS: Final = 600_000
+_LAST_ROUND_S: Final = 2.0
+"""So long ``run`` waits, once it is to stop, for work that a disk may keep for ever."""
 
 
 class LogOptions(msgspec.Struct, frozen=True):
@@ -97,8 +99,6 @@ class Log:
         self._rounds: Final = PublishRounds(
             writer, keys, around.files, options.evidence, options.unpublished_bytes
         )
-        # One to publish, one to prepare.
-        self._threads: Final = ThreadPoolExecutor(2, thread_name_prefix="log")
         self._wanted = asyncio.Event()
         self._stop = asyncio.Event()
         writer.wants_segment = self._wanted.set
@@ -144,13 +144,18 @@ class Log:
         return self._watch.trusted
 
     async def run(self) -> None:
-        """Publish, prepare, beat, until ``stop``. One task of the caller's group."""
+        """Publish, prepare, beat, until ``stop``; and a moment longer, where a round runs. One task
+        of the caller's group.
+        """
         self._wanted.set()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._tick_regularly())
-            group.create_task(self._publish_regularly())
-            group.create_task(self._prepare_when_wanted())
-            group.create_task(self._beat_regularly())
+        with contextlib.suppress(TimeoutError):  # closing says what could not be published
+            async with asyncio.timeout(None) as patience, asyncio.TaskGroup() as group:
+                group.create_task(self._tick_regularly())
+                group.create_task(self._publish_regularly())
+                group.create_task(self._prepare_when_wanted())
+                group.create_task(self._beat_regularly())
+                await self._stop.wait()
+                patience.reschedule(asyncio.get_running_loop().time() + _LAST_ROUND_S)
 
     def stop(self) -> None:
         """Let ``run`` come to its end."""
@@ -224,7 +229,6 @@ class Log:
                 self._close_log()
         finally:
             self.writer.close()
-            self._threads.shutdown(wait=False)
             self._stock.close()
             if self._prepared is not None:
                 self._prepared.close()
@@ -308,8 +312,31 @@ class Log:
         writer.carry(around.clock.wall_ms())
 
     async def _beside(self, work: Callable[..., None], *arguments: object) -> None:
-        """In a thread of the log's own, which nothing else in the process can keep busy."""
-        await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        """In a thread of its own: nothing else in the process can keep it busy, and where the disk
+        never answers it, it does not keep the process from ending.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def settle(error: Exception | None) -> None:
+            if done.done():
+                return
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+
+        def there() -> None:
+            fault = None
+            try:
+                work(*arguments)
+            except Exception as error:  # noqa: BLE001 - it is raised where the work is awaited
+                fault = error
+            with contextlib.suppress(RuntimeError):  # nobody waits any more: the loop is closed
+                loop.call_soon_threadsafe(settle, fault)
+
+        threading.Thread(target=there, name="log", daemon=True).start()
+        await done
 
     async def _tick_regularly(self) -> None:
         while not await _set_within(self._stop, self.options.publish_every):

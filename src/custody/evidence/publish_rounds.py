@@ -20,7 +20,7 @@ from custody.model.errors import LogFailureError
 
 _BOUNDARY_S: Final = 1.0
 """So long a round that is to leave a bookmark waits for the end of a batch."""
-_ROUND_S: Final = 10.0
+_ROUND_S: Final = 5.0
 """So long one who must publish now waits for a round that runs."""
 
 Beside = Callable[..., Awaitable[None]]
