@@ -63,6 +63,24 @@ def test_a_command_that_cannot_be_recorded_fails_its_transaction_and_not_the_ses
     run(scenario)
 
 
+def test_where_the_log_has_no_room_left_only_the_session_that_needs_it_ends() -> None:
+    async def scenario() -> None:
+        async with bench(masker=NoCommands(), codec=InjectingCodec) as b:
+            reader, writer = await b.login()
+            other, _ = await b.login()
+            b.log.full = True
+            writer.write(b"SELECT 1\n")
+            told = await line(reader)
+            assert "53100" in told
+            assert "no room" in told
+            assert await line(reader) == ""
+            assert not other.at_eof()
+            assert len(b.registry) == 1
+            assert "FAIL" not in "".join(b.server.seen)
+
+    run(scenario)
+
+
 class BrokenAtTheEnd(NoMask):
     def mask(self, record: Record) -> Record:
         return record if not isinstance(record.body, SessionEnd) else fail()

@@ -8,9 +8,24 @@ says nothing about the secret.
 from typing import Final
 
 from custody.model.command import Refusal
+from custody.model.errors import LogFailureError
 
 NOT_RECORDED: Final = Refusal(
     "58030", "custody cannot record this session now, so it is not open", fatal=True
+)
+
+_LOG_FULL: Final = Refusal(
+    "53100",
+    "custody: the evidence log has no room for what this session must record, so the session ends",
+    hint="Nothing was forwarded that is not recorded. Connect again once the gateway's operator "
+    "has freed space for the evidence.",
+    fatal=True,
+)
+_LOG_FAILED: Final = Refusal(
+    "58030",
+    "custody: the evidence log failed, so this session ends",
+    hint="Nothing was forwarded that is not recorded.",
+    fatal=True,
 )
 
 NO_REPLICATION: Final = Refusal(
@@ -135,3 +150,8 @@ def not_yours(target: str) -> Refusal:
         "Without a grant for it there is no session.",
         fatal=True,
     )
+
+
+def unrecorded_end(error: LogFailureError) -> Refusal:
+    """A session of which something cannot be recorded ends; others, which record less, go on."""
+    return _LOG_FULL if error.code == "log.full" else _LOG_FAILED

@@ -17,6 +17,7 @@ from custody.gateway.connection import Connection
 from custody.gateway.gate import Permit
 from custody.gateway.login import Welcome
 from custody.gateway.outbox import Entry, Outbox
+from custody.gateway.refusals import unrecorded_end
 from custody.gateway.rooms import Rooms
 from custody.model.command import Refusal, Wire
 from custody.model.errors import CustodyError, LogFailureError
@@ -200,7 +201,7 @@ class Relay:
     def log_failed(self, error: LogFailureError) -> None:
         _log.error("%s: %s", self._host.id, error.code)
         self.to_server.clear()
-        self._host.kill("log", _LOG_FAILED)
+        self._host.kill("log", unrecorded_end(error))
 
     # Client to server.
 
@@ -348,11 +349,3 @@ class Relay:
         if self._unrecorded:
             self._note(Gap("commands refused while nothing could be recorded", self._unrecorded))
             self._unrecorded = 0
-
-
-_LOG_FAILED: Final = Refusal(
-    "58030",
-    "custody: the evidence log failed, so this session ends",
-    hint="Nothing was forwarded that is not recorded.",
-    fatal=True,
-)

@@ -12,7 +12,7 @@ from typing import Final
 from custody.gateway.connection import Connection
 from custody.gateway.ids import new_cancel_key, new_session_id
 from custody.gateway.login import Login, Welcome
-from custody.gateway.refusals import NOT_RECORDED
+from custody.gateway.refusals import unrecorded_end
 from custody.gateway.registry import Registry
 from custody.gateway.relay import Relay
 from custody.gateway.rooms import Door, Rooms
@@ -243,7 +243,7 @@ class SessionHost:
                 return f"protocol.{error.blame}", refusal
             case LogFailureError():
                 _log.error("%s: %s", self.id, error.code)
-                return "log", NOT_RECORDED
+                return "log", unrecorded_end(error)
             case _:
                 _log.error("%s: ended by %s", self.id, kind_of(error))
                 return "internal", _INTERNAL
