@@ -139,8 +139,19 @@ def saml_settings(one: SamlConfig, url: str) -> SamlSettings:
 
 
 async def _saml(one: SamlConfig, url: str, clock: Clock) -> SamlProvider:
+    try:
+        metadata = await read_metadata(one)
+    except CustodyError as error:
+        if isinstance(one.metadata, Path):
+            raise
+        raise CustodyError(
+            error.code,
+            f"The gateway does not start without the metadata of {one.name}: {error.fault}",
+            f"Start it again once {one.metadata} answers; or keep the document as a file and name "
+            "that in [[saml]]: then a start needs no provider.",
+        ) from None
     return await SamlProvider.open(
-        saml_settings(one, url), await read_metadata(one), clock=clock, random=os.urandom
+        saml_settings(one, url), metadata, clock=clock, random=os.urandom
     )
 
 
