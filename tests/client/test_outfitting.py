@@ -101,6 +101,14 @@ URLS = {
         "jdbc:postgresql://127.0.0.1:40000/orders"
         "?ApplicationName=a&user=ada&password=ct_secret&sslmode=disable"
     ),
+    # "Connecting to the Database" of pgJDBC: the two slashes may be left out.
+    "jdbc:postgresql:shop?user=root&password=real": (
+        "jdbc:postgresql://127.0.0.1:40000/orders?user=ada&password=ct_secret&sslmode=disable"
+    ),
+    # Whatever is called a password is one.
+    "postgres://root@db/shop?sslpassword=real&PGPASSWORD=real&application_name=a@b": (
+        "postgres://ada:ct_secret@127.0.0.1:40000/orders?application_name=a%40b&sslmode=disable"
+    ),
     # The target's own database, or none: what the target gives by itself.
     "postgres://db/shop": "postgres://ada:ct_secret@127.0.0.1:40000/orders?sslmode=disable",
     "postgres://db": "postgres://ada:ct_secret@127.0.0.1:40000/orders?sslmode=disable",
@@ -128,6 +136,22 @@ def test_a_url_is_led_to_loopback_and_loses_its_own_credential(url: str) -> None
     )
     assert (changed, unclear) == ({"DATABASE_URL": URLS[url]}, [])
     assert "real" not in changed["DATABASE_URL"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://root:re/al@db/shop",
+        "postgres://root:re?al@db/shop",
+        "postgres://root:re#al@db/shop",
+        "jdbc:postgresql://root:re/al@db/shop",
+        "postgres://root:re[al@db/shop",
+    ],
+)
+def test_a_url_whose_password_has_no_clear_end_is_left_alone(url: str) -> None:
+    """Its rest would pass for a database's name, and so into the record."""
+    ways = [way("orders")]
+    assert rewritten({"A": url}, {"orders": ways[0]}, ways, {}, TICKET) == ({}, ["A"])
 
 
 def test_among_several_targets_the_url_or_the_caller_tells_which() -> None:

@@ -112,7 +112,7 @@ def rewritten(
     secret: Secret,
 ) -> tuple[dict[str, str], list[str]]:
     """Variables that hold a database's URL, led through the listeners on this host; and the names
-    of those whose target is not clear.
+    of those whose target is not clear, or that cannot be read.
 
     ``local`` are the listeners by target, ``chosen`` says of a variable which target it means. Else
     the one is taken whose name or database the URL names, or the only one that speaks its scheme.
@@ -120,9 +120,11 @@ def rewritten(
     changed: dict[str, str] = {}
     unclear: list[str] = []
     for name, value in environment.items():
-        scheme = value.removeprefix("jdbc:").partition("://")[0].partition("+")[0]
+        bare = value.removeprefix("jdbc:")  # behind it, the two slashes may be left out
+        scheme = bare.partition(":")[0].partition("+")[0]
+        is_url = value.startswith(("jdbc:", f"{bare.partition(':')[0]}://"))
         speaking = [
-            way for way in remote if scheme in outfitters()[way.protocol].schemes and "://" in value
+            way for way in remote if is_url and scheme in outfitters()[way.protocol].schemes
         ]
         if not speaking:
             continue
@@ -131,7 +133,10 @@ def rewritten(
             unclear.append(name)
             continue
         way = local[target]
-        changed[name] = outfitters()[way.protocol].rewrite(value, way, secret)
+        try:
+            changed[name] = outfitters()[way.protocol].rewrite(value, way, secret)
+        except ValueError:
+            unclear.append(name)
     return changed, unclear
 
 

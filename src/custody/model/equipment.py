@@ -75,6 +75,6 @@ class Outfitter(Protocol):
     def rewrite(self, url: str, way: Way, secret: Secret) -> str:
         """The URL of the same database through a listener on this host (``way``), in clear text
         as far as that listener. What of its path and query still makes sense is kept, another
-        database of the same target too.
+        database of the same target too. Raises ``ValueError`` where it cannot be read.
         """
         ...

@@ -5,6 +5,7 @@ Law: the ticket is in a file of mode 0600 that ``PGPASSFILE`` names, never in an
 psycopg2 and asyncpg read all of it; JDBC and pg8000 read none, for them a URL is rewritten.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
@@ -25,6 +26,7 @@ _OF_TRANSPORT: Final = frozenset(
      "user", "host", "hostaddr", "port", "dbname", "gssencmode", "passfile", "service", "ssl",
      "require_auth")
 )  # fmt: skip
+_PLACE: Final = re.compile(r"(?:[^:\[\]]*|\[[0-9A-Fa-f:.%]*\])(?::[0-9]*)?")
 _CLEAR: Final = {
     # How SQLAlchemy's dialects are told not to ask for TLS; the others know libpq's word.
     "asyncpg": (("ssl", "disable"),),
@@ -67,8 +69,11 @@ class PostgresClient:
         parts = urlsplit(url)
         jdbc = parts.scheme == "jdbc"
         inner = urlsplit(parts.path) if jdbc else parts
+        if "@" in url and "@" not in inner.netloc and not _is_place(inner.netloc):
+            # A password with a `/`, `?` or `#` in it, as it stands: its rest would pass for a path.
+            raise ValueError("it cannot be told where its password ends")
         query = parse_qsl(parts.query if jdbc else inner.query, keep_blank_values=True)
-        kept = [(key, value) for key, value in query if key.lower() not in _OF_TRANSPORT]
+        kept = [(key, value) for key, value in query if not _of_transport(key.lower())]
         place = f"{_bracketed(way.host)}:{way.port}"
         path = "/" + quote(_database(inner.path, query, way), safe="/")
         if jdbc:  # jdbc:postgresql://HOST:PORT/DATABASE?user=…&password=…
@@ -77,6 +82,15 @@ class PostgresClient:
         kept += _CLEAR.get(inner.scheme.partition("+")[2], (("sslmode", "disable"),))
         user = f"{quote(way.subject, safe='')}:{secret.reveal()}@"
         return urlunsplit((inner.scheme, user + place, path, urlencode(kept), ""))
+
+
+def _is_place(netloc: str) -> bool:
+    """Whether it is hosts and ports, or nothing."""
+    return all(_PLACE.fullmatch(each) for each in netloc.split(","))
+
+
+def _of_transport(key: str) -> bool:
+    return key in _OF_TRANSPORT or "password" in key
 
 
 def _database(path: str, query: Sequence[tuple[str, str]], way: Way) -> str:
