@@ -43,6 +43,26 @@ def test_the_exit_code_is_passed_on(code: int) -> None:
     assert code_of(start("sh", "-c", f"exit {code}")) == code
 
 
+def test_an_end_that_another_thread_was_told_of_is_seen() -> None:
+    taken = RUNNER.replace(
+        "with watching",
+        "import signal, threading, time\n"
+        "threading.Thread(target=lambda: time.sleep(60), daemon=True).start()\n"
+        "with watching",
+    ).replace(
+        "    sys.exit",
+        "    from custody.client import child\n"
+        "    begin = child._start\n"
+        "    child._start = lambda *asked: (begin(*asked), time.sleep(0.3))[0]\n"
+        "    sys.exit",
+    )
+    with subprocess.Popen([sys.executable, "-c", taken, "sh", "-c", "exit 3"]) as process:
+        try:
+            assert process.wait(10) == 3
+        finally:
+            process.kill()
+
+
 def test_death_by_a_signal_is_told_as_shells_do() -> None:
     assert code_of(start("sh", "-c", "kill -TERM $$")) == 128 + signal.SIGTERM
 

@@ -19,6 +19,8 @@ _PASSED: Final = frozenset(
     (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2,
      signal.SIGTSTP, signal.SIGCONT, signal.SIGALRM)
 )  # fmt: skip
+_LOOK_S: Final = 1.0
+"""A thread that was there before ``watching`` may take the child's signal: it is looked at, too."""
 _OF_ENDS: Final = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
 WATCHED: Final = _PASSED | {signal.SIGCHLD}
 
@@ -71,7 +73,7 @@ def _start(
 def _wait_for(child: int) -> int:
     while True:
         number, by_terminal = _next_signal()
-        if number == signal.SIGCHLD:
+        if number in {0, signal.SIGCHLD}:
             code = _looked_at(child)
             if code is not None:
                 return code
@@ -81,10 +83,12 @@ def _wait_for(child: int) -> int:
 
 
 def _next_signal() -> tuple[int, bool]:
-    """A signal, and whether the terminal has sent it to the child already."""
-    if hasattr(signal, "sigwaitinfo"):
-        told = signal.sigwaitinfo(WATCHED)
-        return told.si_signo, told.si_code == _FROM_KERNEL
+    """A signal, or 0 after a while without; and whether the terminal has sent it to the child
+    already.
+    """
+    if hasattr(signal, "sigtimedwait"):
+        told = signal.sigtimedwait(WATCHED, _LOOK_S)
+        return (0, False) if told is None else (told.si_signo, told.si_code == _FROM_KERNEL)
     number = signal.sigwait(WATCHED)  # macOS does not say who sent it
     return number, number in _OF_TERMINAL and sys.stdin.isatty()
 
