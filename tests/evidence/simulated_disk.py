@@ -126,8 +126,10 @@ class SimulatedDisk:
         return SimulatedFile(self, path, self._names[path])
 
     def names(self, directory: Path) -> list[str]:
-        below = {*self._names, *self._directories}
-        return sorted({path.name for path in below if path.parent == directory and path.name})
+        start = f"{directory}/".replace("//", "/")
+        paths = map(str, (*self._names, *self._directories))
+        below = {path.removeprefix(start) for path in paths if path.startswith(start)}
+        return sorted(name for name in below if name and "/" not in name)
 
     def make_directory(self, path: Path) -> None:
         self.act("make_directory", path)
