@@ -186,10 +186,19 @@ def test_a_login_that_its_provider_refuses_ends_with_its_loops(office: Office) -
     assert house.ends() == {started.ticket.loop.id: ["login.provider.refused"]}
 
 
-def test_a_provider_that_is_silent_ends_nothing_before_its_time(office: Office) -> None:
+@pytest.mark.parametrize(
+    "code",
+    [
+        "identity.unreachable",
+        "identity.client-refused",
+        "vault.unreachable",  # the store of the client's secret
+        "state.failed",
+    ],
+)
+def test_a_provider_that_is_silent_ends_nothing_before_its_time(office: Office, code: str) -> None:
     house = office.house
     secret, login = office.accept(proof(), refresh=True)
-    office.provider.answer = CustodyError("identity.unreachable", "Nobody answered.")
+    office.provider.answer = CustodyError(code, "Nobody answered.")
     for _ in range(3):
         assert office.recheck() == 1
     assert house.run(house.logins.recognise(secret)).id == login.id

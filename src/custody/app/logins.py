@@ -30,8 +30,9 @@ RECHECK_S: Final = 20.0
 KEPT_AFTER_END_MS: Final = 30 * 86_400_000
 
 _SILENT: Final = frozenset({"identity.unreachable", "identity.client-refused"})
+_OURS: Final = ("state.", "vault.")
 """Faults that say nothing of the login: its provider did not answer, or does not know the gateway
-itself any more."""
+itself any more; the state database failed, or the client's secret could not be had."""
 _INTERACTIVE: Final = frozenset({Method.OIDC_CODE, Method.OIDC_DEVICE})
 
 _log: Final = logging.getLogger("custody.logins")
@@ -243,7 +244,7 @@ class LoginDesk:
                 await self._beside(lambda: self._book.logins.checked(login.id, self._clock()))
                 renewed = await self._ask(login, due.refresh)
             except CustodyError as error:
-                if error.code in _SILENT or error.code.startswith("state."):
+                if error.code in _SILENT or error.code.startswith(_OURS):
                     _log.warning("%s was not rechecked: %s: %s", login.id, error.code, error.fault)
                     return
                 _log.warning("%s ends: %s", login.id, error.code)
