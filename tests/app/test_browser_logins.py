@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from custody.app.browser_logins import CODE_MS, LOGIN_MS, BrowserLogins
 from custody.app.login_asked import LoginAsked, ask_login, fits, s256
-from custody.app.shelf import HELD_AT_MOST, HELD_OF_ADDRESS, Shelf
+from custody.app.shelf import HELD_AT_MOST, HELD_OF_ADDRESS, SWEPT_MS, Shelf
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Proof
 from custody.model.secret import Secret
@@ -194,9 +194,9 @@ def test_a_shelf_makes_room_where_time_is_over() -> None:
     kept: Shelf[Entry] = Shelf(lambda: now)
     for number in range(HELD_OF_ADDRESS):
         kept.put(b"%d" % number, Entry(HOME, 10))
-    now = 10
+    now = SWEPT_MS
     assert kept.take(b"0") is None
-    kept.put(b"new", Entry(HOME, 20))
+    kept.put(b"new", Entry(HOME, SWEPT_MS + 10))
     assert len(kept) == 1
     assert kept._of == {HOME: 1}
 

@@ -13,6 +13,8 @@ from custody.model.errors import CustodyError
 HELD_AT_MOST: Final = 8192
 HELD_OF_ADDRESS: Final = 256
 """A whole office may be one address."""
+SWEPT_MS: Final = 1000
+"""Entries whose time is over are looked for this often at most: a flood shall not pay for it."""
 
 Clock = Callable[[], int]
 """Unix milliseconds."""
@@ -40,6 +42,7 @@ class Shelf(Generic[Entry]):
         self._clock: Final = clock
         self._held: Final[dict[bytes, Entry]] = {}
         self._of: Final[dict[str, int]] = {}
+        self._sweep_at = 0
 
     def put(self, key: bytes, entry: Entry) -> None:
         self._sweep()
@@ -76,6 +79,9 @@ class Shelf(Generic[Entry]):
 
     def _sweep(self) -> None:
         now = self._clock()
+        if now < self._sweep_at:
+            return
+        self._sweep_at = now + SWEPT_MS
         for key in [key for key, entry in self._held.items() if entry.expires <= now]:
             self._leave(self._held.pop(key))
 
