@@ -98,6 +98,7 @@ def test_a_human_and_an_agent(play: Scene) -> None:
         ({"resource": "https://orders"}, "invalid_target", "web.narrowing"),
         ({"effects": "read everything"}, "invalid_scope", "web.effects"),
         ({"effects": "unknown"}, "invalid_scope", "web.effects"),
+        ({"effects": " "}, "invalid_scope", "web.effects"),
         ({"ttl": "0"}, "invalid_request", "web.ttl"),
         ({"ttl": "-5"}, "invalid_request", "web.ttl"),
         ({"ttl": "999999999"}, "invalid_request", "web.ttl"),

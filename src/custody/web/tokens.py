@@ -174,7 +174,7 @@ def _wish(asked: TokenForm) -> LoopWish:
 
 def _effects(text: str) -> frozenset[Effect] | None:
     words = text.split()
-    if any(word not in EFFECTS for word in words):
+    if any(word not in EFFECTS for word in words) or (text and not words):
         raise RefusedError(
             "web.effects",
             "An effect is not known.",
