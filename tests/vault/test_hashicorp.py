@@ -3,6 +3,7 @@
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,7 @@ FAULTS: dict[str, tuple[tuple[int, object], str]] = {
     "sealed": ((503, {"errors": ["Vault is sealed"]}), "vault.refused"),
     "a redirect": ((307, {}), "vault.refused"),
     "not JSON": ((200, b"planted-secret"), "vault.unreachable"),
+    "too deep": ((200, b"[" * 100_000), "vault.unreachable"),
     "a list": ((200, ["planted-secret"]), "vault.unreachable"),
     "too long": ((200, b'{"data": "' + b"planted-secret" * 30_000 + b'"}'), "vault.unreachable"),
     "no data": ((200, {"data": None}), "vault.no-secret"),
@@ -194,3 +196,33 @@ def test_the_way_there_must_be_private(address: str) -> None:
     with pytest.raises(CustodyError) as caught:
         HashicorpStore(HashicorpSettings(name="vault", address=address), lambda: NOW)
     assert caught.value.code == "vault.address"
+
+
+def test_an_answer_that_drips_is_waited_for_no_longer_than_any(
+    token: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custody.vault.http.READ_SECONDS", 0.3)
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        writer.close()
+
+    async def run() -> str:
+        async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+            place = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            store = HashicorpStore(
+                HashicorpSettings(name="vault", address=place, token=token), lambda: NOW
+            )
+            async with asyncio.timeout(5):
+                with pytest.raises(CustodyError) as caught:
+                    await store.read("secret/orders#password")
+            await store.close()
+            await asyncio.sleep(0.2)
+            return caught.value.code
+
+    assert asyncio.run(run()) == "vault.unreachable"

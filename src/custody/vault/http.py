@@ -4,6 +4,7 @@ Law: certificates are checked, no redirect is followed, answers and waits are bo
 tells a status and never a body: what a store answers may be, or may quote, a secret.
 """
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,9 +66,11 @@ class StoreClient:
         """
         content = None if body is None else msgspec.json.encode(body)
         try:
-            async with self._client.stream(
-                method, path, headers=headers, content=content
-            ) as answer:
+            # Of all of it: the client's own time-out is of each wait, and a drip has no end.
+            async with (
+                asyncio.timeout(READ_SECONDS),
+                self._client.stream(method, path, headers=headers, content=content) as answer,
+            ):
                 if not answer.is_success:
                     raise StatusError(answer.status_code)
                 data = b""
@@ -75,11 +78,11 @@ class StoreClient:
                     data += piece
                     if len(data) > LONGEST_ANSWER:
                         raise self._unreachable("its answer is too long")
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise self._unreachable(type(error).__name__) from None
         try:
             decoded = msgspec.json.decode(data) if data else {}
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise self._unreachable("its answer is not JSON") from None
         if not isinstance(decoded, dict):
             raise self._unreachable("its answer is not an object")
