@@ -343,7 +343,9 @@ def _no_provider() -> CustodyError:
 def _refused_by_provider(error: str) -> CustodyError:
     # The provider's own words are anybody's who can make a link: they are neither shown nor kept.
     if error == "access_denied":
-        return CustodyError("login.denied", "The provider says that the login was cancelled.")
+        return CustodyError(
+            "login.denied", "The provider says that the login was cancelled.", "Begin again."
+        )
     return CustodyError(
         "login.provider-error", "The provider could not log you in.", "Its own log says why."
     )
@@ -356,4 +358,6 @@ def _replayed() -> CustodyError:
 
 
 def _declined() -> CustodyError:
-    return CustodyError("login.declined", "The login was declined in the browser.")
+    return CustodyError(
+        "login.declined", "The login was declined in the browser.", "Begin again, if it was yours."
+    )

@@ -66,7 +66,9 @@ def _start(
         ) from None
     except OSError as error:
         raise CustodyError(
-            "run.not-executable", f"{command[0]!r} cannot be started: {error.strerror}."
+            "run.not-executable",
+            f"{command[0]!r} cannot be started: {error.strerror}.",
+            "Make it executable, or write its interpreter in front.",
         ) from None
 
 

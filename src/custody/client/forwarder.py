@@ -112,7 +112,9 @@ def forwarding(ways: Sequence[Way], authority: str) -> Iterator[Mapping[str, Way
     try:
         if isinstance(local, OSError):
             raise CustodyError(
-                "run.local", f"No loopback listener could be opened: {local.strerror or local}."
+                "run.local",
+                f"No loopback listener could be opened: {local.strerror or local}.",
+                "Leave out --local where the command's driver reads the environment.",
             )
         yield local
     finally:

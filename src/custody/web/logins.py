@@ -233,12 +233,22 @@ def _must_be_visit(request: AnyRequest) -> None:
     Metadata; tools and older browsers send none).
     """
     if header(request, b"sec-fetch-dest") not in {None, b"document"}:
-        raise RefusedError("web.visit", "A login cannot begin inside another page.", status=403)
+        raise RefusedError(
+            "web.visit",
+            "A login cannot begin inside another page.",
+            "Open its address in a tab of its own.",
+            status=403,
+        )
 
 
 def _must_be_own_page(request: AnyRequest) -> None:
     if header(request, b"sec-fetch-site") not in {None, b"same-origin"}:
-        raise RefusedError("web.visit", "This answer came from another site's page.", status=403)
+        raise RefusedError(
+            "web.visit",
+            "This answer came from another site's page.",
+            "Begin again with `custody login`.",
+            status=403,
+        )
 
 
 def _cookie_name(state: str, *, secure: bool) -> str:

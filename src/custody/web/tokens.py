@@ -124,7 +124,10 @@ def _pending(reason: str) -> RefusedError:
             )
         case "access_denied":
             return RefusedError(
-                "login.access-denied", "The login was declined at the provider.", error=reason
+                "login.access-denied",
+                "The login was declined at the provider.",
+                "Begin the device login again, if it was yours.",
+                error=reason,
             )
         case _:
             return RefusedError(
@@ -160,7 +163,11 @@ def exchange_asked(asked: TokenForm) -> ExchangeAsked:
 
 def _wish(asked: TokenForm) -> LoopWish:
     if asked.ttl is not None and not 1 <= asked.ttl <= 366 * 86_400:
-        raise RefusedError("web.ttl", "The ttl is not between a second and 366 days.")
+        raise RefusedError(
+            "web.ttl",
+            "The ttl is not between a second and 366 days.",
+            "Leave it out for the grants' longest.",
+        )
     return LoopWish(
         purpose=asked.purpose,
         targets=tuple(map(TargetName, asked.target)) or None,
