@@ -7,7 +7,7 @@ door only as a ``ConsoleFactory`` that it was handed: no import from here leads 
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
@@ -92,7 +92,3 @@ class Console(Protocol):
 
 
 ConsoleFactory = Callable[[ConsoleParts], Console]
-
-
-def provider_named(providers: Sequence[ProviderFacts], name: str) -> ProviderFacts | None:
-    return next((provider for provider in providers if provider.name == name), None)

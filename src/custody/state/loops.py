@@ -88,9 +88,6 @@ class LoopBook:
         """End a loop and all below it; what is given back has ended by this call alone."""
         return self._end(loops.c.id == loop, now, reason)
 
-    def end_of_login(self, login: LoginId, now: int, reason: str) -> Sequence[Ended]:
-        return self._end(loops.c.login == login, now, reason)
-
     def end_of_identity(
         self, issuer: str, subject: str | None, now: int, reason: str
     ) -> Sequence[Ended]:

@@ -88,15 +88,6 @@ def malformed(what: str, blame: str = "client") -> WireError:
     return WireError("postgres.malformed", f"A malformed {what} message came.", blame=blame)
 
 
-def text_until_zero(body: bytes | memoryview, position: int, what: str) -> tuple[bytes, int]:
-    """The bytes up to the next zero byte, and the position behind it."""
-    whole = bytes(body) if isinstance(body, memoryview) else body
-    end = whole.find(b"\0", position)
-    if end < 0:
-        raise malformed(what)
-    return whole[position:end], end + 1
-
-
 _FIELDS: Final = {
     83: "severity",  # S, localised; V overrides it where the server sends it (9.6 and later)
     86: "severity",
