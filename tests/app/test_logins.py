@@ -53,7 +53,7 @@ class Office:
 
     def recheck(self) -> int:
         self.house.now += MINUTE
-        return self.house.run(self.house.logins.recheck())
+        return self.house.run(self.house.logins.recheck("corp"))
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_a_revoked_identity_is_out_until_it_is_restored(office: Office) -> None:
 def test_a_recheck_keeps_what_the_provider_still_vouches_for(office: Office) -> None:
     secret, _ = office.accept(proof("ada", "agents"), refresh=True)
     office.provider.answer = proof("ada", "agents")
-    assert office.house.run(office.house.logins.recheck()) == 0
+    assert office.house.run(office.house.logins.recheck("corp")) == 0
     assert office.recheck() == 1
     assert office.recheck() == 1
     assert office.provider.asked == [REFRESH, "token 1"]
@@ -243,6 +243,19 @@ def test_groups_that_are_gone_end_the_loops_that_rest_on_them(office: Office) ->
     assert caught.value.code == "loop.scope"
 
 
+def test_new_groups_work_only_once_they_are_on_the_record(office: Office) -> None:
+    house = office.house
+    secret, _ = office.accept(proof("ada", "agents", "more"), refresh=True)
+    office.provider.answer = proof("ada", "agents", "dba")
+    house.broken = True
+    office.recheck()
+    assert house.run(house.logins.recognise(secret)).proof.identity.groups == ("agents",)
+    house.broken = False
+    office.recheck()
+    assert house.run(house.logins.recognise(secret)).proof.identity.groups == ("agents", "dba")
+    assert house.bodies(LoginAccepted)[-1].identity.groups == ("agents", "dba")
+
+
 @pytest.mark.parametrize("delegated", [False, True])
 def test_groups_that_are_gone_end_loops_after_a_crash_too(
     office: Office, *, delegated: bool
@@ -296,6 +309,39 @@ def test_what_was_used_once_is_used_after_a_restart_too(office: Office) -> None:
     assert use()
 
 
+def test_a_provider_whose_logins_all_hang_delays_nobody_at_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, quick = Provider(), Provider()
+    house = House(tmp_path, grant("read"), providers={"slow": slow, "corp": quick})
+    never = asyncio.Event()
+
+    async def hang(_: Secret, before: Proof) -> Granted:
+        await never.wait()
+        raise AssertionError(before)
+
+    monkeypatch.setattr(slow, "refresh", hang)
+
+    async def scenario() -> None:
+        for number in range(20):
+            who = msgspec.structs.replace(proof(f"a{number}"), provider="slow")
+            await house.logins.accept(who, client="", refresh=Secret(REFRESH))
+        await house.logins.accept(proof(), client="", refresh=Secret(REFRESH))
+        quick.answer = CustodyError("identity.refused", "The provider said no.")
+        house.now += MINUTE
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            rounds = tasks.create_task(house.logins.recheck("slow"))
+            await asyncio.sleep(0.1)
+            assert await house.logins.recheck("corp") == 1
+            assert not rounds.done()
+            rounds.cancel()
+
+    assert set(house.logins.rechecked) == {"slow", "corp"}
+    house.run(scenario())
+    assert [body.reason for body in house.bodies(LoginEnd)] == ["provider.refused"]
+    house.state.close()
+
+
 def test_rechecks_do_not_wait_for_one_that_hangs(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,7 +362,7 @@ def test_rechecks_do_not_wait_for_one_that_hangs(
         monkeypatch.setattr(office.provider, "refresh", refresh)
         house.now += MINUTE
         async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
-            round_ = tasks.create_task(house.logins.recheck())
+            round_ = tasks.create_task(house.logins.recheck("corp"))
             await asyncio.sleep(0.1)
             assert (await house.logins.recognise(secrets[1])).proof.identity.subject == "bob"
             assert not round_.done()

@@ -138,10 +138,16 @@ async def keep_spending(state: State, beside: Beside, meter: Meter) -> None:
 
 async def recheck(authority: Authority) -> None:
     """Ask providers again for logins whose turn it is. Runs until it is cancelled."""
+    async with asyncio.TaskGroup() as tasks:
+        for provider in authority.logins.rechecked:
+            tasks.create_task(_recheck(authority, provider))
+
+
+async def _recheck(authority: Authority, provider: str) -> None:
     while True:
         await asyncio.sleep(RECHECK_EVERY_S)
         try:
-            await authority.logins.recheck()
+            await authority.logins.recheck(provider)
         except CustodyError as error:
             _log.error("logins were not rechecked: %s", error.code)
 

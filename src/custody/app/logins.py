@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from custody.app.loops import Beside, LoopDesk, Scribe
 from custody.app.refused_logins import RefusedLogins
 from custody.app.sealing import Sealing
@@ -24,6 +26,7 @@ from custody.state import State
 from custody.state.logins import DueLogin, LoginEnded, Revoked
 
 RECHECKS_AT_ONCE: Final = 8
+"""At each provider."""
 RECHECK_S: Final = 20.0
 """What a provider may take to answer; then it counts as unreachable."""
 
@@ -84,7 +87,6 @@ class LoginDesk:
         self._sealing: Final = sealing
         self._providers: Final = providers
         self._telling: Final = asyncio.Lock()
-        self._turn: Final = asyncio.Semaphore(RECHECKS_AT_ONCE)
 
     # Beginnings.
 
@@ -228,18 +230,27 @@ class LoginDesk:
 
     # Asking again.
 
-    async def recheck(self) -> int:
-        """Ask providers again for the logins whose turn it is. How many were asked for."""
+    @property
+    def rechecked(self) -> Sequence[str]:
+        """The providers that can be asked again."""
+        return tuple(self._providers)
+
+    async def recheck(self, provider: str) -> int:
+        """Ask a provider again for the logins whose turn it is. How many were asked for.
+
+        Each provider has its own turns: one that is slow keeps nobody logged in at another.
+        """
         before = self._clock() - self._recheck_ms
-        due = await self._beside(lambda: self._book.logins.due(before))
+        due = await self._beside(lambda: self._book.logins.due(provider, before))
+        turn = asyncio.Semaphore(RECHECKS_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for each in due:
-                tasks.create_task(self._recheck(each))
+                tasks.create_task(self._recheck(each, turn))
         return len(due)
 
-    async def _recheck(self, due: DueLogin) -> None:
+    async def _recheck(self, due: DueLogin, turn: asyncio.Semaphore) -> None:
         login = due.login
-        async with self._turn:
+        async with turn:
             try:
                 await self._beside(lambda: self._book.logins.checked(login.id, self._clock()))
                 renewed = await self._ask(login, due.refresh)
@@ -271,11 +282,14 @@ class LoginDesk:
             ) from None
 
     async def _renew(self, login: Login, renewed: Renewed) -> None:
+        """Groups that are gone are gone at once; new ones work once they are on the record."""
         sealed = None
         if renewed.refresh is not None and self._sealing is not None:
             sealed = self._sealing.seal(login.id, renewed.refresh)
         proof, before = renewed.proof, login.proof.identity
-        if not await self._beside(lambda: self._book.logins.renew(login.id, proof, sealed)):
+        kept = tuple(each for each in proof.identity.groups if each in before.groups)
+        sure = replace(proof, identity=replace(proof.identity, groups=kept))
+        if not await self._beside(lambda: self._book.logins.renew(login.id, sure, sealed)):
             return  # it ended meanwhile
         await self._loops.regrouped(login.id, proof.identity)
         if proof.identity != before:
@@ -284,6 +298,7 @@ class LoginDesk:
                 login.id, proof, login.digest, login.started, login.expires, login.client
             )
             await self._record(_accepted(changed))
+            await self._beside(lambda: self._book.logins.renew(login.id, proof, None))
 
     async def _quietly(self, act: Awaitable[object]) -> None:
         try:

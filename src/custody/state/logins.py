@@ -80,12 +80,17 @@ class LoginBook:
         with Failing(), self._reader.begin() as connection:
             return [rows.login(row) for row in connection.execute(query)]
 
-    def due(self, before: int, *, limit: int = 100) -> Sequence[DueLogin]:
-        """Logins with a refresh token that were last checked at ``before`` or earlier."""
+    def due(self, provider: str, before: int, *, limit: int = 100) -> Sequence[DueLogin]:
+        """A provider's logins with a refresh token that were last checked at ``before`` or
+        earlier.
+        """
         query = (
             select(logins)
             .where(
-                logins.c.ended.is_(None), logins.c.refresh.is_not(None), logins.c.checked <= before
+                logins.c.provider == provider,
+                logins.c.ended.is_(None),
+                logins.c.refresh.is_not(None),
+                logins.c.checked <= before,
             )
             .order_by(logins.c.checked)
             .limit(limit)
