@@ -18,6 +18,7 @@ from tests.policy.scene import (
 
 from custody.model.command import Command
 from custody.model.words import Decision, Effect
+from custody.policy.beginning import longest
 from custody.policy.facts import TargetFacts
 from custody.policy.grant import DAY_MS, Grant, Hours
 from custody.policy.judge import CompiledPolicy, policy_digest
@@ -292,7 +293,7 @@ def test_the_longest_loop_is_the_most_generous_grant(
     limits: tuple[int | None, ...], expected: int | None
 ) -> None:
     grants = [msgspec.structs.replace(grant("read"), max_loop_ms=limit) for limit in limits]
-    assert policy(*grants).longest_loop(loop().identity) == expected
+    assert longest(grants, loop()) == expected
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from custody.model.command import Command, Verdict
-from custody.model.identity import Identity, Loop, Session
+from custody.model.identity import Loop, Session
 from custody.model.words import Decision, Effect, SessionId, TargetName
 from custody.policy.condition import Failed
 from custody.policy.facts import Facts, TargetFacts
@@ -85,17 +85,6 @@ class CompiledPolicy:
     def admits_replication(self, loop: Loop, target: TargetName, now: int) -> bool:
         """Whether a grant that names replication holds. Its stream is then recorded as opaque."""
         return replicates(self.grants, loop, target, now)
-
-    def longest_loop(self, identity: Identity) -> int | None:
-        """The longest ``max_loop`` of this identity's grants, ms; ``None``: no grant limits it.
-
-        0 where the identity has no grant at all.
-        """
-        mine = [grant for grant in self.grants if grant.names(identity)]
-        limits = [grant.max_loop_ms for grant in mine if grant.max_loop_ms is not None]
-        if len(limits) < len(mine):
-            return None
-        return max(limits, default=0)
 
     def holding(self, loop: Loop, target: TargetName, now: int) -> Iterator[Grant]:
         """The grants that hold for this loop on this target at ``now``."""
