@@ -185,6 +185,17 @@ def test_faults_are_named_and_quote_nothing(server: StoreServer, token: Path, fa
     assert "planted-secret" not in f"{caught.value!r}{caught.value}{caught.value.__cause__}"
 
 
+@pytest.mark.parametrize("text", ["planted-secret-é", "planted-secret\nX-Other: 1"])
+def test_a_token_that_no_header_can_carry_is_a_fault_that_quotes_nothing(
+    server: StoreServer, token: Path, text: str
+) -> None:
+    token.write_text(text)
+    with pytest.raises(CustodyError) as caught:
+        with_store(by_token(server, token), lambda store: store.read("kv/a#password"))
+    assert caught.value.code == "vault.unreachable"
+    assert "planted-secret" not in f"{caught.value!r}{caught.value}{caught.value.__cause__}"
+
+
 def test_nobody_there(token: Path) -> None:
     settings = HashicorpSettings(name="vault", address="http://127.0.0.1:9", token=token)
     with pytest.raises(CustodyError, match=r"`vault` did not answer"):

@@ -168,6 +168,9 @@ async def keep_learning(config: Config, providers: Providers) -> None:
             except (CustodyError, TimeoutError) as error:
                 code = error.code if isinstance(error, CustodyError) else "it took too long"
                 _log.error("the SAML metadata of %s was not read anew: %s", one.name, code)
+            except Exception as error:  # noqa: BLE001 - a provider's odd answer must not end the gateway
+                kind = type(error).__name__
+                _log.error("the SAML metadata of %s was not read anew: %s", one.name, kind)
 
 
 async def read_metadata(one: SamlConfig) -> bytes:

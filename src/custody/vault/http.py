@@ -19,6 +19,7 @@ from custody.model.errors import CustodyError
 from custody.vault.store import READ_SECONDS
 
 LONGEST_ANSWER: Final = 256 * 1024
+_FAILURES: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -78,7 +79,8 @@ class StoreClient:
                     data += piece
                     if len(data) > LONGEST_ANSWER:
                         raise self._unreachable("its answer is too long")
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (*_FAILURES, TimeoutError, OSError, ValueError) as error:
+            # A text that no header can carry is quoted by the library: its kind is enough.
             raise self._unreachable(type(error).__name__) from None
         try:
             decoded = msgspec.json.decode(data) if data else {}
