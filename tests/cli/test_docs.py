@@ -1,10 +1,13 @@
 """What docs/ says of keys, codes and commands is what the source says. `make docs` mends it."""
 
+import functools
+import re
 from pathlib import Path
 
 import pytest
 from tools.docs_errors import CODE
-from tools.write_docs import ROOT, pages
+from tools.write_docs import ROOT
+from tools.write_docs import pages as made_pages
 
 from custody.app.config import parse_config
 from custody.app.init_template import config_text
@@ -15,6 +18,30 @@ PAGES = [ROOT / "docs" / name for name in ("errors.md", "cli.md", "configuration
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_the_page_is_up_to_date(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == pages()[path], "run `make docs`"
+
+
+pages = functools.cache(made_pages)
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+LINK = re.compile(r"\]\(([^():#]+\.md)?(?:#([a-z0-9-]+))?\)")
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_the_front_page_leads_to_every_page(page: Path) -> None:
+    assert f"(docs/{page.name})" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *DOCS], ids=lambda path: path.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for place, part in LINK.findall(page.read_text(encoding="utf-8")):
+        there = page.parent / place if place else page
+        assert there.is_file(), place
+        assert not part or part in parts_of(there), f"{place}#{part}"
+
+
+def parts_of(page: Path) -> set[str]:
+    """Its headings, as links name them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_list_of_codes_is_not_short() -> None:
