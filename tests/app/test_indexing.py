@@ -1,6 +1,7 @@
 """The indexing process beside a log that is being written."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -39,7 +40,10 @@ def knows_of_keys(pid: int, scene: Scene) -> bool:
     """Whether the keys directory is in its arguments or among its open files."""
     place = str(scene.root / "keys")
     process = Path(f"/proc/{pid}")
-    opened = [str(each.readlink()) for each in (process / "fd").iterdir()]
+    opened = []
+    for each in (process / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            opened.append(str(each.readlink()))
     return place in (process / "cmdline").read_text() or any(place in each for each in opened)
 
 
