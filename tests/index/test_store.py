@@ -155,6 +155,16 @@ def test_a_start_knows_its_end(index: SqliteIndex) -> None:
     assert "ended" not in still.detail
 
 
+def test_of_an_end_that_a_crash_repeated_the_first_counts(index: SqliteIndex) -> None:
+    story = usual()
+    story.tell(LoopEnd("expired again"), "loop_a")
+    story.into(index)
+    (loop,) = everything(index, parse_query("kind:loop.start loop:loop_a", START))
+    assert loop.detail["reason"] == "expired"
+    first, second = everything(index, parse_query("kind:loop.end loop:loop_a", START))
+    assert loop.detail["ended"] == min(first.time, second.time)
+
+
 @pytest.mark.parametrize("batch", [1, 2, 3, 7])
 def test_rebuilt_equals_built_live(index: SqliteIndex, tmp_path: Path, batch: int) -> None:
     story = usual()

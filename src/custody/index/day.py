@@ -67,6 +67,16 @@ def about(connection: sqlite3.Connection, day: str) -> Known:
     return known
 
 
+_AMEND: Final = (
+    "UPDATE event SET outcome = ?, rows = coalesce(?, rows),"
+    " detail = json_patch(iif(detail = '', '{}', detail), ?) WHERE position = ?"
+)
+_AMEND_ONCE: Final = (
+    "UPDATE event SET outcome = ?, rows = coalesce(?, rows),"
+    " detail = json_patch(?, iif(detail = '', '{}', detail)) WHERE position = ?"
+)
+
+
 class DayWriter:
     """Writes one day's file. One writer at a time; its caller sees to that."""
 
@@ -179,9 +189,9 @@ class DayWriter:
         position = self._owner(amendment)
         if position is None:
             return False
+        # A crash can have the end of a loop recorded once more: the first one counts.
         self._connection.execute(
-            "UPDATE event SET outcome = ?, rows = coalesce(?, rows),"
-            " detail = json_patch(iif(detail = '', '{}', detail), ?) WHERE position = ?",
+            _AMEND_ONCE if amendment.kind == "loop.start" else _AMEND,
             (
                 amendment.outcome,
                 amendment.rows,
