@@ -142,6 +142,22 @@ def test_room_is_counted_though_all_ask_at_once(new_house: NewHouse) -> None:
     assert house.kinds().count("loop.start") == 3
 
 
+def test_one_identity_does_not_fill_the_gateway_with_loops(
+    new_house: NewHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has a token could begin any number, and each start was slower than the last."""
+    monkeypatch.setattr("custody.state.loops.OPEN_AT_MOST", 3)
+    house = new_house(grant("read"))
+    started = [house.start(proof()) for _ in range(2)]
+    started.append(house.child(started[0], wish()))
+    assert refused(house, proof()).code == "loop.too-many"
+    with pytest.raises(CustodyError, match="as many as there may be"):
+        house.child(started[0], wish())
+    house.start(proof("bob"))
+    house.run(house.loops.end(started[1].ticket.loop.id, "ended", ""))
+    house.start(proof())
+
+
 def test_who_acts_for_somebody_may_do_what_both_may(new_house: NewHouse) -> None:
     house = new_house(
         grant("read", "write", groups=("agents",), targets=("*",)),

@@ -161,8 +161,10 @@ class Terms:
                 "Log in again, or bring a fresh token.",
             )
 
-    def check_room(self, loop: Loop, running: Sequence[Loop]) -> None:
-        check_room(self._grants, loop, running)
+    def check_room(self, loop: Loop, running: Callable[[], Sequence[Loop]]) -> None:
+        """Raises ``loop.concurrency``. ``running`` is asked only where a grant counts."""
+        if any(grant.concurrency is not None for grant in rests_on(self._grants, loop)):
+            check_room(self._grants, loop, running())
 
     def longest(self, loop: Loop) -> int | None:
         return longest(self._grants, loop)

@@ -19,8 +19,13 @@ from custody.state.failing import Failing
 from custody.state.schema import logins, loops, revoked, tickets, tokens
 from custody.state.tokens import NOT_KEPT, Brought, keep_token
 
-Fits = Callable[[Sequence[Loop]], None]
-"""Given the identity's open loops, raises ``CustodyError`` where one more is too many."""
+OPEN_AT_MOST: Final = 1000
+"""Loops of one identity that are open at once, whatever grants say: all are held in memory."""
+
+Running = Callable[[], Sequence[Loop]]
+"""Reads the identity's open loops: at most ``OPEN_AT_MOST``, but no small work."""
+Fits = Callable[[Running], None]
+"""Raises ``CustodyError`` where one more loop is too many."""
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -39,7 +44,8 @@ class LoopBook:
         """Keep a loop that has no ticket yet, if what it hangs on holds still; and the token that
         it is for, where it is for one.
 
-        Raises ``identity.revoked``, ``identity.login-ended``, ``loop.ended``, and as ``fits`` does.
+        Raises ``identity.revoked``, ``identity.login-ended``, ``loop.ended``, ``loop.too-many``,
+        and as ``fits`` does.
         """
         with Failing(), self._engine.begin() as connection:
             for identity in (loop.identity, loop.principal):
@@ -51,13 +57,21 @@ class LoopBook:
                 raise CustodyError(
                     "loop.ended", "The loop that this one would belong to is over.", "Start anew."
                 )
-            query = select(loops).where(
-                loops.c.subject == loop.identity.subject,
-                loops.c.issuer == loop.identity.issuer,
-                loops.c.ended.is_(None),
-                loops.c.expires > now,
+            mine = (
+                (loops.c.subject == loop.identity.subject)
+                & (loops.c.issuer == loop.identity.issuer)
+                & loops.c.ended.is_(None)
+                & (loops.c.expires > now)
             )
-            fits([rows.loop(row) for row in connection.execute(query).mappings()])
+            count = select(func.count()).select_from(loops).where(mine)
+            if connection.execute(count).scalar_one() >= OPEN_AT_MOST:
+                raise CustodyError(
+                    "loop.too-many",
+                    f"{OPEN_AT_MOST} loops of this identity are open, as many as there may be.",
+                    "End those that are done; a loop holds until its end or its expiry.",
+                )
+            query = select(loops).where(mine)
+            fits(lambda: [rows.loop(row) for row in connection.execute(query).mappings()])
             connection.execute(insert(loops), [rows.loop_row(loop)])
             if token is not None:
                 keep_token(connection, token, loop.id)
