@@ -309,8 +309,9 @@ class AuthorityCalls:
 
     async def _end_login(self, asked: ThingAsked) -> Document:
         ended = await self._authority.logins.end(LoginId(asked.id), "revoked")
-        act = AdminAct("login.end", asked.actor, asked.id)
-        await self._scribe(Record(Milliseconds(self._clock()), act))
+        if ended:
+            act = AdminAct("login.end", asked.actor, asked.id)
+            await self._scribe(Record(Milliseconds(self._clock()), act))
         return _items({"id": asked.id, "ended": ended})
 
     def _running(self) -> Exchanges:

@@ -1,0 +1,35 @@
+"""What the operator does to logins over the admin socket is recorded where it did something."""
+
+from pathlib import Path
+
+from tests.app.authority_scene import House, grant, proof
+
+from custody.app.authority_calls import AuthorityCalls
+from custody.app.authority_desks import Authority
+from custody.app.refused_logins import RefusedLogins
+from custody.app.tickets import TicketDesk
+from custody.model.record import AdminAct
+from custody.state import StateThread
+
+
+def test_a_login_is_ended_once_and_no_record_tells_of_what_was_not_there(tmp_path: Path) -> None:
+    house = House(tmp_path, grant("read"))
+    tickets = TicketDesk(
+        house.state,
+        StateThread().run,
+        house.scribe,
+        house.loops,
+        clock=house.clock,
+        longest_loop=lambda _: None,
+    )
+    refused = RefusedLogins(house.scribe, house.clock)
+    authority = Authority(house.terms, house.loops, house.logins, tickets, refused)
+    calls = AuthorityCalls(authority, house.meter, house.scribe, house.clock)
+    _, login = house.run(house.logins.accept(proof(), client="127.0.0.1:9"))
+    answers = [
+        house.run(calls.dispatch("login.end", {"id": each, "actor": "root"}))["items"][0]["ended"]
+        for each in (login.id, login.id, "login_nobody")
+    ]
+    assert answers == [True, False, False]
+    assert [body.subject for body in house.bodies(AdminAct)] == [login.id]
+    house.state.close()
