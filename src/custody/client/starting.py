@@ -1,7 +1,8 @@
 """Beginning loops at a gateway's API, with what proves who one is.
 
 Law: the first of these that is there counts: a running loop's ticket (the new loop is its child), a
-login, a workload's token, a client's own credentials. None of them is passed on to the command.
+login, a workload's token, a client's own credentials. Of its own variables none is passed on to the
+command; what a CI system puts beside them stays (``docs/ci.md``).
 """
 
 import socket
