@@ -1,7 +1,8 @@
 """The book of logins under way, step by step, against a clock that is ours."""
 
+import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from custody.app.browser_logins import CODE_MS, LOGIN_MS, BrowserLogins
 from custody.app.login_asked import LoginAsked, ask_login, fits, s256
 from custody.app.shelf import HELD_AT_MOST, HELD_OF_ADDRESS, SWEPT_MS, Shelf
+from custody.app.signing_in import SigningIn
 from custody.model.errors import CustodyError
-from custody.model.identity import Identity, Proof
+from custody.model.identity import Identity, Login, Proof
 from custody.model.secret import Secret
 from custody.model.words import LoginId, Method
 
@@ -174,6 +176,46 @@ def test_a_device_is_given_up_in_time() -> None:
 class Entry(msgspec.Struct, frozen=True):
     client: str
     expires: int
+
+
+class Thief:
+    """Behind the logins: brings the code again while the login of it is being made."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.code, self.verifier = desk.code(), Secret(VERIFIER)
+        self.ended: list[str] = []
+        self.refusals: list[str] = []
+        nothing: Any = {}
+        behind: Any = self
+        self.signing_in = SigningIn(
+            desk.book, url="", code=nothing, device=nothing, saml=nothing,
+            logins=behind, exchange=behind, use=behind,
+        )  # fmt: skip
+
+    async def redeem(self) -> object:
+        return await self.signing_in.redeem(self.code, self.verifier, None, HOME)
+
+    async def accept(self, proof: Proof, **_more: object) -> tuple[Secret, Login]:
+        with pytest.raises(CustodyError):
+            await self.redeem()
+        login = Login(LoginId("login_aaaaaaaaaaaaaaaaaaaa"), proof, b"", 0, 1)
+        return Secret("cl_x"), login
+
+    async def end(self, login: str, reason: str) -> bool:
+        self.ended.append(f"{login} {reason}")
+        return True
+
+    async def refused(self, reason: str, **_more: object) -> None:
+        self.refusals.append(reason)
+
+
+def test_a_code_brought_twice_at_once_gives_nobody_a_login() -> None:
+    thief = Thief(Desk())
+    with pytest.raises(CustodyError) as caught:
+        asyncio.run(thief.redeem())
+    assert caught.value.code == "login.code"
+    assert thief.ended == ["login_aaaaaaaaaaaaaaaaaaaa revoked"]
+    assert thief.refusals == ["login.code"]
 
 
 def test_a_shelf_is_bounded_for_each_address_and_altogether() -> None:

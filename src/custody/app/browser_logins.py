@@ -85,6 +85,8 @@ class Used(msgspec.Struct, frozen=True):
     client: str
     expires: int
     login: LoginId | None = None
+    stolen: bool = False
+    """It was brought again before it had become a login."""
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -205,28 +207,34 @@ class BrowserLogins:
         key = digest(code.reveal())
         granted = self._granted.take(key)
         if granted is None:
-            raise _no_code()
+            raise no_code()
         self._used.put(key, Used(granted.asked, granted.client, self._clock() + CODE_MS))
         if not fits(granted.asked.challenge, verifier):
-            raise _no_code()
+            raise no_code()
         if redirect_uri is not None and redirect_uri != granted.asked.redirect_uri:
-            raise _no_code()
+            raise no_code()
         return granted
 
-    def spent_on(self, code: Secret, login: LoginId) -> None:
-        """Which login the code became, in case it is brought again."""
+    def spent_on(self, code: Secret, login: LoginId) -> bool:
+        """Which login the code became, in case it is brought again; false where it was already, so
+        that the login must end (``replayed``).
+        """
         key = digest(code.reveal())
         used = self._used.see(key)
-        if used is not None:
-            self._used.swap(key, msgspec.structs.replace(used, login=login))
+        if used is None:
+            return True
+        self._used.swap(key, msgspec.structs.replace(used, login=login))
+        return not used.stolen
 
     def replayed(self, code: Secret, verifier: Secret) -> LoginId | None:
         """The login to end: its code is brought a second time, with the right verifier. One of the
         two is a thief (RFC 6749 §4.1.2). Without the verifier anybody could end it, so nobody does.
         """
-        used = self._used.see(digest(code.reveal()))
-        if used is None or used.login is None or not fits(used.asked.challenge, verifier):
+        key = digest(code.reveal())
+        used = self._used.see(key)
+        if used is None or not fits(used.asked.challenge, verifier):
             return None
+        self._used.swap(key, msgspec.structs.replace(used, stolen=True))
         return used.login
 
     def add_device(
@@ -316,7 +324,7 @@ def _other_browser() -> CustodyError:
     )
 
 
-def _no_code() -> CustodyError:
+def no_code() -> CustodyError:
     return CustodyError(
         "login.code",
         "The one-time code is not known, was used, has expired, or its verifier does not fit.",

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import msgspec
 
 from custody.app.asked import Exchanges, LoggedIn, Logins
-from custody.app.browser_logins import Begun, BrowserLogins, Proven
+from custody.app.browser_logins import Begun, BrowserLogins, Proven, no_code
 from custody.app.login_asked import LoginAsked
 from custody.identity.oidc.answers import DevicePending, DeviceStarted, Granted, LoggedOut
 from custody.identity.saml.answer import SamlAnswer, SamlRequest
@@ -227,15 +227,17 @@ class SigningIn:
         try:
             granted = self._book.redeem(code, verifier, redirect_uri)
         except CustodyError as error:
-            await self._exchange.refused(error.code, client=client)
             stolen = self._book.replayed(code, verifier)
             if stolen is not None:
                 await self._logins.end(stolen, "revoked")
+            await self._exchange.refused(error.code, client=client)
             raise
         secret, login = await self._logins.accept(
             granted.proof, client=client, refresh=granted.refresh
         )
-        self._book.spent_on(code, login.id)
+        if not self._book.spent_on(code, login.id):
+            await self._logins.end(login.id, "revoked")
+            raise no_code()
         return LoggedIn(secret, login)
 
     async def begin_device(self, provider: str, client: str) -> DeviceStep:
