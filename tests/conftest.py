@@ -9,12 +9,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tests.real.running import RunningGateway
 
 from custody.app.scratch_postgres import ScratchPostgres, scratch_postgres
 
 StartGateway = Callable[[str], RunningGateway]
 """Start a gateway with this ``custody.toml``; it ends with the test."""
+
+# How long an example takes says how busy the machine is; pytest's own time-out ends what hangs.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 _numbers = itertools.count()
 
