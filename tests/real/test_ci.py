@@ -154,7 +154,7 @@ def test_github_gives_the_job_a_token_for_this_gateway(scene: RunScene) -> None:
     [
         ((), {"CUSTODY_ID_TOKEN": ""}, "in CI give the job an OIDC token (docs/ci.md)"),
         ((), {"CUSTODY_CA": ""}, "its certificate is not trusted"),
-        ((), {"CUSTODY_CA": "/nowhere"}, "/nowhere (No such file or directory) cannot be read as certificates."),
+        ((), {"CUSTODY_CA": "/nowhere"}, "/nowhere (No such file or directory) cannot be read"),
         (("--gateway", "http://gw.example.com"), {}, "is not an https URL"),
         (("--gateway", "https://127.0.0.1:1"), {}, "cannot be reached: Connection refused."),
         (("--group", "agents"), {}, "--group is for the gateway of this host."),
