@@ -6,12 +6,19 @@ from custody.index.text import fold
 from custody.model.command import Argument, Command
 from custody.model.identity import Identity, Loop
 from custody.model.record import (
+    AdminAct,
     Body,
     CommandSeen,
     ErrorReport,
+    Gap,
+    Heartbeat,
+    LoginRefused,
+    LoopEnd,
     LoopStart,
     Milliseconds,
+    Opaque,
     Response,
+    ResponseUnknown,
     SessionEnd,
     SessionStart,
     StoredRecord,
@@ -135,3 +142,42 @@ def everything(
 
 def text_of(event: Event) -> str:
     return fold(searched(event.text, event.arguments))
+
+
+def usual() -> Story:
+    """Two loops, two sessions, a refusal, an error, a session that goes on over midnight."""
+    story = Story()
+    story.loop(purpose="mend the invoices")
+    story.session()
+    story.response(story.command("SELECT * FROM orders WHERE id = $1", "7"), ("7", "Ada Lovelace"))
+    refused = story.command(
+        "DELETE FROM public.payments",
+        decision=Decision.DENY,
+        effects=frozenset({Effect.WRITE, Effect.READ}),
+        objects=("public.payments",),
+        rule="unbounded-write",
+    )
+    story.response(refused, outcome=Outcome.REFUSED, error="custody denied this command")
+    story.tell(LoginRefused("ticket.unknown", "orders", "postgres", "10.0.0.9:1", "mallory"))
+    story.loop("loop_b", "agent-8")
+    story.session("ses_b", "loop_b", "agent-8", "crm")
+    missing = story.command("SELECT nothing FROM nowhere", session="ses_b", loop="loop_b")
+    story.response(
+        missing,
+        outcome=Outcome.ERROR,
+        error='relation "nowhere" does not exist',
+        session="ses_b",
+        loop="loop_b",
+    )
+    late = story.command("SELECT pg_sleep(60)")
+    story.tell(Heartbeat(2, "00" * 32))
+    story.day = NEXT_DAY
+    story.response(late, ("slept",))
+    story.command("COMMIT", effects=frozenset(), objects=())
+    story.tell(AdminAct("ticket.revoke", "root", "tkt_1"))
+    story.tell(Gap("notices", 3), "loop_a", "ses_a")
+    story.tell(Opaque("replication", 5), "loop_a", "ses_a")
+    story.tell(ResponseUnknown(16), "loop_b", "ses_b")
+    story.end()
+    story.tell(LoopEnd("expired"), "loop_a")
+    return story

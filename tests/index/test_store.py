@@ -1,6 +1,5 @@
 """The index: what it finds, what it survives, what it forgets."""
 
-import sqlite3
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -10,31 +9,22 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.index.story import DAY, NEXT_DAY, START, Story, everything, text_of
+from tests.index.story import DAY, NEXT_DAY, START, Story, everything, text_of, usual
 
 from custody.index import (
     Field,
     Filter,
-    IndexDamagedError,
     Order,
     SqliteIndex,
     Term,
-    Watermark,
     parse_query,
 )
 from custody.index.day import DayWriter
 from custody.index.text import fold
 from custody.model.errors import CustodyError
 from custody.model.record import (
-    AdminAct,
-    Gap,
-    Heartbeat,
-    LoginRefused,
     LoopEnd,
-    Opaque,
-    ResponseUnknown,
 )
-from custody.model.words import Decision, Effect, Outcome
 
 
 @pytest.fixture
@@ -42,45 +32,6 @@ def index(tmp_path: Path) -> Iterator[SqliteIndex]:
     opened = SqliteIndex(tmp_path / "index")
     yield opened
     opened.close()
-
-
-def usual() -> Story:
-    """Two loops, two sessions, a refusal, an error, a session that goes on over midnight."""
-    story = Story()
-    story.loop(purpose="mend the invoices")
-    story.session()
-    story.response(story.command("SELECT * FROM orders WHERE id = $1", "7"), ("7", "Ada Lovelace"))
-    refused = story.command(
-        "DELETE FROM public.payments",
-        decision=Decision.DENY,
-        effects=frozenset({Effect.WRITE, Effect.READ}),
-        objects=("public.payments",),
-        rule="unbounded-write",
-    )
-    story.response(refused, outcome=Outcome.REFUSED, error="custody denied this command")
-    story.tell(LoginRefused("ticket.unknown", "orders", "postgres", "10.0.0.9:1", "mallory"))
-    story.loop("loop_b", "agent-8")
-    story.session("ses_b", "loop_b", "agent-8", "crm")
-    missing = story.command("SELECT nothing FROM nowhere", session="ses_b", loop="loop_b")
-    story.response(
-        missing,
-        outcome=Outcome.ERROR,
-        error='relation "nowhere" does not exist',
-        session="ses_b",
-        loop="loop_b",
-    )
-    late = story.command("SELECT pg_sleep(60)")
-    story.tell(Heartbeat(2, "00" * 32))
-    story.day = NEXT_DAY
-    story.response(late, ("slept",))
-    story.command("COMMIT", effects=frozenset(), objects=())
-    story.tell(AdminAct("ticket.revoke", "root", "tkt_1"))
-    story.tell(Gap("notices", 3), "loop_a", "ses_a")
-    story.tell(Opaque("replication", 5), "loop_a", "ses_a")
-    story.tell(ResponseUnknown(16), "loop_b", "ses_b")
-    story.end()
-    story.tell(LoopEnd("expired"), "loop_a")
-    return story
 
 
 FOUND = {
@@ -342,61 +293,6 @@ def test_nobody_else_may_read_it(index: SqliteIndex, tmp_path: Path) -> None:
     for path in (tmp_path / "index").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
     assert stat.S_IMODE((tmp_path / "index").stat().st_mode) == 0o700
-
-
-def damage_header(path: Path) -> None:
-    path.write_bytes(b"\xff" * 200)
-
-
-def damage_middle(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[8192:] = b"\xa5" * (len(data) - 8192)
-    path.write_bytes(data)
-
-
-def damage_version(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE meta SET value = '99' WHERE key = 'version'")
-    connection.close()
-
-
-def damage_tables(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE event")
-    connection.close()
-
-
-@pytest.mark.parametrize("damage", [damage_header, damage_middle, damage_version, damage_tables])
-def test_a_damaged_day_is_named_discarded_and_built_again(tmp_path: Path, damage: object) -> None:
-    assert callable(damage)
-    story = usual()
-    index = SqliteIndex(tmp_path / "index")
-    story.into(index)
-    whole = everything(index)
-    index.close()
-    damage(tmp_path / "index" / f"{NEXT_DAY}.db")
-    index = SqliteIndex(tmp_path / "index")
-    with pytest.raises(IndexDamagedError) as caught:
-        everything(index)
-    assert caught.value.day == NEXT_DAY
-    assert index.discard(caught.value.day) == [NEXT_DAY]
-    reached = index.watermark()
-    assert reached == Watermark(story.log, 13)
-    story.into(index, start=reached.index)
-    assert everything(index) == whole
-    index.close()
-
-
-def test_a_writer_notices_that_its_file_was_discarded(tmp_path: Path) -> None:
-    story = usual()
-    writer, other = SqliteIndex(tmp_path / "index"), SqliteIndex(tmp_path / "index")
-    story.into(writer)
-    other.discard(DAY)
-    assert writer.watermark() is None
-    story.into(writer)
-    assert len(everything(other)) == len(everything(writer)) > 10
-    writer.close()
-    other.close()
 
 
 def test_only_one_process_writes(tmp_path: Path) -> None:

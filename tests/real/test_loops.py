@@ -218,6 +218,8 @@ def test_a_paused_loop_goes_on_once_the_operator_lets_it_and_across_a_restart(
     operator.gateway.stop()
     operator.gateway.start()
     connection = operator.enter(loop)
+    (listed,) = [each for each in operator.gateway.items("loops") if each["id"] == name]
+    assert listed["paused"] == "commands"
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="is paused"):
         connection.execute("SELECT 1")
     operator.gateway.custody("loops", "resume", name)

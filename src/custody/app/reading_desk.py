@@ -98,7 +98,15 @@ class Calls(Protocol):
 class Desk:
     """``dispatch`` fits the admin socket. What it was not given, it does not do."""
 
-    def __init__(self, shelf: Shelf | None, tickets: TicketDesk | None, *calls: Calls) -> None:
+    def __init__(
+        self,
+        shelf: Shelf | None,
+        tickets: TicketDesk | None,
+        *calls: Calls,
+        paused: Callable[[str], str] = lambda _: "",
+    ) -> None:
+        """``paused`` gives the quantity for which a loop waits to be let on, or nothing."""
+        self._paused: Final = paused
         self._shelf: Final = shelf
         self._tickets: Final = tickets
         self._calls: Final = calls
@@ -109,7 +117,8 @@ class Desk:
         shelf, tickets = self._shelf, self._tickets
         if shelf is not None and call in READS:
             wanted, answer = READS[call]
-            return await self._read(shelf, answer, _typed(arguments, wanted))
+            document = await self._read(shelf, answer, _typed(arguments, wanted))
+            return self._with_pauses(document) if call == "loops" else document
         for calls in self._calls:
             if calls.knows(call):
                 return await calls.dispatch(call, arguments)
@@ -131,6 +140,11 @@ class Desk:
                     "The running gateway does not know this call.",
                     "Is the command of another version than the gateway? Restart the older one.",
                 )
+
+    def _with_pauses(self, document: Document) -> Document:
+        """The evidence says that a budget was met; only the gateway, whether the loop waits now."""
+        items = [{**item, "paused": self._paused(item["id"]) or None} for item in document["items"]]
+        return {**document, "items": items}
 
     async def _read(self, shelf: Shelf, answer: Answer, asked: msgspec.Struct) -> Document:
         async with self._turn:

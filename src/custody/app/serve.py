@@ -229,7 +229,7 @@ async def _run(
                 keep_learning(config, providers),
             ):
                 tasks.create_task(running)
-            desk = Desk(shelf, authority.tickets, calls, secrets)
+            desk = Desk(shelf, authority.tickets, calls, secrets, paused=meter.paused)
             admin = AdminServer(socket_path(config), desk.dispatch, tasks)
             await admin.start()
             places = list(make_doors(config, lambda name: exchange.tokens.entrance([name])))

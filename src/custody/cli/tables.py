@@ -40,6 +40,8 @@ def loops(items: Sequence[Item]) -> Table:
     table.add_column("refused", justify="right")
     for item, depth in as_tree(items):
         state = item["reason"] or "ended" if item["ended"] else f"until {clock(item['expires'])}"
+        if item.get("paused") and not item["ended"]:
+            state = f"paused: {item['paused']}"
         branch = "   " * (depth - 1) + BRANCH if depth else ""
         table.add_row(
             shown(branch + item["id"]),

@@ -91,6 +91,11 @@ class Meter:
         account = self._accounts.get(loop)
         return None if account is None else account.tally()
 
+    def paused(self, loop: str) -> str:
+        """The quantity for which the loop waits to be let on; empty where it does not."""
+        tally = self.tally(LoopId(loop))
+        return "" if tally is None else tally.paused
+
     def limits(self, loop: LoopId) -> Sequence[Bound]:
         account = self._accounts.get(loop)
         return () if account is None else account.limits
