@@ -224,7 +224,7 @@ async def relayed(folder: Path, clockwork: Clockwork | None) -> AsyncIterator[tu
             )
             relay = Relay(Host(), rooms, codec, welcome, tasks)
             if clockwork is not None:
-                setattr(relay, "pump", clockwork.timed("gate and relay", relay.pump))  # noqa: B010
+                setattr(relay, "pump", clockwork.timed("gate and relay", relay.pump))  # noqa: B010 - a method is put in the place of another
             yield relay, codec
             codec.receive(Side.CLIENT, m.TERMINATE)
             relay.pump()

@@ -177,7 +177,7 @@ class House:
         found: dict[str, list[str]] = {}
         for record in self.records:
             if record.body.__struct_config__.tag == "loop.end":
-                found.setdefault(str(record.loop), []).append(record.body.reason)  # type: ignore[union-attr]
+                found.setdefault(str(record.loop), []).append(record.body.reason)  # type: ignore[union-attr]  # the scene made it what it is
         return found
 
     def refusals(self) -> list[str]:

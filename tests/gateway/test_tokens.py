@@ -53,7 +53,7 @@ class Tokens:
         ("", False),
     ],
 )
-def test_a_token_is_known_by_its_shape(secret: str, token: bool) -> None:  # noqa: FBT001
+def test_a_token_is_known_by_its_shape(secret: str, token: bool) -> None:  # noqa: FBT001 - a case's value
     assert is_token(Secret(secret)) is token
 
 

@@ -179,7 +179,7 @@ class Played:
         return Secret("cl_the-login"), login
 
     async def recognise_login(self, secret: Secret) -> Login:
-        raise NotImplementedError
+        raise AssertionError("the console never asks for a login by its secret")
 
     async def logged_out(self, provider: str, subject: str, session: str) -> int:
         self.ended.append(f"{provider} {subject} {session}")

@@ -199,7 +199,7 @@ def test_one_address_has_so_many_connections(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def tls(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    import datetime as dt  # noqa: PLC0415
+    import datetime as dt  # noqa: PLC0415 - used here alone
 
     create_authority(tmp_path, tmp_path, "gw", ["127.0.0.1"], dt.datetime.now(dt.UTC))
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -21,9 +21,9 @@ def demo(
 ) -> None:
     """See the main job end to end: a real PostgreSQL, an agent, a refusal, the proof."""
     from custody.app.demo import run_demo  # noqa: PLC0415 - see main: start fast
-    from custody.cli.layout import Lines  # noqa: PLC0415
-    from custody.cli.output import console  # noqa: PLC0415
-    from custody.cli.terminal import shown  # noqa: PLC0415
+    from custody.cli.layout import Lines  # noqa: PLC0415 - see main: start fast
+    from custody.cli.output import console  # noqa: PLC0415 - see main: start fast
+    from custody.cli.terminal import shown  # noqa: PLC0415 - see main: start fast
 
     screen = console()
     width = min(screen.width, _WIDEST)

@@ -31,10 +31,10 @@ def serve(
     log_to_stderr()
     settings = read_config(config, warn=True)
 
-    import uvloop  # noqa: PLC0415
+    import uvloop  # noqa: PLC0415 - see main: start fast
 
-    from custody.app.serve import serve as run  # noqa: PLC0415
-    from custody.web import console  # noqa: PLC0415
+    from custody.app.serve import serve as run  # noqa: PLC0415 - see main: start fast
+    from custody.web import console  # noqa: PLC0415 - see main: start fast
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings, _announce, accept_new_anchor=accept_new_anchor, console=console))

@@ -53,9 +53,9 @@ def verify(  # noqa: PLR0913 - the options of a command
         PROCESS_ENDED,
         usable_processors,
     )
-    from custody.evidence.verifier.report import Exit  # noqa: PLC0415
+    from custody.evidence.verifier.report import Exit  # noqa: PLC0415 - see main: start fast
     from custody.evidence.verifier.verify import Options  # noqa: PLC0415 - see main: start fast
-    from custody.evidence.verifier.verify import verify as run  # noqa: PLC0415
+    from custody.evidence.verifier.verify import verify as run  # noqa: PLC0415 - see main: start fast
 
     if not directory.exists():
         raise CustodyError(
@@ -103,7 +103,7 @@ def _beside(directory: Path, config: Path | None) -> tuple[Path | None, Path | N
 def _policy(path: Path | None) -> "Policy | None":
     if path is None:
         return None
-    from custody.evidence.tlog_policy import parse_policy  # noqa: PLC0415
+    from custody.evidence.tlog_policy import parse_policy  # noqa: PLC0415 - see main: start fast
 
     try:
         return parse_policy(path.read_bytes())
@@ -121,7 +121,7 @@ def _opener(keys: Path | None) -> "Iterator[Any]":
     if keys is None:
         yield None
         return
-    from custody.evidence.keyclient import KeyholderProcess  # noqa: PLC0415
+    from custody.evidence.keyclient import KeyholderProcess  # noqa: PLC0415 - see main: start fast
 
     with KeyholderProcess(keys) as process:
         yield process.unwrap
@@ -129,13 +129,13 @@ def _opener(keys: Path | None) -> "Iterator[Any]":
 
 @contextmanager
 def _progress(*, quiet: bool) -> "Iterator[Progress | None]":
-    import sys  # noqa: PLC0415
+    import sys  # noqa: PLC0415 - see main: start fast
 
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    from rich.progress import Progress as Bars  # noqa: PLC0415
-    from rich.progress import TaskID  # noqa: PLC0415
+    from rich.progress import Progress as Bars  # noqa: PLC0415 - see main: start fast
+    from rich.progress import TaskID  # noqa: PLC0415 - see main: start fast
 
     with Bars(console=console(sys.stderr), transient=True) as bars:
         tasks: dict[str, TaskID] = {}

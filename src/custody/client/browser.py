@@ -128,7 +128,7 @@ class BrowserLogin:
                 self.wfile.write(page)
                 login._answered.set()
 
-            def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+            def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the parent's name for it
                 del format, arguments  # a request's line holds the code
 
         return Handler

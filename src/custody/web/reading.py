@@ -159,4 +159,4 @@ def _is_list(kind: object) -> bool:
 def _hook(kind: type, value: object) -> object:
     if kind is Secret and isinstance(value, str):
         return Secret(value)
-    raise NotImplementedError
+    raise NotImplementedError  # how msgspec is told that a hook does not know the type

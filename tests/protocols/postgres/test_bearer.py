@@ -232,7 +232,7 @@ def test_any_split_of_the_bytes_gives_the_same(data: st.DataObject) -> None:
 
 
 @given(st.binary(max_size=300), st.booleans())
-def test_garbage_raises_only_wire_errors(garbage: bytes, framed: bool) -> None:  # noqa: FBT001
+def test_garbage_raises_only_wire_errors(garbage: bytes, framed: bool) -> None:  # noqa: FBT001 - a case's value
     p = arriving()
     with contextlib.suppress(WireError):
         p.client(initial(b"n,,\x01" + garbage) if framed else garbage).ends(Side.CLIENT)

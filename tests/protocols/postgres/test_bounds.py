@@ -65,7 +65,7 @@ def test_a_long_bind_is_announced_before_it_moves() -> None:
         assert p.stages == ["bind"]
         p.client(bind[3000:], m.execute(), m.SYNC).forwards(bind, m.execute(), m.SYNC)
         (announced,) = [e for e in p.events if getattr(e, "stage", "") == "bind"]
-        first, second = announced.commands[0].arguments  # type: ignore[union-attr]
+        first, second = announced.commands[0].arguments  # type: ignore[union-attr]  # the scene made it what it is
         assert (first.value, first.truncated) == ("7", False)
         assert (second.length, second.truncated) == (100_000, True)
         (ended,) = [e for e in p.events if isinstance(e, StreamEnded)]

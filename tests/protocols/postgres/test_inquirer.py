@@ -122,7 +122,7 @@ def test_what_is_not_an_answer(sent: bytes) -> None:
 def test_a_real_server_answers_and_nothing_can_be_written(postgres: ScratchPostgres) -> None:
     import socket  # noqa: PLC0415  # the one test with a wire
 
-    from custody.model.secret import Secret  # noqa: PLC0415
+    from custody.model.secret import Secret  # noqa: PLC0415 - used here alone
 
     inquirer = PostgresInquirer()
     login = UpstreamLogin(

@@ -204,7 +204,7 @@ def test_md5() -> None:
 
 
 @pytest.mark.parametrize(("tls", "sent"), [("off", True), ("prefer", False)])
-def test_the_password_in_clear_text_only_where_that_was_said(tls: str, sent: bool) -> None:  # noqa: FBT001
+def test_the_password_in_clear_text_only_where_that_was_said(tls: str, sent: bool) -> None:  # noqa: FBT001 - a case's value
     p = admitted(tls=tls)
     if tls != "off":
         p.server(b"N")
@@ -259,7 +259,7 @@ def test_scram(
     binding: bytes | None,
     mechanism: bytes,
     header: bytes,
-    honest: bool,  # noqa: FBT001
+    honest: bool,  # noqa: FBT001 - a case's value
 ) -> None:
     p = admitted(tls="require" if binding else "off")
     if binding:

@@ -151,9 +151,9 @@ class TinyHost:
                         autocommit=True,
                     )
                     self._databases[database] = connection
-                rows = connection.execute(sql(question).encode()).fetchall()  # type: ignore[arg-type]
+                rows = connection.execute(sql(question).encode()).fetchall()  # type: ignore[arg-type]  # the scene made it what it is
                 texts = [tuple(None if v is None else str(v) for v in row) for row in rows]
-                self._known[database, question] = read(question, texts)  # type: ignore[arg-type]
+                self._known[database, question] = read(question, texts)  # type: ignore[arg-type]  # the scene made it what it is
             return self._known[database, question]
 
     def forget(self) -> None:
@@ -187,7 +187,7 @@ class Conversation:
         self.selector.register(self.client, selectors.EVENT_READ, Side.CLIENT)
         while not self.over:
             for key, _ in self.selector.select(timeout=30):
-                data = key.fileobj.recv(65536)  # type: ignore[union-attr]
+                data = key.fileobj.recv(65536)  # type: ignore[union-attr]  # the scene made it what it is
                 if not data:
                     self.selector.unregister(key.fileobj)
                 try:

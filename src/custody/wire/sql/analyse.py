@@ -217,7 +217,7 @@ class _Message:
         return tuple(marks)
 
 
-def _mark(literal: Literal | None, start: int, end: int, secret: bool) -> Mark:  # noqa: FBT001
+def _mark(literal: Literal | None, start: int, end: int, secret: bool) -> Mark:  # noqa: FBT001 - a fact that is passed on as it was read
     if literal is None:
         return Mark(start, end, secret=secret)
     return Mark(

@@ -78,7 +78,7 @@ def _read_dynamic(reading: Reading, expression: str, scope: Scope) -> None:
         _read_sql(reading, value, scope)
 
 
-def _expressions(node: Any, *, dynamic: bool) -> Iterator[tuple[str, bool]]:  # noqa: ANN401
+def _expressions(node: Any, *, dynamic: bool) -> Iterator[tuple[str, bool]]:  # noqa: ANN401 - a parser's node; no type is published for it
     """Every SQL text in a PL/pgSQL tree, and whether it is an expression that yields SQL."""
     if isinstance(node, list):
         for element in node:

@@ -27,7 +27,7 @@ class Target:
         self.alone: Final = alone
 
 
-def demand(target: Target, node: Any, folding: Folding) -> Demand | None:  # noqa: ANN401
+def demand(target: Target, node: Any, folding: Folding) -> Demand | None:  # noqa: ANN401 - a parser's node; no type is published for it
     """Under which demand the condition restricts; ``None`` if it does not, or there is none."""
     if not isinstance(node, dict) or not node:
         return None
@@ -97,7 +97,7 @@ def _mention(target: Target, node: Node) -> Demand | None:
     return (frozenset(bare),) if bare else None
 
 
-def _references(node: Any, found: list[tuple[list[str], bool]], *, nested: bool) -> None:  # noqa: ANN401
+def _references(node: Any, found: list[tuple[list[str], bool]], *, nested: bool) -> None:  # noqa: ANN401 - a parser's node; no type is published for it
     if isinstance(node, list):
         for element in node:
             _references(element, found, nested=nested)

@@ -92,7 +92,7 @@ def locate(reference: Node, scope: Scope) -> tuple[ColumnUse | None, bool]:
     return ColumnUse(relations, fields[0]), all(item.relation >= 0 for item in visible)
 
 
-def _values(reading: Reading, node: Any, scope: Scope) -> Iterator[Node]:  # noqa: ANN401
+def _values(reading: Reading, node: Any, scope: Scope) -> Iterator[Node]:  # noqa: ANN401 - a parser's node; no type is published for it
     """The leaves of a literal, a list or an array of them; casts are taken off, and noted."""
     if isinstance(node, list):
         for element in node:

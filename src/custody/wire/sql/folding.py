@@ -153,7 +153,7 @@ class Folding:
         # A cast may make different constants equal: 'a '::char(2) = 'a'::char(2).
         return None if value is False and (_casts(left) or _casts(right)) else value
 
-    def _compared(self, name: str, one: Any, other: Any) -> bool | None:  # noqa: ANN401
+    def _compared(self, name: str, one: Any, other: Any) -> bool | None:  # noqa: ANN401 - a parser's node; no type is published for it
         if isinstance(other, str) and other in (
             _ANY_LIKE if name in {"~~", "~~*"} else _ANY_PATTERN if name in {"~", "~*"} else ()
         ):

@@ -244,7 +244,7 @@ def _returning(reading: Reading, node: Node, index: int, scope: Scope) -> bool:
     return True
 
 
-def _bounded(reading: Reading, target: Target, condition: Any) -> None:  # noqa: ANN401
+def _bounded(reading: Reading, target: Target, condition: Any) -> None:  # noqa: ANN401 - a parser's node; no type is published for it
     folding = Folding()
     demanded = demand(target, condition, folding)
     if demanded is None:
