@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.app.config_values import duration, duration_words
+from custody.app.config_values import duration
+from custody.model.durations import duration_words
 
 
 @given(st.integers(min_value=1, max_value=100 * 366 * 86_400_000))

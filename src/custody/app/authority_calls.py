@@ -23,11 +23,11 @@ from custody.app.asked import (
 )
 from custody.app.authority_desks import Authority
 from custody.app.console import GatewayFacts
-from custody.app.reading_items import moment
 from custody.gateway.meter import Meter
 from custody.gateway.registry import Registry
 from custody.identity import local_identity
 from custody.model.command import Refusal
+from custody.model.durations import moment
 from custody.model.errors import CustodyError
 from custody.model.identity import Budget, Proof
 from custody.model.interfaces import Doorkeeper

@@ -14,21 +14,20 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from custody.model.durations import UNITS_MS
 from custody.model.secret import Secret
-from custody.model.words import Effect
+from custody.model.words import NAME, Effect
 from custody.policy.grant import Hours
 from custody.vault.reference import read_reference
 
 C = TypeVar("C", bound=StrEnum)
 
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 GATEWAY_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
 _PART: Final = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
 _SIZE: Final = re.compile(r"(\d{1,12}) ?(B|KiB|MiB|GiB)")
 _CLOCK: Final = re.compile(r"([01]\d|2[0-4]):([0-5]\d)")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _BYTES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _LONGEST_MS: Final = 100 * 366 * 86_400_000
 _LONGEST_TEXT: Final = 16_384
@@ -172,20 +171,11 @@ def duration(value: object) -> int:
         raise UnfitError(wanted, "config.type")
     compact = value.strip()
     parts = [(int(part[1]), part[2]) for part in _PART.finditer(compact)]
-    milliseconds = sum(count * _MS[unit] for count, unit in parts)
+    milliseconds = sum(count * UNITS_MS[unit] for count, unit in parts)
     spelled = "".join(part.group() for part in _PART.finditer(compact))
     if spelled != compact or not 0 < milliseconds <= _LONGEST_MS:
         raise UnfitError(wanted)
     return milliseconds
-
-
-def duration_words(milliseconds: int) -> str:
-    """A duration as ``duration`` reads it: ``1h30m``."""
-    rest, words = milliseconds, ""
-    for unit in reversed(_MS):
-        count, rest = divmod(rest, _MS[unit])
-        words += f"{count}{unit}" if count else ""
-    return words or "0s"
 
 
 def address(least_port: int) -> Callable[[object], Address]:

@@ -19,8 +19,9 @@ from custody.app.doctor_findings import Finding, Level
 from custody.app.house import make_target
 from custody.app.protocols import find_protocol
 from custody.app.stores import make_vault, references_of
-from custody.gateway.lookup import GATEWAY, try_login
+from custody.gateway.lookup import try_login
 from custody.model.errors import CustodyError
+from custody.model.identity import GATEWAY
 from custody.model.interfaces import Vault
 from custody.vault.plain_stores import warnings_for
 

@@ -6,9 +6,9 @@ Law: whatever an operator might believe of a suggestion and should not is said h
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from custody.app.config_values import duration_words
 from custody.app.grants_need import Need, Who, longest_asked, longest_loop
 from custody.app.grants_past import Past
+from custody.model.durations import duration_words
 from custody.policy.grant import Grant
 
 MARGINS: Final = (

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import msgspec
 
-from custody.app.config_values import NAME
 from custody.app.grants_need import (
     Need,
     Target,
@@ -23,11 +22,11 @@ from custody.app.grants_need import (
 from custody.app.grants_notes import notes
 from custody.app.grants_past import Past
 from custody.app.grants_toml import Suggested, many, toml
-from custody.app.reading_items import moment
 from custody.index import Index
+from custody.model.durations import moment
 from custody.model.errors import CustodyError
 from custody.model.identity import Budget
-from custody.model.words import Effect, Exceeded
+from custody.model.words import NAME, Effect, Exceeded
 from custody.policy.grant import MINUTE_MS, Grant, Hours
 
 Document = dict[str, Any]

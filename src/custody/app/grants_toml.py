@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from custody.app.config_values import duration_words
+from custody.model.durations import duration_words
 from custody.model.identity import Budget
 from custody.policy.budget import QUANTITIES
 from custody.policy.grant import Grant, Hours

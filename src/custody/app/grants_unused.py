@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from custody.app.grants_past import DAY_MS, Past
-from custody.app.reading_items import moment
 from custody.index import Index, Place, Use
+from custody.model.durations import moment
 from custody.model.identity import Identity
 from custody.model.words import Effect
 from custody.policy.grant import MINUTE_MS, Grant

@@ -10,9 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from custody.gateway.lookup import GATEWAY
 from custody.model.errors import CustodyError
-from custody.model.identity import Credential, Loop
+from custody.model.identity import GATEWAY, Credential, Loop
 from custody.model.record import (
     Body,
     CredentialLeased,

@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 
 from custody.app.asked import LoopWish, Reachable
-from custody.app.config_values import duration_words
 from custody.identity import mint_loop_id
+from custody.model.durations import duration_words
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Login, Loop, Proof, Scope
 from custody.model.words import Method, TargetName

@@ -16,7 +16,6 @@ from custody.app.reading_items import (
     Item,
     event_item,
     loop_item,
-    moment,
     record_document,
     response_document,
     session_item,
@@ -35,6 +34,7 @@ from custody.index import (
     position_of,
 )
 from custody.model.command import Argument
+from custody.model.durations import moment
 from custody.model.errors import CustodyError
 from custody.model.record import CommandSeen, Response, StoredRecord, Stream
 

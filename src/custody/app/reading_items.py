@@ -6,21 +6,15 @@ Law: pure; the keys here are a contract (a command's: ``id``, ``index``, ``time`
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from custody.index import Event
+from custody.model.durations import moment
 from custody.model.record import ErrorReport, Response, StoredRecord, Stream
 
 Item = dict[str, Any]
-
-
-def moment(milliseconds: int) -> str:
-    """UTC, to the millisecond: ``2026-11-22T10:00:00.000Z``."""
-    whole = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{whole:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
 
 
 def event_item(event: Event) -> Item:

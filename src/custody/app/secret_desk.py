@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from custody.app.reading_items import moment
+from custody.model.durations import moment
 from custody.model.errors import CustodyError
 from custody.model.record import AdminAct, Milliseconds, Receipt, Record
 from custody.model.secret import Secret

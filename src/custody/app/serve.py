@@ -42,7 +42,6 @@ from custody.evidence.keyring import VERIFIER_POLICY
 from custody.evidence.log import Log, LogOptions
 from custody.evidence.opening import open_log, system_surroundings
 from custody.gateway.listener import Listener, note_unrecorded, watch
-from custody.gateway.lookup import GATEWAY
 from custody.gateway.meter import Meter
 from custody.gateway.parsing.pool import ParserPool
 from custody.gateway.registry import Registry
@@ -51,6 +50,7 @@ from custody.gateway.strangers import TOLD_EVERY_S, Strangers
 from custody.identity import TicketDoorkeeper
 from custody.model.command import Refusal
 from custody.model.errors import CustodyError, LogFailureError
+from custody.model.identity import GATEWAY
 from custody.model.interfaces import Masker
 from custody.model.record import ConfigLoaded, Milliseconds, Record
 from custody.state import State, StateThread

@@ -11,10 +11,9 @@ from typing import Annotated, Any, Final, Protocol
 import msgspec
 
 from custody.app.asked import LoopWish
-from custody.app.config_values import duration_words
 from custody.app.loops import Beside, LoopDesk, Scribe
-from custody.app.reading_items import moment
 from custody.identity import local_identity
+from custody.model.durations import duration_words, moment
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Proof, Ticket
 from custody.model.record import AdminAct, Milliseconds, Record

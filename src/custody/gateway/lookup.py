@@ -15,9 +15,8 @@ from custody.gateway.connection import Connection
 from custody.gateway.target import Target
 from custody.gateway.upstream import connect, secure
 from custody.model.errors import CustodyError
-from custody.model.identity import Identity, Loop
+from custody.model.identity import GATEWAY
 from custody.model.interfaces import Inquirer, UpstreamLogin, Vault
-from custody.model.words import IdentityKind, LoopId
 
 TRUSTED_FOR_S: Final = 30.0
 FAILED_FOR_S: Final = 2.0
@@ -29,11 +28,6 @@ IDLE_S: Final = 3.0
 """Short, so that the gateway does not keep a database busy (DROP DATABASE waits 5 s for others)."""
 QUESTIONS_AT_MOST: Final = 1000
 ANSWERS_AT_MOST: Final = 20_000
-
-GATEWAY: Final = Loop(
-    LoopId("gateway"), Identity("gateway", "custody", (), IdentityKind.SERVICE), 0, 1 << 62
-)
-"""The gateway's own acts at a target; no loop of anybody's."""
 
 _log: Final = logging.getLogger("custody.lookup")
 

@@ -1,5 +1,7 @@
 """Who acts, in which loop, over which connection."""
 
+from typing import Final
+
 import msgspec
 
 from custody.model.secret import Secret
@@ -178,3 +180,9 @@ class Session(msgspec.Struct, frozen=True):
     """The database (or the protocol's like of it) inside the target."""
     application: str
     started: int
+
+
+GATEWAY: Final = Loop(
+    LoopId("gateway"), Identity("gateway", "custody", (), IdentityKind.SERVICE), 0, 1 << 62
+)
+"""The gateway's own acts at a target; no loop of anybody's."""

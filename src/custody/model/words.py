@@ -4,8 +4,9 @@ Law: an identifier is minted by the gateway, never taken from a client. An enume
 written into leaves of the evidence log, so a member may be added but never renamed or removed.
 """
 
+import re
 from enum import Enum, StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 LoopId = NewType("LoopId", str)
 """``loop_`` and 20 lower-case base32 characters."""
@@ -17,6 +18,9 @@ LoginId = NewType("LoginId", str)
 """``login_`` and 20 lower-case base32 characters: names a login, opens nothing."""
 TargetName = NewType("TargetName", str)
 """As the operator wrote it in ``[[target]] name``."""
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+"""The form of a name that an operator gives: of a target, a rule, a grant."""
 
 
 class Effect(StrEnum):

@@ -10,8 +10,8 @@ import msgspec
 
 from custody.app.asked import LOGIN, TICKET, LoggedIn, Reachable, Started
 from custody.app.console import LoopUse
-from custody.app.reading_items import moment
 from custody.app.signing_in import DeviceStep
+from custody.model.durations import moment
 from custody.model.identity import Admission, Budget, Identity, Loop, Spent
 
 NOT_A_TOKEN_TYPE: Final = "N_A"  # noqa: S105 - a type's name
