@@ -19,7 +19,7 @@ import psycopg
 from tests.real.run_scene import RunScene, run_scene
 from tests.real.running import RunningGateway
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 from custody.identity import TicketDoorkeeper, local_identity, mint_loop, mint_ticket
 from custody.model.identity import Admission
 from custody.model.secret import Secret

@@ -18,8 +18,8 @@ import msgspec
 from tests.real.configs import HEAD, RULES, target
 from tests.real.running import RunningGateway, running_gateway
 
-from custody.app.postgres_installation import account_for_root
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.postgres_installation import account_for_root
+from custody.demo.scratch_postgres import ScratchPostgres
 
 DATABASE = "bench"
 MASKS = """

@@ -18,7 +18,7 @@ import msgspec
 from bench import logins, machine, places, report, sizes, throughput, verification
 from bench.report import Figures
 
-from custody.app.scratch_postgres import ScratchPostgres, scratch_postgres
+from custody.demo.scratch_postgres import ScratchPostgres, scratch_postgres
 from custody.model.errors import CustodyError
 
 P = ParamSpec("P")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 from tests.real.running import RunningGateway
 
-from custody.app.scratch_postgres import ScratchPostgres, scratch_postgres
+from custody.demo.scratch_postgres import ScratchPostgres, scratch_postgres
 
 StartGateway = Callable[[str], RunningGateway]
 """Start a gateway with this ``custody.toml``; it ends with the test."""

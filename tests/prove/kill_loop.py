@@ -21,7 +21,7 @@ import psycopg
 from tests.real.configs import allow_all
 from tests.real.running import RunningGateway
 
-from custody.app.scratch_postgres import ScratchPostgres, scratch_postgres
+from custody.demo.scratch_postgres import ScratchPostgres, scratch_postgres
 
 CLIENTS = 4
 SETTINGS = {

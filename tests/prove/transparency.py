@@ -21,7 +21,7 @@ from tests.prove.suites import Ask, Outcomes, Place, run_asyncpg, run_psycopg, r
 from tests.real.configs import allow_all
 from tests.real.running import running_gateway
 
-from custody.app.scratch_postgres import ScratchPostgres, scratch_postgres
+from custody.demo.scratch_postgres import ScratchPostgres, scratch_postgres
 
 DATABASE = "suites"
 EXPLAINED = Path(__file__).with_name("transparency_explained.toml")

@@ -25,7 +25,7 @@ from tests.providers.oidc_provider.running import (
 from tests.real.configs import HEAD, target
 from tests.real.running import RunningGateway, running_gateway
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 
 PSQL: Final = os.environ.get("CUSTODY_PSQL18", "")
 RESOURCE: Final = "https://gw1.example.com"

@@ -18,7 +18,7 @@ import httpx
 import psycopg
 import pytest
 
-from custody.app.scratch_postgres import ScratchPostgres, scratch_postgres
+from custody.demo.scratch_postgres import ScratchPostgres, scratch_postgres
 from custody.identity import local_identity
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential, Loop

@@ -3,7 +3,7 @@
 Law: each is a text that an operator could have written, by the contract for ``custody.toml``.
 """
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 
 HEAD = """
 [gateway]

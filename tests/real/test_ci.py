@@ -15,7 +15,7 @@ import pytest
 from joserfc.jwk import ECKey
 from tests.real.run_scene import AUDIENCE, CUSTODY, RunScene, done, run_scene
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 
 pytestmark = [
     pytest.mark.real,

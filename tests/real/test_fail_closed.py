@@ -27,7 +27,7 @@ from tests.real.disks import (
 )
 from tests.real.running import GatewayDiedError, RunningGateway
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 

@@ -10,7 +10,7 @@ from tests.conftest import StartGateway
 from tests.real.configs import ALL_EFFECTS, HEAD, target
 from tests.real.running import RunningGateway
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 
 pytestmark = pytest.mark.real
 

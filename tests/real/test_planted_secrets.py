@@ -20,7 +20,7 @@ from tests.real.planting import Planter
 from tests.real.running import RunningGateway, running_gateway
 from tests.real.searching import every_file, find
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 

@@ -17,7 +17,7 @@ from tests.real.configs import guarded
 from tests.real.playing import Execute, Extended, Pipeline, Prepare, Simple, Step, Sync, play
 from tests.real.running import RunningGateway, running_gateway
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 
 pytestmark = pytest.mark.real
 

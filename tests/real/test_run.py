@@ -24,7 +24,7 @@ from custody.app.authority_certificates import (
     new_key,
     server_certificate,
 )
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 
 pytestmark = [
     pytest.mark.real,

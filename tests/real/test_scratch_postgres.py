@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from custody.app import postgres_installation
-from custody.app.postgres_installation import Source, find_installation
-from custody.app.scratch_postgres import ScratchPostgres, scratch_postgres
+from custody.demo import postgres_installation
+from custody.demo.postgres_installation import Source, find_installation
+from custody.demo.scratch_postgres import ScratchPostgres, scratch_postgres
 from custody.model.errors import CustodyError
 
 pytestmark = pytest.mark.real
@@ -71,7 +71,7 @@ def test_a_given_folder_stays_and_its_data_goes(tmp_path: Path) -> None:
 def test_dies_with_its_parent() -> None:
     script = """
 import os, signal
-from custody.app.scratch_postgres import scratch_postgres
+from custody.demo.scratch_postgres import scratch_postgres
 with scratch_postgres() as server:
     print(server.directory, server.port, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey
 from tests.real.libpq import Libpq, find_libpq
 from tests.real.token_scene import ISSUER, BearerClient, TokenScene, token_scene
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 

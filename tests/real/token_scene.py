@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey, KeySet
 from tests.real.configs import HEAD, target
 from tests.real.running import RunningGateway, running_gateway
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 
 ISSUER = "https://ci.example.com"
 _WORKLOAD = """

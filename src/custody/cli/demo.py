@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 if TYPE_CHECKING:
-    from custody.app.demo import Finding
+    from custody.demo.demo import Finding
 
 _WIDEST: Final = 100
 _INDENT: Final = 4
@@ -20,10 +20,10 @@ def demo(
     ] = None,
 ) -> None:
     """See the main job end to end: a real PostgreSQL, an agent, a refusal, the proof."""
-    from custody.app.demo import run_demo  # noqa: PLC0415 - see main: start fast
     from custody.cli.layout import Lines  # noqa: PLC0415 - see main: start fast
     from custody.cli.output import console  # noqa: PLC0415 - see main: start fast
     from custody.cli.terminal import shown  # noqa: PLC0415 - see main: start fast
+    from custody.demo.demo import run_demo  # noqa: PLC0415 - see main: start fast
 
     screen = console()
     width = min(screen.width, _WIDEST)

@@ -6,7 +6,7 @@ import pytest
 from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import upstream
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 from custody.model.errors import CustodyError, WireError
 from custody.model.interfaces import UpstreamLogin
 from custody.protocols.postgres.catalogue import (

@@ -19,7 +19,7 @@ import pytest
 from psycopg import errors
 from tests.protocols.postgres.tiny_host import Judge, TinyHost, allow_all
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 from custody.model.command import Command, Refusal
 from custody.model.event import StreamEnded
 

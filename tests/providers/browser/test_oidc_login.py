@@ -22,7 +22,7 @@ from tests.providers.oidc_provider.running import why_not as no_provider
 from tests.real.configs import HEAD, target
 from tests.real.running import RunningGateway
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 
 WHY_NOT: Final = no_browser() or no_provider()
 pytestmark = [

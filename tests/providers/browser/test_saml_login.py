@@ -14,7 +14,7 @@ from tests.providers.browser.chromium import Browser, Tool, browser, tool, why_n
 from tests.providers.saml.simplesaml import SimpleSaml, missing, simple_saml
 from tests.real.configs import HEAD, target
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 
 WHY_NOT: Final = why_not() or missing()
 pytestmark = [

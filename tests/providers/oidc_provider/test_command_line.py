@@ -14,7 +14,7 @@ from tests.providers.oidc_provider.running import Browser, install, running_prov
 from tests.real.configs import HEAD, target
 from tests.real.running import RunningGateway, running_gateway
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 
 WHY_NOT: Final = why_not() or ("" if shutil.which("psql") else "psql is not on this machine")
 pytestmark = [

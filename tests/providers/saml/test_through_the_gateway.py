@@ -18,7 +18,7 @@ from tests.providers.saml.simplesaml import Posted, SimpleSaml, missing, simple_
 from tests.real.configs import HEAD, target
 from tests.real.running import RunningGateway
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 
 pytestmark = [
     pytest.mark.provider,

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 from custody.model.words import Effect
 from custody.wire.sql.builtins import CLASSIFIED, effects_of
 from custody.wire.sql.builtins_quiet import QUIET

@@ -2,7 +2,7 @@
 
 import pytest
 
-from custody.app.scratch_postgres import ScratchPostgres
+from custody.demo.scratch_postgres import ScratchPostgres
 from custody.model.words import Effect
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.session import is_guard

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from custody.app.scratch_postgres import ScratchPostgres, scratch_postgres
+from custody.demo.scratch_postgres import ScratchPostgres, scratch_postgres
 from custody.model.errors import CustodyError
 
 _CUSTODY: Final = (sys.executable, "-m", "custody")
@@ -254,7 +254,7 @@ def _agent(port: int, ticket: str, ca: Path) -> list[dict[str, Any]]:
         "PGSSLROOTCERT": str(ca),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "custody.app.demo_agent"],
+        [sys.executable, "-m", "custody.demo.agent"],
         env=environment,
         capture_output=True,
         text=True,

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from custody.app.postgres_installation import (
+from custody.demo.postgres_installation import (
     Account,
     Installation,
     Source,

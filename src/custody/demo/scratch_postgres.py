@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from custody.app import scratch_keeper
-from custody.app.postgres_installation import Source
-from custody.app.scratch_cluster import (
+from custody.demo import scratch_keeper
+from custody.demo.postgres_installation import Source
+from custody.demo.scratch_cluster import (
     HOST,
     SUPERUSER,
     Cluster,
