@@ -24,9 +24,9 @@ from typing import Any, Final, cast
 import uvloop
 from tests.protocols.postgres import messages as m
 
-from custody.app.config import compile_policy, load_config
 from custody.app.house import make_masker
 from custody.app.init import initialise
+from custody.config.load import compile_policy, load_config
 from custody.evidence.keyclient import KeyholderProcess
 from custody.evidence.log import LogOptions
 from custody.evidence.opening import open_log

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import msgspec
 
-from custody.app.config_logins import (
+from custody.config.logins import (
     ConsoleConfig,
     LoginConfig,
     OidcConfig,
     SamlConfig,
     WorkloadConfig,
 )
-from custody.app.config_masks import MaskConfig
-from custody.app.config_model import (
+from custody.config.masks import MaskConfig
+from custody.config.read_table import Field, fields_of
+from custody.config.stores import AwsConfig, KubernetesConfig, VaultConfig
+from custody.config.tables import (
     LATER_LISTENERS,
     LATER_PROTOCOLS,
     LATER_TABLES,
@@ -26,12 +28,10 @@ from custody.app.config_model import (
     RuleConfig,
     TargetConfig,
 )
-from custody.app.config_tables import Field, fields_of
-from custody.app.config_vaults import AwsConfig, KubernetesConfig, VaultConfig
 from custody.policy.condition import FUNCTIONS
 from custody.policy.reading import FIELDS
 
-BEGIN = "<!-- generated: keys; change them in src/custody/app/config_model.py, then `make docs` -->"
+BEGIN = "<!-- generated: keys; change them in src/custody/config/tables.py, then `make docs` -->"
 END = "<!-- end of the generated part -->"
 TABLES: Mapping[str, type[msgspec.Struct]] = {
     "[gateway]": GatewayConfig,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tests.index.story import START, Story
 
-from custody.app.config import compile_policy, parse_config
-from custody.app.config_model import Config
+from custody.config.load import compile_policy, parse_config
+from custody.config.tables import Config
 from custody.index import Filed, SqliteIndex
 from custody.model.command import Command
 from custody.model.identity import Identity, Loop, Session

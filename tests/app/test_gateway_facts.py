@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from custody.app.authority import create_authority, hosts_of
-from custody.app.config import parse_config
-from custody.app.config_model import Config
-from custody.app.config_values import Address
 from custody.app.gateway_facts import Bound, gateway_facts, public_host
 from custody.client.gateway import GatewayFacts as Told
+from custody.config.load import parse_config
+from custody.config.tables import Config
+from custody.config.values import Address
 from custody.model.errors import CustodyError
 
 CONFIG = """

@@ -1,7 +1,7 @@
 """The wiring: what a door is told of the configuration."""
 
-from tests.app.test_config import MINIMAL, read
-from tests.app.test_config_logins import OIDC, WORKLOAD
+from tests.config.test_load import MINIMAL, read
+from tests.config.test_logins import OIDC, WORKLOAD
 
 from custody.app.house import bearer_options
 

@@ -13,11 +13,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from custody.app.authority import hosts_of, renew_server_certificate, server_identity
-from custody.app.config import compile_policy, load_config, parse_config
-from custody.app.config_model import Config
-from custody.app.config_values import Address
 from custody.app.init import Installation, initialise
 from custody.app.init_template import config_text
+from custody.config.load import compile_policy, load_config, parse_config
+from custody.config.tables import Config
+from custody.config.values import Address
 from custody.evidence.files import DiskFiles
 from custody.evidence.keyring import load_keyring, load_token_key
 from custody.evidence.tlog_policy import parse_policy

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from tests.app.test_config import MINIMAL, read
-from tests.app.test_config_logins import CONSOLE
+from tests.config.test_load import MINIMAL, read
+from tests.config.test_logins import CONSOLE
 
 from custody.app.providers import make_providers
 from custody.model.errors import CustodyError

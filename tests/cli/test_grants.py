@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tests.app.evidence_scene import Scene, usual
 
-from custody.app.config import parse_config
 from custody.cli.main import run
+from custody.config.load import parse_config
 from custody.model.words import Effect
 
 CONFIG = """

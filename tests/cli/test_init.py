@@ -59,7 +59,7 @@ def test_doctor_ends_with_1_for_a_fault(tmp_path: Path, capsys: pytest.CaptureFi
 def test_warnings_of_a_configuration_go_to_standard_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    contract = Path(__file__).parent.parent / "app" / "contract.toml"
+    contract = Path(__file__).parent.parent / "config" / "contract.toml"
     (tmp_path / "custody.toml").write_bytes(contract.read_bytes())
     assert run(["policy", "check", "-c", str(tmp_path / "custody.toml")]) == 0
     out, err = capsys.readouterr()

@@ -7,7 +7,7 @@ import pytest
 
 from custody.cli.main import run
 
-CONTRACT = Path(__file__).parent.parent / "app" / "contract.toml"
+CONTRACT = Path(__file__).parent.parent / "config" / "contract.toml"
 AGENT = ["--target", "orders", "--subject", "ada", "--group", "agents"]
 
 

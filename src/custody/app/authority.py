@@ -24,8 +24,8 @@ from custody.app.authority_certificates import (
     server_certificate,
     serves,
 )
-from custody.app.config_logins import ConsoleConfig
-from custody.app.config_model import Config, ListenerConfig
+from custody.config.logins import ConsoleConfig
+from custody.config.tables import Config, ListenerConfig
 from custody.model.errors import CustodyError
 
 AUTHORITY_KEY: Final = "ca.key"

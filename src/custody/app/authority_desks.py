@@ -10,13 +10,13 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from custody.app.config_model import Config
 from custody.app.logins import LoginDesk, Refresher
 from custody.app.loop_terms import Terms
 from custody.app.loops import Beside, LoopDesk, Scribe
 from custody.app.refused_logins import RefusedLogins
 from custody.app.sealing import Sealing
 from custody.app.tickets import TicketDesk
+from custody.config.tables import Config
 from custody.gateway.meter import Meter
 from custody.gateway.registry import Registry
 from custody.gateway.strangers import Strangers

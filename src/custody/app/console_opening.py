@@ -14,13 +14,13 @@ from typing import Final, NamedTuple
 
 from custody.app.authority_desks import Authority
 from custody.app.browser_logins import BrowserLogins
-from custody.app.config_logins import ConsoleCleartext, ConsoleConfig, Flow
-from custody.app.config_model import Config
 from custody.app.console import Console, ConsoleFactory, ConsoleParts, GatewayFacts, LoopUse
 from custody.app.exchange import Exchange
 from custody.app.house import load_certificate
 from custody.app.providers import Providers
 from custody.app.signing_in import SigningIn
+from custody.config.logins import ConsoleCleartext, ConsoleConfig, Flow
+from custody.config.tables import Config
 from custody.gateway.meter import Meter
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Spent

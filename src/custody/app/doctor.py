@@ -24,12 +24,12 @@ from custody.app.authority import (
     read_certificate,
 )
 from custody.app.authority_certificates import RENEW_DAYS
-from custody.app.config import load_config
-from custody.app.config_faults import ConfigError
-from custody.app.config_model import Config
-from custody.app.config_values import Address
 from custody.app.doctor_findings import Finding, Level
 from custody.app.doctor_targets import examine_targets
+from custody.config.faults import ConfigError
+from custody.config.load import load_config
+from custody.config.tables import Config
+from custody.config.values import Address
 from custody.evidence.files import DiskFiles
 from custody.evidence.keyring import KEY_ENCRYPTION_KEY, LOG_KEY, TOKEN_KEY, load_keyring
 from custody.model.errors import CustodyError

@@ -9,8 +9,6 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from custody.app.config_logins import SamlConfig
-from custody.app.config_model import Config
 from custody.app.doctor_findings import Finding, Level
 from custody.app.providers import (
     oidc_settings,
@@ -18,6 +16,8 @@ from custody.app.providers import (
     saml_settings,
     workload_settings,
 )
+from custody.config.logins import SamlConfig
+from custody.config.tables import Config
 from custody.identity.oidc import HttpFetch, OidcProvider, WorkloadIssuer
 from custody.identity.saml.provider import SamlProvider
 from custody.model.errors import CustodyError

@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from custody.app.config_model import Config, TargetConfig
-from custody.app.config_values import Address
 from custody.app.doctor_findings import Finding, Level
 from custody.app.house import make_target
 from custody.app.protocols import find_protocol
 from custody.app.stores import make_vault, references_of
+from custody.config.tables import Config, TargetConfig
+from custody.config.values import Address
 from custody.gateway.lookup import try_login
 from custody.model.errors import CustodyError
 from custody.model.identity import GATEWAY

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives import serialization
 
 from custody import __version__
 from custody.app.authority import AUTHORITY_CERTIFICATE, read_certificate
-from custody.app.config_logins import ConsoleCleartext
-from custody.app.config_model import Config, ListenerConfig
-from custody.app.config_values import Address
 from custody.app.console import GatewayFacts, ListenerFacts, ProviderFacts
+from custody.config.logins import ConsoleCleartext
+from custody.config.tables import Config, ListenerConfig
+from custody.config.values import Address
 from custody.model.words import TargetName
 
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound

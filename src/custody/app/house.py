@@ -14,10 +14,10 @@ from typing import Final
 import msgspec
 
 from custody.app.authority import server_identity
-from custody.app.config import compile_policy
-from custody.app.config_logins import ConsoleConfig
-from custody.app.config_model import Cleartext, Config, ListenerConfig, Responses, TargetConfig
 from custody.app.protocols import find_protocol
+from custody.config.load import compile_policy
+from custody.config.logins import ConsoleConfig
+from custody.config.tables import Cleartext, Config, ListenerConfig, Responses, TargetConfig
 from custody.evidence.files import DiskFiles
 from custody.evidence.keyring import load_token_key
 from custody.gateway.advice import Advice, Parser

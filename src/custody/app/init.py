@@ -12,10 +12,10 @@ from typing import Final
 import msgspec
 
 from custody.app.authority import AUTHORITY_CERTIFICATE, create_authority, local_hosts
-from custody.app.config import FILE_NAME
-from custody.app.config_model import Config
-from custody.app.config_values import GATEWAY_NAME
 from custody.app.init_template import config_text
+from custody.config.load import FILE_NAME
+from custody.config.tables import Config
+from custody.config.values import GATEWAY_NAME
 from custody.evidence.files import DiskFiles, replace_file
 from custody.evidence.keyring import VERIFIER_POLICY, create_keys, verifier_policy
 from custody.model.errors import CustodyError

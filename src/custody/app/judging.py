@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from custody.app.config import compile_policy
-from custody.app.config_model import Config, TargetConfig
+from custody.config.load import compile_policy
+from custody.config.tables import Config, TargetConfig
 from custody.gateway.parsing.pool import ParserPool
 from custody.model.command import Command
 from custody.model.errors import CustodyError

@@ -13,10 +13,10 @@ from typing import Final
 
 import msgspec
 
-from custody.app.config_logins import OidcConfig, SamlConfig, WorkloadConfig
-from custody.app.config_model import Config
 from custody.app.exchange import Issuer
 from custody.app.stores import make_reader
+from custody.config.logins import OidcConfig, SamlConfig, WorkloadConfig
+from custody.config.tables import Config
 from custody.identity.oidc import (
     ClientAuth,
     ClientSecret,

@@ -17,7 +17,7 @@ import msgspec
 from custody.model.errors import CustodyError
 
 if TYPE_CHECKING:
-    from custody.app.config_model import Config
+    from custody.config.tables import Config
 
 ANSWER_SECONDS: Final = 150.0
 LONGEST_ANSWER: Final = 256 * 1024 * 1024

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Final
 
 from custody import __version__
-from custody.app.config_model import Config
 from custody.app.house import make_masker
 from custody.app.indexing_tail import Tail
 from custody.app.loops import Scribe
@@ -21,6 +20,7 @@ from custody.app.reading_log import EvidenceRecords
 from custody.app.scribe import Scribe as RecordScribe
 from custody.app.secret_desk import SecretDesk
 from custody.app.stores import local_vault
+from custody.config.tables import Config
 from custody.evidence.files import DiskFiles
 from custody.evidence.keyclient import KeyholderProcess
 from custody.evidence.log import LogOptions

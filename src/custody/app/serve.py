@@ -17,10 +17,6 @@ from custody import __version__
 from custody.app import authority_desks
 from custody.app.admin import AdminServer
 from custody.app.authority_calls import AuthorityCalls
-from custody.app.config import compile_policy
-from custody.app.config_logins import OidcConfig, SamlConfig, WorkloadConfig
-from custody.app.config_model import Config
-from custody.app.config_values import Address
 from custody.app.console import ConsoleFactory, GatewayFacts
 from custody.app.console_opening import Behind, ConsoleDoor
 from custody.app.exchange import Exchange
@@ -37,6 +33,10 @@ from custody.app.scribe import Scribe
 from custody.app.sealing import load_sealing
 from custody.app.secret_desk import SecretDesk
 from custody.app.stores import local_vault, make_vault
+from custody.config.load import compile_policy
+from custody.config.logins import OidcConfig, SamlConfig, WorkloadConfig
+from custody.config.tables import Config
+from custody.config.values import Address
 from custody.evidence.keyclient import KeyholderProcess
 from custody.evidence.keyring import VERIFIER_POLICY
 from custody.evidence.log import Log, LogOptions

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-from custody.app.config_model import Config
+from custody.config.tables import Config
 from custody.model.secret import Secret
 from custody.model.words import TargetName
 from custody.vault.aws import AwsStore

@@ -10,7 +10,7 @@ from custody.cli.terminal import print_document, visible, warn_if_behind
 from custody.model.errors import CustodyError
 
 if TYPE_CHECKING:
-    from custody.app.config_model import Config
+    from custody.config.tables import Config
 
 app = typer.Typer(
     name="grants",
@@ -101,7 +101,7 @@ def unused(
 def _ask(config: "Config", call: str, since: str, **more: object) -> dict[str, Any]:
     import msgspec  # noqa: PLC0415 - see main: start fast
 
-    from custody.app.config_values import UnfitError, duration  # noqa: PLC0415 - see main
+    from custody.config.values import UnfitError, duration  # noqa: PLC0415 - see main
 
     try:
         since_ms = duration(since)

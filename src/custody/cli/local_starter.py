@@ -18,7 +18,7 @@ from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
 if TYPE_CHECKING:
-    from custody.app.config_model import Config
+    from custody.config.tables import Config
 
 
 class LocalStarter:

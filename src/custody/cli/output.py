@@ -25,7 +25,7 @@ from custody.model.errors import CustodyError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from custody.app.config_model import Config
+    from custody.config.tables import Config
 
 OK: Final = 0
 FAILED: Final = 1
@@ -61,7 +61,7 @@ def read_config(option: Path | None, *, warn: bool = False, judges: bool = True)
     """The configuration by the rule of ``-c``. ``warn`` prints its warnings; without ``judges`` the
     conditions of its rules stay unread.
     """
-    from custody.app.config import find_config, load_config  # noqa: PLC0415 - see main: start fast
+    from custody.config.load import find_config, load_config  # noqa: PLC0415 - see main: start fast
 
     config = load_config(find_config(option, os.environ, Path.cwd()), conditions=judges)
     if warn:

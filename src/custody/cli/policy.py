@@ -36,7 +36,7 @@ def check(*, config: ConfigOption = None, json: JsonOption = False) -> None:
 
     Ends with 3 if there is a fault.
     """
-    from custody.app.config import compile_policy  # noqa: PLC0415 - reads rules: slow to import
+    from custody.config.load import compile_policy  # noqa: PLC0415 - reads rules: slow to import
 
     found = read_config(config, warn=not json)
     counts = {

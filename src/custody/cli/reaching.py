@@ -80,8 +80,8 @@ def connect(url: str, ca: Path | None, authority: str = "") -> "Gateway":
 
 def _of_this_host(config: Path | None, folder: Path, groups: Sequence[str]) -> "Starter":
     """The gateway that the configuration here is of, over its admin socket."""
-    from custody.app.config import find_config, load_config  # noqa: PLC0415 - see main: start fast
     from custody.cli.local_starter import LocalStarter  # noqa: PLC0415 - see main: start fast
+    from custody.config.load import find_config, load_config  # noqa: PLC0415 - see main: start fast
 
     path = find_config(config, os.environ, folder)
     if not path.exists():

@@ -84,7 +84,7 @@ def run(  # noqa: PLR0913 - each is an option of its own
 def _seconds(text: str) -> int | None:
     if not text:
         return None
-    from custody.app.config_values import UnfitError, duration  # noqa: PLC0415 - see above
+    from custody.config.values import UnfitError, duration  # noqa: PLC0415 - see above
 
     try:
         return max(1, duration(text) // 1000)

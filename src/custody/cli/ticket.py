@@ -12,7 +12,7 @@ from custody.model.errors import CustodyError
 from custody.model.words import IdentityKind
 
 if TYPE_CHECKING:
-    from custody.app.config_model import Config, TargetConfig
+    from custody.config.tables import Config, TargetConfig
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,7 +36,7 @@ def create(  # noqa: PLR0913 - a ticket has these parts
     json: JsonOption = False,
 ) -> None:
     """Make a ticket for a new loop. Its secret is shown this once."""
-    from custody.app.config_values import UnfitError, duration  # noqa: PLC0415 - see main
+    from custody.config.values import UnfitError, duration  # noqa: PLC0415 - see main
 
     try:
         ttl_ms = duration(ttl)

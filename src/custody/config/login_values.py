@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from custody.app import config_values as read
-from custody.app.config_values import UnfitError
+from custody.config import values as read
+from custody.config.values import UnfitError
 from custody.model.identity import Budget
 from custody.model.words import Exceeded
 

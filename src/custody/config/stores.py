@@ -10,10 +10,10 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
-from custody.app import config_values as read
-from custody.app.config_faults import At, Faults
-from custody.app.config_key import Key
-from custody.app.config_tables import read_table
+from custody.config import values as read
+from custody.config.faults import At, Faults
+from custody.config.key import Key
+from custody.config.read_table import read_table
 from custody.vault.settings import ACCOUNT, Auth, HashicorpSettings
 
 T = TypeVar("T", bound=msgspec.Struct)

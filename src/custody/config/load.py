@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from custody.app.config_checks import check, check_conditions
-from custody.app.config_faults import ConfigError, Fault, Faults
-from custody.app.config_files import check_files
-from custody.app.config_model import Config
-from custody.app.config_places import line_of, places
-from custody.app.config_sections import read_sections
+from custody.config.checks import check, check_conditions
+from custody.config.faults import ConfigError, Fault, Faults
+from custody.config.files import check_files
+from custody.config.line_numbers import line_of, places
+from custody.config.sections import read_sections
+from custody.config.tables import Config
 from custody.policy.facts import TargetFacts
 from custody.policy.judge import CompiledPolicy
 

@@ -12,9 +12,9 @@ from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
-from custody.app.config_faults import At, Faults
-from custody.app.config_key import Key
-from custody.app.config_values import UnfitError
+from custody.config.faults import At, Faults
+from custody.config.key import Key
+from custody.config.values import UnfitError
 
 T = TypeVar("T", bound=msgspec.Struct)
 

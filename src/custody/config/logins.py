@@ -10,11 +10,11 @@ from typing import Annotated
 
 import msgspec
 
-from custody.app import config_login_values as read_login
-from custody.app import config_values as read
-from custody.app.config_key import Key
-from custody.app.config_login_values import ASYMMETRIC
-from custody.app.config_values import Address, SecretReference
+from custody.config import login_values as read_login
+from custody.config import values as read
+from custody.config.key import Key
+from custody.config.login_values import ASYMMETRIC
+from custody.config.values import Address, SecretReference
 from custody.model.words import IdentityKind
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.app.config_values import duration
+from custody.config.values import duration
 from custody.model.durations import duration_words
 
 

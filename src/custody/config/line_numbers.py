@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from custody.app.config_faults import At, Step
+from custody.config.faults import At, Step
 
 _TOKEN: Final = re.compile(
     r"""

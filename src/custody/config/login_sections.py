@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from custody.app.config_faults import At, Faults
-from custody.app.config_logins import (
+from custody.config.faults import At, Faults
+from custody.config.logins import (
     ConsoleCleartext,
     ConsoleConfig,
     Flow,
@@ -19,7 +19,7 @@ from custody.app.config_logins import (
     SamlConfig,
     WorkloadConfig,
 )
-from custody.app.config_tables import read_table
+from custody.config.read_table import read_table
 
 LEAST_RECHECK_MS: Final = 30_000
 

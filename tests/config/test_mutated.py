@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.app.config import parse_config
-from custody.app.config_faults import ConfigError, spelled
-from custody.app.config_places import places
+from custody.config.faults import ConfigError, spelled
+from custody.config.line_numbers import places
+from custody.config.load import parse_config
 
 CONTRACT = (Path(__file__).parent / "contract.toml").read_bytes()
 PLACE = Path("/etc/custody.toml")

@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from custody.app.config import compile_policy, find_config, load_config, parse_config
-from custody.app.config_faults import ConfigError, spelled
-from custody.app.config_model import Cleartext, Config, Tls
+from custody.config.faults import ConfigError, spelled
+from custody.config.load import compile_policy, find_config, load_config, parse_config
+from custody.config.tables import Cleartext, Config, Tls
 from custody.masking.tokens import Form
 from custody.model.words import Decision, Effect
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.app.test_config import MINIMAL, read, refused
+from tests.config.test_load import MINIMAL, read, refused
 
-from custody.app.config_logins import ConsoleCleartext, Flow, Preset
 from custody.app.providers import oidc_settings
+from custody.config.logins import ConsoleCleartext, Flow, Preset
 from custody.identity.oidc import ClientAuth
 from custody.model.identity import Budget
 from custody.model.words import Exceeded, IdentityKind

@@ -11,18 +11,18 @@ from typing import Annotated, Final
 
 import msgspec
 
-from custody.app import config_login_values as read_login
-from custody.app import config_values as read
-from custody.app.config_key import Key
-from custody.app.config_logins import (
+from custody.config import login_values as read_login
+from custody.config import values as read
+from custody.config.key import Key
+from custody.config.logins import (
     ConsoleConfig,
     LoginConfig,
     OidcConfig,
     SamlConfig,
     WorkloadConfig,
 )
-from custody.app.config_values import Address, SecretReference
-from custody.app.config_vaults import StoresConfig
+from custody.config.stores import StoresConfig
+from custody.config.values import Address, SecretReference
 from custody.masking.rules import MaskRule
 from custody.model.identity import Budget
 from custody.model.words import Decision, Effect, TargetName

@@ -10,10 +10,12 @@ from typing import TypeVar
 
 import msgspec
 
-from custody.app.config_faults import At, Faults
-from custody.app.config_login_sections import Written, read_logins
-from custody.app.config_masks import read_masks
-from custody.app.config_model import (
+from custody.config.faults import At, Faults
+from custody.config.login_sections import Written, read_logins
+from custody.config.masks import read_masks
+from custody.config.read_table import read_table, refuse_unknown
+from custody.config.stores import STORES, read_stores
+from custody.config.tables import (
     BUILT,
     LATER_LISTENERS,
     LATER_PROTOCOLS,
@@ -28,8 +30,6 @@ from custody.app.config_model import (
     TargetConfig,
     Tls,
 )
-from custody.app.config_tables import read_table, refuse_unknown
-from custody.app.config_vaults import STORES, read_stores
 from custody.policy.grant import Grant
 from custody.policy.rule import Rule
 from custody.vault.reference import NAMED

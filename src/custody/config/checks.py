@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from custody.app.config_faults import At, Faults
-from custody.app.config_model import Config, Durability, ListenerConfig, TargetConfig, Tls
+from custody.config.faults import At, Faults
+from custody.config.tables import Config, Durability, ListenerConfig, TargetConfig, Tls
 from custody.model.errors import CustodyError
 from custody.model.words import Effect
 from custody.policy.rule import compile_rule

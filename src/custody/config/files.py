@@ -5,8 +5,8 @@ Law: files are opened to see that they can be, and their content is not kept.
 
 from pathlib import Path
 
-from custody.app.config_faults import At, Faults
-from custody.app.config_model import Config
+from custody.config.faults import At, Faults
+from custody.config.tables import Config
 
 
 def check_files(config: Config, faults: Faults) -> None:
