@@ -11,7 +11,6 @@ from custody.app.exchange import Exchange, Issuer
 from custody.app.logins import LoginDesk, Refresher
 from custody.app.loop_terms import Terms
 from custody.app.loops import LoopDesk
-from custody.app.refused_logins import RefusedLogins
 from custody.app.sealing import Sealing
 from custody.gateway.meter import Meter
 from custody.identity import TicketDoorkeeper
@@ -21,6 +20,7 @@ from custody.model.record import LoginRefused, Milliseconds, Receipt, Record
 from custody.model.words import Effect, IdentityKind, LoopId, Method, TargetName
 from custody.policy.facts import TargetFacts
 from custody.policy.grant import Grant
+from custody.recording.refused_logins import RefusedLogins
 from custody.state import State, StateThread
 
 MINUTE = 60_000

@@ -6,9 +6,9 @@ from tests.app.authority_scene import House, grant, proof
 
 from custody.app.authority_calls import AuthorityCalls
 from custody.app.authority_desks import Authority
-from custody.app.refused_logins import RefusedLogins
 from custody.app.tickets import TicketDesk
 from custody.model.record import AdminAct
+from custody.recording.refused_logins import RefusedLogins
 from custody.state import StateThread
 
 

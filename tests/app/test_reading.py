@@ -15,11 +15,11 @@ from custody.app.loops import LoopDesk
 from custody.app.reading import Reading
 from custody.app.reading_desk import Desk, Shelf
 from custody.app.reading_log import EvidenceRecords
-from custody.app.refused_logins import RefusedLogins
 from custody.app.tickets import TicketDesk
 from custody.index import SqliteIndex
 from custody.model.errors import CustodyError
 from custody.model.record import Gap, Receipt, Record
+from custody.recording.refused_logins import RefusedLogins
 from custody.state import State, StateThread
 
 CONTRACT = {

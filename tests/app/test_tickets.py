@@ -14,7 +14,6 @@ from tests.gateway.test_session import bench, line
 
 from custody.app.loop_terms import Terms
 from custody.app.loops import LoopDesk
-from custody.app.refused_logins import RefusedLogins
 from custody.app.tickets import (
     KEPT_AFTER_END_MS,
     TicketCreate,
@@ -27,6 +26,7 @@ from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import Admission, Ticket
 from custody.model.record import Body, LoopEnd, LoopStart, Receipt, Record
 from custody.model.secret import Secret
+from custody.recording.refused_logins import RefusedLogins
 from custody.state import State, StateThread
 
 HOUR = 3_600_000

@@ -13,18 +13,18 @@ from typing import Final, NamedTuple
 from custody.app.logins import LoginDesk, Refresher
 from custody.app.loop_terms import Terms
 from custody.app.loops import Beside, LoopDesk, Scribe
-from custody.app.refused_logins import RefusedLogins
 from custody.app.sealing import Sealing
 from custody.app.tickets import TicketDesk
 from custody.config.tables import Config
 from custody.gateway.meter import Meter
 from custody.gateway.registry import Registry
-from custody.gateway.strangers import Strangers
 from custody.model.command import Refusal
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop
 from custody.model.words import LoopId
 from custody.policy.facts import TargetFacts
+from custody.recording.refusal_rate import Strangers
+from custody.recording.refused_logins import RefusedLogins
 from custody.state import State
 
 TEND_S: Final = 1.0

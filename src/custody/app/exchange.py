@@ -22,7 +22,6 @@ from custody.app.asked import (
 )
 from custody.app.logins import LoginDesk
 from custody.app.loops import LoopDesk
-from custody.app.refused_logins import RefusedLogins
 from custody.app.token_desk import KEPT_AFTER_LAPSE_MS, TokenDesk
 from custody.identity.oidc import TokenKind, unverified_issuer
 from custody.model.errors import CustodyError
@@ -30,6 +29,7 @@ from custody.model.identity import Login, Proof
 from custody.model.interfaces import Doorkeeper
 from custody.model.secret import Secret
 from custody.model.words import Method
+from custody.recording.refused_logins import RefusedLogins
 
 CHECK_S: Final = 20.0
 """What checking a token may take; its issuer may have to be asked for its keys."""

@@ -26,7 +26,6 @@ from custody.gateway.lookup import Lookups
 from custody.gateway.meter import Counter
 from custody.gateway.rooms import Door, Rooms
 from custody.gateway.session import kind_of
-from custody.gateway.strangers import Strangers
 from custody.gateway.target import Target
 from custody.masking.bounds import Bounds
 from custody.masking.masker import RecordMasker
@@ -42,6 +41,7 @@ from custody.model.interfaces import (
     Vault,
 )
 from custody.model.words import TargetName
+from custody.recording.refusal_rate import Strangers
 
 Bearers = Callable[[str], TokenDoor]
 

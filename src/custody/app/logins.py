@@ -14,7 +14,6 @@ from typing import Final, Protocol
 from msgspec.structs import replace
 
 from custody.app.loops import Beside, LoopDesk, Scribe
-from custody.app.refused_logins import RefusedLogins
 from custody.app.sealing import Sealing
 from custody.identity import LOGIN_PREFIX, mint_login_id, mint_secret, secret_digest
 from custody.model.errors import CustodyError
@@ -22,6 +21,7 @@ from custody.model.identity import Login, Proof
 from custody.model.record import AdminAct, Body, LoginAccepted, LoginEnd, Milliseconds, Record
 from custody.model.secret import Secret
 from custody.model.words import LoginId, Method
+from custody.recording.refused_logins import RefusedLogins
 from custody.state import State
 from custody.state.logins import DueLogin, LoginEnded, Revoked
 

@@ -12,7 +12,6 @@ from typing import Final, Protocol, TypeVar
 
 from custody.app.asked import LoopWish, Started
 from custody.app.loop_terms import Terms
-from custody.app.refused_logins import RefusedLogins
 from custody.identity import mint_ticket
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Identity, Login, Loop, Proof, Tally, Ticket
@@ -28,6 +27,7 @@ from custody.model.record import (
 )
 from custody.model.words import Exceeded, LoginId, LoopId, Method
 from custody.policy.budget import Limit
+from custody.recording.refused_logins import RefusedLogins
 from custody.state import State
 from custody.state.loops import Ended
 from custody.state.tokens import NOT_KEPT, Begun, Brought

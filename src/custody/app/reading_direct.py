@@ -17,7 +17,6 @@ from custody.app.loops import Scribe
 from custody.app.reading import Document, Reading
 from custody.app.reading_desk import LISTS, WRITES, Desk, Shelf
 from custody.app.reading_log import EvidenceRecords
-from custody.app.scribe import Scribe as RecordScribe
 from custody.app.secret_desk import SecretDesk
 from custody.app.stores import local_vault
 from custody.config.tables import Config
@@ -29,6 +28,7 @@ from custody.evidence.reader import EvidenceReader
 from custody.index import SqliteIndex
 from custody.model.errors import CustodyError
 from custody.model.record import Receipt, Record
+from custody.recording.recorder import Scribe as RecordScribe
 from custody.state import State, StateThread
 
 LOCK_SECONDS: Final = 10.0

@@ -29,7 +29,6 @@ from custody.app.process import keep_for_good, raise_file_limit
 from custody.app.providers import keep_learning, make_providers
 from custody.app.reading_access import socket_path
 from custody.app.reading_desk import Desk, gateway_shelf
-from custody.app.scribe import Scribe
 from custody.app.sealing import load_sealing
 from custody.app.secret_desk import SecretDesk
 from custody.app.stores import local_vault, make_vault
@@ -46,13 +45,14 @@ from custody.gateway.meter import Meter
 from custody.gateway.parsing.pool import ParserPool
 from custody.gateway.registry import Registry
 from custody.gateway.rooms import Rooms
-from custody.gateway.strangers import TOLD_EVERY_S, Strangers
 from custody.identity import TicketDoorkeeper
 from custody.model.command import Refusal
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import GATEWAY
 from custody.model.interfaces import Masker
 from custody.model.record import ConfigLoaded, Milliseconds, Record
+from custody.recording.recorder import Scribe
+from custody.recording.refusal_rate import TOLD_EVERY_S, Strangers
 from custody.state import State, StateThread
 
 DRAIN_S: Final = 10.0

@@ -7,8 +7,8 @@ and pushes nothing out. Nothing here waits.
 from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar
 
-from custody.gateway.strangers import network
 from custody.model.errors import CustodyError
+from custody.recording.refusal_rate import network
 
 HELD_AT_MOST: Final = 8192
 HELD_OF_ADDRESS: Final = 256

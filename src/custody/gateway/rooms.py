@@ -7,7 +7,6 @@ from typing import Protocol
 import msgspec
 
 from custody.gateway.gate import Clock, Gate
-from custody.gateway.strangers import Strangers
 from custody.gateway.target import Target
 from custody.model.identity import Loop
 from custody.model.interfaces import (
@@ -20,6 +19,7 @@ from custody.model.interfaces import (
     Vault,
 )
 from custody.model.words import TargetName
+from custody.recording.refusal_rate import Strangers
 
 
 class AdvisorFactory(Protocol):

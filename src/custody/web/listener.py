@@ -15,7 +15,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from custody.app.console import ConsoleParts
-from custody.gateway.strangers import network
+from custody.recording.refusal_rate import network
 from custody.web.connection import HEADER_BYTES, IDLE_S, ConsoleConnection
 from custody.web.describing import words
 from custody.web.guard import Guard

@@ -7,7 +7,7 @@ buckets; the one that was longest away is forgotten.
 from collections import OrderedDict
 from typing import Final
 
-from custody.gateway.strangers import Bucket, network
+from custody.recording.refusal_rate import Bucket, network
 
 BURST: Final = 120
 REFILL_S: Final = 0.1

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from custody.gateway.strangers import network
+from custody.recording.refusal_rate import network
 from custody.web.answers import RefusedError
 
 BODIES_BYTES: Final = 32 * 1024 * 1024

@@ -9,10 +9,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from custody.gateway.strangers import Strangers
 from custody.model.errors import CustodyError
 from custody.model.record import LoginRefused, Milliseconds, Receipt, Record
 from custody.model.words import LoopId
+from custody.recording.refusal_rate import Strangers
 
 _log: Final = logging.getLogger("custody.logins")
 

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from tests.gateway.test_session import Bench, bench, kinds, line, run
 
 from custody.gateway.listener import note_unrecorded
-from custody.gateway.strangers import (
+from custody.model.record import Gap
+from custody.model.words import LoopId
+from custody.recording.refusal_rate import (
     BURST,
     BURST_OF_ALL,
     KNOWN_AT_MOST,
@@ -17,8 +19,6 @@ from custody.gateway.strangers import (
     Strangers,
     network,
 )
-from custody.model.record import Gap
-from custody.model.words import LoopId
 
 LOOP = LoopId("loop_1")
 
