@@ -9,13 +9,13 @@ import pytest
 from tests.app.evidence_scene import LOOP, SESSION, Scene, usual
 from tests.index.story import Story
 
+from custody.access.loops import LoopDesk
+from custody.access.terms import Terms
+from custody.access.tickets import TicketDesk
 from custody.app.indexing_tail import Tail
-from custody.app.loop_terms import Terms
-from custody.app.loops import LoopDesk
 from custody.app.reading import Reading
 from custody.app.reading_desk import Desk, Shelf
 from custody.app.reading_log import EvidenceRecords
-from custody.app.tickets import TicketDesk
 from custody.index import SqliteIndex
 from custody.model.errors import CustodyError
 from custody.model.record import Gap, Receipt, Record

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from custody.app.asked import (
+from custody.access.faces import (
     LOGIN,
     TICKET,
     ExchangeAsked,

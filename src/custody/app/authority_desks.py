@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from custody.app.logins import LoginDesk, Refresher
-from custody.app.loop_terms import Terms
-from custody.app.loops import Beside, LoopDesk, Scribe
-from custody.app.sealing import Sealing
-from custody.app.tickets import TicketDesk
+from custody.access.logins import LoginDesk, Refresher
+from custody.access.loops import Beside, LoopDesk, Scribe
+from custody.access.refresh_tokens import Sealing
+from custody.access.terms import Terms
+from custody.access.tickets import TicketDesk
 from custody.config.tables import Config
 from custody.gateway.meter import Meter
 from custody.gateway.registry import Registry

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import msgspec
 
-from custody.app.asked import Exchanges, Loops, Reachable
-from custody.app.signing_in import SigningIn
+from custody.access.faces import Exchanges, Loops, Reachable
+from custody.access.sign_in import SigningIn
 from custody.model.identity import Admission, Spent
 from custody.model.interfaces import Doorkeeper
 

@@ -12,13 +12,13 @@ import ssl
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from custody.access.exchange import Exchange
+from custody.access.pending_logins import BrowserLogins
+from custody.access.sign_in import SigningIn
 from custody.app.authority_desks import Authority
-from custody.app.browser_logins import BrowserLogins
 from custody.app.console import Console, ConsoleFactory, ConsoleParts, GatewayFacts, LoopUse
-from custody.app.exchange import Exchange
 from custody.app.house import load_certificate
 from custody.app.providers import Providers
-from custody.app.signing_in import SigningIn
 from custody.config.logins import ConsoleCleartext, ConsoleConfig, Flow
 from custody.config.tables import Config
 from custody.gateway.meter import Meter

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from custody.app.exchange import Issuer
+from custody.access.exchange import Issuer
 from custody.app.stores import make_reader
 from custody.config.logins import OidcConfig, SamlConfig, WorkloadConfig
 from custody.config.tables import Config

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from custody.access.tickets import TicketCreate, TicketDesk, TicketList, TicketRevoke
 from custody.app.grants_suggest import SuggestAsked
 from custody.app.grants_unused import UnusedAsked
 from custody.app.reading import (
@@ -26,7 +27,6 @@ from custody.app.reading import (
     TimelineAsked,
 )
 from custody.app.reading_log import EvidenceRecords
-from custody.app.tickets import TicketCreate, TicketDesk, TicketList, TicketRevoke
 from custody.evidence.files import DiskFiles
 from custody.evidence.keyring import KeyService
 from custody.evidence.reader import EvidenceReader

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Final
 
 from custody import __version__
+from custody.access.loops import Scribe
 from custody.app.house import make_masker
 from custody.app.indexing_tail import Tail
-from custody.app.loops import Scribe
 from custody.app.reading import Document, Reading
 from custody.app.reading_desk import LISTS, WRITES, Desk, Shelf
 from custody.app.reading_log import EvidenceRecords

@@ -14,22 +14,22 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from custody import __version__
+from custody.access.exchange import Exchange
+from custody.access.leases import LeaseDesk
+from custody.access.refresh_tokens import load_sealing
 from custody.app import authority_desks
 from custody.app.admin import AdminServer
 from custody.app.authority_calls import AuthorityCalls
 from custody.app.console import ConsoleFactory, GatewayFacts
 from custody.app.console_opening import Behind, ConsoleDoor
-from custody.app.exchange import Exchange
 from custody.app.gateway_facts import Bound, gateway_facts
 from custody.app.house import Place, load_certificate, make_doors, make_masker, make_rooms
 from custody.app.indexing import IndexerProcess
 from custody.app.init import renew_verifier_policy
-from custody.app.leases import LeaseDesk
 from custody.app.process import keep_for_good, raise_file_limit
 from custody.app.providers import keep_learning, make_providers
 from custody.app.reading_access import socket_path
 from custody.app.reading_desk import Desk, gateway_shelf
-from custody.app.sealing import load_sealing
 from custody.app.secret_desk import SecretDesk
 from custody.app.stores import local_vault, make_vault
 from custody.config.load import compile_policy

@@ -8,9 +8,9 @@ from typing import Annotated, Final
 
 import msgspec
 
-from custody.app.asked import LOGIN, TICKET, LoggedIn, Reachable, Started
+from custody.access.faces import LOGIN, TICKET, LoggedIn, Reachable, Started
+from custody.access.sign_in import DeviceStep
 from custody.app.console import LoopUse
-from custody.app.signing_in import DeviceStep
 from custody.model.durations import moment
 from custody.model.identity import Admission, Budget, Identity, Loop, Spent
 

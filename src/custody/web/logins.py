@@ -11,10 +11,10 @@ from urllib.parse import quote, urlencode
 
 from litestar import Controller, MediaType, Response, get, post
 
-from custody.app.browser_logins import LOGIN_MS
+from custody.access.login_request import LoginAsked, ask_login
+from custody.access.pending_logins import LOGIN_MS
+from custody.access.sign_in import FailedStep
 from custody.app.console import ConsoleParts
-from custody.app.login_asked import LoginAsked, ask_login
-from custody.app.signing_in import FailedStep
 from custody.model.errors import CustodyError
 from custody.web.answers import RefusedError, fault_of
 from custody.web.describing import says

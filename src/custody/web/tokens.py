@@ -8,7 +8,7 @@ from typing import Final
 
 from litestar import Controller, Response, post
 
-from custody.app.asked import TICKET, ExchangeAsked, LoggedIn, LoopWish, Started
+from custody.access.faces import TICKET, ExchangeAsked, LoggedIn, LoopWish, Started
 from custody.app.console import ConsoleParts
 from custody.identity.oidc.answers import DevicePending
 from custody.model.identity import Budget

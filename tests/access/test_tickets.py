@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from tests.gateway.test_session import bench, line
 
-from custody.app.loop_terms import Terms
-from custody.app.loops import LoopDesk
-from custody.app.tickets import (
+from custody.access.loops import LoopDesk
+from custody.access.terms import Terms
+from custody.access.tickets import (
     KEPT_AFTER_END_MS,
     TicketCreate,
     TicketDesk,

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.app.browser_logins import CODE_MS, LOGIN_MS, BrowserLogins
-from custody.app.login_asked import LoginAsked, ask_login, fits, s256
-from custody.app.shelf import HELD_AT_MOST, HELD_OF_ADDRESS, SWEPT_MS, Shelf
-from custody.app.signing_in import SigningIn
+from custody.access.expiring import HELD_AT_MOST, HELD_OF_ADDRESS, SWEPT_MS, Shelf
+from custody.access.login_request import LoginAsked, ask_login, fits, s256
+from custody.access.pending_logins import CODE_MS, LOGIN_MS, BrowserLogins
+from custody.access.sign_in import SigningIn
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Login, Proof
 from custody.model.secret import Secret

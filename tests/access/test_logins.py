@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.app.authority_scene import HOUR, MINUTE, NOON, House, grant, job, proof, wish
+from tests.access.scene import HOUR, MINUTE, NOON, House, grant, job, proof, wish
 
-from custody.app.sealing import load_sealing
+from custody.access.refresh_tokens import load_sealing
 from custody.identity.oidc import Granted
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Login, Proof

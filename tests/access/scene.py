@@ -6,12 +6,12 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from custody.app.asked import LoopWish, Started
-from custody.app.exchange import Exchange, Issuer
-from custody.app.logins import LoginDesk, Refresher
-from custody.app.loop_terms import Terms
-from custody.app.loops import LoopDesk
-from custody.app.sealing import Sealing
+from custody.access.exchange import Exchange, Issuer
+from custody.access.faces import LoopWish, Started
+from custody.access.logins import LoginDesk, Refresher
+from custody.access.loops import LoopDesk
+from custody.access.refresh_tokens import Sealing
+from custody.access.terms import Terms
 from custody.gateway.meter import Meter
 from custody.identity import TicketDoorkeeper
 from custody.model.errors import LogFailureError

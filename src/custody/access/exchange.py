@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from custody.app.asked import (
+from custody.access.faces import (
     ACCESS_TOKEN,
     ID_TOKEN,
     JWT,
@@ -20,9 +20,9 @@ from custody.app.asked import (
     Exchanged,
     LoggedIn,
 )
-from custody.app.logins import LoginDesk
-from custody.app.loops import LoopDesk
-from custody.app.token_desk import KEPT_AFTER_LAPSE_MS, TokenDesk
+from custody.access.logins import LoginDesk
+from custody.access.loops import LoopDesk
+from custody.access.token_passwords import KEPT_AFTER_LAPSE_MS, TokenDesk
 from custody.identity.oidc import TokenKind, unverified_issuer
 from custody.model.errors import CustodyError
 from custody.model.identity import Login, Proof
@@ -57,7 +57,7 @@ class Issuer(msgspec.Struct, frozen=True):
 
 
 class Exchange:
-    """Implements ``custody.app.asked.Exchanges``."""
+    """Implements ``custody.access.faces.Exchanges``."""
 
     def __init__(  # noqa: PLR0913 - what it is made of
         self,

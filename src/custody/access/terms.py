@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from custody.app.asked import LoopWish, Reachable
+from custody.access.faces import LoopWish, Reachable
 from custody.identity import mint_loop_id
 from custody.model.durations import duration_words
 from custody.model.errors import CustodyError

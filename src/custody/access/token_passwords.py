@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 from weakref import WeakValueDictionary
 
-from custody.app.asked import LoopWish
-from custody.app.loops import LoopDesk
+from custody.access.faces import LoopWish
+from custody.access.loops import LoopDesk
 from custody.identity.oidc import fingerprint
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, NotAdmitted, Proof

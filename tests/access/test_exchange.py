@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.app.authority_scene import CI, CORP, HOUR, NOON, House, grant, job, proof, wish
+from tests.access.scene import CI, CORP, HOUR, NOON, House, grant, job, proof, wish
 
-from custody.app.asked import (
+from custody.access.exchange import Issuer
+from custody.access.faces import (
     ACCESS_TOKEN,
     ID_TOKEN,
     JWT,
@@ -19,7 +20,6 @@ from custody.app.asked import (
     LoggedIn,
     Started,
 )
-from custody.app.exchange import Issuer
 from custody.identity.oidc import TokenKind
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, NotAdmitted, Proof

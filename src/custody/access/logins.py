@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 from msgspec.structs import replace
 
-from custody.app.loops import Beside, LoopDesk, Scribe
-from custody.app.sealing import Sealing
+from custody.access.loops import Beside, LoopDesk, Scribe
+from custody.access.refresh_tokens import Sealing
 from custody.identity import LOGIN_PREFIX, mint_login_id, mint_secret, secret_digest
 from custody.model.errors import CustodyError
 from custody.model.identity import Login, Proof
@@ -58,7 +58,7 @@ class Refresher(Protocol):
 
 
 class LoginDesk:
-    """Implements ``custody.app.asked.Logins``. Times are Unix milliseconds."""
+    """Implements ``custody.access.faces.Logins``. Times are Unix milliseconds."""
 
     def __init__(  # noqa: PLR0913 - what it is made of
         self,

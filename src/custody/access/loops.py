@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from custody.app.asked import LoopWish, Started
-from custody.app.loop_terms import Terms
+from custody.access.faces import LoopWish, Started
+from custody.access.terms import Terms
 from custody.identity import mint_ticket
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Identity, Login, Loop, Proof, Tally, Ticket
@@ -70,7 +70,7 @@ class NoAccounts:
 
 
 class LoopDesk:
-    """Implements ``custody.app.asked.Loops``. ``clock`` gives Unix milliseconds."""
+    """Implements ``custody.access.faces.Loops``. ``clock`` gives Unix milliseconds."""
 
     def __init__(  # noqa: PLR0913 - what it is made of
         self,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.app.authority_scene import (
+from tests.access.scene import (
     HOUR,
     MINUTE,
     NOON,
@@ -19,7 +19,7 @@ from tests.app.authority_scene import (
     wish,
 )
 
-from custody.app.asked import LoopWish
+from custody.access.faces import LoopWish
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Proof
 from custody.model.record import LoginAccepted, LoginRefused, LoopStart

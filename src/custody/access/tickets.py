@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 
-from custody.app.asked import LoopWish
-from custody.app.loops import Beside, LoopDesk, Scribe
+from custody.access.faces import LoopWish
+from custody.access.loops import Beside, LoopDesk, Scribe
 from custody.identity import local_identity
 from custody.model.durations import duration_words, moment
 from custody.model.errors import CustodyError

@@ -76,7 +76,7 @@ Exchanged = Started | LoggedIn
 
 
 class Loops(Protocol):
-    """The only place where a loop begins or ends. ``custody.app.loops.LoopDesk`` is one.
+    """The only place where a loop begins or ends. ``custody.access.loops.LoopDesk`` is one.
 
     ``client`` is the address of whoever asks, for the record.
     """
@@ -108,7 +108,7 @@ class Loops(Protocol):
 
 
 class Logins(Protocol):
-    """Logins: proofs that are remembered. ``custody.app.logins.LoginDesk`` is one."""
+    """Logins: proofs that are remembered. ``custody.access.logins.LoginDesk`` is one."""
 
     async def accept(
         self, proof: Proof, *, client: str, refresh: Secret | None = None
@@ -134,7 +134,7 @@ class Logins(Protocol):
 
 
 class Exchanges(Protocol):
-    """The one place that tells token types apart. ``custody.app.exchange.Exchange`` is one."""
+    """The one place that tells token types apart. ``custody.access.exchange.Exchange`` is one."""
 
     async def exchange(self, asked: ExchangeAsked, client: str) -> Exchanged:
         """Raises ``CustodyError`` with an ``exchange.``, ``identity.``, ``loop.`` or ``ticket.``

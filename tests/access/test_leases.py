@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from custody.app.leases import LeaseDesk
+from custody.access.leases import LeaseDesk
 from custody.identity import local_identity
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential, Loop

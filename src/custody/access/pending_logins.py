@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from custody.app.login_asked import LoginAsked, digest, fits, s256
-from custody.app.shelf import Clock, Shelf
+from custody.access.expiring import Clock, Shelf
+from custody.access.login_request import LoginAsked, digest, fits, s256
 from custody.model.errors import CustodyError
 from custody.model.identity import Proof
 from custody.model.secret import Secret

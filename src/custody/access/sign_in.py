@@ -12,9 +12,9 @@ from typing import Final, Protocol
 
 import msgspec
 
-from custody.app.asked import Exchanges, LoggedIn, Logins
-from custody.app.browser_logins import Begun, BrowserLogins, Proven, no_code
-from custody.app.login_asked import LoginAsked
+from custody.access.faces import Exchanges, LoggedIn, Logins
+from custody.access.login_request import LoginAsked
+from custody.access.pending_logins import Begun, BrowserLogins, Proven, no_code
 from custody.identity.oidc.answers import DevicePending, DeviceStarted, Granted, LoggedOut
 from custody.identity.saml.answer import SamlAnswer, SamlRequest
 from custody.model.errors import CustodyError
