@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.app.evidence_scene import LOOP, SESSION, Scene, append, usual
+from tests.investigation.evidence_scene import LOOP, SESSION, Scene, append, usual
 
 from custody.app.indexing import IndexerProcess
 from custody.app.indexing_child import NICENESS

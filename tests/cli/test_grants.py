@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.app.evidence_scene import Scene, usual
+from tests.investigation.evidence_scene import Scene, usual
 
 from custody.cli.main import run
 from custody.config.load import parse_config

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.app.evidence_scene import LOOP, SESSION, Scene, usual
+from tests.investigation.evidence_scene import LOOP, SESSION, Scene, usual
 
 from custody.cli.main import run
 

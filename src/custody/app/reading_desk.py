@@ -13,9 +13,14 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from custody.access.tickets import TicketCreate, TicketDesk, TicketList, TicketRevoke
-from custody.app.grants_suggest import SuggestAsked
-from custody.app.grants_unused import UnusedAsked
-from custody.app.reading import (
+from custody.evidence.files import DiskFiles
+from custody.evidence.keyring import KeyService
+from custody.evidence.reader import EvidenceReader
+from custody.index import IndexDamagedError, SqliteIndex
+from custody.investigation.grants.suggest import SuggestAsked
+from custody.investigation.grants.unused import UnusedAsked
+from custody.investigation.log_records import EvidenceRecords
+from custody.investigation.questions import (
     Document,
     FacetsAsked,
     HistogramAsked,
@@ -26,11 +31,6 @@ from custody.app.reading import (
     ShowAsked,
     TimelineAsked,
 )
-from custody.app.reading_log import EvidenceRecords
-from custody.evidence.files import DiskFiles
-from custody.evidence.keyring import KeyService
-from custody.evidence.reader import EvidenceReader
-from custody.index import IndexDamagedError, SqliteIndex
 from custody.model.errors import CustodyError
 
 Asked = TypeVar("Asked", bound=msgspec.Struct)

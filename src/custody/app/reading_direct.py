@@ -14,9 +14,7 @@ from custody import __version__
 from custody.access.loops import Scribe
 from custody.app.house import make_masker
 from custody.app.indexing_tail import Tail
-from custody.app.reading import Document, Reading
 from custody.app.reading_desk import LISTS, WRITES, Desk, Shelf
-from custody.app.reading_log import EvidenceRecords
 from custody.app.secret_desk import SecretDesk
 from custody.app.stores import local_vault
 from custody.config.tables import Config
@@ -26,6 +24,8 @@ from custody.evidence.log import LogOptions
 from custody.evidence.opening import open_log
 from custody.evidence.reader import EvidenceReader
 from custody.index import SqliteIndex
+from custody.investigation.log_records import EvidenceRecords
+from custody.investigation.questions import Document, Reading
 from custody.model.errors import CustodyError
 from custody.model.record import Receipt, Record
 from custody.recording.recorder import Scribe as RecordScribe

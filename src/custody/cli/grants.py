@@ -122,7 +122,7 @@ def _ask(config: "Config", call: str, since: str, **more: object) -> dict[str, A
 
 
 def _say_rest(document: dict[str, Any]) -> None:
-    from custody.app.grants_toml import many  # noqa: PLC0415 - see main: start fast
+    from custody.investigation.grants.toml_text import many  # noqa: PLC0415 - see main: start fast
 
     period = document["period"]
     say(

@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from custody.app.grants_past import DAY_MS, LoopSeen, Past
 from custody.index import Place, Use
+from custody.investigation.grants.past import DAY_MS, LoopSeen, Past
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity
 from custody.policy.budget import QUANTITIES

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.app.evidence_scene import LOOP, SESSION, Scene, usual
 from tests.index.story import Story
+from tests.investigation.evidence_scene import LOOP, SESSION, Scene, usual
 
 from custody.access.loops import LoopDesk
 from custody.access.terms import Terms
 from custody.access.tickets import TicketDesk
 from custody.app.indexing_tail import Tail
-from custody.app.reading import Reading
 from custody.app.reading_desk import Desk, Shelf
-from custody.app.reading_log import EvidenceRecords
 from custody.index import SqliteIndex
+from custody.investigation.log_records import EvidenceRecords
+from custody.investigation.questions import Reading
 from custody.model.errors import CustodyError
 from custody.model.record import Gap, Receipt, Record
 from custody.recording.refused_logins import RefusedLogins
@@ -243,7 +243,7 @@ def test_a_page_is_bounded_in_bytes_and_loses_nothing(
     room.scene.tell(usual())
     whole = room.ask("show", id=SESSION)["items"]
     found = room.ask("search", query="", order="oldest")["items"]
-    monkeypatch.setattr("custody.app.reading.MOST_BYTES", 1500)
+    monkeypatch.setattr("custody.investigation.questions.MOST_BYTES", 1500)
     monkeypatch.setattr("custody.index.store.MOST_CHARACTERS", 40)
     for call, asked, wanted in (
         ("show", {"id": SESSION}, whole),

@@ -9,19 +9,6 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from custody.app.grants_suggest import SuggestAsked, suggest
-from custody.app.grants_unused import UnusedAsked, unused
-from custody.app.reading_family import Family, family_of
-from custody.app.reading_items import (
-    Item,
-    event_item,
-    loop_item,
-    record_document,
-    response_document,
-    session_item,
-    stream_document,
-)
-from custody.app.reading_log import LogReader, Unopened
 from custody.index import (
     Event,
     Field,
@@ -33,6 +20,19 @@ from custody.index import (
     parse_query,
     position_of,
 )
+from custody.investigation.documents import (
+    Item,
+    event_item,
+    loop_item,
+    record_document,
+    response_document,
+    session_item,
+    stream_document,
+)
+from custody.investigation.grants.suggest import SuggestAsked, suggest
+from custody.investigation.grants.unused import UnusedAsked, unused
+from custody.investigation.log_records import LogReader, Unopened
+from custody.investigation.loop_family import Family, family_of
 from custody.model.command import Argument
 from custody.model.durations import moment
 from custody.model.errors import CustodyError

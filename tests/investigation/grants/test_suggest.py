@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.app.grants_scene import (
+from tests.investigation.grants_scene import (
     DAY,
     DEFINE,
     GRANT,
@@ -23,7 +23,7 @@ from tests.app.grants_scene import (
     done,
 )
 
-from custody.app.grants_suggest import SuggestAsked, suggest
+from custody.investigation.grants.suggest import SuggestAsked, suggest
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity
 from custody.model.words import Decision, Effect

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.app.grants_scene import (
+from tests.investigation.grants_scene import (
     DAY,
     DEFINE,
     HOUR,
@@ -16,7 +16,7 @@ from tests.app.grants_scene import (
     done,
 )
 
-from custody.app.grants_unused import UnusedAsked, unused
+from custody.investigation.grants.unused import UnusedAsked, unused
 from custody.model.identity import Identity
 from custody.model.words import Decision
 

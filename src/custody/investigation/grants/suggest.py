@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from custody.app.grants_need import (
+from custody.index import Index
+from custody.investigation.grants.need import (
     Need,
     Target,
     Who,
@@ -19,10 +20,9 @@ from custody.app.grants_need import (
     longest_loop,
     most_used,
 )
-from custody.app.grants_notes import notes
-from custody.app.grants_past import Past
-from custody.app.grants_toml import Suggested, many, toml
-from custody.index import Index
+from custody.investigation.grants.notes import notes
+from custody.investigation.grants.past import Past
+from custody.investigation.grants.toml_text import Suggested, many, toml
 from custody.model.durations import moment
 from custody.model.errors import CustodyError
 from custody.model.identity import Budget

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from custody.app import reading_family
-from custody.app.reading_family import family_of
 from custody.index import Event, Field, Filter, Order, Page
+from custody.investigation import loop_family
+from custody.investigation.loop_family import family_of
 
 
 def start(loop: str, time: int, parent: str | None = None, identity: str = "ada") -> Event:
@@ -60,6 +60,6 @@ def test_a_loop_without_a_start_has_only_itself() -> None:
 
 @pytest.mark.parametrize("bound", ["STARTS_AT_MOST", "LOOPS_AT_MOST"])
 def test_what_was_not_looked_through_is_said(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading_family, bound, 2)
+    monkeypatch.setattr(loop_family, bound, 2)
     family = family_of(Starts(*STORY), "a")  # type: ignore[arg-type]  # as above
     assert family.document()["children_complete"] is False

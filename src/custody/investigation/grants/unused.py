@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from custody.app.grants_past import DAY_MS, Past
 from custody.index import Index, Place, Use
+from custody.investigation.grants.past import DAY_MS, Past
 from custody.model.durations import moment
 from custody.model.identity import Identity
 from custody.model.words import Effect

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from custody.app.reading_items import event_item
 from custody.index import KEYS, Event, parse_query
 from custody.index.entry import RESULT_CHARACTERS
+from custody.investigation.documents import event_item
 from custody.model.record import Body
 
 PAGE = (Path(__file__).parents[2] / "docs" / "investigator.md").read_text(encoding="utf-8")
