@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from custody.app.authority import create_authority, hosts_of
+from custody.app.certificates.local_ca import create_authority, hosts_of
 from custody.app.gateway_facts import Bound, gateway_facts, public_host
 from custody.client.gateway import GatewayFacts as Told
 from custody.config.load import parse_config

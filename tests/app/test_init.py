@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from custody.app.authority import hosts_of, renew_server_certificate, server_identity
+from custody.app.certificates.local_ca import hosts_of, renew_server_certificate, server_identity
 from custody.app.init import Installation, initialise
 from custody.app.init_template import config_text
 from custody.config.load import compile_policy, load_config, parse_config

@@ -4,7 +4,7 @@ import datetime as dt
 import ssl
 from pathlib import Path
 
-from custody.app.authority import SERVER_CERTIFICATE, SERVER_KEY, create_authority
+from custody.app.certificates.local_ca import SERVER_CERTIFICATE, SERVER_KEY, create_authority
 
 
 def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:

@@ -12,8 +12,8 @@ from tests.investigation.evidence_scene import LOOP, SESSION, Scene, usual
 from custody.access.loops import LoopDesk
 from custody.access.terms import Terms
 from custody.access.tickets import TicketDesk
-from custody.app.indexing_tail import Tail
-from custody.app.reading_desk import Desk, Shelf
+from custody.app.admin.dispatch import Desk, Shelf
+from custody.app.indexer.tail import Tail
 from custody.index import SqliteIndex
 from custody.investigation.log_records import EvidenceRecords
 from custody.investigation.questions import Reading

@@ -19,7 +19,7 @@ from tests.real.configs import HEAD, target
 from tests.real.run_scene import RunScene, run_scene, ticket_is_refused
 from tests.real.running import running_gateway
 
-from custody.app.authority_certificates import (
+from custody.app.certificates.x509 import (
     authority_certificate,
     new_key,
     server_certificate,

@@ -14,7 +14,13 @@ from tests.web.browsing import Answer, Browser, field
 from custody.access.faces import ExchangeAsked, Exchanged, LoggedIn, Reachable, Started
 from custody.access.pending_logins import BrowserLogins
 from custody.access.sign_in import SigningIn
-from custody.app.console import ConsoleParts, GatewayFacts, ListenerFacts, LoopUse, ProviderFacts
+from custody.app.console_faces import (
+    ConsoleParts,
+    GatewayFacts,
+    ListenerFacts,
+    LoopUse,
+    ProviderFacts,
+)
 from custody.identity.mint import mint_loop, mint_ticket
 from custody.identity.oidc.answers import DevicePending, DeviceStarted, Granted, LoggedOut
 from custody.identity.saml.answer import SamlAnswer, SamlRequest

@@ -12,8 +12,8 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 
 from custody import __version__
-from custody.app.authority import AUTHORITY_CERTIFICATE, read_certificate
-from custody.app.console import GatewayFacts, ListenerFacts, ProviderFacts
+from custody.app.certificates.local_ca import AUTHORITY_CERTIFICATE, read_certificate
+from custody.app.console_faces import GatewayFacts, ListenerFacts, ProviderFacts
 from custody.config.logins import ConsoleCleartext
 from custody.config.tables import Config, ListenerConfig
 from custody.config.values import Address

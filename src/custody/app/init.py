@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from custody.app.authority import AUTHORITY_CERTIFICATE, create_authority, local_hosts
+from custody.app.certificates.local_ca import AUTHORITY_CERTIFICATE, create_authority, local_hosts
 from custody.app.init_template import config_text
 from custody.config.load import FILE_NAME
 from custody.config.tables import Config

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import typer
 
-from custody.app.doctor import examine
-from custody.app.doctor_findings import Finding, Level
+from custody.app.doctor.examination import examine
+from custody.app.doctor.findings import Finding, Level
 from custody.cli.output import FAILED, ConfigOption, JsonOption, console, print_items
 from custody.config.load import find_config
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from custody.app.reading_access import ask
+from custody.app.admin.ask import ask
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
 from custody.cli.terminal import print_document, visible, warn_if_behind
 from custody.model.errors import CustodyError

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from custody.app.reading_access import actor, ask
+from custody.app.admin.ask import actor, ask
 from custody.cli.output import ConfigOption, JsonOption, console, read_config
 from custody.cli.terminal import print_document, shown
 

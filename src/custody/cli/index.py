@@ -2,7 +2,7 @@
 
 import typer
 
-from custody.app.reading_access import ask
+from custody.app.admin.ask import ask
 from custody.cli.output import ConfigOption, JsonOption, read_config, say
 from custody.cli.terminal import print_document
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from custody.app.reading_access import ask_gateway, socket_path
+from custody.app.admin.ask import ask_gateway, socket_path
 from custody.client.gateway import GatewayFacts, Granted, LoopFacts
 from custody.client.running import CONFIG, LoopWish
 from custody.client.starting import parent_ticket

@@ -13,7 +13,7 @@ from custody.model.identity import Identity
 from custody.model.words import Decision, IdentityKind
 
 if TYPE_CHECKING:
-    from custody.app.judging import Judged
+    from custody.app.policy_trial import Judged
 
 app = typer.Typer(
     name="policy",
@@ -77,7 +77,7 @@ def explain(  # noqa: PLR0913 - the options of a command line
 
     Asks nothing of the target and records nothing.
     """
-    from custody.app.judging import judge  # noqa: PLC0415 - reads rules and parses: slow to import
+    from custody.app.policy_trial import judge  # noqa: PLC0415 - reads rules and parses: slow to import
 
     identity = Identity(subject, issuer, tuple(group or ()), kind)
     now = time.time_ns() // 1_000_000

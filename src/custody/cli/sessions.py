@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from custody.app.reading_access import gather
+from custody.app.admin.ask import gather
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
 from custody.cli.terminal import print_document, warn_if_behind
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from custody.app.reading_access import actor, ask
+from custody.app.admin.ask import actor, ask
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
 from custody.cli.terminal import print_document, shown
 from custody.model.errors import CustodyError

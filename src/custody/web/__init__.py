@@ -8,7 +8,7 @@ back is put into HTTP. Importing this package alone costs nothing: the web libra
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from custody.app.console import Console, ConsoleParts
+    from custody.app.console_faces import Console, ConsoleParts
 
 
 def console(parts: "ConsoleParts") -> "Console":

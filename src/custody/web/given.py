@@ -10,7 +10,7 @@ import msgspec
 
 from custody.access.faces import LOGIN, TICKET, LoggedIn, Reachable, Started
 from custody.access.sign_in import DeviceStep
-from custody.app.console import LoopUse
+from custody.app.console_faces import LoopUse
 from custody.model.durations import moment
 from custody.model.identity import Admission, Budget, Identity, Loop, Spent
 

@@ -14,7 +14,7 @@ from typing import Final
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from custody.app.console import ConsoleParts
+from custody.app.console_faces import ConsoleParts
 from custody.recording.refusal_rate import network
 from custody.web.connection import HEADER_BYTES, IDLE_S, ConsoleConnection
 from custody.web.describing import words
@@ -32,7 +32,7 @@ _log: Final = logging.getLogger("custody.web")
 
 
 class ConsoleListener:
-    """``custody.app.console.Console``."""
+    """``custody.app.console_faces.Console``."""
 
     def __init__(self, parts: ConsoleParts) -> None:
         self._parts: Final = parts

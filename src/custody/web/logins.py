@@ -14,7 +14,7 @@ from litestar import Controller, MediaType, Response, get, post
 from custody.access.login_request import LoginAsked, ask_login
 from custody.access.pending_logins import LOGIN_MS
 from custody.access.sign_in import FailedStep
-from custody.app.console import ConsoleParts
+from custody.app.console_faces import ConsoleParts
 from custody.model.errors import CustodyError
 from custody.web.answers import RefusedError, fault_of
 from custody.web.describing import says

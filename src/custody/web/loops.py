@@ -5,7 +5,7 @@ Law: a ticket speaks for its own loop only. What is shown here opens nothing.
 
 from litestar import Controller, Response, delete, get
 
-from custody.app.console import ConsoleParts, GatewayFacts
+from custody.app.console_faces import ConsoleParts, GatewayFacts
 from custody.model.identity import Admission
 from custody.web import given
 from custody.web.answers import RefusedError, document

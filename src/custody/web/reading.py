@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 
-from custody.app.console import ConsoleParts
+from custody.app.console_faces import ConsoleParts
 from custody.model.secret import Secret
 from custody.web.answers import RefusedError
 

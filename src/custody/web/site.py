@@ -11,7 +11,7 @@ from litestar import Litestar, Response, get
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
-from custody.app.console import ConsoleParts
+from custody.app.console_faces import ConsoleParts
 from custody.model.errors import CustodyError
 from custody.web.answers import RefusedError, document, refusal
 from custody.web.describing import describe, says

@@ -9,7 +9,7 @@ from typing import Final
 from litestar import Controller, Response, post
 
 from custody.access.faces import TICKET, ExchangeAsked, LoggedIn, LoopWish, Started
-from custody.app.console import ConsoleParts
+from custody.app.console_faces import ConsoleParts
 from custody.identity.oidc.answers import DevicePending
 from custody.model.identity import Budget
 from custody.model.secret import Secret

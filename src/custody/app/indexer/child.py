@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from custody.app.indexing_pipe import (
+from custody.app.indexer.pipe import (
     LINE_MAX,
     DayKeyGiven,
     DayKeyWanted,
@@ -22,7 +22,7 @@ from custody.app.indexing_pipe import (
     line,
     to_child,
 )
-from custody.app.indexing_tail import Tail
+from custody.app.indexer.tail import Tail
 from custody.app.process import harden, log_to_stderr, stand_back
 from custody.evidence.files import DiskFiles
 from custody.evidence.reader import DurableEnd, EvidenceReader
@@ -127,7 +127,7 @@ def _once(tail: Tail, order: Follow, *, held: bool) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser("custody.app.indexing")
+    parser = argparse.ArgumentParser("custody.app.indexer.parent")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--name", required=True)
     options = parser.parse_args(arguments)

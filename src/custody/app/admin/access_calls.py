@@ -21,8 +21,8 @@ from custody.access.faces import (
     LoopWish,
     Started,
 )
-from custody.app.authority_desks import Authority
-from custody.app.console import GatewayFacts
+from custody.app.access import Authority
+from custody.app.console_faces import GatewayFacts
 from custody.gateway.meter import Meter
 from custody.gateway.registry import Registry
 from custody.identity import local_identity

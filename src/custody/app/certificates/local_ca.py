@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from custody.app.authority_certificates import (
+from custody.app.certificates.x509 import (
     authority_certificate,
     new_key,
     server_certificate,

@@ -12,11 +12,11 @@ from typing import Final
 
 from custody import __version__
 from custody.access.loops import Scribe
-from custody.app.house import make_masker
-from custody.app.indexing_tail import Tail
-from custody.app.reading_desk import LISTS, WRITES, Desk, Shelf
-from custody.app.secret_desk import SecretDesk
+from custody.app.admin.dispatch import LISTS, WRITES, Desk, Shelf
+from custody.app.admin.secret_calls import SecretDesk
+from custody.app.indexer.tail import Tail
 from custody.app.stores import local_vault
+from custody.app.wiring import make_masker
 from custody.config.tables import Config
 from custody.evidence.files import DiskFiles
 from custody.evidence.keyclient import KeyholderProcess
@@ -55,8 +55,8 @@ async def _authority_desk(
     config: Config, stack: contextlib.AsyncExitStack, *, writes: bool
 ) -> Desk:
     # What decides about loops is not needed to read.
-    from custody.app.authority_calls import AuthorityCalls  # noqa: PLC0415 - see above
-    from custody.app.authority_desks import keep_spending, make_authority  # noqa: PLC0415 - see above
+    from custody.app.access import keep_spending, make_authority  # noqa: PLC0415 - see above
+    from custody.app.admin.access_calls import AuthorityCalls  # noqa: PLC0415 - see above
     from custody.gateway.meter import Meter  # noqa: PLC0415 - see above
 
     scribe: Scribe = _no_scribe

@@ -88,7 +88,7 @@ def gateway_shelf(data: Path, name: str, keys: KeyService, freshen: Freshen) -> 
 
 
 class Calls(Protocol):
-    """More calls: ``custody.app.authority_calls``, ``custody.app.secret_desk``."""
+    """More calls: ``custody.app.admin.access_calls``, ``custody.app.admin.secret_calls``."""
 
     def knows(self, call: str) -> bool: ...
 

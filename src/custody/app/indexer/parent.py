@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from custody.app.indexing_pipe import (
+from custody.app.indexer.pipe import (
     LINE_MAX,
     DayKeyGiven,
     DayKeyWanted,
@@ -94,7 +94,7 @@ class IndexerProcess:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "custody.app.indexing",
+            "custody.app.indexer.parent",
             "--data",
             str(self._data),
             "--name",
@@ -177,6 +177,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 if __name__ == "__main__":
-    from custody.app.indexing_child import main
+    from custody.app.indexer.child import main
 
     main(sys.argv[1:])

@@ -16,16 +16,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from custody.app.authority import (
+from custody.app.certificates.local_ca import (
     AUTHORITY_CERTIFICATE,
     AUTHORITY_KEY,
     SERVER_CERTIFICATE,
     SERVER_KEY,
     read_certificate,
 )
-from custody.app.authority_certificates import RENEW_DAYS
-from custody.app.doctor_findings import Finding, Level
-from custody.app.doctor_targets import examine_targets
+from custody.app.certificates.x509 import RENEW_DAYS
+from custody.app.doctor.findings import Finding, Level
+from custody.app.doctor.targets import examine_targets
 from custody.config.faults import ConfigError
 from custody.config.load import load_config
 from custody.config.tables import Config
@@ -57,7 +57,7 @@ def examine(path: Path, environment: Mapping[str, str], now: dt.datetime) -> Ite
     yield from _doors(config)
     yield from asyncio.run(examine_targets(config, environment))
     if config.oidc or config.workload or config.saml:
-        from custody.app.doctor_providers import examine_providers  # noqa: PLC0415 - costs 0.3 s
+        from custody.app.doctor.providers import examine_providers  # noqa: PLC0415 - costs 0.3 s
 
         yield from asyncio.run(examine_providers(config, now))
     yield from _machine(config)

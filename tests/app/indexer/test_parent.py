@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tests.investigation.evidence_scene import LOOP, SESSION, Scene, append, usual
 
-from custody.app.indexing import IndexerProcess
-from custody.app.indexing_child import NICENESS
+from custody.app.indexer.child import NICENESS
+from custody.app.indexer.parent import IndexerProcess
 from custody.evidence.log import Log
 from custody.index import Order, SqliteIndex, parse_query
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from custody.app.admin import CONNECTIONS_AT_MOST, REQUESTS_AT_ONCE, AdminServer, Dispatch
+from custody.app.admin.socket import CONNECTIONS_AT_MOST, REQUESTS_AT_ONCE, AdminServer, Dispatch
 from custody.model.errors import CustodyError
 
 

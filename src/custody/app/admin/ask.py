@@ -57,7 +57,7 @@ def ask(config: "Config", call: str, arguments: Mapping[str, object]) -> Documen
     # What is needed without a gateway costs half a second of imports.
     import asyncio  # noqa: PLC0415 - see above
 
-    from custody.app.reading_direct import answer_directly  # noqa: PLC0415 - see above
+    from custody.app.admin.offline import answer_directly  # noqa: PLC0415 - see above
 
     return asyncio.run(answer_directly(config, call, arguments))
 

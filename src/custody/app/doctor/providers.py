@@ -9,7 +9,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from custody.app.doctor_findings import Finding, Level
+from custody.app.doctor.findings import Finding, Level
 from custody.app.providers import (
     oidc_settings,
     read_metadata,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tests.identity.oidc.issuing import public, rsa_key
 
-from custody.app.doctor_findings import Finding, Level
-from custody.app.doctor_providers import examine_providers
+from custody.app.doctor.findings import Finding, Level
+from custody.app.doctor.providers import examine_providers
 from custody.app.init import initialise
 from custody.config.load import load_config
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from custody.app.authority import server_identity
+from custody.app.certificates.local_ca import server_identity
 from custody.app.protocols import find_protocol
 from custody.config.load import compile_policy
 from custody.config.logins import ConsoleConfig

@@ -3,7 +3,7 @@
 from tests.config.test_load import MINIMAL, read
 from tests.config.test_logins import OIDC, WORKLOAD
 
-from custody.app.house import bearer_options
+from custody.app.wiring import bearer_options
 
 
 def test_clients_are_not_told_to_ask_for_what_outlives_their_connection() -> None:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
-from custody.app import doctor_targets
-from custody.app.doctor import examine
-from custody.app.doctor_findings import Finding, Level
+from custody.app.doctor import targets
+from custody.app.doctor.examination import examine
+from custody.app.doctor.findings import Finding, Level
 from custody.app.init import initialise
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
@@ -201,7 +201,7 @@ class Wrong(NamedTuple):
 def test_what_is_wrong_with_a_login_is_told_apart(
     folder: Path, impostor: Impostor, wrong: Wrong, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor_targets, "LOGIN_S", 0.5)
+    monkeypatch.setattr(targets, "LOGIN_S", 0.5)
     wrong.prepare(impostor)
     change(folder, '# tls = "verify-full"', f'tls = "{wrong.tls}"')
     found = findings(folder)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from custody.app.secret_desk import SecretDesk
+from custody.app.admin.secret_calls import SecretDesk
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.record import AdminAct, Receipt, Record
 from custody.vault.sealed import SealedStore

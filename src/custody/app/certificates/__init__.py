@@ -1,0 +1,1 @@
+"""The local certificate authority that `custody init` makes."""

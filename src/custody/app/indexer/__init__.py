@@ -1,0 +1,1 @@
+"""The index, kept up with the log by a process of its own (ADR 3)."""
