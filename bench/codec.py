@@ -14,7 +14,9 @@ from custody.model.event import CommandsReceived, LoginReceived
 from custody.model.interfaces import UpstreamLogin
 from custody.model.secret import Secret
 from custody.model.words import Side
-from custody.protocols.postgres.catalogue import (
+from custody.protocols.postgres.codec import PostgresCodec
+from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.statements.catalogue import (
     ColumnsOf,
     RelationFact,
     RelationFacts,
@@ -24,8 +26,6 @@ from custody.protocols.postgres.catalogue import (
     TableFact,
     Unanswered,
 )
-from custody.protocols.postgres.codec import PostgresCodec
-from custody.protocols.postgres.options import PostgresOptions
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import ParseQuestion
 

@@ -43,9 +43,9 @@ from custody.model.record import Milliseconds, SessionStart
 from custody.model.secret import Secret
 from custody.model.words import Exceeded, LoopId, SessionId, Side, TargetName
 from custody.policy.budget import Limit
-from custody.protocols.postgres import catalogue as c
 from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.statements import catalogue as c
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import ParseQuestion
 

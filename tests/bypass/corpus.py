@@ -11,9 +11,9 @@ import msgspec
 
 from custody.model.command import Command
 from custody.model.words import Effect
-from custody.protocols.postgres import catalogue
-from custody.protocols.postgres.meaning import changes, questions, understand, unreadable
-from custody.protocols.postgres.session_view import SessionView, opening
+from custody.protocols.postgres.statements import catalogue
+from custody.protocols.postgres.statements.meaning import changes, questions, understand, unreadable
+from custody.protocols.postgres.statements.session_view import SessionView, opening
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import Unreadable
 

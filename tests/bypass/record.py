@@ -9,7 +9,7 @@ import sys
 import psycopg
 from tests.bypass.corpus import HERE, evasions, innocents, run
 
-from custody.protocols.postgres import catalogue
+from custody.protocols.postgres.statements import catalogue
 
 
 def main(conninfo: str) -> None:

@@ -24,7 +24,9 @@ from custody.model.event import (
 from custody.model.interfaces import UpstreamLogin
 from custody.model.secret import Secret
 from custody.model.words import Side
-from custody.protocols.postgres.catalogue import (
+from custody.protocols.postgres.codec import PostgresCodec
+from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.statements.catalogue import (
     ColumnsOf,
     RelationFact,
     RelationFacts,
@@ -34,8 +36,6 @@ from custody.protocols.postgres.catalogue import (
     TableFact,
     Unanswered,
 )
-from custody.protocols.postgres.codec import PostgresCodec
-from custody.protocols.postgres.options import PostgresOptions
 from custody.wire.sql.syntax import ParseQuestion, Unreadable
 
 _REFUSAL = Refusal("42501", "refused", "rule")

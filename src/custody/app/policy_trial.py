@@ -17,8 +17,8 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Session
 from custody.model.words import LoopId, SessionId, TargetName
 from custody.policy.explain import Explanation, explain
-from custody.protocols.postgres.meaning import changes, understand, unreadable
-from custody.protocols.postgres.session_view import opening
+from custody.protocols.postgres.statements.meaning import changes, understand, unreadable
+from custody.protocols.postgres.statements.session_view import opening
 from custody.wire.sql.syntax import Statements, Unreadable
 
 ASSUMED_PATH = '"$user", public'

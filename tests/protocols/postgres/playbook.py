@@ -29,10 +29,10 @@ from custody.model.interfaces import UpstreamLogin
 from custody.model.record import Response, Stream
 from custody.model.secret import Secret
 from custody.model.words import Side
-from custody.protocols.postgres.catalogue import SessionDefaults, SessionFacts
 from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.frames import error as refusal_message
 from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.statements.catalogue import SessionDefaults, SessionFacts
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import ParseQuestion
 

@@ -9,14 +9,14 @@ from tests.protocols.postgres.playbook import upstream
 from custody.demo.scratch_postgres import ScratchPostgres
 from custody.model.errors import CustodyError, WireError
 from custody.model.interfaces import UpstreamLogin
-from custody.protocols.postgres.catalogue import (
+from custody.protocols.postgres.inquirer import ANSWER_BYTES_AT_MOST, PostgresInquirer
+from custody.protocols.postgres.statements.catalogue import (
     ColumnsOf,
     SessionDefaults,
     SessionFacts,
     TableFact,
     sql,
 )
-from custody.protocols.postgres.inquirer import ANSWER_BYTES_AT_MOST, PostgresInquirer
 
 QUESTION = ColumnsOf(7)
 

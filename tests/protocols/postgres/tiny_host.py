@@ -36,9 +36,9 @@ from custody.model.event import (
 from custody.model.interfaces import UpstreamLogin
 from custody.model.secret import Secret
 from custody.model.words import Side
-from custody.protocols.postgres.catalogue import read, sql
 from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.statements.catalogue import read, sql
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import ParseQuestion
 

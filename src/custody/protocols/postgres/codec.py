@@ -14,17 +14,18 @@ from custody.model.errors import WireError
 from custody.model.event import CommandsReceived, Ended, Event, LoginReceived, Send, SessionReady
 from custody.model.interfaces import UpstreamLogin
 from custody.model.words import Side
-from custody.protocols.postgres import frames, meaning
-from custody.protocols.postgres.arrival import Arrival
-from custody.protocols.postgres.asking import Asking
-from custody.protocols.postgres.departure import Departure
-from custody.protocols.postgres.ledger import Ledger
-from custody.protocols.postgres.offering import Offering
+from custody.protocols.postgres import frames
+from custody.protocols.postgres.login.client_login import Arrival
+from custody.protocols.postgres.login.server_login import Departure
 from custody.protocols.postgres.options import PostgresOptions
-from custody.protocols.postgres.reading import Meaning, Memory, Recall
+from custody.protocols.postgres.pipeline.backend import Replies
+from custody.protocols.postgres.pipeline.commands import Asking
+from custody.protocols.postgres.pipeline.frontend import Requests
+from custody.protocols.postgres.pipeline.offer import Offering
+from custody.protocols.postgres.pipeline.pending import Ledger
 from custody.protocols.postgres.replication import OpaqueSession
-from custody.protocols.postgres.replies import Replies
-from custody.protocols.postgres.requests import Requests
+from custody.protocols.postgres.statements import meaning
+from custody.protocols.postgres.statements.reader import Meaning, Memory, Recall
 from custody.wire.buffer import Buffer
 
 

@@ -12,8 +12,8 @@ from custody.model.errors import CustodyError, WireError
 from custody.model.event import LoginFailed
 from custody.model.interfaces import UpstreamLogin
 from custody.protocols.postgres import frames
-from custody.protocols.postgres.authentication import Authentication, refused_by_server
-from custody.protocols.postgres.catalogue import Question, read, sql
+from custody.protocols.postgres.login.server_authentication import Authentication, refused_by_server
+from custody.protocols.postgres.statements.catalogue import Question, read, sql
 from custody.wire.buffer import Buffer
 
 ANSWER_BYTES_AT_MOST: Final = 4_194_304

@@ -10,7 +10,7 @@ from custody.model.interfaces import Codec, Inquirer
 from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.inquirer import PostgresInquirer
 from custody.protocols.postgres.options import PostgresOptions
-from custody.protocols.postgres.understanding import Understanding
+from custody.protocols.postgres.statements.meaning_cache import Understanding
 
 
 class PostgresProtocol:

@@ -9,7 +9,7 @@ from typing import Final
 from custody.model.event import Ended, Event, RecordFirst, Relay, StreamEnded
 from custody.model.record import Opaque
 from custody.model.words import Side
-from custody.protocols.postgres.copying import Tap
+from custody.protocols.postgres.values.copy_data import Tap
 from custody.wire.buffer import Buffer
 
 _DIRECTIONS: Final = {Side.CLIENT: "up", Side.SERVER: "down"}

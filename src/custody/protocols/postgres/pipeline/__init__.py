@@ -1,0 +1,1 @@
+"""Messages both ways: what is asked, what is forwarded and due, what each answer settles."""

@@ -1,0 +1,120 @@
+"""What one command's answer has been so far.
+
+Law: counts are of all that passed, values only of what was captured; a description that is not
+known leaves columns without names rather than with wrong ones.
+"""
+
+from typing import Final
+
+from custody.model.command import Argument
+from custody.model.record import ErrorReport, OutputColumn, Response
+from custody.model.words import Outcome
+from custody.protocols.postgres.pipeline.names import Portal
+from custody.protocols.postgres.pipeline.pending import EXECUTE, Due, Ledger
+from custody.protocols.postgres.statements.meant import Meant
+from custody.protocols.postgres.values.copy_data import Tap, columns_of
+from custody.protocols.postgres.values.row_capture import Capture, Description, with_formats
+
+
+class Answer:
+    """What is rarely set stands on the class: every command has one of these."""
+
+    rows = 0
+    bytes = 0
+    tag = ""
+    cut = False
+    """Something was left out beside rows."""
+    capture: Capture | None = None
+    description: Description | None = None
+    tap: Tap | None = None
+    arguments: tuple[Argument, ...] = ()
+
+    def describe(self, description: Description, ledger: Ledger) -> None:
+        """A RowDescription of a simple query: its rows follow."""
+        self.description = description
+        kept = self.capture
+        self.capture = Capture(
+            ledger.capture_bytes, ledger.encoding, description.forms, plain=description.plain
+        )
+        if kept is not None:
+            # Statements that nobody could tell apart share one record and one bound.
+            self.capture.go_on(kept)
+
+    def begin_rows(self, due: Due | None, ledger: Ledger) -> Capture:
+        """The first row of an answer without a RowDescription of its own."""
+        room, encoding = ledger.capture_bytes, ledger.encoding
+        if due is None or due.kind != EXECUTE or not isinstance(due.about, Portal):
+            capture = self.capture = Capture(room, encoding)
+            return capture
+        portal = due.about
+        definition = portal.definition
+        described = portal.description
+        if described is None and definition is not None:
+            described = definition.description
+        self.description = described
+        formats = portal.formats
+        if not formats:
+            forms = described.forms if described is not None else ()
+            plain = described is None or described.plain
+        else:
+            forms = with_formats(described, formats)
+            plain = not any(formats)
+        capture = self.capture = Capture(room, encoding, forms, plain=plain)
+        return capture
+
+    def copy_out(self, due: Due, ledger: Ledger) -> None:
+        tap = self.tap = Tap(ledger.capture_bytes, due.token, due.index, "down")
+        if due.index < len(due.meant):
+            meant = due.meant[due.index]
+            tap.copy = meant.copy
+            tap.origin = columns_of(meant.columns, meant.copy, meant.table)
+
+    def response(
+        self,
+        outcome: Outcome,
+        columns: tuple[OutputColumn, ...],
+        meant: Meant | None,
+        ledger: Ledger,
+        error: ErrorReport | None = None,
+    ) -> Response:
+        """The record's body; the host fills in the command's number and the time it took."""
+        notices: tuple[ErrorReport, ...] = ()
+        dropped = ledger.notices_dropped
+        if ledger.notices:
+            notices = tuple(ledger.notices)
+            ledger.notices.clear()
+            ledger.notices_dropped = 0
+        captured: tuple[tuple[str | None, ...], ...] = ()
+        truncated = self.cut
+        digest = ""
+        if self.capture is not None:
+            captured = tuple(self.capture.rows)
+            truncated = truncated or self.capture.truncated or len(captured) < self.rows
+        elif self.tap is not None:
+            captured = self.tap.rows(ledger.encoding)
+            columns = self.tap.origin
+            truncated = self.tap.truncated
+            digest = self.tap.digest
+        tag = self.tag
+        count = tag.rpartition(" ")[2]
+        return Response(
+            None,
+            outcome,
+            tag,
+            int(count) if count.isdecimal() and len(count) < _DIGITS else self.rows,
+            self.bytes,
+            0,
+            columns,
+            captured,
+            truncated,
+            error,
+            notices,
+            dropped,
+            digest,
+            meant.relations if meant is not None else (),
+            meant.resolved if meant is not None else False,
+            self.arguments,
+        )
+
+
+_DIGITS: Final = 16

@@ -1,0 +1,291 @@
+"""The server's side of a session: answers in, events out, each belonging to what was asked.
+
+Law: bytes reach the client as they came, in order; of rows only the first are looked at, and the
+final frame of an answer is given together with its record. The one thing that is replaced is the
+server's error for the gateway's own failing message.
+"""
+
+from collections import deque
+from collections.abc import Hashable
+from enum import Enum
+from typing import Final
+
+from custody.model.errors import WireError
+from custody.model.event import Ended, Event, Inquiry, Relay, ResponseReceived, Stale
+from custody.model.words import Side
+from custody.protocols.postgres.frames import HEADER
+from custody.protocols.postgres.pipeline.column_origins import Origins
+from custody.protocols.postgres.pipeline.pending import Ledger
+from custody.protocols.postgres.pipeline.settle import Finished, Settling
+from custody.wire.buffer import Buffer
+
+WHOLE_AT_MOST: Final = 1_048_576
+"""Control messages are held whole up to here; a longer one is broken."""
+HELD_AT_MOST: Final = 65_536
+"""Of an error or a notice; the rest of a longer one passes."""
+_ROW: Final = ord("D")
+_COPY_DATA: Final = ord("d")
+_FUNCTION_RESULT: Final = ord("V")
+_READY: Final = ord("Z")
+_LONG: Final = frozenset(b"ENV")
+
+
+_CLIENT: Final = Side.CLIENT
+"""Every message passes: a name of the module is quicker than an enumeration's member."""
+
+
+class Again(Enum):
+    """Progress was made without an event."""
+
+    AGAIN = "again"
+
+
+AGAIN: Final = Again.AGAIN
+
+
+class Replies:
+    def __init__(self, ledger: Ledger, buffer: Buffer, *, resolve_origins: bool) -> None:
+        self.buffer: Final = buffer
+        self.origins: Final = Origins(resolve=resolve_origins)
+        self._ledger: Final = ledger
+        self._settling: Final = Settling(ledger)
+        self._events: Final[deque[Event]] = deque()
+        self._need = 5
+        """How much must be there before it is worth looking."""
+        self._rest = 0
+        """Bytes of the message that is passing, still to come."""
+        self._rest_kind = 0
+        self._discarding = False
+        self._part = bytearray()
+        """The beginning of a row that is passing."""
+        self._held: tuple[list[Finished], tuple[memoryview, ...]] | None = None
+        self._questions: list[Hashable] = []
+        self._asked: Hashable = None
+        self._over = False
+
+    def next_event(self) -> Event | None:
+        while True:
+            if self._events:
+                return self._events.popleft()
+            if self._held is not None:
+                return self._next_question()
+            if self._ledger.skipped:
+                self._events.extend(self._give(self._settling.skipped(), ()))
+                continue
+            if self._over or self.buffer.dry:
+                return None
+            step = self._read()
+            if step is not AGAIN:
+                return step
+
+    def answer(self, question: Hashable, answer: object) -> None:
+        if self._held is None:
+            return
+        self.origins.answer(question, answer)
+        if question in self._questions:
+            self._questions.remove(question)
+        if not self._questions:
+            held, wire = self._held
+            self._held = None
+            self._events.extend(self._give(held, wire))
+
+    def _next_question(self) -> Inquiry | None:
+        """One at a time; the list keeps it until its answer came."""
+        if self._asked == self._questions[0]:
+            return None
+        self._asked = self._questions[0]
+        return Inquiry(self._asked)
+
+    def _read(  # noqa: C901, PLR0912  # the hot loop, in one piece
+        self,
+    ) -> Event | Again | None:
+        buffer = self.buffer
+        if not buffer.ensure(1 if self._rest else self._need):
+            if not buffer.ended:
+                return None
+            self._over = True
+            return Ended("server.closed")
+        data = buffer.data
+        start = position = buffer.position
+        end = len(data)
+        self._need = 5
+        if self._rest:
+            position = self._pass(data, position, end)
+            if self._discarding:
+                start = position
+                self._discarding = self._rest > 0
+        settling = self._settling
+        unpack = HEADER.unpack_from
+        while end - position >= 5:
+            kind, length = unpack(data, position)
+            if kind == _ROW:
+                position = self._rows(data, position, end)
+                continue
+            stop = position + length + 1
+            if length < 4:
+                raise _broken("A message has an invalid length.")
+            if kind == _COPY_DATA:
+                settling.copy_data(memoryview(data)[position + 5 : stop])
+                position = self._along(kind, stop, end)
+                continue
+            if stop > end or length > HELD_AT_MOST:
+                whole = self._long(kind, length, position, end)
+                if whole == 0:
+                    break
+                stop = position + whole
+            handler = settling.handlers.get(kind)
+            if handler is None:
+                raise _broken("A message of an unknown type came.")
+            keep = handler(data, position + 5, stop)
+            if not keep:
+                return self._replaced(start, position, stop)
+            position = stop
+            if settling.finished:
+                if end - stop >= 6 and data[stop] == _READY and not self._rest:
+                    settling.handlers[_READY](data, stop + 5, stop + 6)
+                    position = stop + 6
+                buffer.advance(position)
+                return self._finish((memoryview(data)[start:position],))
+            if self._rest:
+                break
+        return self._relay(start, position)
+
+    def _relay(self, start: int, position: int) -> Relay | Again:
+        buffer = self.buffer
+        buffer.advance(position)
+        if position > start:
+            return Relay(_CLIENT, (memoryview(buffer.data)[start:position],))
+        return AGAIN
+
+    def _replaced(self, start: int, position: int, stop: int) -> Again:
+        """The message at ``position`` stays here; what the settling says goes in its place."""
+        if position > start:
+            wire = (memoryview(self.buffer.data)[start:position],)
+            self._events.append(Relay(Side.CLIENT, wire))
+        self._events.extend(self._settling.take_sends())
+        self._discarding = self._rest > 0
+        self.buffer.position = stop
+        return AGAIN
+
+    def _pass(self, data: bytes, position: int, end: int) -> int:
+        """More of a message whose beginning has been given already."""
+        stop = min(position + self._rest, end)
+        self._rest -= stop - position
+        if self._rest_kind == _COPY_DATA:
+            self._settling.copy_data(memoryview(data)[position:stop])
+        elif self._rest_kind == _ROW:
+            capture = self._settling.answer.capture
+            if capture is not None and capture.open:
+                room = capture.wanted - len(self._part)
+                self._part += data[position : min(stop, position + max(room, 0))]
+                if not self._rest:
+                    capture.row(bytes(self._part), 0, len(self._part))
+                    self._part.clear()
+        return stop
+
+    def _rows(self, data: bytes, position: int, end: int) -> int:
+        """A run of DataRows; the last one may go on behind what has come."""
+        answer = self._settling.answer
+        capture = answer.capture
+        if capture is None:
+            capture = answer.begin_rows(self._settling.rows_of(), self._ledger)
+        begin = position
+        rows = 0
+        last = end - 5
+        unpack = HEADER.unpack_from
+        while capture.open and position <= last:
+            kind, length = unpack(data, position)
+            if kind != _ROW:
+                break
+            stop = position + length + 1
+            if length < 6:
+                raise _broken("A DataRow has an invalid length.")
+            if stop <= end:
+                capture.row(data, position + 5, stop)
+            else:
+                self._part += data[position + 5 : min(end, position + 5 + capture.wanted)]
+            position = stop
+            rows += 1
+        if not capture.open:
+            while position <= last:
+                kind, length = unpack(data, position)
+                if kind != _ROW:
+                    break
+                position += length + 1
+                rows += 1
+        answer.rows += rows
+        answer.bytes += position - begin
+        if position <= end:
+            return position
+        self._rest = position - end
+        self._rest_kind = _ROW
+        return end
+
+    def _along(self, kind: int, stop: int, end: int) -> int:
+        if stop <= end:
+            return stop
+        self._rest = stop - end
+        self._rest_kind = kind
+        return end
+
+    def _long(self, kind: int, length: int, position: int, end: int) -> int:
+        """How much of a control message is looked at; 0 if that much has not come yet."""
+        wanted = length + 1
+        if length > HELD_AT_MOST and kind in _LONG:
+            wanted = HELD_AT_MOST
+        elif length > WHOLE_AT_MOST:
+            raise _broken("A message is longer than any of its kind.")
+        if end - position < wanted:
+            self._need = wanted
+            return 0
+        self._rest = length + 1 - wanted
+        self._rest_kind = kind
+        return wanted
+
+    def _finish(self, wire: tuple[memoryview, ...]) -> Event | Again:
+        finished = self._settling.take_finished()
+        for one in finished:
+            description = one.answer.description
+            if description is not None:
+                one.columns = self.origins.known(description)
+                if one.columns is None:
+                    self._questions += self.origins.missing(description)
+        if self._questions:
+            for one in finished:
+                one.columns = None  # what is known now may not be when the answers have come
+            self._held = (finished, wire)
+            self._asked = None
+            return AGAIN
+        events = self._give(finished, wire)
+        if len(events) > 1:
+            self._events.extend(events[1:])
+        return events[0]
+
+    def _give(self, finished: list[Finished], wire: tuple[memoryview, ...]) -> list[Event]:
+        events: list[Event] = []
+        ledger = self._ledger
+        closed = ledger.closed_stream
+        if closed is not None:
+            ledger.closed_stream = None
+            events.append(closed)
+        for one in finished:
+            answer, due, meant = one.answer, one.due, one.meant
+            columns = one.columns
+            if columns is None:
+                columns = self.origins.columns(answer.description)
+            response = answer.response(one.outcome, columns, meant, ledger, one.error)
+            token = due.token if due is not None else None
+            events.append(ResponseReceived(response, wire, token, one.index))
+            wire = ()
+            if meant is not None and meant.stales:
+                events.append(Stale())
+        return events
+
+    @property
+    def between_messages(self) -> bool:
+        """What was given to the client so far ends with a whole message."""
+        return self._rest == 0 or self._discarding
+
+
+def _broken(fault: str) -> WireError:
+    return WireError("postgres.server-message", fault, blame="server")

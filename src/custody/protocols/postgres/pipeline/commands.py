@@ -1,0 +1,335 @@
+"""Messages that hold commands, and what they ask.
+
+Law: a message's commands are understood in the session as it will be when the server reaches the
+message. What was understood before is used again only while every answer that it rests on is still
+the answer.
+"""
+
+from collections import OrderedDict
+from typing import Final
+
+import msgspec
+
+from custody.model.command import Argument, Command
+from custody.model.words import Effect
+from custody.protocols.postgres import frames
+from custody.protocols.postgres.frames import SYNC_MESSAGE
+from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.pipeline.long_message import Long
+from custody.protocols.postgres.pipeline.names import Definition, Portal, Uncertain
+from custody.protocols.postgres.pipeline.offer import Offering
+from custody.protocols.postgres.pipeline.pending import (
+    BIND,
+    EXECUTE,
+    FUNCTION,
+    PARSE,
+    QUERY,
+    Due,
+    Ledger,
+)
+from custody.protocols.postgres.statements.meant import Meant
+from custody.protocols.postgres.statements.reader import (
+    Meaning,
+    Memory,
+    Read,
+    Reading,
+    at_once,
+    read_parse,
+    read_statement,
+    read_text,
+    unknown,
+)
+from custody.protocols.postgres.statements.session_view import SessionView, Settings, either
+from custody.protocols.postgres.values.bind import (
+    Head,
+    arguments,
+    bind_head,
+    bind_values,
+    format_codes,
+    function_head,
+    name_at,
+    parse_fields,
+    values,
+)
+
+_CACHED: Final = 256
+_CACHED_TEXT: Final = 4096
+
+Kept = OrderedDict[bytes, tuple[Settings, Read]]
+
+
+class Asking:
+    """Each message says whether it could be begun; if not, answers must come first."""
+
+    def __init__(
+        self, ledger: Ledger, offering: Offering, words: Meaning, options: PostgresOptions
+    ) -> None:
+        self._ledger: Final = ledger
+        self._offering: Final = offering
+        self._words: Final = words
+        self._options: Final = options
+        self.memory: Final = Memory(words)
+        self._queries: Final[Kept] = OrderedDict()
+        self._parses: Final[Kept] = OrderedDict()
+        self.passing: Long | None = None
+        """A long message that is being forwarded as it comes."""
+
+    def query(self, data: bytes, start: int, stop: int) -> bool:
+        raw = data[start + 5 : stop - 1]
+        if data[stop - 1] or b"\0" in raw:
+            raise frames.malformed("Query")
+        if len(raw) > self._options.command_bytes:
+            self._offering.refuse_itself(simple=True, size=stop - start)
+            return True
+        view = self._ledger.judged_in()
+        wire = memoryview(data)[start:stop]
+        kept = self._queries.get(raw)
+        if kept is not None and kept[0] is view.settings and self.memory.holds(kept[1].facts):
+            self._queried(kept[1], wire)
+            return True
+        text = self._text(raw)
+        if isinstance(text, Uncertain):
+            return False
+        read = self.memory.at_hand(text, view) if text is not None else None
+        if read is not None:
+            self._keep(self._queries, raw, view.settings, read)
+            self._queried(read, wire)
+            return True
+
+        def done(read: Read) -> None:
+            self._keep(self._queries, raw, view.settings, read)
+            self._queried(read, wire)
+
+        if text is None:
+            self._offering.begin(self._undecodable(raw), done)
+        else:
+            self._offering.begin(read_text(self.memory, text, view), done)
+        return True
+
+    def _queried(self, read: Read, wire: memoryview) -> None:
+        due = Due(QUERY, self._ledger.domain, meant=read.meant)
+        due.merged = read.merged
+        self._offering.offer(read, due, wire, "execute")
+
+    def parse(self, data: bytes, start: int, stop: int) -> bool:
+        name, raw, types = parse_fields(data, start + 5, stop)
+        ledger, options = self._ledger, self._options
+        held = ledger.statements
+        full = (
+            len(held.things) >= options.statements or held.cost + len(raw) > options.statement_bytes
+        )
+        if len(raw) > options.command_bytes or full:
+            self._offering.refuse_itself(simple=False, size=stop - start)
+            return True
+        view = ledger.judged_in()
+        kept = self._parses.get(raw)
+        known = kept is not None and kept[0] is view.settings and self.memory.holds(kept[1].facts)
+        text = self._text(raw)
+        if isinstance(text, Uncertain):
+            return False
+        definition = Definition(ledger.check_name(name), ledger.domain, text or "")
+        definition.types = types
+        definition.cost = len(raw)
+        wire = memoryview(data)[start:stop]
+        if kept is not None and known:
+            self._parsed(definition, kept[1], wire)
+            return True
+
+        def done(read: Read) -> None:
+            self._keep(self._parses, raw, view.settings, read)
+            self._parsed(definition, read, wire)
+
+        if text is None:
+            definition.problem = "encoding"
+            self._offering.begin(self._undecodable(raw), done)
+        else:
+            self._offering.begin(read_parse(self.memory, text, view), done)
+        return True
+
+    def _parsed(self, definition: Definition, read: Read, wire: memoryview) -> None:
+        if len(read.statements) == 1:
+            definition.statement = read.statements[0]
+        elif read.commands and not definition.problem:
+            definition.problem = "syntax"
+        due = Due(PARSE, definition.domain, thing=definition)
+        due.changing = bool(definition.name) and definition.statement is not None
+        self._offering.offer(read, due, wire, "parse")
+
+    def execute(self, data: bytes, start: int, stop: int) -> bool:
+        """With the Sync behind it, where there is one: drivers send them together."""
+        name, end = name_at(data, start + 5, stop, "Execute")
+        if end + 4 != stop:
+            raise frames.malformed("Execute")
+        ledger = self._ledger
+        if not name.isascii():
+            ledger.check_name(name)
+        portal = ledger.portals.find(name, ledger.domain)
+        if isinstance(portal, Uncertain) or (name and ledger.naming_is_open()):
+            return False
+        syncs = data.startswith(SYNC_MESSAGE, stop)
+        wire = memoryview(data)[start : stop + len(SYNC_MESSAGE) if syncs else stop]
+        read = self._remembered(portal)
+        if read is not None:
+            self._executed(portal, read, wire, syncs=syncs)
+        else:
+
+            def done(read: Read) -> None:
+                self._executed(portal, read, wire, syncs=syncs)
+
+            self._offering.begin(self._reading_of(portal), done)
+        return True
+
+    def _executed(
+        self, portal: Portal | None, read: Read, wire: memoryview, *, syncs: bool
+    ) -> None:
+        # Opening a cursor again is not what a Fetch from it does.
+        meant = () if portal is not None and portal.cursor else read.meant
+        due = Due(EXECUTE, self._ledger.domain, meant=meant)
+        due.about = portal
+        due.syncs = syncs
+        self._offering.offer(read, due, wire, "execute")
+
+    def _remembered(self, portal: Portal | None) -> Read | None:
+        """What a statement is that was understood before, in the same settings."""
+        definition = portal.definition if portal is not None else None
+        if portal is None or definition is None or definition.statement is None:
+            return None
+        return self.memory.again(
+            definition.text,
+            definition.statement,
+            self._judged_in(portal),
+            self._arguments(portal, definition),
+        )
+
+    def _judged_in(self, portal: Portal) -> SessionView:
+        """Its names mean what they meant when it was bound; its rights are those of now."""
+        view, bound = self._ledger.judged_in(), portal.settings
+        if bound is None or bound is view.settings or bound == view.settings:
+            return view
+        return msgspec.structs.replace(view, settings=either(view.settings, bound))
+
+    def _reading_of(self, portal: Portal | None) -> Reading:
+        definition = portal.definition if portal is not None else None
+        if portal is None or definition is None:
+            return at_once(unknown(self._words, "", "portal"))
+        return read_statement(
+            self.memory,
+            definition.text,
+            definition.statement,
+            definition.problem,
+            self._judged_in(portal),
+            self._arguments(portal, definition),
+        )
+
+    def _arguments(self, portal: Portal, definition: Definition) -> tuple[Argument, ...]:
+        """The bind values, decoded once; those of a long Bind when all of it has passed."""
+        encoding = self._ledger.encoding
+        long = portal.long
+        if long is not None and self.passing is None and not portal.formats_known:
+            found, formats = long.so_far(), long.head.formats
+            portal.arguments = arguments(found, formats, definition.types, encoding)
+            portal.formats = long.result_formats()
+            portal.formats_known = True
+        if portal.arguments is None:
+            body = portal.body
+            head = bind_values(body, 0, len(body))
+            given, position = values(body, head, len(body), "Bind")
+            portal.formats, end = format_codes(body, position, len(body), "Bind")
+            if end != len(body):
+                raise frames.malformed("Bind")
+            portal.body = b""
+            portal.arguments = arguments(given, head.formats, definition.types, encoding)
+        return portal.arguments
+
+    def function(self, data: bytes, start: int, stop: int) -> bool:
+        oid, head = function_head(data, start + 5, stop)
+        found, end = values(data, head, stop, "FunctionCall")
+        if end + 2 != stop:
+            raise frames.malformed("FunctionCall")
+        given = arguments(found, head.formats, (), self._ledger.encoding)
+        self._offering.offer(*self._call(oid, given), memoryview(data)[start:stop], "execute")
+        return True
+
+    def _call(self, oid: int, given: tuple[Argument, ...]) -> tuple[Read, Due]:
+        """A FunctionCall ("fast path"): nobody knows what the function does."""
+        command = Command(
+            action="FUNCTION CALL",
+            effects=frozenset({Effect.EXECUTE}),
+            objects=(),
+            bounded=True,
+            text=f"function {oid}",
+            arguments=given,
+            form="function",
+            resolved=False,
+        )
+        read = Read()
+        read.commands = (command,)
+        read.meant = (Meant(command, stales=True),)
+        return read, Due(FUNCTION, self._ledger.domain, meant=read.meant)
+
+    def long_bind(self, data: bytes, start: int, stop: int, size: int) -> bool:
+        """``stop`` is how far the message has come, ``size`` all that it will be."""
+        ledger = self._ledger
+        head = bind_head(data, start + 5, stop)
+        ledger.check_name(head.portal)
+        definition = ledger.statements.find(ledger.check_name(head.statement), ledger.domain)
+        named = head.statement or head.portal
+        if isinstance(definition, Uncertain) or (named and ledger.naming_is_open()):
+            return False
+        long = self._long(head, data, start, stop, size)
+        portal = Portal(head.portal, ledger.domain, definition)
+        portal.long = long
+        portal.settings = ledger.judged_in().settings
+        portal.cost = self._options.bind_bytes
+        types = definition.types if definition is not None else ()
+        portal.arguments = arguments(long.so_far(), head.formats, types, ledger.encoding)
+        wire = memoryview(data)[start:stop]
+
+        def done(read: Read) -> None:
+            self._offering.rest = size - (stop - start)
+            self._offering.offer(read, Due(BIND, ledger.domain, thing=portal), wire, "bind")
+
+        self._offering.begin(self._reading_of(portal), done)
+        return True
+
+    def long_function(self, data: bytes, start: int, stop: int, size: int) -> bool:
+        """As ``long_bind``."""
+        oid, head = function_head(data, start + 5, stop)
+        long = self._long(head, data, start, stop, size)
+        given = arguments(long.so_far(), head.formats, (), self._ledger.encoding)
+        self._offering.rest = size - (stop - start)
+        self._offering.offer(*self._call(oid, given), memoryview(data)[start:stop], "execute")
+        return True
+
+    def _long(self, head: Head, data: bytes, start: int, stop: int, size: int) -> Long:
+        options = self._options
+        token = self._ledger.next_token
+        long = Long(head, options.bind_bytes, options.capture_bytes, token, size)
+        long.pass_by(memoryview(data)[start + 5 : stop], from_head=head.position - start - 5)
+        self.passing = long
+        return long
+
+    def _undecodable(self, raw: bytes) -> Reading:
+        return at_once(unknown(self._words, raw.decode("ascii", "backslashreplace"), "encoding"))
+
+    def _keep(self, kept: Kept, raw: bytes, settings: Settings, read: Read) -> None:
+        worth = read.lasting and self.memory.recall is not None and len(raw) <= _CACHED_TEXT
+        if worth and raw.isascii():
+            kept[raw] = (settings, read)
+            if len(kept) > _CACHED:
+                kept.popitem(last=False)
+
+    def _text(self, raw: bytes) -> str | Uncertain | None:
+        """The text, ``None`` where it cannot be known, or that it must wait."""
+        ledger = self._ledger
+        if raw.isascii():
+            return raw.decode("ascii")
+        if ledger.due and ledger.due[0].domain < ledger.domain:
+            # Only the server's own report says which encoding holds behind a transaction's end.
+            return Uncertain.UNCERTAIN
+        if ledger.doubt == ledger.domain:
+            return None  # an earlier command of the pipeline may have changed client_encoding
+        try:
+            return raw.decode(ledger.encoding)
+        except UnicodeDecodeError:
+            return None

@@ -1,0 +1,382 @@
+"""The client's side of a session: messages in, events out, in the order in which they came.
+
+Law: a message that holds a command is given to the host before anything behind it is read, and
+moves only after ``allow``. What the server would ignore anyway is not forwarded, and counted.
+"""
+
+from enum import Enum
+from typing import Final
+
+from custody.model.errors import WireError
+from custody.model.event import Ended, Event, RecordFirst, Relay
+from custody.model.record import Opaque
+from custody.model.words import Side
+from custody.protocols.postgres.frames import HEADER, SYNC_MESSAGE, malformed
+from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.pipeline.commands import Asking
+from custody.protocols.postgres.pipeline.copy_in import Incoming
+from custody.protocols.postgres.pipeline.names import (
+    Definition,
+    Named,
+    Portal,
+    Uncertain,
+)
+from custody.protocols.postgres.pipeline.offer import Offering
+from custody.protocols.postgres.pipeline.pending import BIND, CLOSE, DESCRIBE, SYNC, Due, Ledger
+from custody.protocols.postgres.values.bind import bind_names, name_at
+from custody.wire.buffer import Buffer
+
+SMALL_AT_MOST: Final = 10_000  # PQ_SMALL_MESSAGE_LIMIT of the server
+LARGE_AT_MOST: Final = 0x3FFF_FFFE  # PQ_LARGE_MESSAGE_LIMIT
+_LARGE: Final = frozenset(b"QPBFdf")
+_Q, _P, _B, _E, _D, _C, _H, _S, _F, _X, _DATA, _DONE, _FAIL = b"QPBEDCHSFXdcf"
+_COPY: Final = frozenset(b"dcf")
+_EXTENDED: Final = frozenset(b"PBEDC")
+
+_SERVER: Final = Side.SERVER
+"""Every message passes: a name of the module is quicker than an enumeration's member."""
+
+
+class Again(Enum):
+    """Progress was made without an event."""
+
+    AGAIN = "again"
+
+
+AGAIN: Final = Again.AGAIN
+
+
+class Requests:
+    def __init__(
+        self,
+        ledger: Ledger,
+        buffer: Buffer,
+        offering: Offering,
+        asking: Asking,
+        options: PostgresOptions,
+    ) -> None:
+        self.buffer: Final = buffer
+        self._ledger: Final = ledger
+        self._offering: Final = offering
+        self._asking: Final = asking
+        self._incoming: Final = Incoming(ledger)
+        self._options: Final = options
+        self._rest = 0
+        """Bytes of the message that is passing, still to come."""
+        self._discarding = False
+        self._over = False
+        self._dropped = 0
+        self._dropped_bytes = 0
+        offering.take_sync = self._take_sync
+        self._short: Final = min(SMALL_AT_MOST, options.command_bytes)
+        self._commands: Final = {_Q: asking.query, _P: asking.parse, _E: asking.execute}
+        self._along: Final = {
+            _B: self._bind,
+            _D: self._describe,
+            _C: self._close,
+            _H: self._flush,
+            _S: self._sync,
+            _DATA: self._incoming.data,
+        }
+
+    def next_event(self) -> Event | None:
+        offering = self._offering
+        while True:
+            if offering.busy:
+                event = offering.next_event()
+                if event is not None or offering.busy:
+                    return event
+            elif self.buffer.dry:
+                return None
+            if offering.rest:
+                # A refused or a permitted long message: what is left of it follows.
+                self._rest, offering.rest = offering.rest, 0
+                self._discarding = offering.discarding
+                if self._discarding:
+                    self._asking.passing = None
+            if self._over:
+                return None
+            step = self._pass() if self._rest else self._read()
+            if step is not AGAIN:
+                return step
+
+    def _read(self) -> Event | Again | None:  # noqa: C901  # the hot loop, in one piece
+        """Move along what holds no command; stop at what does."""
+        buffer, ledger = self.buffer, self._ledger
+        data = buffer.data
+        start = position = buffer.position
+        end = len(data)
+        along, held, short = self._along, self._options.bind_bytes, self._short
+        stalled = len(ledger.due) >= self._options.pending
+        while end - position >= 5 and not (stalled or ledger.dropping or ledger.refused):
+            kind, length = HEADER.unpack_from(data, position)
+            stop = position + length + 1
+            move = along.get(kind)
+            if move is None and position == start and stop <= end and 4 <= length <= short:
+                begin = self._commands.get(kind)
+                if begin is not None and ledger.tap is None:
+                    # The common case: a short message with a command, and nothing before it.
+                    buffer.position = stop
+                    if not begin(data, position, stop):
+                        buffer.position = position
+                        return None
+                    buffer.advance(buffer.position)
+                    return self._offering.next_event() or AGAIN
+            if move is None or stop > end or length < 4:
+                break
+            if length > SMALL_AT_MOST and kind != _DATA and not (kind == _B and length <= held):
+                break
+            if not move(data, position + 5, stop):
+                stalled = True
+                break
+            position = stop
+        if position > start:
+            buffer.advance(position)
+            return Relay(_SERVER, (memoryview(data)[start:position],))
+        if stalled:
+            return None
+        if not buffer.ensure(5):
+            return self._ended()
+        kind, length = HEADER.unpack_from(buffer.data, buffer.position)
+        return self._message(kind, length)
+
+    def _message(  # noqa: PLR0911  # one for each fate
+        self, kind: int, length: int
+    ) -> Event | Again | None:
+        """The message at the buffer's position, of which only the header is certainly there."""
+        limit = LARGE_AT_MOST if kind in _LARGE else SMALL_AT_MOST
+        if not 4 <= length <= limit:
+            raise WireError("postgres.length", "A message has an invalid length.")
+        if (straggler := self._incoming.stragglers(kind in _COPY)) is not None:
+            return straggler
+        if self._ledger.refused:
+            return self._behind_refusal(kind, length + 1)
+        if self._ledger.dropping and kind not in {_S, _X}:
+            return self._drop(kind, length + 1)
+        if kind == _DATA:
+            self._incoming.begin()
+            self._rest = length + 1
+            self._discarding = False
+            return AGAIN
+        options = self._options
+        # A Parse holds a name and types beside its text; the exact bound is looked at later.
+        beside = 5 if kind == _Q else SMALL_AT_MOST
+        if kind in {_Q, _P} and length > options.command_bytes + beside:
+            size = length + 1
+            self._offering.refuse_itself(simple=kind == _Q, size=size, rest=size)
+            return AGAIN
+        if kind in {_B, _F} and length > options.bind_bytes:
+            if not self.buffer.ensure(options.bind_bytes):
+                return self._wait()
+            return self._long(kind, length)
+        if not self.buffer.ensure(length + 1):
+            return self._wait()
+        return self._whole(kind, length)
+
+    def _whole(self, kind: int, length: int) -> Event | Again | None:
+        buffer, asking = self.buffer, self._asking
+        if kind in self._along and not self._ledger.dropping:
+            return AGAIN
+        start = buffer.position
+        stop = start + length + 1
+        data = buffer.data
+        buffer.position = stop
+        if kind == _Q:
+            read = asking.query(data, start, stop)
+        elif kind == _P:
+            read = asking.parse(data, start, stop)
+        elif kind == _E:
+            read = asking.execute(data, start, stop)
+        elif kind == _F:
+            read = asking.function(data, start, stop)
+        elif kind in {_DONE, _FAIL}:
+            return self._incoming.end(memoryview(data)[start:stop])
+        elif kind == _S:
+            return self._sync_after_drop(memoryview(data)[start:stop])
+        elif kind == _X:
+            self._over = True
+            wire = (memoryview(data)[start:stop],)
+            buffer.drop()
+            return Ended("client.terminated", wire)
+        else:
+            raise WireError("postgres.message", "A message of an unknown type came.")
+        if not read:
+            buffer.position = start
+            return None  # what it refers to depends on answers that are not here yet
+        return AGAIN
+
+    def _long(self, kind: int, length: int) -> Event | Again | None:
+        buffer = self.buffer
+        start = buffer.position
+        stop = start + self._options.bind_bytes
+        begin = self._asking.long_bind if kind == _B else self._asking.long_function
+        if not begin(buffer.data, start, stop, length + 1):
+            return None
+        buffer.position = stop
+        return AGAIN
+
+    def _pass(self) -> Event | Again | None:
+        """More of a message that is forwarded, or thrown away, as it comes."""
+        buffer = self.buffer
+        if not buffer.gather():
+            return self._ended()
+        taken = min(self._rest, len(buffer.data) - buffer.position)
+        piece = buffer.take(taken)
+        self._rest -= taken
+        if self._discarding:
+            return AGAIN
+        last = not self._rest
+        long = self._asking.passing
+        if long is None:
+            return self._incoming.piece(piece, last=last)
+        if last:
+            self._asking.passing = None
+        return long.piece(piece, last=last, encoding=self._ledger.encoding)
+
+    def _wait(self) -> Event | None:
+        return self._ended() if self.buffer.ended else None
+
+    def _ended(self) -> Event | None:
+        if not self.buffer.ended:
+            return None
+        self._over = True
+        return Ended("client.closed")
+
+    # Messages that hold no command. Each says whether it may move along.
+
+    def _bind(self, data: bytes, position: int, stop: int) -> bool:
+        ledger, options = self._ledger, self._options
+        name, source, values = bind_names(data, position, stop)
+        definition = self._find_statement(source)
+        if isinstance(definition, Uncertain):
+            return False
+        if not name.isascii():
+            ledger.check_name(name)
+        portal = Portal(name, ledger.domain, definition)
+        portal.settings = ledger.judged_in().settings
+        portal.body = data[values:stop]
+        portal.cost = stop - position
+        full = len(ledger.portals.things) >= options.statements
+        if full or ledger.portals.cost + portal.cost > options.statement_bytes:
+            raise WireError("postgres.portals", "The session holds too many open portals.")
+        ledger.portals.put(portal)
+        ledger.forward(Due(BIND, ledger.domain, thing=portal))
+        ledger.batch_open = True
+        return True
+
+    def _find_statement(self, name: bytes) -> Definition | Uncertain | None:
+        ledger = self._ledger
+        if not name.isascii():
+            ledger.check_name(name)
+        definition = ledger.statements.find(name, ledger.domain)
+        if name and ledger.naming_is_open():
+            return Uncertain.UNCERTAIN
+        return definition
+
+    def _describe(self, data: bytes, position: int, stop: int) -> bool:
+        ledger = self._ledger
+        thing = self._named(data, position, stop, "Describe")
+        if isinstance(thing, Uncertain):
+            return False
+        due = Due(DESCRIBE, ledger.domain)
+        due.about = thing
+        ledger.forward(due)
+        ledger.batch_open = True
+        return True
+
+    def _close(self, data: bytes, position: int, stop: int) -> bool:
+        ledger = self._ledger
+        thing = self._named(data, position, stop, "Close")
+        if isinstance(thing, Uncertain):
+            return False
+        name, _ = name_at(data, position + 1, stop, "Close")
+        end: Named
+        if data[position] == 83:
+            ending = Definition(name, ledger.domain, "")
+            ending.gone = True
+            ledger.statements.put(ending)
+            end = ending
+        else:
+            closing = Portal(name, ledger.domain, None)
+            closing.gone = True
+            ledger.portals.put(closing)
+            end = closing
+        ledger.forward(Due(CLOSE, ledger.domain, thing=end))
+        ledger.batch_open = True
+        return True
+
+    def _named(self, data: bytes, position: int, stop: int, what: str) -> Named | Uncertain | None:
+        """What a Describe or a Close is about: ``S`` a statement, ``P`` a portal."""
+        name, end = name_at(data, position + 1, stop, what)
+        if end != stop or data[position] not in b"SP":
+            raise malformed(what)
+        if data[position] == 83:
+            return self._find_statement(name)
+        ledger = self._ledger
+        if name and ledger.naming_is_open():
+            return Uncertain.UNCERTAIN
+        if not name.isascii():
+            ledger.check_name(name)
+        return ledger.portals.find(name, ledger.domain)
+
+    def _flush(self, data: bytes, position: int, stop: int) -> bool:
+        del data
+        if position != stop:
+            raise malformed("Flush")
+        return True
+
+    def _sync(self, data: bytes, position: int, stop: int) -> bool:
+        del data
+        if position != stop:
+            raise malformed("Sync")
+        ledger = self._ledger
+        if ledger.copying is not None and not ledger.copy_ended:
+            return True  # the server ignores it: "COPY Operations"
+        ledger.forward(Due(SYNC, ledger.domain))
+        ledger.end_domain()
+        return True
+
+    def _take_sync(self) -> None:
+        """The Sync that stands next in the buffer was forwarded with the message before it."""
+        buffer = self.buffer
+        position = buffer.position + len(SYNC_MESSAGE)
+        self._ledger.dropping = False  # an error that came meanwhile ends with it
+        self._sync(buffer.data, position, position)
+        buffer.advance(position)
+
+    # What the server would ignore.
+
+    def _behind_refusal(self, kind: int, size: int) -> Event | Again:
+        """Data of a refused COPY, which may have been sent ahead, goes nowhere."""
+        if kind in _COPY:
+            self._dropped_bytes += size
+            self._rest = size
+            self._discarding = True
+            return AGAIN
+        self._ledger.refused = False
+        dropped, self._dropped_bytes = self._dropped_bytes, 0
+        if not dropped:
+            return AGAIN
+        return RecordFirst(Side.SERVER, Opaque("data of a refused COPY, thrown away", dropped), ())
+
+    def _drop(self, kind: int, size: int) -> Again:
+        if kind not in {_H, *_COPY}:
+            self._dropped += 1
+            self._dropped_bytes += size
+        self._rest = size
+        self._discarding = True
+        return AGAIN
+
+    def _sync_after_drop(self, wire: memoryview) -> Event:
+        ledger = self._ledger
+        dropped, self._dropped = self._dropped, 0
+        size, self._dropped_bytes = self._dropped_bytes, 0
+        ledger.dropping = False
+        ledger.forward(Due(SYNC, ledger.domain))
+        ledger.end_domain()
+        if not dropped:
+            return Relay(Side.SERVER, (wire,))
+        body = Opaque(
+            f"{dropped} messages behind a failed or refused one, ignored by the protocol", size
+        )
+        return RecordFirst(Side.SERVER, body, (wire,))

@@ -1,0 +1,185 @@
+"""Prepared statements and portals, by name, ahead of the server's answers.
+
+Law: a name means what it will mean when the server reaches the message that uses it, provided that
+every message before it in the same pipeline succeeds (the server skips it otherwise). Where a
+message of an *earlier* pipeline that redefined the name is not answered yet, nobody can know: the
+reader must wait (``UNCERTAIN``).
+"""
+
+from enum import Enum
+from typing import Final, Generic, TypeVar
+
+from custody.model.command import Argument
+from custody.protocols.postgres.statements.session_view import Settings
+from custody.protocols.postgres.values.bind import LongValues
+from custody.protocols.postgres.values.row_capture import Description
+from custody.wire.sql.syntax import Statement
+
+
+class Uncertain(Enum):
+    UNCERTAIN = "uncertain"
+
+
+UNCERTAIN: Final = Uncertain.UNCERTAIN
+NAME_AT_MOST: Final = 63
+"""Bytes of a name that the server looks at (NAMEDATALEN)."""
+
+
+class Named:
+    """What a name stands for. What is rarely set stands on the class."""
+
+    doubted = -1
+    """The pipeline in which SQL may have taken its name away."""
+    settled = False
+    dead = False
+    gone = False
+    """It stands for nothing any more (a Close)."""
+    cost = 0
+    previous: "Named | None" = None
+
+    def __init__(self, name: bytes, domain: int) -> None:
+        self.name = name[:NAME_AT_MOST]
+        self.domain = domain
+
+
+class Definition(Named):
+    """A prepared statement. ``statement`` is ``None`` where its text could not be read, and
+    ``problem`` says why; it is also ``None`` for an empty text, without a problem.
+    """
+
+    statement: Statement | None = None
+    problem = ""
+    types: tuple[int, ...] = ()
+    description: Description | None = None
+
+    def __init__(self, name: bytes, domain: int, text: str) -> None:
+        super().__init__(name, domain)
+        self.text = text
+
+
+class Portal(Named):
+    """A bound statement. ``definition`` is ``None`` where nobody knows what it runs."""
+
+    arguments: tuple[Argument, ...] | None = None
+    """Decoded when it is first executed."""
+    body = b""
+    """The Bind that made it."""
+    long: LongValues | None = None
+    """The values of a Bind that was streamed."""
+    cursor = False
+    """DECLARE made it."""
+    formats: tuple[int, ...] = ()
+    formats_known = False
+    settings: Settings | None = None
+    """In which its names were resolved: those of its Bind, whatever holds when it runs."""
+    description: Description | None = None
+    holds = False
+
+    def __init__(self, name: bytes, domain: int, definition: Definition | None) -> None:
+        self.name = name[:NAME_AT_MOST]
+        self.domain = domain
+        self.definition = definition
+
+
+Thing = TypeVar("Thing", bound=Named)
+
+
+class Names(Generic[Thing]):
+    """One kind's names."""
+
+    def __init__(self) -> None:
+        self.things: Final[dict[bytes, Thing]] = {}
+        self.cost = 0
+        """What ``put`` was told that the live things hold, in bytes."""
+
+    def find(self, name: bytes, domain: int) -> Thing | Uncertain | None:
+        """What the name means to a message of the pipeline ``domain``."""
+        thing = self.things.get(name[:NAME_AT_MOST])
+        if thing is None:
+            return None
+        if not (thing.settled or thing.domain == domain):
+            # Should it fail, the name means what PREPARE or DECLARE may have given it meanwhile.
+            return UNCERTAIN
+        return None if thing.gone or thing.doubted == domain else thing
+
+    def doubt(self, name: bytes, domain: int) -> None:
+        """From here to the end of that pipeline nobody knows what the name means; empty: any."""
+        if name:
+            thing = self.things.get(name[:NAME_AT_MOST])
+            if thing is not None:
+                thing.doubted = domain
+            return
+        for each in self.things.values():
+            if each.name:
+                each.doubted = domain
+
+    def put(self, thing: Thing) -> None:
+        """A message that defines (or, ``gone``, ends) the name was forwarded."""
+        before = self.things.get(thing.name)
+        if not thing.name and isinstance(before, Portal):
+            # Nothing brings a replaced unnamed portal back: what it held can go at once.
+            self._forget(before)
+            before.body = b""
+            before.arguments = None
+            before = None
+        thing.previous = before
+        if thing.gone and before is None:
+            return
+        self.things[thing.name] = thing
+        self.cost += thing.cost
+
+    def settle(self, thing: Thing) -> None:
+        """The server did it."""
+        thing.settled = True
+        before = thing.previous
+        while before is not None:
+            self.cost -= before.cost
+            before.cost = 0
+            before = before.previous
+        thing.previous = None
+        if thing.gone and self.things.get(thing.name) is thing:
+            del self.things[thing.name]
+
+    def undo(self, thing: Thing) -> None:
+        """The server did not do it."""
+        thing.dead = True
+        self.cost -= thing.cost
+        thing.cost = 0
+        if self.things.get(thing.name) is not thing:
+            return
+        before = thing.previous
+        while before is not None and before.dead:
+            before = before.previous
+        if before is None:
+            del self.things[thing.name]
+        else:
+            self.things[thing.name] = before  # type: ignore[assignment]  # of the same kind
+
+    def remove(self, name: bytes) -> None:
+        """It ended by something else than its own Close."""
+        thing = self.things.pop(name[:NAME_AT_MOST], None) if self.things else None
+        if thing is not None:
+            self._forget(thing)
+
+    def end(self, domain: int) -> None:
+        """A transaction ended with that pipeline: what was bound in it or before is over."""
+        over = [t for t in self.things.values() if t.domain <= domain and not _outlives(t)]
+        for thing in over:
+            del self.things[thing.name]
+            self._forget(thing)
+
+    def clear(self) -> None:
+        """All that have a name are over."""
+        for name in [name for name in self.things if name]:
+            self.remove(name)
+
+    def _forget(self, thing: Named) -> None:
+        before: Named | None = thing
+        while before is not None:
+            self.cost -= before.cost
+            before.cost = 0
+            before = before.previous
+
+
+def _outlives(thing: Named) -> bool:
+    return isinstance(thing, Portal) and thing.holds

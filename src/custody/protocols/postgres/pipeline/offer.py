@@ -1,0 +1,215 @@
+"""One message at a time: read, offered to the host, then forwarded or refused in place.
+
+Law: nothing behind a message is read until it was allowed or refused. A refused message costs what
+a failed one would: if the server may be inside a transaction or a pipeline, one fixed failing
+message takes its place there.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final
+
+from custody.model.command import Command, Refusal
+from custody.model.event import CommandsReceived, Event, Inquiry, RecordFirst, Relay, Send
+from custody.model.record import Opaque
+from custody.model.words import Side
+from custody.protocols.postgres import frames
+from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.pipeline.names import Definition, Portal
+from custody.protocols.postgres.pipeline.pending import (
+    EXECUTE,
+    FUNCTION,
+    QUERY,
+    REFUSED_PIPELINE,
+    REFUSED_QUERY,
+    Due,
+    Ledger,
+)
+from custody.protocols.postgres.statements.meant import recodes
+from custody.protocols.postgres.statements.reader import Read, Reading
+
+_SIMPLE: Final = frozenset({QUERY, FUNCTION})
+_RUNNING: Final = frozenset({QUERY, EXECUTE})
+
+Done = Callable[[Read], None]
+
+
+class Offering:
+    def __init__(self, ledger: Ledger, options: PostgresOptions) -> None:
+        self._ledger: Final = ledger
+        self._options: Final = options
+        self.busy = False
+        """A message is being asked about, or there is an event to give."""
+        self._reading: Reading | None = None
+        self._question: Hashable | None = None
+        self._asked = False
+        self._done: Done | None = None
+        self._event: Event | None = None
+        self._offered: tuple[CommandsReceived, Due] | None = None
+        self.take_sync: Callable[[], None] = _nothing
+        """Called once a message was forwarded together with the Sync behind it."""
+        self.rest = 0
+        """Bytes of the message that are still to come."""
+        self.discarding = False
+        """They are thrown away."""
+
+    def next_event(self) -> Event | None:
+        event = self._event
+        if event is not None:
+            self._event = None
+            self.busy = self._offered is not None
+            return event
+        if self._reading is not None and not self._asked and self._question is not None:
+            self._asked = True
+            return Inquiry(self._question)
+        return None
+
+    # Readings.
+
+    def begin(self, reading: Reading, done: Done) -> None:
+        """``done`` is called with what the reading came to, and offers it."""
+        self._reading = reading
+        self._done = done
+        self.busy = True
+        self._step(None, first=True)
+
+    def answer(self, question: Hashable, answer: object) -> None:
+        if self._reading is not None and question == self._question:
+            self._step(answer)
+
+    def _step(self, answer: object, *, first: bool = False) -> None:
+        reading, done = self._reading, self._done
+        if reading is None or done is None:
+            return
+        try:
+            self._question = next(reading) if first else reading.send(answer)
+        except StopIteration as stop:
+            self._reading = self._done = self._question = None
+            self.busy = False
+            read: Read = stop.value
+            done(read)
+        else:
+            self._asked = False
+
+    # Offers.
+
+    def offer(self, read: Read, due: Due, wire: memoryview, stage: str) -> None:
+        ledger = self._ledger
+        self.busy = True
+        if ledger.dropping:
+            # An error came while the message was being read: the server would ignore it.
+            ignored = Opaque("a message behind a failed one, ignored by the protocol", len(wire))
+            self._event = RecordFirst(Side.SERVER, ignored, ())
+            self.discarding = True
+            return
+        if not read.commands:
+            self._commit(due)
+            self._event = Relay(Side.SERVER, (wire,))
+            return
+        token = ledger.next_token
+        ledger.next_token = token + 1
+        if stage != "parse":
+            due.token = token
+        event = CommandsReceived(read.commands, (wire,), stage, token)
+        self._offered = (event, due)
+        self._event = event
+
+    def _taken(self, message: CommandsReceived) -> Due:
+        if self._offered is None or self._offered[0] is not message:
+            raise ValueError("Only the message that was offered last can be allowed or refused.")
+        due = self._offered[1]
+        self._offered = self._event = None
+        self.busy = False
+        return due
+
+    def allow(self, message: CommandsReceived) -> None:
+        due = self._taken(message)
+        self.discarding = False
+        if message.stage != "parse":
+            self._doubt(message.commands, due)
+        self._commit(due)
+
+    def _doubt(self, commands: Sequence[Command], due: Due) -> None:
+        """Texts behind this message may be in another encoding than those before it."""
+        ledger = self._ledger
+        if not ledger.encoding_moved:
+            for meant in due.meant:
+                if meant.recodes:
+                    ledger.encoding_moved = True
+            if not due.meant:  # opening a cursor again
+                ledger.encoding_moved = any(map(recodes, commands))
+        if ledger.encoding_moved:
+            ledger.doubt = due.domain
+
+    def _commit(self, due: Due) -> None:
+        ledger = self._ledger
+        kind = due.kind
+        if kind in _RUNNING:
+            for meant in due.meant:
+                if meant.changes:
+                    due.changing = True
+        thing = due.thing
+        if thing is not None:
+            if isinstance(thing, Definition):
+                ledger.statements.put(thing)
+            elif isinstance(thing, Portal):
+                ledger.portals.put(thing)
+        ledger.forward(due)
+        if kind not in _SIMPLE:
+            ledger.batch_open = True
+            if due.syncs:
+                self.take_sync()
+            return
+        ledger.end_domain()
+        if kind == QUERY:
+            # "a simple Query message also destroys the unnamed statement" and portal
+            ledger.statements.remove(b"")
+            ledger.portals.remove(b"")
+
+    # Refusals.
+
+    def refuse(self, message: CommandsReceived, refusal: Refusal) -> list[Send]:
+        due = self._taken(message)
+        self.discarding = True
+        return self._in_place(refusal, simple=due.kind in _SIMPLE)
+
+    def _in_place(self, refusal: Refusal, *, simple: bool) -> list[Send]:
+        """The refusal, where the refused message would have stood."""
+        ledger = self._ledger
+        if ledger.dropping:
+            return []
+        ledger.refused = simple
+        error = frames.error(refusal)
+        if ledger.quiet and ledger.status != "T":
+            if simple:
+                return [Send(Side.CLIENT, error + frames.ready(ledger.status))]
+            ledger.dropping = True
+            return [Send(Side.CLIENT, error)]
+        due = Due(REFUSED_QUERY if simple else REFUSED_PIPELINE, ledger.domain)
+        due.error = error
+        ledger.forward(due)
+        if simple:
+            ledger.end_domain()
+            return [Send(Side.SERVER, frames.FAILING_QUERY)]
+        ledger.batch_open = True
+        ledger.dropping = True
+        return [Send(Side.SERVER, frames.FAILING_DESCRIBE)]
+
+    def refuse_itself(self, *, simple: bool, size: int, rest: int = 0) -> None:
+        """A refusal that no policy made, for a bound of the gateway's own: recorded before it is
+        answered. ``rest`` bytes of the message are thrown away as they come.
+        """
+        self.rest = rest
+        self.discarding = True
+        refusal = Refusal(
+            "54000",
+            f"custody: the command is longer than {self._options.command_bytes} bytes, or the "
+            "session holds too many prepared statements",
+            hint="Send long values as parameters, or load them with COPY.",
+        )
+        for send in self._in_place(refusal, simple=simple):
+            body = Opaque("a command over its bound, refused with 54000", size)
+            self._event = RecordFirst(send.to, body, (send.data,))
+            self.busy = True
+
+
+def _nothing() -> None: ...

@@ -1,0 +1,395 @@
+"""What each of the server's messages settles: one handler per message type, in a table.
+
+Law: an answer that does not fit what is due ends the session: evidence that might belong to another
+command is worse than none. Each handler says whether its message goes on to the client.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from custody.model.errors import WireError
+from custody.model.event import Event, Send, StreamEnded
+from custody.model.record import ErrorReport, OutputColumn
+from custody.model.words import Outcome, Side
+from custody.protocols.postgres.frames import error_report
+from custody.protocols.postgres.pipeline.answer import Answer
+from custody.protocols.postgres.pipeline.names import Definition, Portal
+from custody.protocols.postgres.pipeline.pending import (
+    BIND,
+    CLOSE,
+    COPY_END,
+    DESCRIBE,
+    EXECUTE,
+    FUNCTION,
+    PARSE,
+    QUERY,
+    REFUSED_PIPELINE,
+    REFUSED_QUERY,
+    SYNC,
+    Due,
+    Ledger,
+)
+from custody.protocols.postgres.pipeline.session_changes import apply_changes
+from custody.protocols.postgres.statements.meant import Meant
+from custody.protocols.postgres.values.row_capture import Description, read_description
+from custody.protocols.postgres.values.text import argument
+
+Handler = Callable[[bytes, int, int], bool]
+"""Takes a message's body, ``data[position:stop]``; whether it is relayed."""
+
+_DESCRIPTIONS_AT_MOST: Final = 128
+_PIPELINED: Final = frozenset({PARSE, BIND, DESCRIBE, EXECUTE, CLOSE, REFUSED_PIPELINE})
+_ENDS: Final = frozenset({SYNC, QUERY, FUNCTION, REFUSED_QUERY})
+_REFUSED: Final = frozenset({REFUSED_QUERY, REFUSED_PIPELINE})
+_COMMANDS: Final = frozenset({QUERY, EXECUTE, FUNCTION})
+_ROWS_OF: Final = frozenset({QUERY, EXECUTE})
+_DESCRIBED: Final = frozenset({QUERY, DESCRIBE})
+_PARSE: Final = frozenset({PARSE})
+_BIND: Final = frozenset({BIND})
+_CLOSE: Final = frozenset({CLOSE})
+_DESCRIBE: Final = frozenset({DESCRIBE})
+_EXECUTE: Final = frozenset({EXECUTE})
+_FUNCTION: Final = frozenset({FUNCTION})
+_SELF_ENDING: Final = frozenset({QUERY, FUNCTION})
+_NO_ANSWER: Final = Answer()
+_OK: Final = Outcome.OK
+
+
+class Finished:
+    """A command whose answer is complete."""
+
+    __slots__ = ("answer", "columns", "due", "error", "index", "meant", "outcome")
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        due: Due | None,
+        answer: Answer,
+        error: ErrorReport | None = None,
+    ) -> None:
+        self.outcome = outcome
+        self.due = due
+        self.answer = answer
+        self.error = error
+        self.columns: tuple[OutputColumn, ...] | None = None
+        """The result's columns, where they are known already."""
+        self.index = index = due.index if due is not None else 0
+        self.meant: Meant | None = None
+        """What was asked, where somebody knows."""
+        if due is not None and index < len(due.meant):
+            self.meant = due.meant[index]
+
+
+class Settling:
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger: Final = ledger
+        self.answer = Answer()
+        """The answer that is coming now."""
+        self.finished: list[Finished] = []
+        self._instead: list[Event] = []
+        self._descriptions: Final[dict[bytes, Description]] = {}
+        self.handlers: Final[dict[int, Handler]] = {
+            ord("1"): self._parsed,
+            ord("2"): self._bound,
+            ord("3"): self._closed,
+            ord("t"): self._parameters,
+            ord("T"): self._description,
+            ord("n"): self._no_data,
+            ord("C"): self._complete,
+            ord("s"): self._suspended,
+            ord("I"): self._empty,
+            ord("V"): self._function_result,
+            ord("Z"): self._ready,
+            ord("E"): self._error,
+            ord("N"): self._notice,
+            ord("S"): self._parameter,
+            ord("A"): _passes,
+            ord("G"): self._copy_in,
+            ord("H"): self._copy_out,
+            ord("c"): _passes,
+        }
+
+    def take_finished(self) -> list[Finished]:
+        finished, self.finished = self.finished, []
+        return finished
+
+    def take_sends(self) -> list[Event]:
+        instead, self._instead = self._instead, []
+        return instead
+
+    def skipped(self) -> list[Finished]:
+        """Commands that the server ignored, because one before them failed."""
+        finished: list[Finished] = []
+        waiting = self._ledger.skipped
+        while waiting:
+            self._skip(waiting.popleft(), finished)
+        return finished
+
+    def _skip(self, due: Due, finished: list[Finished]) -> None:
+        while True:
+            finished.append(Finished(Outcome.SKIPPED, due, _NO_ANSWER))
+            due.index += 1
+            if due.kind != QUERY or due.index >= len(due.meant):
+                return
+
+    def _front(self) -> Due | None:
+        due = self._ledger.due
+        while due and due[0].kind == COPY_END:
+            self._ledger.settle()
+        return due[0] if due else None
+
+    def _expect(self, kinds: frozenset[int], what: str) -> Due:
+        line = self._ledger.due
+        if line and line[0].kind in kinds:
+            return line[0]  # nearly always
+        due = self._front()
+        if due is None or due.kind not in kinds:
+            raise WireError(
+                "postgres.unexpected",
+                f"The server sent {what}, which nothing asked for.",
+                blame="server",
+            )
+        return due
+
+    def rows_of(self) -> Due:
+        return self._expect(_COMMANDS, "rows")
+
+    # Prepared statements and portals.
+
+    def _parsed(self, data: bytes, position: int, stop: int) -> bool:
+        del data, position, stop
+        ledger = self._ledger
+        self._expect(_PARSE, "ParseComplete")
+        thing = ledger.settle().thing
+        if isinstance(thing, Definition):
+            ledger.statements.settle(thing)
+            if thing.name and thing.statement is not None:
+                name = thing.name.decode(ledger.encoding, "replace")
+                ledger.view = ledger.view.prepare(name, thing.statement)
+        return True
+
+    def _bound(self, data: bytes, position: int, stop: int) -> bool:
+        del data, position, stop
+        ledger = self._ledger
+        self._expect(_BIND, "BindComplete")
+        due = ledger.settle()
+        if isinstance(due.thing, Portal):
+            ledger.portals.settle(due.thing)
+        if due.token is not None:
+            self.finished.append(Finished(_OK, due, _NO_ANSWER))
+        return True
+
+    def _closed(self, data: bytes, position: int, stop: int) -> bool:
+        del data, position, stop
+        ledger = self._ledger
+        self._expect(_CLOSE, "CloseComplete")
+        thing = ledger.settle().thing
+        if isinstance(thing, Definition):
+            ledger.statements.settle(thing)
+            if thing.name:
+                ledger.view = ledger.view.close(thing.name.decode(ledger.encoding, "replace"))
+        elif isinstance(thing, Portal):
+            ledger.portals.settle(thing)
+        return True
+
+    def _parameters(self, data: bytes, position: int, stop: int) -> bool:
+        about = self._expect(_DESCRIBE, "ParameterDescription").about
+        if isinstance(about, Definition):
+            about.types = tuple(
+                int.from_bytes(data[at : at + 4], "big") for at in range(position + 2, stop - 3, 4)
+            )
+        return True
+
+    def _description(self, data: bytes, position: int, stop: int) -> bool:
+        ledger = self._ledger
+        body = data[position:stop]
+        description = self._descriptions.get(body)
+        if description is None:
+            description = read_description(body, ledger.encoding)
+            if len(self._descriptions) >= _DESCRIPTIONS_AT_MOST:
+                self._descriptions.clear()
+            self._descriptions[body] = description
+        due = self._expect(_DESCRIBED, "RowDescription")
+        if due.kind == QUERY:
+            self.answer.describe(description, ledger)
+            return True
+        ledger.settle()
+        about = due.about
+        if isinstance(about, (Definition, Portal)):
+            about.description = description
+        return True
+
+    def _no_data(self, data: bytes, position: int, stop: int) -> bool:
+        del data, position, stop
+        self._expect(_DESCRIBE, "NoData")
+        self._ledger.settle()
+        return True
+
+    # The ends of commands.
+
+    def _complete(self, data: bytes, position: int, stop: int) -> bool:
+        due = self._expect(_ROWS_OF, "CommandComplete")
+        tag = data[position : stop - 1].decode("ascii", "replace")
+        self._completed(due, tag)
+        return True
+
+    def _completed(self, due: Due, tag: str) -> None:
+        ledger = self._ledger
+        answer = self.answer
+        answer.tag = tag
+        if ledger.copying is due:
+            ledger.copying = None
+        if due.kind == EXECUTE:
+            ledger.settle()
+        if due.index < len(due.meant) and due.meant[due.index].changes:
+            apply_changes(ledger, due, due.meant[due.index], tag)
+        if due.kind == QUERY:
+            if due.merged:
+                return  # nobody could tell its statements apart: they end with the message
+            if due.index >= len(due.meant):
+                raise WireError(
+                    "postgres.unexpected", "The server ran more than it was sent.", blame="server"
+                )
+        self.answer = Answer()
+        if due.token is not None:
+            self.finished.append(Finished(_OK, due, answer))
+        due.index += 1
+
+    def _suspended(self, data: bytes, position: int, stop: int) -> bool:
+        del data, position, stop
+        due = self._expect(_EXECUTE, "PortalSuspended")
+        ledger = self._ledger
+        ledger.settle()
+        for meant in due.meant:
+            # What it does to the session may be done already, or come with its last row.
+            if meant.changes:
+                ledger.view = ledger.view.perhaps(meant.changes)
+                ledger.changed = True
+        answer, self.answer = self.answer, Answer()
+        if due.token is not None:
+            self.finished.append(Finished(_OK, due, answer))
+        return True
+
+    def _empty(self, data: bytes, position: int, stop: int) -> bool:
+        del data, position, stop
+        due = self._expect(_ROWS_OF, "EmptyQueryResponse")
+        if due.kind == EXECUTE:
+            self._completed(due, "")
+        return True
+
+    def _function_result(self, data: bytes, position: int, stop: int) -> bool:
+        self._expect(_FUNCTION, "FunctionCallResponse")
+        length = int.from_bytes(data[position : position + 4], "big", signed=True)
+        value = None if length < 0 else data[position + 4 : min(stop, position + 4 + length)]
+        # Its type is the function's, which the message does not say.
+        self.answer.arguments = (argument(value, max(length, 0), 0, 1, self._ledger.encoding),)
+        self.answer.bytes += max(length, 0) + 9
+        return True
+
+    def _ready(self, data: bytes, position: int, stop: int) -> bool:
+        if stop - position != 1 or data[position] not in b"ITE":
+            raise WireError("postgres.ready", "A malformed ReadyForQuery came.", blame="server")
+        status = chr(data[position])
+        ledger = self._ledger
+        due = self._front()
+        if due is None:
+            # A Sync that came while COPY data was expected may be answered after all, where the
+            # COPY failed before it read anything.
+            ledger.settled(status, ledger.domain - 1)
+            return True
+        if due.kind not in _ENDS:
+            self._expect(_ENDS, "ReadyForQuery")
+        ledger.settle()
+        if due.kind in _COMMANDS and due.token is not None:
+            self._end_message(due)
+        ledger.settled(status, due.domain)
+        self.answer = Answer()
+        return True
+
+    def _end_message(self, due: Due) -> None:
+        if due.merged or due.kind == FUNCTION:
+            if not due.failed:
+                self.finished.append(Finished(_OK, due, self.answer))
+            return
+        if due.index < len(due.meant):
+            self._skip(due, self.finished)
+
+    # Errors.
+
+    def _error(self, data: bytes, position: int, stop: int) -> bool:
+        ledger = self._ledger
+        report = error_report(data[position:stop], ledger.encoding)
+        fatal = report.severity not in {"ERROR", ""}
+        due = self._front()
+        ledger.error_since_ready = True
+        if due is not None and due.kind in _REFUSED and not fatal:
+            self._instead.append(Send(Side.CLIENT, due.error))
+            if due.kind == REFUSED_PIPELINE:
+                ledger.skip()
+            return False
+        self._close_stream(due)
+        answer, self.answer = self.answer, Answer()
+        token = due is not None and due.kind not in {SYNC, *_REFUSED}
+        self.finished.append(Finished(Outcome.ERROR, due if token else None, answer, report))
+        if due is None or fatal:
+            return True
+        if due.kind in _SELF_ENDING:
+            due.failed = True
+            due.index += 1
+        elif due.kind in _PIPELINED:
+            ledger.settle()
+            ledger.undo(due)
+            ledger.skip()
+        return True
+
+    def _close_stream(self, due: Due | None) -> None:
+        """COPY data that was still coming is ignored from here on."""
+        ledger = self._ledger
+        if ledger.copying is not None and ledger.copying is due:
+            ledger.copying = None
+        tap = ledger.tap
+        if tap is not None and due is not None and tap.token == due.token:
+            ledger.tap = None
+            stream = tap.stream("copy", ledger.encoding)
+            ledger.closed_stream = StreamEnded(stream, (), tap.token, tap.index)
+
+    # What may come at any time.
+
+    def _notice(self, data: bytes, position: int, stop: int) -> bool:
+        self._ledger.notice(error_report(data[position:stop], self._ledger.encoding))
+        return True
+
+    def _parameter(self, data: bytes, position: int, stop: int) -> bool:
+        parts = data[position:stop].split(b"\0")
+        if len(parts) >= 2:
+            name = parts[0].decode("ascii", "replace")
+            self._ledger.report_parameter(name, parts[1].decode(self._ledger.encoding, "replace"))
+        return True
+
+    # COPY.
+
+    def _copy_in(self, data: bytes, position: int, stop: int) -> bool:
+        del data, position, stop
+        ledger = self._ledger
+        ledger.begin_copy_in(self._expect(_ROWS_OF, "CopyInResponse"))
+        return True
+
+    def _copy_out(self, data: bytes, position: int, stop: int) -> bool:
+        del data, position, stop
+        due = self._expect(_ROWS_OF, "CopyOutResponse")
+        self.answer.copy_out(due, self._ledger)
+        return True
+
+    def copy_data(self, data: memoryview) -> None:
+        tap = self.answer.tap
+        if tap is None:
+            raise WireError(
+                "postgres.unexpected", "The server sent data outside a COPY.", blame="server"
+            )
+        self.answer.bytes += len(data)
+        tap.pass_by(data)
+
+
+def _passes(data: bytes, position: int, stop: int) -> bool:
+    del data, position, stop
+    return True

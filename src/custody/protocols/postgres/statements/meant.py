@@ -1,0 +1,67 @@
+"""What the success of one command means for its session.
+
+Law: a value that is made when the command is read and never changed by an answer.
+"""
+
+from typing import Final
+
+from custody.model.command import Column, Command
+from custody.model.words import Effect
+from custody.wire.sql.syntax import Change, Copy, Execute, SetParameter, Statement
+
+ANYTHING: Final[tuple[Change, ...]] = (SetParameter("", None),)
+"""What a message that nobody could read may have done to its session."""
+_HARMLESS: Final = frozenset({Effect.READ, Effect.WRITE, Effect.DEFINE})
+_ENCODING_ACTIONS: Final = frozenset({"SET", "RESET", "DISCARD ALL"})
+
+
+class Meant:
+    """One command of a message: what its success means for the session."""
+
+    __slots__ = (
+        "changes",
+        "columns",
+        "copy",
+        "recodes",
+        "relations",
+        "resolved",
+        "stales",
+        "statement",
+        "table",
+        "text",
+    )
+
+    def __init__(
+        self,
+        command: Command,
+        text: str = "",
+        changes: tuple[Change, ...] = (),
+        statement: Statement | None = None,
+        *,
+        stales: bool = False,
+    ) -> None:
+        self.relations = command.relations
+        self.resolved = command.resolved
+        self.changes = changes
+        self.recodes = recodes(command) or _may_set(statement)
+        """Texts behind it may be in another encoding than those before it."""
+        self.stales = stales
+        self.statement = statement
+        self.text = text
+        self.copy: Copy | None = None
+        self.table: Column | None = None
+        """The table that a COPY certainly reads or fills, with an empty column name."""
+        self.columns: tuple[str, ...] = ()
+
+
+def recodes(command: Command) -> bool:
+    """Whether client_encoding may be another behind this command."""
+    return not command.effects <= _HARMLESS or command.action in _ENCODING_ACTIONS
+
+
+def _may_set(statement: Statement | None) -> bool:
+    """Whether it may set a parameter of the session: by a function, or by what it executes."""
+    return statement is not None and (
+        any(isinstance(change, Execute) for change in statement.changes)
+        or any(use.name == "set_config" for use in statement.functions)
+    )

@@ -1,0 +1,315 @@
+"""From a message's text to the commands in it, one question at a time.
+
+Law: a reading is a generator that yields what it must know and is sent the answer, ``None`` where
+nobody could find out. It ends, whatever the answers are, and always with commands: a text that
+cannot be understood is the command ``unknown``.
+"""
+
+from collections.abc import Callable, Generator, Hashable, Sequence
+from typing import Final, Protocol, cast
+
+from custody.model.command import Argument, Column, Command
+from custody.protocols.postgres.statements.catalogue import Answer, Known, Question, Unanswered
+from custody.protocols.postgres.statements.meaning import Meaning as Found
+from custody.protocols.postgres.statements.meant import ANYTHING, Meant
+from custody.protocols.postgres.statements.session_view import SessionView, Settings
+from custody.wire.sql.syntax import (
+    Change,
+    Execute,
+    ParseQuestion,
+    Prepare,
+    Statement,
+    Statements,
+    Unreadable,
+)
+
+QUESTIONS_AT_MOST: Final = 2000
+"""Of one message. What is not asked counts as the worst that it could be."""
+
+Recall = Callable[[Hashable], object | None]
+Facts = tuple[tuple[Hashable, object], ...]
+
+
+class Meaning(Protocol):
+    """What ``meaning`` offers; tests may put something smaller in its place."""
+
+    def questions(
+        self, statement: Statement, view: SessionView, known: Known
+    ) -> tuple[Question, ...]: ...
+
+    def meaning(self, statement: Statement, view: SessionView, known: Known) -> Found: ...
+
+    def assemble(
+        self,
+        text: str,
+        statement: Statement,
+        found: Found,
+        arguments: Sequence[Argument] = (),
+        *,
+        form: str = "simple",
+    ) -> Command: ...
+
+    def unreadable(self, text: str, reason: str, arguments: Sequence[Argument] = ()) -> Command: ...
+
+    def changes(
+        self, statement: Statement, view: SessionView, known: Known
+    ) -> tuple[Change, ...]: ...
+
+    def stales(self, command: Command) -> bool: ...
+
+
+class Read:
+    """What a reading came to. ``facts`` are the answers of the catalogue that it rests on."""
+
+    __slots__ = ("commands", "facts", "lasting", "meant", "merged", "statements")
+
+    def __init__(self) -> None:
+        self.commands: tuple[Command, ...] = ()
+        self.meant: tuple[Meant, ...] = ()
+        self.statements: tuple[Statement, ...] = ()
+        self.merged = False
+        """One command stands for a text whose statements nobody could tell apart."""
+        self.facts: Facts = ()
+        self.lasting = False
+        """The same text means the same in the same settings, as long as the facts hold."""
+
+
+Reading = Generator[Hashable, object, Read]
+_MEANINGS_AT_MOST: Final = 1024
+
+
+class _Once:
+    """A statement's meaning, for others of the same stamp."""
+
+    __slots__ = ("facts", "found", "meant")
+
+    def __init__(self, found: Found, meant: Meant, facts: Facts) -> None:
+        self.found = found
+        self.meant = meant
+        self.facts = facts
+
+
+class Memory:
+    """What a session's statements came to mean, in the settings of now."""
+
+    def __init__(self, words: Meaning) -> None:
+        self.words: Final = words
+        self.recall: Recall | None = None
+        """Answers that need no waiting; without it every question becomes an ``Inquiry``."""
+        self._settings: Settings | None = None
+        self._once: Final[dict[int, _Once]] = {}
+
+    def holds(self, facts: Facts) -> bool:
+        """Whether every answer is still the answer."""
+        recall = self.recall
+        if recall is None:
+            return False
+        for question, answer in facts:  # noqa: SIM110  # a generator costs more than the loop
+            if recall(question) is not answer:
+                return False
+        return True
+
+    def again(
+        self,
+        text: str,
+        statement: Statement,
+        view: SessionView,
+        arguments: tuple[Argument, ...],
+        form: str = "extended",
+    ) -> Read | None:
+        """The statement, if one like it was understood in these settings."""
+        once = self._once.get(statement.stamp)
+        if once is None or self._settings is not view.settings or not self.holds(once.facts):
+            return None
+        read = Read()
+        command = self.words.assemble(text, statement, once.found, arguments, form=form)
+        read.commands = (command,)
+        read.meant = (once.meant,)
+        read.statements = (statement,)
+        read.facts = once.facts
+        read.lasting = True
+        return read
+
+    def at_hand(self, text: str, view: SessionView) -> Read | None:
+        """A text of one statement, if it can be read without a question to anybody."""
+        recall = self.recall
+        analysis = recall(ParseQuestion(text)) if recall is not None else None
+        if isinstance(analysis, Statements) and len(analysis.statements) == 1:
+            return self.again(text, analysis.statements[0], view, (), "simple")
+        return None
+
+    def keep(
+        self, statement: Statement, view: SessionView, found: Found, meant: Meant, facts: Facts
+    ) -> None:
+        # What changes the session, or runs prepared statements, depends on more than settings.
+        if not statement.stamp or meant.changes or statement.copy is not None:
+            return
+        if self._settings is not view.settings or len(self._once) >= _MEANINGS_AT_MOST:
+            self._once.clear()
+            self._settings = view.settings
+        self._once[statement.stamp] = _Once(found, meant, facts)
+
+
+class _Asker:
+    """Answers, from memory where there is one, else asked for. Each question is asked once."""
+
+    def __init__(self, recall: Recall | None) -> None:
+        self._recall: Final = recall
+        self._answers: Final[dict[Hashable, object]] = {}
+
+    def known(self, question: Question) -> Answer | None:
+        return cast("Answer | None", self._answers.get(question))
+
+    def find(self, question: Hashable) -> Generator[Hashable, object, object]:
+        answer = self._recall(question) if self._recall is not None else None
+        if answer is None:
+            answer = yield question
+        # That it could not be found out is known from here on.
+        self._answers[question] = answer = Unanswered() if answer is None else answer
+        return answer
+
+    @property
+    def full(self) -> bool:
+        return len(self._answers) >= QUESTIONS_AT_MOST
+
+    @property
+    def facts(self) -> Facts:
+        return tuple(
+            (question, answer)
+            for question, answer in self._answers.items()
+            if not isinstance(question, ParseQuestion)
+        )
+
+
+def unknown(words: Meaning, text: str, reason: str, arguments: tuple[Argument, ...] = ()) -> Read:
+    """One command of which nothing is known but its text."""
+    read = Read()
+    command = words.unreadable(text, reason, arguments)
+    read.commands = (command,)
+    read.meant = (Meant(command, text, ANYTHING, stales=True),)
+    read.merged = True
+    return read
+
+
+def at_once(read: Read) -> Reading:
+    """A reading that has no question."""
+    yield from ()  # a reading is a generator, also without a question
+    return read
+
+
+def read_text(memory: Memory, text: str, view: SessionView) -> Reading:
+    """A simple Query's text: its statements, each as if those before it had succeeded."""
+    asker = _Asker(memory.recall)
+    analysis = yield from asker.find(ParseQuestion(text))
+    if not isinstance(analysis, Statements):
+        return unknown(memory.words, text, _reason(analysis))
+    statements = analysis.statements
+    if len(statements) == 1:
+        again = memory.again(text, statements[0], view, (), "simple")
+        if again is not None:
+            return again
+    commands: list[Command] = []
+    meant: list[Meant] = []
+    for statement in statements:
+        command, means = yield from _one(memory, text, statement, view, asker, (), "simple")
+        commands.append(command)
+        meant.append(means)
+        if means.changes:
+            view = view.apply(means.changes)
+    read = Read()
+    read.commands = tuple(commands)
+    read.meant = tuple(meant)
+    read.statements = statements
+    read.facts = asker.facts
+    read.lasting = len(commands) <= 1 and not any(map(_runs_others, statements))
+    return read
+
+
+def read_statement(  # noqa: PLR0913, PLR0917  # what a prepared statement's meaning depends on
+    memory: Memory,
+    text: str,
+    statement: Statement | None,
+    problem: str,
+    view: SessionView,
+    arguments: tuple[Argument, ...],
+) -> Reading:
+    """A prepared statement that was parsed before, with these bind values."""
+    if statement is None:
+        return unknown(memory.words, text, problem, arguments) if problem else Read()
+    asker = _Asker(memory.recall)
+    read = Read()
+    command, means = yield from _one(memory, text, statement, view, asker, arguments, "extended")
+    read.commands = (command,)
+    read.meant = (means,)
+    read.statements = (statement,)
+    return read
+
+
+def read_parse(memory: Memory, text: str, view: SessionView) -> Reading:
+    """A Parse's text: at most one statement, whose values are not known yet."""
+    asker = _Asker(memory.recall)
+    analysis = yield from asker.find(ParseQuestion(text))
+    if not isinstance(analysis, Statements):
+        return unknown(memory.words, text, _reason(analysis))
+    statements = analysis.statements
+    if len(statements) == 1:
+        again = memory.again(text, statements[0], view, ())
+        if again is not None:
+            return again
+    commands: list[Command] = []
+    # The server refuses a Parse of several statements by itself.
+    for statement in statements:
+        command, _ = yield from _one(memory, text, statement, view, asker, (), "extended")
+        commands.append(command)
+    read = Read()
+    read.commands = tuple(commands)
+    read.statements = statements
+    read.facts = asker.facts
+    read.lasting = len(commands) <= 1 and not any(map(_runs_others, statements))
+    return read
+
+
+def _one(  # noqa: PLR0913, PLR0917  # as above
+    memory: Memory,
+    text: str,
+    statement: Statement,
+    view: SessionView,
+    asker: _Asker,
+    arguments: tuple[Argument, ...],
+    form: str,
+) -> Generator[Hashable, object, tuple[Command, Meant]]:
+    words = memory.words
+    while not asker.full:
+        missing = words.questions(statement, view, asker.known)
+        if not missing:
+            break
+        for question in missing:
+            yield from asker.find(question)
+    found = words.meaning(statement, view, asker.known)
+    command = words.assemble(text, statement, found, arguments, form=form)
+    changes = words.changes(statement, view, asker.known)
+    means = Meant(command, text, changes, statement, stales=words.stales(command))
+    if statement.copy is not None:
+        means.copy = statement.copy
+        means.table, means.columns = _copied(statement, command)
+    memory.keep(statement, view, found, means, asker.facts)
+    return command, means
+
+
+def _reason(analysis: object) -> str:
+    return analysis.reason if isinstance(analysis, Unreadable) else "overload"
+
+
+def _runs_others(statement: Statement) -> bool:
+    return any(isinstance(change, (Execute, Prepare)) for change in statement.changes)
+
+
+def _copied(statement: Statement, command: Command) -> tuple[Column | None, tuple[str, ...]]:
+    """The table of a COPY and its columns, where both are certain."""
+    copy = statement.copy
+    if copy is None or copy.relation < 0 or not command.resolved or len(command.relations) != 1:
+        return None, ()
+    relation = command.relations[0]
+    if relation.columns is None:
+        return None, ()
+    return Column(relation.schema, relation.name, ""), relation.columns

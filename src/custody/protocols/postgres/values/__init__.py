@@ -1,0 +1,1 @@
+"""Bind values, result cells and COPY data, read within bounds."""

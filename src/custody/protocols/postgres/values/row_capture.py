@@ -1,0 +1,178 @@
+"""A bounded copy of a result's first rows, as text.
+
+Law: what is kept never exceeds the bound by more than the margin in which masking can still see a
+pattern that straddles the cut; whatever is left out makes ``truncated`` true.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from custody.model.record import OutputColumn
+from custody.protocols.postgres.frames import COUNT16, INT32, malformed
+from custody.protocols.postgres.statements.catalogue import ColumnsOf
+from custody.protocols.postgres.values.text import TEXT, beginning, decoded
+
+MARGIN: Final = 4096
+_VALUE_COST: Final = 4
+"""What a value costs beside its own bytes, so that empty ones are bounded too."""
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A column of a RowDescription."""
+
+    name: str
+    table: int
+    attribute: int
+    type: int
+    form: int
+
+
+class Description:
+    """A RowDescription. ``facts`` and ``columns`` remember how its origins were resolved last."""
+
+    __slots__ = ("columns", "facts", "fields", "forms", "plain", "questions")
+
+    def __init__(self, fields: tuple[Field, ...]) -> None:
+        self.fields: Final = fields
+        self.forms: Final = tuple((field.type, field.form) for field in fields)
+        self.plain: Final = all(field.form == TEXT for field in fields)
+        tables = {field.table: None for field in fields if field.table and field.attribute > 0}
+        self.questions: Final = tuple(ColumnsOf(oid) for oid in tables)
+        """What the catalogue must say of the tables that its columns come from."""
+        self.facts: tuple[object | None, ...] | None = None
+        self.columns: tuple[OutputColumn, ...] = ()
+
+
+def read_description(body: bytes, encoding: str) -> Description:
+    """A RowDescription's body."""
+    count = COUNT16.unpack_from(body)[0] if len(body) >= 2 else -1
+    position = 2
+    fields: list[Field] = []
+    for _ in range(count):
+        end = body.find(b"\0", position)
+        if end < 0 or end + 19 > len(body):
+            raise malformed("RowDescription", "server")
+        fields.append(
+            Field(
+                body[position:end].decode(encoding, "replace"),
+                int.from_bytes(body[end + 1 : end + 5], "big"),
+                int.from_bytes(body[end + 5 : end + 7], "big", signed=True),
+                int.from_bytes(body[end + 7 : end + 11], "big"),
+                int.from_bytes(body[end + 17 : end + 19], "big"),
+            )
+        )
+        position = end + 19
+    if position != len(body):
+        raise malformed("RowDescription", "server")
+    return Description(tuple(fields))
+
+
+def with_formats(
+    description: Description | None, formats: Sequence[int]
+) -> tuple[tuple[int, int], ...]:
+    """Type and format of each column; ``formats`` as in a Bind: none, one for all, or each."""
+    if description is None:
+        return ()
+    fields = description.fields
+    if not formats:
+        return description.forms
+    if len(formats) == 1:
+        return tuple((field.type, formats[0]) for field in fields)
+    return tuple((f.type, form) for f, form in zip(fields, formats, strict=False))
+
+
+class Capture:
+    """The rows of one answer. ``open`` turns false once nothing more is kept."""
+
+    __slots__ = ("_encoding", "_forms", "_plain", "_room", "open", "rows", "truncated")
+
+    def __init__(
+        self, room: int, encoding: str, forms: Sequence[tuple[int, int]] = (), *, plain: bool = True
+    ) -> None:
+        """``forms``: types and formats of the columns, as far as they are known. ``plain``: all
+        are text.
+        """
+        self.rows: list[tuple[str | None, ...]] = []
+        self.open = True
+        self.truncated = False
+        self._room = room
+        self._encoding = encoding
+        self._forms = forms
+        self._plain = plain
+
+    def go_on(self, other: "Capture") -> None:
+        """Behind what another has captured, within what that left."""
+        self.rows = other.rows
+        self.open = other.open
+        self.truncated = other.truncated
+        self._room = other.left
+
+    @property
+    def left(self) -> int:
+        """Room that is left, in bytes."""
+        return self._room
+
+    @property
+    def wanted(self) -> int:
+        """How much of a row that is still coming is worth keeping."""
+        return self._room + MARGIN + 8
+
+    def row(self, body: bytes, position: int, end: int) -> None:
+        """A DataRow's body, ``body[position:end]``, of which the end may be cut off."""
+        if end - position < 2:
+            self._close()
+            return
+        count = COUNT16.unpack_from(body, position)[0]
+        position += 2
+        room = self._room
+        encoding = self._encoding
+        plain = self._plain
+        unpack = INT32.unpack_from
+        values: list[str | None] = []
+        append = values.append
+        for column in range(count):
+            if end - position < 4 or room <= 0:
+                self._close()
+                break
+            length = unpack(body, position)[0]
+            position += 4
+            room -= _VALUE_COST
+            if length < 0:
+                append(None)
+                continue
+            stop = position + length
+            if stop > end or length > room:
+                kept = body[position : min(stop, end, position + max(room, 0) + MARGIN)]
+                if len(kept) < length:
+                    append(self._cut(kept, column))
+                    self._close()
+                    break
+            if plain:
+                try:
+                    append(body[position:stop].decode(encoding))
+                except UnicodeDecodeError:
+                    append(body[position:stop].hex())
+            else:
+                append(self._decoded(body[position:stop], column))
+            room -= length
+            position = stop
+        self._room = room - _VALUE_COST
+        self.rows.append(tuple(values))
+        if self._room <= 0:
+            self.open = False
+
+    def _close(self) -> None:
+        self.truncated = True
+        self.open = False
+
+    def _decoded(self, value: bytes, column: int) -> str:
+        if column < len(self._forms):
+            oid, form = self._forms[column]
+            return decoded(value, oid, form, self._encoding)[0]
+        return value.hex()
+
+    def _cut(self, value: bytes, column: int) -> str:
+        oid, form = self._forms[column] if column < len(self._forms) else (0, int(not self._plain))
+        return beginning(value, self._encoding) if form == TEXT or oid == 25 else value.hex()
