@@ -14,11 +14,11 @@ from pathlib import Path
 
 import uvloop
 
-from custody.evidence.files import DiskFiles
-from custody.evidence.keyclient import KeyholderProcess
-from custody.evidence.keyring import create_keys
-from custody.evidence.log import Log, LogOptions
-from custody.evidence.opening import open_log
+from custody.evidence.disk.files import DiskFiles
+from custody.evidence.keys.keyclient import KeyholderProcess
+from custody.evidence.keys.keyring import create_keys
+from custody.evidence.log.log import Log, LogOptions
+from custody.evidence.log.startup import open_log
 from custody.model.command import Command
 from custody.model.errors import LogFailureError
 from custody.model.record import (

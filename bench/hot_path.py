@@ -27,9 +27,9 @@ from tests.protocols.postgres import messages as m
 from custody.app.init import initialise
 from custody.app.wiring import make_masker
 from custody.config.load import compile_policy, load_config
-from custody.evidence.keyclient import KeyholderProcess
-from custody.evidence.log import LogOptions
-from custody.evidence.opening import open_log
+from custody.evidence.keys.keyclient import KeyholderProcess
+from custody.evidence.log.log import LogOptions
+from custody.evidence.log.startup import open_log
 from custody.gateway.gate import Gate
 from custody.gateway.login import Welcome
 from custody.gateway.meter import Meter

@@ -12,9 +12,9 @@ from typing import Literal
 import msgspec
 from tests.real.running import RunningGateway
 
-from custody.evidence.checkpoint import Checkpoint
-from custody.evidence.merkle import check_consistency, consistency_proof, tree_root
-from custody.evidence.tile import Tile, tile_subtree
+from custody.evidence.tlog.checkpoint import Checkpoint
+from custody.evidence.tlog.merkle import check_consistency, consistency_proof, tree_root
+from custody.evidence.tlog.tile import Tile, tile_subtree
 from custody.evidence.verifier import find_evidence
 from custody.evidence.verifier.ahead import usable_processors
 from custody.evidence.verifier.report import Findings

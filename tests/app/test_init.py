@@ -18,9 +18,9 @@ from custody.app.init_template import config_text
 from custody.config.load import compile_policy, load_config, parse_config
 from custody.config.tables import Config
 from custody.config.values import Address
-from custody.evidence.files import DiskFiles
-from custody.evidence.keyring import load_keyring, load_token_key
-from custody.evidence.tlog_policy import parse_policy
+from custody.evidence.disk.files import DiskFiles
+from custody.evidence.keys.keyring import load_keyring, load_token_key
+from custody.evidence.tlog.policy import parse_policy
 from custody.model.errors import CustodyError
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)

@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from tests.evidence.simulated_disk import SimulatedDisk
+from tests.evidence.log.simulated_disk import SimulatedDisk
 
-from custody.evidence.anchor import Anchor
-from custody.evidence.days import Clock
-from custody.evidence.files import Files
-from custody.evidence.keyring import Keyring
-from custody.evidence.log import Log, LogOptions, Surroundings
-from custody.evidence.opening import open_log
-from custody.evidence.reader import EvidenceReader
+from custody.evidence.disk.days import Clock
+from custody.evidence.disk.files import Files
+from custody.evidence.keys.anchor import Anchor
+from custody.evidence.keys.keyring import Keyring
+from custody.evidence.log.log import Log, LogOptions, Surroundings
+from custody.evidence.log.reader import EvidenceReader
+from custody.evidence.log.startup import open_log
 from custody.model.command import Command
 from custody.model.errors import LogFailureError
 from custody.model.record import (

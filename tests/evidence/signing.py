@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from custody.evidence.note import COSIGNATURE_ED25519, VerifierKey, verifier_key
+from custody.evidence.tlog.note import COSIGNATURE_ED25519, VerifierKey, verifier_key
 
 
 def private(seed: str) -> Ed25519PrivateKey:

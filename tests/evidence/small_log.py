@@ -12,12 +12,13 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tests.evidence.signing import private
 
-from custody.evidence import frame, wrapped
-from custody.evidence.checkpoint import Checkpoint, sign_checkpoint
-from custody.evidence.merkle import leaf_hash
-from custody.evidence.note import encode_base64, verifier_key
-from custody.evidence.seal import place, seal
-from custody.evidence.tile import EntryBundles, Resource, TiledTree
+from custody.evidence.disk import wrapped_keys
+from custody.evidence.record import frame
+from custody.evidence.record.seal import place, seal
+from custody.evidence.tlog.checkpoint import Checkpoint, sign_checkpoint
+from custody.evidence.tlog.merkle import leaf_hash
+from custody.evidence.tlog.note import encode_base64, verifier_key
+from custody.evidence.tlog.tile import EntryBundles, Resource, TiledTree
 
 NAME = "gw1.example.com"
 DAY = "2026-03-01"
@@ -32,7 +33,7 @@ Body = dict[str, object]
 
 def open_day(day: str, data: bytes) -> bytes:
     """What the key-holder does."""
-    return wrapped.unwrap(KEK, wrapped.day_name(day), data)
+    return wrapped_keys.unwrap(KEK, wrapped_keys.day_name(day), data)
 
 
 def random_of(seed: str) -> bytes:
@@ -238,13 +239,13 @@ class SmallLog:
         secret = random_of(f"day {step.day}")
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            sealed = wrapped.wrap(KEK, wrapped.day_name(step.day), secret, _nonce)
-            path.write_bytes(wrapped.first_lines(step.day, sealed))
+            sealed = wrapped_keys.wrap(KEK, wrapped_keys.day_name(step.day), secret, _nonce)
+            path.write_bytes(wrapped_keys.first_lines(step.day, sealed))
         if (step.day, scope) not in self._keys:
             key = self._keys[step.day, scope] = random_of(f"{step.day} {scope}")
-            sealed = wrapped.DayKey(step.day, secret).wrap(scope, key, _nonce)
+            sealed = wrapped_keys.DayKey(step.day, secret).wrap(scope, key, _nonce)
             with path.open("ab") as file:
-                file.write(wrapped.key_line(scope, sealed))
+                file.write(wrapped_keys.key_line(scope, sealed))
         return self._keys[step.day, scope]
 
     def _room(self, step: Step, sealed: int) -> None:

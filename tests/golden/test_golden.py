@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from tests.evidence.scenes import NAME
 
-from custody.evidence.files import DiskFiles
-from custody.evidence.keyring import Keyring
-from custody.evidence.reader import EvidenceReader
-from custody.evidence.tlog_policy import parse_policy
+from custody.evidence.disk.files import DiskFiles
+from custody.evidence.keys.keyring import Keyring
+from custody.evidence.log.reader import EvidenceReader
+from custody.evidence.tlog.policy import parse_policy
 from custody.evidence.verifier.verify import Options, verify
 from custody.model.record import StoredRecord
 

@@ -15,7 +15,7 @@ import msgspec
 from tests.evidence.scenes import NAME, OTHER, SESSION, Scene, at, command, response, session_end
 from tests.evidence.scenes import session_start as started
 
-from custody.evidence.log import Log
+from custody.evidence.log.log import Log
 from custody.model.errors import LogFailureError
 from custody.model.identity import Identity, Loop
 from custody.model.record import (

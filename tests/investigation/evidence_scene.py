@@ -8,12 +8,12 @@ from pathlib import Path
 
 from tests.index.story import Story
 
-from custody.evidence.anchor import Anchor
-from custody.evidence.files import DiskFiles
-from custody.evidence.keyring import Keyring, create_keys, load_keyring
-from custody.evidence.log import Log, LogOptions
-from custody.evidence.opening import open_log
-from custody.evidence.reader import EvidenceReader
+from custody.evidence.disk.files import DiskFiles
+from custody.evidence.keys.anchor import Anchor
+from custody.evidence.keys.keyring import Keyring, create_keys, load_keyring
+from custody.evidence.log.log import Log, LogOptions
+from custody.evidence.log.reader import EvidenceReader
+from custody.evidence.log.startup import open_log
 from custody.model.errors import LogFailureError
 from custody.model.record import Receipt, Record
 from custody.model.words import Decision, Effect, Outcome

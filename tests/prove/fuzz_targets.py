@@ -10,9 +10,10 @@ from collections.abc import Callable
 import msgspec
 from tests.prove.fuzz_codec import fuzz_login, fuzz_session
 
-from custody.evidence import frame, leaf, note, payload, tile, tlog_policy, tlog_proof
-from custody.evidence.checkpoint import parse_body
-from custody.evidence.leaf_reading import LeafReader
+from custody.evidence.record import frame, leaf, payload
+from custody.evidence.record.leaf_parse_fast import LeafReader
+from custody.evidence.tlog import note, policy, proof, tile
+from custody.evidence.tlog.checkpoint import parse_body
 from custody.model.errors import CustodyError
 from custody.model.record import Heartbeat
 
@@ -67,14 +68,14 @@ def fuzz_checkpoint(data: bytes) -> None:
 
 def fuzz_proof(data: bytes) -> None:
     try:
-        tlog_proof.parse_proof(data)
+        proof.parse_proof(data)
     except CustodyError:
         return
 
 
 def fuzz_policy(data: bytes) -> None:
     try:
-        tlog_policy.parse_policy(data)
+        policy.parse_policy(data)
     except CustodyError:
         return
 

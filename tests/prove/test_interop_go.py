@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from tests.evidence.signing import log_key, private, witness_key
 
-from custody.evidence import merkle
-from custody.evidence.checkpoint import Checkpoint, sign_checkpoint
-from custody.evidence.cosignature import cosign
-from custody.evidence.note import Note, parse_note
-from custody.evidence.tile import EntryBundles, TiledTree, tile_subtree
-from custody.evidence.tlog_proof import Proof
+from custody.evidence.tlog import merkle
+from custody.evidence.tlog.checkpoint import Checkpoint, sign_checkpoint
+from custody.evidence.tlog.cosignature import cosign
+from custody.evidence.tlog.note import Note, parse_note
+from custody.evidence.tlog.proof import Proof
+from custody.evidence.tlog.tile import EntryBundles, TiledTree, tile_subtree
 
 PROGRAM = Path(__file__).parent / "interop_go"
 ORIGIN = "gw1.example.com/2026"

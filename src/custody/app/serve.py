@@ -36,10 +36,10 @@ from custody.config.load import compile_policy
 from custody.config.logins import OidcConfig, SamlConfig, WorkloadConfig
 from custody.config.tables import Config
 from custody.config.values import Address
-from custody.evidence.keyclient import KeyholderProcess
-from custody.evidence.keyring import VERIFIER_POLICY
-from custody.evidence.log import Log, LogOptions
-from custody.evidence.opening import open_log, system_surroundings
+from custody.evidence.keys.keyclient import KeyholderProcess
+from custody.evidence.keys.keyring import VERIFIER_POLICY
+from custody.evidence.log.log import Log, LogOptions
+from custody.evidence.log.startup import open_log, system_surroundings
 from custody.gateway.listener import Listener, note_unrecorded, watch
 from custody.gateway.meter import Meter
 from custody.gateway.parsing.pool import ParserPool

@@ -18,8 +18,8 @@ from custody.app.protocols import find_protocol
 from custody.config.load import compile_policy
 from custody.config.logins import ConsoleConfig
 from custody.config.tables import Cleartext, Config, ListenerConfig, Responses, TargetConfig
-from custody.evidence.files import DiskFiles
-from custody.evidence.keyring import load_token_key
+from custody.evidence.disk.files import DiskFiles
+from custody.evidence.keys.keyring import load_token_key
 from custody.gateway.advice import Advice, Parser
 from custody.gateway.gate import Clock, Gate
 from custody.gateway.lookup import Lookups

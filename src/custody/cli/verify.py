@@ -19,7 +19,7 @@ from custody.cli.output import (
 from custody.model.errors import CustodyError
 
 if TYPE_CHECKING:
-    from custody.evidence.tlog_policy import Policy
+    from custody.evidence.tlog.policy import Policy
     from custody.evidence.verifier.report import Report
     from custody.evidence.verifier.verify import Progress
 
@@ -103,7 +103,7 @@ def _beside(directory: Path, config: Path | None) -> tuple[Path | None, Path | N
 def _policy(path: Path | None) -> "Policy | None":
     if path is None:
         return None
-    from custody.evidence.tlog_policy import parse_policy  # noqa: PLC0415 - see main: start fast
+    from custody.evidence.tlog.policy import parse_policy  # noqa: PLC0415 - see main: start fast
 
     try:
         return parse_policy(path.read_bytes())
@@ -121,7 +121,7 @@ def _opener(keys: Path | None) -> "Iterator[Any]":
     if keys is None:
         yield None
         return
-    from custody.evidence.keyclient import KeyholderProcess  # noqa: PLC0415 - see main: start fast
+    from custody.evidence.keys.keyclient import KeyholderProcess  # noqa: PLC0415 - see main: start fast
 
     with KeyholderProcess(keys) as process:
         yield process.unwrap

@@ -12,7 +12,7 @@ from tests.investigation.evidence_scene import LOOP, SESSION, Scene, append, usu
 
 from custody.app.indexer.child import NICENESS
 from custody.app.indexer.parent import IndexerProcess
-from custody.evidence.log import Log
+from custody.evidence.log.log import Log
 from custody.index import Order, SqliteIndex, parse_query
 
 

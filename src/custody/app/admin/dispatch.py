@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from custody.access.tickets import TicketCreate, TicketDesk, TicketList, TicketRevoke
-from custody.evidence.files import DiskFiles
-from custody.evidence.keyring import KeyService
-from custody.evidence.reader import EvidenceReader
+from custody.evidence.disk.files import DiskFiles
+from custody.evidence.keys.keyring import KeyService
+from custody.evidence.log.reader import EvidenceReader
 from custody.index import IndexDamagedError, SqliteIndex
 from custody.investigation.grants.suggest import SuggestAsked
 from custody.investigation.grants.unused import UnusedAsked

@@ -18,11 +18,11 @@ from custody.app.indexer.tail import Tail
 from custody.app.stores import local_vault
 from custody.app.wiring import make_masker
 from custody.config.tables import Config
-from custody.evidence.files import DiskFiles
-from custody.evidence.keyclient import KeyholderProcess
-from custody.evidence.log import LogOptions
-from custody.evidence.opening import open_log
-from custody.evidence.reader import EvidenceReader
+from custody.evidence.disk.files import DiskFiles
+from custody.evidence.keys.keyclient import KeyholderProcess
+from custody.evidence.log.log import LogOptions
+from custody.evidence.log.reader import EvidenceReader
+from custody.evidence.log.startup import open_log
 from custody.index import SqliteIndex
 from custody.investigation.log_records import EvidenceRecords
 from custody.investigation.questions import Document, Reading

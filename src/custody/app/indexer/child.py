@@ -24,8 +24,8 @@ from custody.app.indexer.pipe import (
 )
 from custody.app.indexer.tail import Tail
 from custody.app.process import harden, log_to_stderr, stand_back
-from custody.evidence.files import DiskFiles
-from custody.evidence.reader import DurableEnd, EvidenceReader
+from custody.evidence.disk.files import DiskFiles
+from custody.evidence.log.reader import DurableEnd, EvidenceReader
 from custody.index import SqliteIndex
 from custody.model.errors import CustodyError, LogFailureError
 

@@ -24,8 +24,8 @@ from custody.app.indexer.pipe import (
     from_child,
     line,
 )
-from custody.evidence.keyring import KeyService
-from custody.evidence.seal import SealError
+from custody.evidence.keys.keyring import KeyService
+from custody.evidence.record.seal import SealError
 from custody.model.errors import LogFailureError
 
 LOOK_SECONDS: Final = 1.0

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from custody.evidence.reader import DurableEnd, EvidenceReader, Passage, ReadRecord
+from custody.evidence.log.reader import DurableEnd, EvidenceReader, Passage, ReadRecord
 from custody.index import Filed, IndexDamagedError, Watermark
 from custody.model.errors import CustodyError
 

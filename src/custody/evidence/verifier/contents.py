@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from custody.evidence.leaf import Fact, Leaf
-from custody.evidence.seal import SealError, derive, place, unseal
+from custody.evidence.disk.wrapped_keys import VERSION, DayKey, WrappedDay, parse, scope_of
+from custody.evidence.record.leaf import Fact, Leaf
+from custody.evidence.record.seal import SealError, derive, place, unseal
 from custody.evidence.verifier.reading import read_bytes
 from custody.evidence.verifier.report import Fault, Findings, Kind, PayloadState
-from custody.evidence.wrapped import VERSION, DayKey, WrappedDay, parse, scope_of
 from custody.model.errors import CustodyError
 
 OpenDay = Callable[[str, bytes], bytes]

@@ -9,8 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from custody.evidence.merkle import perfect_root
-from custody.evidence.tile import (
+from custody.evidence.tlog.merkle import perfect_root
+from custody.evidence.tlog.tile import (
     TILE_WIDTH,
     Bundle,
     Tile,

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from custody.evidence.checkpoint import Checkpoint
-from custody.evidence.frame import Frame
-from custody.evidence.leaf import Leaf, LeafError
-from custody.evidence.leaf_reading import LeafReader
-from custody.evidence.merkle import HASH_BYTES, leaf_hash
-from custody.evidence.tile import TILE_WIDTH, Bundle, Tile, TileError, decode_bundle
+from custody.evidence.record.frame import Frame
+from custody.evidence.record.leaf import Leaf, LeafError
+from custody.evidence.record.leaf_parse_fast import LeafReader
+from custody.evidence.tlog.checkpoint import Checkpoint
+from custody.evidence.tlog.merkle import HASH_BYTES, leaf_hash
+from custody.evidence.tlog.tile import TILE_WIDTH, Bundle, Tile, TileError, decode_bundle
 from custody.evidence.verifier.contents import ContentsCheck
 from custody.evidence.verifier.report import Fault, Findings, Kind, PayloadState
 from custody.evidence.verifier.sessions import SessionsCheck

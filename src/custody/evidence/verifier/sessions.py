@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from custody.evidence.leaf import Leaf
+from custody.evidence.record.leaf import Leaf
 from custody.evidence.verifier.report import Fault, Findings, Kind
 
 ENDS: Final = frozenset({"session.end", "login.refused"})

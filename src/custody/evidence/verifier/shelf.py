@@ -7,7 +7,7 @@ are held for each kind of file, so memory does not grow with the log.
 from pathlib import Path
 from typing import Final
 
-from custody.evidence.tile import TILE_WIDTH, Bundle, Tile
+from custody.evidence.tlog.tile import TILE_WIDTH, Bundle, Tile
 from custody.evidence.verifier.reading import names, read_bytes
 
 MAX_FILE_BYTES: Final = 256 * (2 + 65_535)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from custody.evidence.merkle import EMPTY_ROOT, node_hash, perfect_root
+from custody.evidence.tlog.merkle import EMPTY_ROOT, node_hash, perfect_root
 
 
 class Subtree(NamedTuple):

@@ -14,11 +14,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from custody.evidence.frame import FORMAT, HEADER_SIZE, LEAF_MAX, MAGIC, SEALED_MAX
-from custody.evidence.leaf import Leaf, LeafError
-from custody.evidence.leaf_reading import LeafReader
-from custody.evidence.merkle import HASH_BYTES
-from custody.evidence.tile import TILE_WIDTH, Tile
+from custody.evidence.record.frame import FORMAT, HEADER_SIZE, LEAF_MAX, MAGIC, SEALED_MAX
+from custody.evidence.record.leaf import Leaf, LeafError
+from custody.evidence.record.leaf_parse_fast import LeafReader
+from custody.evidence.tlog.merkle import HASH_BYTES
+from custody.evidence.tlog.tile import TILE_WIDTH, Tile
 from custody.evidence.verifier.contents import ContentsCheck
 from custody.evidence.verifier.reading import read_bytes
 from custody.evidence.verifier.report import Findings, PayloadState

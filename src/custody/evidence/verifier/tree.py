@@ -9,9 +9,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import product
 
-from custody.evidence.checkpoint import Checkpoint
-from custody.evidence.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hash, node_hash, perfect_root
-from custody.evidence.tile import (
+from custody.evidence.tlog.checkpoint import Checkpoint
+from custody.evidence.tlog.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hash, node_hash, perfect_root
+from custody.evidence.tlog.tile import (
     MAX_LEVEL,
     TILE_HEIGHT,
     TILE_WIDTH,

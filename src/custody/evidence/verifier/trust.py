@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from custody.evidence.anchor import read_anchor
-from custody.evidence.checkpoint import (
+from custody.evidence.disk.files import DiskFiles
+from custody.evidence.keys.anchor import read_anchor
+from custody.evidence.tlog.checkpoint import (
     Checkpoint,
     CheckpointError,
     SignedCheckpoint,
     open_checkpoint,
 )
-from custody.evidence.cosignature import cosigned_by
-from custody.evidence.files import DiskFiles
-from custody.evidence.merkle import EMPTY_ROOT
-from custody.evidence.note import (
+from custody.evidence.tlog.cosignature import cosigned_by
+from custody.evidence.tlog.merkle import EMPTY_ROOT
+from custody.evidence.tlog.note import (
     MAX_NOTE_BYTES,
     NoteError,
     VerifierKey,
     parse_verifier_key,
     verifier_key,
 )
-from custody.evidence.tlog_policy import Policy
+from custody.evidence.tlog.policy import Policy
 from custody.evidence.verifier.reading import read_bytes
 from custody.evidence.verifier.report import Fault, Findings, Kind, counted
 from custody.model.errors import CustodyError

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from custody.evidence.checkpoint import Checkpoint
-from custody.evidence.merkle import EMPTY_ROOT
-from custody.evidence.note import VerifierKey
-from custody.evidence.tlog_policy import Policy
+from custody.evidence.tlog.checkpoint import Checkpoint
+from custody.evidence.tlog.merkle import EMPTY_ROOT
+from custody.evidence.tlog.note import VerifierKey
+from custody.evidence.tlog.policy import Policy
 from custody.evidence.verifier.ahead import in_order
 from custody.evidence.verifier.contents import ContentsCheck, OpenDay, open_days
 from custody.evidence.verifier.reading import names

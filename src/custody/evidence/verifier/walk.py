@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from custody.evidence.frame import FRAME_MAX, Fault, Frame, find, read
+from custody.evidence.record.frame import FRAME_MAX, Fault, Frame, find, read
 from custody.evidence.verifier.reading import names, read_bytes
 
 MAX_SEGMENT_BYTES: Final = 256 * 1024 * 1024

@@ -1,0 +1,202 @@
+"""Reading records back: in order, or one by its index.
+
+Law: a reader writes nothing and gives nothing twice. Beside the writer it reads to the durable end
+that it is told; elsewhere to the last frame that is whole. What cannot be opened is said.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from custody.evidence.disk.files import Files, read_if_there
+from custody.evidence.disk.find_record import Finder
+from custody.evidence.disk.segment import Place, Walk, days, read_frame
+from custody.evidence.disk.wrapped_keys import DayKey, WrappedDay, scope_of
+from custody.evidence.disk.wrapped_keys import parse as parse_wrapped
+from custody.evidence.keys.keyring import KeyService
+from custody.evidence.log.open_day import wrapped_path
+from custody.evidence.record.frame import Frame
+from custody.evidence.record.leaf import Leaf, LeafError, parse
+from custody.evidence.record.payload import decode
+from custody.evidence.record.seal import SealError, derive, place, unseal
+from custody.model.errors import CustodyError
+from custody.model.record import Milliseconds, StoredRecord
+from custody.model.words import LoopId, SessionId
+
+_DAYS_HELD: Final = 16
+_KEYS_HELD: Final = 4096
+
+
+class DurableEnd(NamedTuple):
+    """How far the log that is being written may be read: what its writer says."""
+
+    log: str
+    size: int
+
+
+class ReadRecord(NamedTuple):
+    """A record that stands in the log, with the day that it is filed under. Where its content
+    cannot be opened, ``record`` is the error that says why.
+    """
+
+    day: str
+    number: int
+    """Its index in the year's log."""
+    record: StoredRecord | CustodyError
+
+
+class Passage(NamedTuple):
+    """Records that follow each other. Read on with ``log`` and ``following``."""
+
+    records: Sequence[ReadRecord]
+    log: str
+    following: int
+    more: bool
+    """Whether it is worth asking again at once."""
+
+
+class EvidenceReader:
+    """Reads one gateway's logs. For one thread at a time; close it. Without ``keys`` every record
+    is said to be unopened.
+    """
+
+    def __init__(self, files: Files, evidence: Path, name: str, keys: KeyService | None) -> None:
+        self._files: Final = files
+        self._evidence: Final = evidence
+        self._name: Final = name
+        self._contents: Final = Contents(files, evidence, keys)
+        self._finder: Final = Finder(files, evidence)
+        self._walk: Walk | None = None
+        self._walk_log = ""
+
+    def close(self) -> None:
+        if self._walk is not None:
+            self._walk.close()
+            self._walk = None
+
+    def logs(self) -> list[str]:
+        """The origins of the logs that hold records, oldest first."""
+        years = sorted({day[:4] for day in days(self._files, self._evidence)})
+        return [f"{self._name}/{year}" for year in years if self._finder.begun(year)]
+
+    def follow(
+        self, log: str, index: int, limit: int = 1000, durable: DurableEnd | None = None
+    ) -> Passage:
+        """Up to ``limit`` records from ``index`` on, then from the next year's log.
+
+        Cheap to call again where it left off. Raises ``CustodyError`` where no such place is.
+        """
+        walk = self._stand_at(log, index)
+        end = durable.size if durable is not None and durable.log == log else None
+        found = walk.take(end, limit)
+        if not found and (durable is None or durable.log > log):
+            later = [each for each in self.logs() if each > log]
+            if later:
+                return Passage((), later[0], 0, more=True)
+        records = [self._read(log, each.frame) for each in found]
+        return Passage(records, log, index + len(found), len(found) == limit)
+
+    def record(self, log: str, index: int) -> ReadRecord | None:
+        """One record; ``None`` where there is no such one."""
+        where = self._finder.find(_year(log), index)
+        found = None if where is None else self.record_at(log, where)
+        return found if found is not None and found.number == index else None
+
+    def record_at(self, log: str, where: Place) -> ReadRecord | None:
+        """The record whose frame begins at a place."""
+        frame = read_frame(self._files, self._evidence, where)
+        return self._read(log, frame) if isinstance(frame, Frame) else None
+
+    def _read(self, log: str, frame: Frame) -> ReadRecord:
+        try:
+            leaf = parse(frame.leaf)
+        except LeafError as error:
+            return ReadRecord("", frame.index, error)
+        day = leaf.seg[:10]
+        try:
+            return ReadRecord(day, frame.index, self._contents.open(log, frame, leaf))
+        except CustodyError as error:
+            return ReadRecord(day, frame.index, error)
+
+    def _stand_at(self, log: str, index: int) -> Walk:
+        walk = self._walk
+        if walk is not None and self._walk_log == log and walk.index == index:
+            return walk
+        self.close()
+        start: Place | None = None
+        if index > 0:
+            start = self._finder.before(_year(log), index)
+            if start is None:
+                raise CustodyError("evidence.no-record", f"{log} has no record {index - 1}.")
+        self._walk = walk = Walk(self._files, self._evidence, _year(log), start, index)
+        self._walk_log = log
+        return walk
+
+
+class Contents:
+    """Opens payloads, and keeps the keys that it needed last."""
+
+    def __init__(self, files: Files, evidence: Path, keys: KeyService | None) -> None:
+        self._files = files
+        self._evidence = evidence
+        self._service = keys
+        self._days: OrderedDict[str, DayKey] = OrderedDict()
+        self._wrapped: dict[str, WrappedDay] = {}
+        self._keys: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+
+    def open(self, log: str, frame: Frame, leaf: Leaf) -> StoredRecord:
+        """The record. Raises ``SealError``, or as the key service does."""
+        key = self._key(leaf.seg[:10], scope_of(leaf.loop, leaf.session))
+        where = place(log.encode(), frame.index)
+        payload = unseal(derive(key, frame.random, where), where, frame.sealed, leaf.pc)
+        return StoredRecord(
+            log,
+            frame.index,
+            leaf.n,
+            Milliseconds(leaf.t),
+            LoopId(leaf.loop) if leaf.loop else None,
+            SessionId(leaf.session) if leaf.session else None,
+            decode(payload),
+        )
+
+    def _key(self, day: str, scope: str) -> bytes:
+        known = self._keys.get((day, scope))
+        if known is not None:
+            self._keys.move_to_end((day, scope))
+            return known
+        day_key = self._day(day)
+        if scope not in self._wrapped[day].keys:
+            self._wrapped[day] = self._read_wrapped(day)  # a running gateway adds lines
+        wrapped = self._wrapped[day].keys.get(scope)
+        if wrapped is None:
+            raise SealError("evidence.no-key", f"The key of {scope} on {day} is gone.")
+        key = self._keys[day, scope] = day_key.unwrap(scope, wrapped)
+        if len(self._keys) > _KEYS_HELD:
+            self._keys.popitem(last=False)
+        return key
+
+    def _day(self, day: str) -> DayKey:
+        known = self._days.get(day)
+        if known is not None:
+            self._days.move_to_end(day)
+            return known
+        if self._service is None:
+            raise SealError("evidence.no-keys", "Contents are sealed, and there are no keys.")
+        wrapped = self._wrapped[day] = self._read_wrapped(day)
+        if not wrapped.day_key:
+            raise SealError("evidence.no-key", f"The key of {day} is gone.")
+        key = self._days[day] = DayKey(day, self._service.unwrap(day, wrapped.day_key))
+        if len(self._days) > _DAYS_HELD:
+            oldest, _ = self._days.popitem(last=False)
+            self._wrapped.pop(oldest, None)
+        return key
+
+    def _read_wrapped(self, day: str) -> WrappedDay:
+        return parse_wrapped(
+            read_if_there(self._files, wrapped_path(self._evidence, day)) or b"", day
+        )
+
+
+def _year(log: str) -> str:
+    return log.rpartition("/")[2]

@@ -1,0 +1,186 @@
+"""Opening a log: lock, recovery, first records; and closing it again.
+
+Law: only one process writes a log, what the last one left is read through before anything is added,
+and a log that cannot vouch for what was durable does not open.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from custody.evidence.disk.days import Clock, day_of
+from custody.evidence.disk.files import (
+    DiskFiles,
+    Files,
+    OpenFile,
+    make_durable_directory,
+)
+from custody.evidence.disk.segment import segment_path
+from custody.evidence.disk.segment_pool import Segment, Stock
+from custody.evidence.keys.anchor import read_anchor
+from custody.evidence.keys.keyring import KeyService
+from custody.evidence.log.chains import Chain
+from custody.evidence.log.introduction import introduce, write_format
+from custody.evidence.log.log import Log, LogOptions, Surroundings
+from custody.evidence.log.open_day import OpenDay, open_day
+from custody.evidence.log.recovery import Found, find_log
+from custody.evidence.log.writer import Writer
+from custody.evidence.record.leaf import DURABILITIES, RESPONSES
+from custody.evidence.tlog.checkpoint import Checkpoint
+from custody.model.errors import LogFailureError
+from custody.model.record import (
+    AdminAct,
+    Body,
+    LogOpen,
+    Milliseconds,
+    Record,
+    Recovery,
+    ResponseUnknown,
+)
+from custody.model.words import LoopId, SessionId
+
+_LOCK: Final = "lock"
+
+
+class _Ready(NamedTuple):
+    """Everything of a log that blocks to get, got."""
+
+    lock: OpenFile
+    found: Found
+    day: OpenDay
+    stock: Stock
+    segment: Segment
+
+
+def system_surroundings() -> Surroundings:
+    """The machine's own clocks, chance and disk."""
+    steady = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    clock = Clock(
+        lambda: time.time_ns() // 1_000_000, lambda: time.clock_gettime_ns(steady) // 1_000_000
+    )
+    return Surroundings(clock, time.perf_counter_ns, os.urandom, DiskFiles())
+
+
+def _ignore(_failure: LogFailureError) -> None:
+    pass
+
+
+@asynccontextmanager
+async def open_log(
+    options: LogOptions,
+    keys: KeyService,
+    surroundings: Surroundings | None = None,
+    on_broken: Callable[[LogFailureError], None] = _ignore,
+) -> AsyncIterator[Log]:
+    """The log, open for writing. Run ``log.run()`` beside it; leaving closes and signs it.
+
+    Raises ``LogFailureError`` where it is locked, damaged or rolled back, and when its last
+    checkpoint cannot be signed. ``on_broken`` is called once if the disk fails: end the process.
+    """
+    if options.durability not in DURABILITIES or options.responses not in RESPONSES:
+        raise LogFailureError("log.options", "Unknown durability or responses.")
+    around = surroundings or system_surroundings()
+    ready = await asyncio.to_thread(_make_ready, options, keys, around)
+    writer = Writer(
+        stock=ready.stock,
+        day=ready.day,
+        segment=ready.segment,
+        publisher=ready.found.publisher,
+        size=ready.found.size,
+        loop=asyncio.get_running_loop(),
+        nanoseconds=around.nanoseconds,
+        random=around.random,
+        on_broken=on_broken,
+    )
+    log = Log(options, keys, around, writer, stock=ready.stock, lock=ready.lock)
+    try:
+        _first_records(log, ready.found, around.clock.wall_ms())
+        log.tick()
+        yield log
+    finally:
+        log.close()
+
+
+def _make_ready(options: LogOptions, keys: KeyService, around: Surroundings) -> _Ready:
+    files, evidence = around.files, options.evidence
+    try:
+        make_durable_directory(files, evidence)
+        lock = files.lock(evidence / _LOCK)
+        try:
+            today = day_of(around.clock.wall_ms())
+            anchors: Mapping[str, Checkpoint] = {}
+            if not options.accept_new_anchor:
+                anchors = read_anchor(files, options.anchor)
+            found = find_log(files, evidence, keys, anchors, new_year=today[:4])
+            write_format(files, evidence)
+            introduce(files, evidence, keys, found.origin)
+            name = _day_to_open(found, today)
+            day = open_day(files, evidence, keys, name, around.random)
+            stock = Stock(files, evidence, options.segment_bytes)
+            return _Ready(lock, found, day, stock, _segment(files, evidence, found, name, stock))
+        except BaseException:
+            lock.close()
+            raise
+    except OSError as error:
+        raise LogFailureError(
+            "log.disk",
+            f"The evidence log cannot be opened: {error.strerror or error}.",
+            "Check the disk's space and state, and who owns the data directory.",
+        ) from error
+
+
+def _day_to_open(found: Found, today: str) -> str:
+    """Days never go back; and a new year begins only after the old one's log was closed."""
+    year = found.origin.rpartition("/")[2]
+    if today[:4] == year:
+        return max(today, found.last_day)
+    return found.last_day or today
+
+
+def _segment(files: Files, evidence: Path, found: Found, day: str, stock: Stock) -> Segment:
+    """Where to go on: behind the last frame, or in a new segment behind a torn tail."""
+    if found.place is not None and found.place.segment.day == day:
+        opened = files.open(segment_path(evidence, found.place.segment), write=True)
+        return Segment(found.place.segment, opened, opened.size(), found.place.offset)
+    stock.prepare(day)
+    segment = stock.take(day)
+    if segment is None:
+        raise AssertionError("a stock that was prepared gives a segment")
+    return segment
+
+
+def _first_records(log: Log, found: Found, now: int) -> None:
+    """Say that the log is open, and account for what a crash left open."""
+
+    def note(body: Body, loop: str | None = None, session: str | None = None) -> None:
+        log.append(
+            Record(
+                Milliseconds(now),
+                body,
+                LoopId(loop) if loop else None,
+                SessionId(session) if session else None,
+            )
+        )
+
+    options = log.options
+    log.writer.chains = found.chains
+    note(LogOpen(options.version, options.durability, options.responses))
+    if options.accept_new_anchor:
+        note(AdminAct("anchor.accept", "operator", found.origin))
+    if not found.closed:
+        for session, chain in list(found.chains.items()):
+            for command in sorted(chain.unanswered):
+                note(ResponseUnknown(command), chain.loop, session)
+        log.writer.recover(
+            now,
+            Recovery(found.torn.size, found.torn.hash, found.size, _last_counters(found.chains)),
+        )
+    log.writer.committer.flush()
+
+
+def _last_counters(chains: Mapping[str, Chain]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted((session, chain.n) for session, chain in chains.items()))

@@ -1,0 +1,393 @@
+"""The log's writer: numbers, links, seals and queues each record, in the order of ``append``.
+
+Law: a record is whole before it is queued, and nothing that fails half-way leaves a trace: index,
+``n`` and links move only when the frame is in the batch. After a failed write or sync nothing more
+goes in: everyone who waits is told, and the process must end, since nobody knows what is on disk.
+"""
+
+import asyncio
+import errno
+import re
+from collections.abc import Callable
+from typing import Final
+
+from custody.evidence.disk.files import SyncFailedError
+from custody.evidence.disk.segment import Place
+from custody.evidence.disk.segment_pool import Segment, Stock
+from custody.evidence.disk.wrapped_keys import LOG_SCOPE
+from custody.evidence.log.chains import Chain, links_of, open_digest
+from custody.evidence.log.committer import Batch, Committer
+from custody.evidence.log.open_day import OpenDay, ScopeKey
+from custody.evidence.log.publish import Publisher
+from custody.evidence.log.random_pool import RandomPool
+from custody.evidence.log.refusals import (
+    LogBrokenError,
+    bad_id,
+    disk_full,
+    is_fatal,
+    new_chain,
+    unsigned,
+)
+from custody.evidence.record.frame import HEADER_SIZE, LEAF_MAX, RANDOM_SIZE, pack
+from custody.evidence.record.leaf_facts import KINDS, Facts, Kind, awaits_response, recovery_facts
+from custody.evidence.record.leaf_templates import Form, LeafForms, fill, leaf_of
+from custody.evidence.record.payload import DIGESTED, encode, refuse_unmasked, with_digest
+from custody.evidence.record.seal import place as place_in_log
+from custody.evidence.record.seal import seal
+from custody.evidence.tlog.merkle import leaf_hash
+from custody.model.errors import LogFailureError
+from custody.model.interfaces import Durable
+from custody.model.record import (
+    Body,
+    CommandSeen,
+    ConfigLoaded,
+    Heartbeat,
+    Milliseconds,
+    Receipt,
+    Record,
+    Recovery,
+    Response,
+    ResponseUnknown,
+    SessionCarry,
+    SessionStart,
+)
+from custody.model.words import SessionId
+
+_CROWDED_BYTES: Final = 1 << 20
+"""Queued bytes at which a sync does not wait for somebody to ask for it."""
+_QUEUE_BYTES: Final = 64 * 1024 * 1024
+_KNOWN_LOOPS: Final = 65536
+_LOOP: Final = re.compile("loop_[a-z2-7]{20}", re.ASCII)
+_DIGEST: Final = re.compile("[0-9a-f]{64}", re.ASCII)
+_FRAME_BESIDE: Final = HEADER_SIZE + LEAF_MAX
+"""What a frame may need beside its sealed payload."""
+
+
+class Writer:
+    """The hot half of the log; runs in the event loop only. ``EvidenceLog`` for the gateway."""
+
+    def __init__(  # noqa: PLR0913  # what it is made of; only ``opening`` makes one
+        self,
+        *,
+        stock: Stock,
+        day: OpenDay,
+        segment: Segment,
+        publisher: Publisher,
+        size: int,
+        loop: asyncio.AbstractEventLoop,
+        nanoseconds: Callable[[], int],
+        random: Callable[[int], bytes],
+        on_broken: Callable[[LogFailureError], None],
+    ) -> None:
+        self.day = day
+        self.publisher = publisher
+        self.chains: dict[str, Chain] = {}
+        self.durable = size
+        """Records of this year's log that are on disk."""
+        self.size = size
+        self.committer: Final = Committer(loop, self._finish, nanoseconds)
+        self.wants_segment: Callable[[], None] = lambda: None
+        """Called when a segment was taken, so that the next one gets prepared."""
+        self._origin = publisher.origin.encode()
+        self._stock = stock
+        self._segment = segment
+        self._random: Final = RandomPool(random, RANDOM_SIZE).take
+        self._loop = loop
+        self._on_broken = on_broken
+        self._forms: Final = LeafForms()
+        self._mask = ""
+        self._policy = ""
+        """The policy digest that was seen, and checked, last."""
+        self._loops: set[str] = set()
+        self.behind = False
+        """So much could not be published that no new work is taken in."""
+        self._queued_bytes = 0
+        self._full = False
+        self._on_reserve = False
+        self._refusal: Callable[[], LogFailureError] | None = None
+        self._broken = False
+
+    @property
+    def accepting(self) -> bool:
+        return self._refusal is None and not self._full and not self.behind
+
+    @property
+    def broken(self) -> bool:
+        return self._broken
+
+    def append(self, record: Record, durable: Durable | None = None) -> Receipt:
+        """As ``EvidenceLog.append``."""
+        body, session = record.body, record.session
+        kind = KINDS[type(body)]
+        # ``accepting``, spelt out: every record passes here.
+        if self._refusal or self._full or self.behind or self._queued_bytes > _QUEUE_BYTES:
+            self._refuse(kind)
+        refuse_unmasked(body)
+        chain = self.chains.get(session) if session is not None else None
+        facts: Facts | Form | None = None
+        if chain is not None and record.loop is not None:
+            facts = self._forms.of(body)
+        if facts is None:
+            facts = self._facts(kind, body)
+        if isinstance(body, DIGESTED) and body.digest:
+            payload = encode(with_digest(body, self.day.content_key))
+        else:
+            payload = encode(body)
+        if session is None:
+            return self._add(record, None, kind, facts, payload, durable)
+        if chain is None:
+            chain = new_chain(session, kind)
+        elif type(body) is SessionStart:
+            raise LogFailureError("log.session-twice", "A session was started twice.")
+        receipt = self._add(record, chain, kind, facts, payload, durable)
+        self._follow(session, chain, kind, record)
+        return receipt
+
+    @property
+    def place(self) -> Place:
+        """Where the next frame goes."""
+        return Place(self._segment.name, self._segment.offset)
+
+    def recover(self, time: int, recovery: Recovery) -> None:
+        """Write a recovery, which closes every open session."""
+        facts = recovery_facts(recovery, open_digest(links_of(self.chains)))
+        record = Record(Milliseconds(time), recovery)
+        self._add(record, None, KINDS[Recovery], facts, encode(recovery), None)
+        self.chains.clear()
+
+    def heartbeat(self, time: int) -> Receipt:
+        """Bind all open sessions as they stand."""
+        body = Heartbeat(len(self.chains), open_digest(links_of(self.chains)))
+        return self.append(Record(Milliseconds(time), body))
+
+    def enter_day(self, day: OpenDay, segment: Segment) -> None:
+        """From here on records belong to this later day."""
+        self.committer.batch.retired.append(self.day)
+        self.day = day
+        self._retire(segment)
+        self._on_reserve = False
+
+    def enter_year(self, publisher: Publisher) -> None:
+        """A new log begins with the next record; the caller has closed and signed the old one."""
+        self.publisher = publisher
+        self._origin = publisher.origin.encode()
+        self.size = self.durable = 0
+
+    def carry(self, time: int) -> None:
+        """Carry every open session over into the new year's log."""
+        kind = KINDS[SessionCarry]
+        for session, chain in self.chains.items():
+            body = SessionCarry(chain.n, chain.last)
+            record = Record(Milliseconds(time), body, None, SessionId(session))
+            self._add(record, chain, kind, {}, encode(body), None)
+
+    def stock_changed(self) -> None:
+        """Segments were prepared, or could not be: whether new work is taken in follows from it."""
+        ready = self._stock.ready(self.day.day)
+        if ready and self._on_reserve and (segment := self._stock.take(self.day.day)):
+            self._on_reserve = False
+            self._retire(segment)
+            self.wants_segment()
+        left = self._segment.size - self._segment.offset
+        low = left < max(self._segment.size // 8, 2 * LEAF_MAX) or self._on_reserve
+        self._full = not ready and self._stock.failing and low
+
+    def refuse_all(self, why: Callable[[], LogFailureError] | None) -> None:
+        """Take nothing in until further notice, or again."""
+        if not self._broken:
+            self._refusal = why
+
+    def break_off(self, error: OSError) -> LogFailureError:
+        """The disk failed: nothing more goes in, and the process must end."""
+        reason = error.strerror or "input/output error"
+        if not self._broken:
+            self._broken = True
+            self._refusal = lambda: LogBrokenError(reason)
+            self._on_broken(LogBrokenError(reason))
+        return LogBrokenError(reason)
+
+    def close(self) -> None:
+        self.committer.close()
+        self._segment.close()
+        self.day.close()
+
+    def _add(  # noqa: PLR0913, PLR0917  # the parts of one frame, on the hot path
+        self,
+        record: Record,
+        chain: Chain | None,
+        kind: Kind,
+        facts: Facts | Form,
+        payload: bytes,
+        durable: Durable | None,
+    ) -> Receipt:
+        """``facts``: what the leaf says, or the form that it is written from."""
+        index, day, loop = self.size, self.day, record.loop
+        key_line = b""
+        if chain is not None and chain.key_day == day.day:
+            key = chain.key
+        else:
+            key, key_line = self._scope_key(record)
+        random = self._random()
+        sealed, pc, ct = seal(key, random, place_in_log(self._origin, index), payload)
+        if key_line and day.left < len(key_line) and self._stock.failing:
+            raise disk_full()
+        segment = self._room(_FRAME_BESIDE + len(sealed), kind)
+        if loop is not None and loop not in self._loops:
+            self._check_loop(loop)
+        n, last = (-1, "") if chain is None else (chain.n + 1, chain.last)
+        if isinstance(facts, tuple):
+            leaf = fill(facts, ct, loop, n, pc, last, segment.text, record.session, record.time)
+        else:
+            leaf = leaf_of(record, kind, facts, (ct, loop, n, pc, last, segment.text))
+        if len(leaf) > LEAF_MAX:
+            raise LogFailureError("log.leaf-too-large", "A record's leaf is longer than 4 KiB.")
+        frame = pack(index, self.durable, random, leaf, sealed)
+        hashed = leaf_hash(leaf)
+        # From here on nothing can fail.
+        committer = self.committer
+        batch = committer.batch
+        if key_line:
+            batch.keys.append((day, key_line))
+            day.queued(record.session or loop or LOG_SCOPE, key_line)
+        batch.add(segment, frame, leaf, hashed)
+        self.size = index + 1
+        self._queued_bytes += len(frame)
+        if chain is not None:
+            chain.n = n
+            chain.last = hashed.hex()
+            chain.key, chain.key_day = key, day.day
+        receipt = Receipt(index, n)
+        if durable is not None:
+            batch.waiters.append((receipt, durable))
+            committer.wake()
+        elif self._queued_bytes > _CROWDED_BYTES:
+            committer.wake()
+        else:
+            committer.wake_later()
+        return receipt
+
+    def _scope_key(self, record: Record) -> ScopeKey:
+        """The key of a scope that is new today, or of one that is no session."""
+        if record.session is None:
+            return self.day.lasting_key(record.loop or LOG_SCOPE)
+        return self.day.session_key(record.session)
+
+    def _check_loop(self, loop: str) -> None:
+        if not _LOOP.fullmatch(loop):
+            raise bad_id()
+        if len(self._loops) >= _KNOWN_LOOPS:
+            self._loops.clear()
+        self._loops.add(loop)
+
+    def _facts(self, kind: Kind, body: Body) -> Facts:
+        facts = kind.facts(body)
+        if "policy" in facts:
+            self._check_digests(body, facts)
+        if kind.masked and self._mask:
+            facts["mask"] = self._mask
+        self._forms.learn(kind, body, facts)
+        return facts
+
+    def _follow(self, session: str, chain: Chain, kind: Kind, record: Record) -> None:
+        """What the session's newest record makes of its chain."""
+        body = record.body
+        if kind.closes:
+            self.chains.pop(session, None)
+        elif not chain.n:
+            chain.loop = record.loop or ""
+            self.chains[session] = chain
+        elif type(body) is CommandSeen:
+            if awaits_response(body):
+                chain.unanswered.add(chain.n)
+        elif isinstance(body, (Response, ResponseUnknown)) and body.command is not None:
+            chain.unanswered.discard(body.command)
+
+    def _refuse(self, kind: Kind) -> None:
+        """Raise what stands against taking in a record of this kind, if it does."""
+        if self._refusal is not None:
+            raise self._refusal()
+        if self._full and kind.starts_work:
+            raise disk_full()
+        if self.behind and kind.starts_work:
+            raise unsigned()
+        if self._queued_bytes > _QUEUE_BYTES:
+            raise LogFailureError("log.overloaded", "Too much waits for the disk.")
+
+    def _check_digests(self, body: Body, facts: Facts) -> None:
+        for name in ("policy", "mask"):
+            digest = facts.get(name, self._policy)
+            if digest != self._policy and not _DIGEST.fullmatch(str(digest)):
+                raise LogFailureError("log.digest", f"A record's {name} digest is no SHA-256.")
+        self._policy = str(facts["policy"])
+        if isinstance(body, ConfigLoaded):
+            self._mask = body.mask
+            self._forms.forget()
+
+    def _room(self, size: int, kind: Kind) -> Segment:
+        """A segment with at least this much space left."""
+        segment = self._segment
+        if segment.size - segment.offset >= size:
+            if self._on_reserve and kind.starts_work:
+                raise disk_full()
+            return segment
+        return self._next_segment(size, kind)
+
+    def _next_segment(self, size: int, kind: Kind) -> Segment:
+        if size > self._segment.size:
+            raise LogFailureError("log.record-too-large", "A record is larger than a segment.")
+        day = self.day.day
+        segment = self._stock.take(day)
+        if segment is None:
+            try:
+                # Need outran preparation: this once the loop waits for the disk.
+                self._stock.prepare(day)
+            except OSError as error:
+                if is_fatal(error):
+                    raise self.break_off(error) from None
+                self._full = True
+            segment = self._stock.take(day)
+        self._on_reserve = segment is None
+        if segment is None:
+            segment = self._reserve(kind)
+        self._retire(segment)
+        self.wants_segment()
+        return segment
+
+    def _reserve(self, kind: Kind) -> Segment:
+        if kind.starts_work:
+            raise disk_full()
+        try:
+            segment = self._stock.take_reserve(self.day.day)
+        except SyncFailedError as error:
+            raise self.break_off(error) from None
+        except OSError:
+            segment = None
+        if segment is None:
+            raise disk_full()
+        return segment
+
+    def _retire(self, segment: Segment) -> None:
+        self.committer.batch.retired.append(self._segment)
+        self._segment = segment
+
+    def _finish(self, batch: Batch, error: OSError | None) -> None:
+        """A batch is durable, or it is lost; its waiters hear in the order of their appends."""
+        failure: LogFailureError | None = None
+        if error is not None or self._broken:
+            failure = self.break_off(error or OSError(errno.EIO, "an earlier batch was lost"))
+        else:
+            self.durable += len(batch.leaves)
+        for receipt, durable in batch.waiters:
+            try:
+                durable(failure or receipt)
+            except Exception as fault:  # noqa: BLE001  # one waiter's must not reach the others
+                self._loop.call_exception_handler(
+                    {"message": "A waiter for a durable record failed.", "exception": fault}
+                )
+        if failure is None:
+            self.publisher.extend(batch.leaves)
+            self._queued_bytes -= batch.size
+            for retired in batch.retired:
+                retired.close()
+            if batch.reached is not None:
+                batch.reached()

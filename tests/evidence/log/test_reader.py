@@ -1,0 +1,121 @@
+"""Reading back: in order, by index, beside a running writer, across years and torn tails."""
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.evidence.log.test_recovery import torn_scene, work
+from tests.evidence.scenes import NAME, SESSION, Scene, command, session_start
+
+from custody.evidence.log.log import Log
+from custody.evidence.log.open_day import wrapped_path
+from custody.evidence.log.reader import DurableEnd, EvidenceReader
+from custody.model.errors import CustodyError
+from custody.model.record import StoredRecord
+
+LOG = f"{NAME}/2026"
+
+
+def played(segment_bytes: int = 8192) -> Scene:
+    scene = Scene(segment_bytes=segment_bytes)
+    scene.play(lambda log: work(scene, log, 20))
+    return scene
+
+
+SCENE = played()
+STORED = SCENE.stored()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, len(STORED) - 1), max_size=8))
+def test_any_record_is_found_by_its_index(indices: list[int]) -> None:
+    reader = SCENE.reader()
+    for index in indices:
+        found = reader.record(LOG, index)
+        assert found is not None
+        assert found.record == STORED[index]
+        assert found.day == "2026-03-01"
+    assert reader.record(LOG, len(STORED)) is None
+    assert reader.record(f"{NAME}/2031", 0) is None
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, len(STORED)), st.lists(st.integers(1, 9), min_size=1, max_size=30))
+def test_following_from_anywhere_gives_each_record_once(start: int, limits: list[int]) -> None:
+    reader = SCENE.reader()
+    index = start
+    for limit in limits:
+        passage = reader.follow(LOG, index, limit)
+        expected = STORED[index : index + limit]
+        assert [each.record for each in passage.records] == expected
+        index = passage.following
+        assert index == start + len(STORED[start:index])
+    reader.close()
+
+
+def test_a_place_that_does_not_exist_is_said() -> None:
+    reader = SCENE.reader()
+    with pytest.raises(CustodyError) as caught:
+        reader.follow(LOG, len(STORED) + 5)
+    assert caught.value.code == "evidence.no-record"
+
+
+def test_a_follower_reads_to_the_durable_end_and_no_further() -> None:
+    scene = Scene(segment_bytes=8192)
+
+    async def act(log: Log) -> None:
+        reader = scene.reader()
+        index = 0
+        scene.append(log, session_start(), SESSION)
+        for number in range(40):
+            scene.append(log, command(f"SELECT {number}, '{'x' * 200}'"), SESSION)
+            end = DurableEnd(log.origin, log.durable_size)
+            index += len(reader.follow(LOG, index, 1000, end).records)
+            assert index == log.durable_size < log.size
+            await asyncio.sleep(0)
+        assert index == log.size - 1
+        reader.close()
+
+    scene.play(act)
+
+
+def test_a_follower_goes_over_a_torn_tail() -> None:
+    for seed in range(8):
+        scene = torn_scene(seed)
+        reader = scene.reader()
+        index = len(reader.follow(LOG, 0).records)
+        scene.play(lambda log: asyncio.sleep(0))
+        passage = reader.follow(LOG, index)
+        numbers = [each.number for each in passage.records]
+        assert numbers == list(range(index, len(scene.stored())))
+        assert [reader.record(LOG, number) for number in numbers] == list(passage.records)
+        reader.close()
+
+
+def test_without_keys_every_record_is_said_to_be_sealed() -> None:
+    reader = EvidenceReader(SCENE.disk, SCENE.evidence, NAME, None)
+    passage = reader.follow(LOG, 0, 5)
+    assert len(passage.records) == 5
+    for each in passage.records:
+        assert isinstance(each.record, CustodyError)
+        assert each.record.code == "evidence.no-keys"
+
+
+def test_a_destroyed_day_is_said_record_by_record() -> None:
+    scene = played()
+    scene.disk.drop(wrapped_path(scene.evidence, "2026-03-01"))
+    passage = scene.reader().follow(LOG, 0, 5)
+    assert {type(each.record) is StoredRecord for each in passage.records} == {False}
+    assert passage.following == 5
+
+
+def test_a_damaged_record_does_not_hide_the_next() -> None:
+    scene = played()
+    path = wrapped_path(scene.evidence, "2026-03-01")
+    lines = scene.disk.files()[path].split(b"\n")
+    scene.disk.put(path, b"\n".join(line for line in lines if SESSION.encode() not in line))
+    records = scene.reader().follow(LOG, 0, 10).records
+    opened = [isinstance(each.record, StoredRecord) for each in records]
+    assert any(opened)
+    assert not all(opened)
