@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 
 from tests.protocols.postgres import messages as m
 
-from custody.gateway.parsing.cache import AnalysisCache
+from custody.gateway.lookups.parser.cache import AnalysisCache
 from custody.model.event import CommandsReceived, LoginReceived
 from custody.model.interfaces import UpstreamLogin
 from custody.model.secret import Secret

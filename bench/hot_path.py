@@ -30,12 +30,12 @@ from custody.config.load import compile_policy, load_config
 from custody.evidence.keys.keyclient import KeyholderProcess
 from custody.evidence.log.log import LogOptions
 from custody.evidence.log.startup import open_log
+from custody.gateway.budget.meter import Meter
 from custody.gateway.gate import Gate
 from custody.gateway.login import Welcome
-from custody.gateway.meter import Meter
-from custody.gateway.parsing.cache import AnalysisCache
+from custody.gateway.lookups.parser.cache import AnalysisCache
 from custody.gateway.relay import Relay
-from custody.gateway.rooms import Rooms
+from custody.gateway.services import Rooms
 from custody.model.event import LoginReceived
 from custody.model.identity import Identity, Loop, Session
 from custody.model.interfaces import UpstreamLogin

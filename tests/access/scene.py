@@ -12,7 +12,7 @@ from custody.access.logins import LoginDesk, Refresher
 from custody.access.loops import LoopDesk
 from custody.access.refresh_tokens import Sealing
 from custody.access.terms import Terms
-from custody.gateway.meter import Meter
+from custody.gateway.budget.meter import Meter
 from custody.identity import TicketDoorkeeper
 from custody.model.errors import LogFailureError
 from custody.model.identity import Admission, Budget, Identity, Proof

@@ -19,7 +19,7 @@ from tests.gateway.fakes import (
 from custody.gateway.gate import Gate
 from custody.gateway.listener import Listener
 from custody.gateway.registry import Registry
-from custody.gateway.rooms import Door, Rooms
+from custody.gateway.services import Door, Rooms
 from custody.gateway.target import Target
 from custody.model.command import Refusal
 from custody.model.interfaces import Masker, TokenDoor, Vault

@@ -52,7 +52,7 @@ class Beside(Protocol):
 
 
 class Accounts(Protocol):
-    """Where a running gateway counts what loops use: ``custody.gateway.meter.Meter``."""
+    """Where a running gateway counts what loops use: ``custody.gateway.budget.meter.Meter``."""
 
     def open(self, loop: Loop, limits: Sequence[Limit], tally: Tally | None = None) -> None: ...
 

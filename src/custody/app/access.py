@@ -16,7 +16,7 @@ from custody.access.refresh_tokens import Sealing
 from custody.access.terms import Terms
 from custody.access.tickets import TicketDesk
 from custody.config.tables import Config
-from custody.gateway.meter import Meter
+from custody.gateway.budget.meter import Meter
 from custody.gateway.registry import Registry
 from custody.model.command import Refusal
 from custody.model.errors import CustodyError

@@ -21,7 +21,7 @@ from custody.app.providers import Providers
 from custody.app.wiring import load_certificate
 from custody.config.logins import ConsoleCleartext, ConsoleConfig, Flow
 from custody.config.tables import Config
-from custody.gateway.meter import Meter
+from custody.gateway.budget.meter import Meter
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Spent
 from custody.model.interfaces import Doorkeeper

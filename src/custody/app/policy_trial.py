@@ -11,7 +11,7 @@ import msgspec
 
 from custody.config.load import compile_policy
 from custody.config.tables import Config, TargetConfig
-from custody.gateway.parsing.pool import ParserPool
+from custody.gateway.lookups.parser.pool import ParserPool
 from custody.model.command import Command
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Session

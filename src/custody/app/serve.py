@@ -40,11 +40,11 @@ from custody.evidence.keys.keyclient import KeyholderProcess
 from custody.evidence.keys.keyring import VERIFIER_POLICY
 from custody.evidence.log.log import Log, LogOptions
 from custody.evidence.log.startup import open_log, system_surroundings
+from custody.gateway.budget.meter import Meter
 from custody.gateway.listener import Listener, note_unrecorded, watch
-from custody.gateway.meter import Meter
-from custody.gateway.parsing.pool import ParserPool
+from custody.gateway.lookups.parser.pool import ParserPool
 from custody.gateway.registry import Registry
-from custody.gateway.rooms import Rooms
+from custody.gateway.services import Rooms
 from custody.identity import TicketDoorkeeper
 from custody.model.command import Refusal
 from custody.model.errors import CustodyError, LogFailureError

@@ -20,11 +20,11 @@ from custody.config.logins import ConsoleConfig
 from custody.config.tables import Cleartext, Config, ListenerConfig, Responses, TargetConfig
 from custody.evidence.disk.files import DiskFiles
 from custody.evidence.keys.keyring import load_token_key
-from custody.gateway.advice import Advice, Parser
+from custody.gateway.budget.meter import Counter
 from custody.gateway.gate import Clock, Gate
-from custody.gateway.lookup import Lookups
-from custody.gateway.meter import Counter
-from custody.gateway.rooms import Door, Rooms
+from custody.gateway.lookups.advisor import Advice, Parser
+from custody.gateway.lookups.catalogue import Lookups
+from custody.gateway.services import Door, Rooms
 from custody.gateway.session import kind_of
 from custody.gateway.target import Target
 from custody.masking.bounds import Bounds

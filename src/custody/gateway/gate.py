@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from custody.gateway.meter import RULE as BUDGET
-from custody.gateway.meter import UNMETERED, Counter
+from custody.gateway.budget.meter import RULE as BUDGET
+from custody.gateway.budget.meter import UNMETERED, Counter
 from custody.model.command import Refusal, Verdict
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.event import CommandsReceived

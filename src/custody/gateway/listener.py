@@ -9,7 +9,7 @@ import logging
 from typing import Final
 
 from custody.gateway.registry import Registry
-from custody.gateway.rooms import Door, Rooms
+from custody.gateway.services import Door, Rooms
 from custody.gateway.session import SessionHost, kind_of
 from custody.model.errors import CustodyError
 from custody.model.record import Gap

@@ -15,7 +15,7 @@ import msgspec
 from custody.gateway.connection import Connection, Owner
 from custody.gateway.recognition import recognise
 from custody.gateway.refusals import NO_REPLICATION, NOT_RECORDED, not_recognised, not_yours
-from custody.gateway.rooms import Door, Rooms
+from custody.gateway.services import Door, Rooms
 from custody.gateway.target import Target
 from custody.gateway.upstream import connect, secure
 from custody.model.command import Refusal

@@ -7,7 +7,7 @@ checks alone; where none are set up for it, it is not known, like any other secr
 import re
 from typing import Final
 
-from custody.gateway.rooms import Door, Rooms
+from custody.gateway.services import Door, Rooms
 from custody.model.identity import Admission, NotAdmitted
 from custody.model.secret import Secret
 

@@ -18,7 +18,7 @@ from custody.gateway.gate import Permit
 from custody.gateway.login import Welcome
 from custody.gateway.outbox import Entry, Outbox
 from custody.gateway.refusals import unrecorded_end
-from custody.gateway.rooms import Rooms
+from custody.gateway.services import Rooms
 from custody.model.command import Refusal, Wire
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.event import (

@@ -15,7 +15,7 @@ from custody.gateway.login import Login, Welcome
 from custody.gateway.refusals import unrecorded_end
 from custody.gateway.registry import Registry
 from custody.gateway.relay import Relay
-from custody.gateway.rooms import Door, Rooms
+from custody.gateway.services import Door, Rooms
 from custody.gateway.target import Target
 from custody.gateway.upstream import send_once
 from custody.model.command import Refusal

@@ -23,7 +23,7 @@ from custody.access.faces import (
 )
 from custody.app.access import Authority
 from custody.app.console_faces import GatewayFacts
-from custody.gateway.meter import Meter
+from custody.gateway.budget.meter import Meter
 from custody.gateway.registry import Registry
 from custody.identity import local_identity
 from custody.model.command import Refusal

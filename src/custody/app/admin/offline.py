@@ -57,7 +57,7 @@ async def _authority_desk(
     # What decides about loops is not needed to read.
     from custody.app.access import keep_spending, make_authority  # noqa: PLC0415 - see above
     from custody.app.admin.access_calls import AuthorityCalls  # noqa: PLC0415 - see above
-    from custody.gateway.meter import Meter  # noqa: PLC0415 - see above
+    from custody.gateway.budget.meter import Meter  # noqa: PLC0415 - see above
 
     scribe: Scribe = _no_scribe
     if writes:

@@ -19,7 +19,7 @@ from custody.app.stores import make_vault, references_of
 from custody.app.wiring import make_target
 from custody.config.tables import Config, TargetConfig
 from custody.config.values import Address
-from custody.gateway.lookup import try_login
+from custody.gateway.lookups.catalogue import try_login
 from custody.model.errors import CustodyError
 from custody.model.identity import GATEWAY
 from custody.model.interfaces import Vault

@@ -13,7 +13,7 @@ from typing import Final, cast
 
 import msgspec
 
-from custody.gateway.parsing.framing import LENGTH, REPLY_BYTES_AT_MOST, decode
+from custody.gateway.lookups.parser.framing import LENGTH, REPLY_BYTES_AT_MOST, decode
 from custody.wire.sql.syntax import Analysis, Unreadable
 
 # Nothing of the gateway's environment: it may hold targets' passwords.
@@ -49,7 +49,7 @@ class Worker(asyncio.SubprocessProtocol):
             lambda: self,
             sys.executable,
             "-m",
-            "custody.gateway.parsing.worker",
+            "custody.gateway.lookups.parser.worker",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

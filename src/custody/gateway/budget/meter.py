@@ -10,7 +10,7 @@ known when an answer is complete: the answer that crosses their limit has arrive
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
-from custody.gateway.account import Account, Bound
+from custody.gateway.budget.account import Account, Bound
 from custody.model.command import Command, Verdict
 from custody.model.identity import Loop, Session, Tally
 from custody.model.record import BudgetExceeded, Response

@@ -7,7 +7,7 @@ the gateway's own; a codec cannot reach either by itself.
 from collections.abc import Hashable
 from typing import Final, Protocol
 
-from custody.gateway.lookup import Lookups
+from custody.gateway.lookups.catalogue import Lookups
 from custody.wire.sql.syntax import Analysis, ParseQuestion
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from custody.gateway.parsing import ParserPool
-from custody.gateway.parsing.process import Worker
+from custody.gateway.lookups.parser import ParserPool
+from custody.gateway.lookups.parser.process import Worker
 from custody.wire.sql.syntax import Statements, Unreadable
 
 Scene = Callable[[ParserPool], Awaitable[None]]

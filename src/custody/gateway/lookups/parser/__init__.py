@@ -4,6 +4,6 @@ Law: text from clients is parsed in worker processes that hold nothing worth ste
 lost at any moment; what a lost worker was reading becomes unreadable, and nothing else suffers.
 """
 
-from custody.gateway.parsing.pool import ParserPool
+from custody.gateway.lookups.parser.pool import ParserPool
 
 __all__ = ["ParserPool"]

@@ -11,9 +11,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
-from custody.gateway.parsing.cache import AnalysisCache
-from custody.gateway.parsing.framing import REQUEST_BYTES_AT_MOST
-from custody.gateway.parsing.process import Worker
+from custody.gateway.lookups.parser.cache import AnalysisCache
+from custody.gateway.lookups.parser.framing import REQUEST_BYTES_AT_MOST
+from custody.gateway.lookups.parser.process import Worker
 from custody.wire.sql.syntax import Analysis, Unreadable
 
 _WAITING_AT_MOST: Final = 1_024

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.policy.scene import command, loop, session
 
-from custody.gateway.meter import RULE, Meter
+from custody.gateway.budget.meter import RULE, Meter
 from custody.model.command import Verdict
 from custody.model.errors import LogFailureError
 from custody.model.identity import Loop, Spent, Tally

@@ -1,0 +1,1 @@
+"""How much of its budget each loop has used."""
