@@ -4,7 +4,7 @@ import os
 import signal
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -113,6 +113,15 @@ def test_a_refused_loop_runs_nothing(environment: dict[str, str], tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Whoever started the tests in the background left interrupts ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_before_the_command_began_keeps_it_from_beginning(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
