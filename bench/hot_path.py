@@ -24,8 +24,8 @@ from typing import Any, Final, cast
 import uvloop
 from tests.protocols.postgres import messages as m
 
+from custody.app.composition import make_masker
 from custody.app.init import initialise
-from custody.app.wiring import make_masker
 from custody.config.load import compile_policy, load_config
 from custody.evidence.keys.keyclient import KeyholderProcess
 from custody.evidence.log.log import LogOptions

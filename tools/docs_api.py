@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from custody.web.describing import describe
+from custody.web.openapi import describe
 from custody.web.site import routes
 
 BEGIN = "<!-- generated: endpoints; change them in src/custody/web, then `make docs` -->"

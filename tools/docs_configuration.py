@@ -28,8 +28,8 @@ from custody.config.tables import (
     RuleConfig,
     TargetConfig,
 )
+from custody.policy.cel_scan import FIELDS
 from custody.policy.condition import FUNCTIONS
-from custody.policy.reading import FIELDS
 
 BEGIN = "<!-- generated: keys; change them in src/custody/config/tables.py, then `make docs` -->"
 END = "<!-- end of the generated part -->"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from custody.access.exchange import Exchange, Issuer
-from custody.access.faces import LoopWish, Started
+from custody.access.interfaces import LoopWish, Started
 from custody.access.logins import LoginDesk, Refresher
 from custody.access.loops import LoopDesk
 from custody.access.refresh_tokens import Sealing
@@ -18,8 +18,8 @@ from custody.model.errors import LogFailureError
 from custody.model.identity import Admission, Budget, Identity, Proof
 from custody.model.record import LoginRefused, Milliseconds, Receipt, Record
 from custody.model.words import Effect, IdentityKind, LoopId, Method, TargetName
-from custody.policy.facts import TargetFacts
 from custody.policy.grant import Grant
+from custody.policy.variables import TargetFacts
 from custody.recording.refused_logins import RefusedLogins
 from custody.state import State, StateThread
 

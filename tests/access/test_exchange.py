@@ -10,7 +10,7 @@ import pytest
 from tests.access.scene import CI, CORP, HOUR, NOON, House, grant, job, proof, wish
 
 from custody.access.exchange import Issuer
-from custody.access.faces import (
+from custody.access.interfaces import (
     ACCESS_TOKEN,
     ID_TOKEN,
     JWT,

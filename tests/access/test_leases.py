@@ -14,8 +14,8 @@ from custody.model.identity import Credential, Loop
 from custody.model.record import CredentialLeased, CredentialReturned, Receipt, Record
 from custody.model.secret import Secret
 from custody.model.words import LoopId, TargetName
+from custody.vault.credential_leases import LeasingVault
 from custody.vault.lease_book import LeaseBook
-from custody.vault.leasing import LeasingVault
 
 ORDERS = TargetName("orders")
 LOOP = Loop(LoopId("loop_a"), local_identity("agent-7", ()), 0, 10**12)

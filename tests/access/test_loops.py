@@ -19,7 +19,7 @@ from tests.access.scene import (
     wish,
 )
 
-from custody.access.faces import LoopWish
+from custody.access.interfaces import LoopWish
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Proof
 from custody.model.record import LoginAccepted, LoginRefused, LoopStart

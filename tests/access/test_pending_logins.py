@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.access.expiring import HELD_AT_MOST, HELD_OF_ADDRESS, SWEPT_MS, Shelf
+from custody.access.expiring_map import HELD_AT_MOST, HELD_OF_ADDRESS, SWEPT_MS, Shelf
 from custody.access.login_request import LoginAsked, ask_login, fits, s256
 from custody.access.pending_logins import CODE_MS, LOGIN_MS, BrowserLogins
 from custody.access.sign_in import SigningIn

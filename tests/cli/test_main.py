@@ -105,7 +105,7 @@ def test_the_code_decides_how_it_ends(
     def fail(*_: object, **__: object) -> None:
         raise CustodyError(code, "It broke.", "Mend it.")
 
-    monkeypatch.setattr("custody.cli.doctor.examine", fail)
+    monkeypatch.setattr("custody.cli.operator.doctor.examine", fail)
     assert run(["doctor"]) == ends
     assert capsys.readouterr().err == "custody: It broke. Mend it.\n"
 
@@ -119,7 +119,7 @@ def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("custody.cli.doctor.examine", interrupt)
+    monkeypatch.setattr("custody.cli.operator.doctor.examine", interrupt)
     assert run(["doctor"]) == 130
 
 

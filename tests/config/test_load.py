@@ -9,7 +9,7 @@ import pytest
 from custody.config.faults import ConfigError, spelled
 from custody.config.load import compile_policy, find_config, load_config, parse_config
 from custody.config.tables import Cleartext, Config, Tls
-from custody.masking.tokens import Form
+from custody.masking.marks import Form
 from custody.model.words import Decision, Effect
 
 CONTRACT = (Path(__file__).parent / "contract.toml").read_bytes()

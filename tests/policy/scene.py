@@ -3,10 +3,10 @@
 from custody.model.command import Argument, Command
 from custody.model.identity import Identity, Loop, Session
 from custody.model.words import Decision, Effect, LoopId, SessionId, TargetName
-from custody.policy.facts import TargetFacts
 from custody.policy.grant import Grant
 from custody.policy.judge import CompiledPolicy
 from custody.policy.rule import Rule
+from custody.policy.variables import TargetFacts
 
 NOON = 1_700_000_000_000 // 86_400_000 * 86_400_000 + 12 * 3_600_000
 HOUR = 3_600_000

@@ -10,8 +10,8 @@ from tests.policy.scene import grant, policy, rule
 
 from custody.model.errors import CustodyError
 from custody.model.words import Decision
+from custody.policy.cel_scan import read
 from custody.policy.condition import compile_condition
-from custody.policy.reading import read
 from custody.policy.rule import Rule
 
 

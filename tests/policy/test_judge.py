@@ -18,11 +18,11 @@ from tests.policy.scene import (
 
 from custody.model.command import Command
 from custody.model.words import Decision, Effect
-from custody.policy.beginning import longest
-from custody.policy.facts import TargetFacts
 from custody.policy.grant import DAY_MS, Grant, Hours
 from custody.policy.judge import CompiledPolicy, policy_digest
+from custody.policy.loop_start import longest
 from custody.policy.rule import Rule
+from custody.policy.variables import TargetFacts
 
 ALLOW, DENY, ASK = Decision.ALLOW, Decision.DENY, Decision.ASK
 WRITES = '"write" in command.effects'

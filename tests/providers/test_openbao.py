@@ -23,9 +23,9 @@ from custody.identity import local_identity
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential, Loop
 from custody.model.words import LoopId, TargetName
+from custody.vault.credential_leases import LeasingVault
 from custody.vault.hashicorp import HashicorpStore
 from custody.vault.lease_book import LeaseBook
-from custody.vault.leasing import LeasingVault
 from custody.vault.settings import Auth, HashicorpSettings
 
 pytestmark = pytest.mark.provider

@@ -16,7 +16,7 @@ from tests.conftest import StartGateway
 from tests.real.configs import HEAD, target
 from tests.real.running import RunningGateway
 
-from custody.app.admin.ask import ask_gateway
+from custody.app.admin.client import ask_gateway
 from custody.demo.scratch_postgres import ScratchPostgres
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]

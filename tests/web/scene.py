@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from tests.web.browsing import Answer, Browser, field
 
-from custody.access.faces import ExchangeAsked, Exchanged, LoggedIn, Reachable, Started
+from custody.access.interfaces import ExchangeAsked, Exchanged, LoggedIn, Reachable, Started
 from custody.access.pending_logins import BrowserLogins
 from custody.access.sign_in import SigningIn
 from custody.app.console_faces import (
@@ -22,15 +22,15 @@ from custody.app.console_faces import (
     ProviderFacts,
 )
 from custody.identity.mint import mint_loop, mint_ticket
-from custody.identity.oidc.answers import DevicePending, DeviceStarted, Granted, LoggedOut
+from custody.identity.oidc.responses import DevicePending, DeviceStarted, Granted, LoggedOut
 from custody.identity.saml.answer import SamlAnswer, SamlRequest
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Identity, Login, Proof, Spent
 from custody.model.secret import Secret
 from custody.model.words import Effect, IdentityKind, LoginId, Method, TargetName
-from custody.web.describing import words
 from custody.web.guard import Guard
-from custody.web.rates import Rates
+from custody.web.openapi import words
+from custody.web.rate_limit import Rates
 from custody.web.site import make_site
 
 URL: Final = "https://gw.example.com:8443"

@@ -9,10 +9,10 @@ import pytest
 from tests.web.browsing import FORM, Browser
 from tests.web.scene import ASKED, URL, Scene, scene
 
-from custody.web.answers import RefusedError
+from custody.web.errors import RefusedError
 from custody.web.guard import Guard, hosts_of
-from custody.web.rates import Rates
-from custody.web.shares import Shares
+from custody.web.quotas import Shares
+from custody.web.rate_limit import Rates
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from custody.access.faces import (
+from custody.access.interfaces import (
     ACCESS_TOKEN,
     ID_TOKEN,
     JWT,
@@ -57,7 +57,7 @@ class Issuer(msgspec.Struct, frozen=True):
 
 
 class Exchange:
-    """Implements ``custody.access.faces.Exchanges``."""
+    """Implements ``custody.access.interfaces.Exchanges``."""
 
     def __init__(  # noqa: PLR0913 - what it is made of
         self,

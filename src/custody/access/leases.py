@@ -21,7 +21,7 @@ from custody.model.record import (
     Record,
 )
 from custody.model.words import LoopId, TargetName
-from custody.vault.leasing import LeasingVault, Returned
+from custody.vault.credential_leases import LeasingVault, Returned
 
 TEND_S: Final = 5.0
 STALE_EVERY: Final = 60

@@ -58,7 +58,7 @@ class Refresher(Protocol):
 
 
 class LoginDesk:
-    """Implements ``custody.access.faces.Logins``. Times are Unix milliseconds."""
+    """Implements ``custody.access.interfaces.Logins``. Times are Unix milliseconds."""
 
     def __init__(  # noqa: PLR0913 - what it is made of
         self,

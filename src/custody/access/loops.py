@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from custody.access.faces import LoopWish, Started
+from custody.access.interfaces import LoopWish, Started
 from custody.access.terms import Terms
 from custody.identity import mint_ticket
 from custody.model.errors import CustodyError
@@ -70,7 +70,7 @@ class NoAccounts:
 
 
 class LoopDesk:
-    """Implements ``custody.access.faces.Loops``. ``clock`` gives Unix milliseconds."""
+    """Implements ``custody.access.interfaces.Loops``. ``clock`` gives Unix milliseconds."""
 
     def __init__(  # noqa: PLR0913 - what it is made of
         self,

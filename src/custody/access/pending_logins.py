@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from custody.access.expiring import Clock, Shelf
+from custody.access.expiring_map import Clock, Shelf
 from custody.access.login_request import LoginAsked, digest, fits, s256
 from custody.model.errors import CustodyError
 from custody.model.identity import Proof

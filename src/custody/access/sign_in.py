@@ -12,10 +12,10 @@ from typing import Final, Protocol
 
 import msgspec
 
-from custody.access.faces import Exchanges, LoggedIn, Logins
+from custody.access.interfaces import Exchanges, LoggedIn, Logins
 from custody.access.login_request import LoginAsked
 from custody.access.pending_logins import Begun, BrowserLogins, Proven, no_code
-from custody.identity.oidc.answers import DevicePending, DeviceStarted, Granted, LoggedOut
+from custody.identity.oidc.responses import DevicePending, DeviceStarted, Granted, LoggedOut
 from custody.identity.saml.answer import SamlAnswer, SamlRequest
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret

@@ -9,13 +9,15 @@ from typing import Final
 
 import msgspec
 
-from custody.access.faces import LoopWish, Reachable
+from custody.access.interfaces import LoopWish, Reachable
 from custody.identity import mint_loop_id
 from custody.model.durations import duration_words
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Login, Loop, Proof, Scope
 from custody.model.words import Method, TargetName
-from custody.policy.beginning import (
+from custody.policy.budget import Limits, limits_of
+from custody.policy.grant import Grant
+from custody.policy.loop_start import (
     check_budget,
     check_room,
     check_scope,
@@ -23,10 +25,8 @@ from custody.policy.beginning import (
     longest,
     reach,
 )
-from custody.policy.budget import Limits, limits_of
-from custody.policy.facts import TargetFacts
-from custody.policy.grant import Grant
 from custody.policy.reach import rests_on
+from custody.policy.variables import TargetFacts
 
 Entropy = Callable[[int], bytes]
 

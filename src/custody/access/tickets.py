@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 
-from custody.access.faces import LoopWish
+from custody.access.interfaces import LoopWish
 from custody.access.loops import Beside, LoopDesk, Scribe
 from custody.identity import local_identity
 from custody.model.durations import duration_words, moment

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 from weakref import WeakValueDictionary
 
-from custody.access.faces import LoopWish
+from custody.access.interfaces import LoopWish
 from custody.access.loops import LoopDesk
-from custody.identity.oidc import fingerprint
+from custody.identity.oidc.tokens.fingerprint import fingerprint
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, NotAdmitted, Proof
 from custody.model.interfaces import Doorkeeper

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from custody.access.faces import Exchanges, Loops, Reachable
+from custody.access.interfaces import Exchanges, Loops, Reachable
 from custody.access.sign_in import SigningIn
 from custody.model.identity import Admission, Spent
 from custody.model.interfaces import Doorkeeper

@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 from custody.access.exchange import Exchange
 from custody.access.pending_logins import BrowserLogins
 from custody.access.sign_in import SigningIn
-from custody.app.access import Authority
+from custody.app.access_services import Authority
+from custody.app.composition import load_certificate
 from custody.app.console_faces import Console, ConsoleFactory, ConsoleParts, GatewayFacts, LoopUse
 from custody.app.providers import Providers
-from custody.app.wiring import load_certificate
 from custody.config.logins import ConsoleCleartext, ConsoleConfig, Flow
 from custody.config.tables import Config
 from custody.gateway.budget.meter import Meter

@@ -17,21 +17,21 @@ from custody import __version__
 from custody.access.exchange import Exchange
 from custody.access.leases import LeaseDesk
 from custody.access.refresh_tokens import load_sealing
-from custody.app import access
+from custody.app import access_services
 from custody.app.admin.access_calls import AuthorityCalls
-from custody.app.admin.ask import socket_path
+from custody.app.admin.client import socket_path
 from custody.app.admin.dispatch import Desk, gateway_shelf
 from custody.app.admin.secret_calls import SecretDesk
 from custody.app.admin.socket import AdminServer
+from custody.app.composition import Place, load_certificate, make_doors, make_masker, make_rooms
 from custody.app.console_faces import ConsoleFactory, GatewayFacts
 from custody.app.console_listener import Behind, ConsoleDoor
-from custody.app.gateway_facts import Bound, gateway_facts
+from custody.app.gateway_metadata import Bound, gateway_facts
 from custody.app.indexer.parent import IndexerProcess
 from custody.app.init import renew_verifier_policy
 from custody.app.process import keep_for_good, raise_file_limit
 from custody.app.providers import keep_learning, make_providers
 from custody.app.stores import local_vault, make_vault
-from custody.app.wiring import Place, load_certificate, make_doors, make_masker, make_rooms
 from custody.config.load import compile_policy
 from custody.config.logins import OidcConfig, SamlConfig, WorkloadConfig
 from custody.config.tables import Config
@@ -169,7 +169,7 @@ async def _run(
                 policy=compile_policy(config).digest,
             )
             doorkeeper, strangers = TicketDoorkeeper(state), Strangers()
-            authority = access.make_authority(
+            authority = access_services.make_authority(
                 config,
                 state=state,
                 beside=thread.run,
@@ -180,7 +180,7 @@ async def _run(
                 sealing=sealing,
                 refreshers=providers.oidc,
             )
-            authority.loops.when_ended(access.close_sessions(registry))
+            authority.loops.when_ended(access_services.close_sessions(registry))
             authority.loops.when_ended(leases.ended)
             exchange = Exchange(
                 providers.issuers,
@@ -216,15 +216,15 @@ async def _run(
             secrets = SecretDesk(local_vault(config, clock), scribe.write, clock)
             await _record_config(config, rooms, masker, scribe)
             await _try_credentials(config, rooms)
-            await access.begin_again(config, authority, providers.names)
+            await access_services.begin_again(config, authority, providers.names)
             for running in (
                 log.run(),
                 _watch_log(log),
                 watch(registry, rooms),
                 leases.run(),
-                access.tend(authority, state, thread.run, meter),
-                access.recheck(authority),
-                access.forget(authority),
+                access_services.tend(authority, state, thread.run, meter),
+                access_services.recheck(authority),
+                access_services.forget(authority),
                 indexer.run(),
                 keep_learning(config, providers),
             ):
@@ -246,7 +246,7 @@ async def _run(
             await stopped.wait()
             await door.close()
             await _drain(listeners, registry)
-            await access.keep_spending(state, thread.run, meter)
+            await access_services.keep_spending(state, thread.run, meter)
             await leases.close()
             # Whatever is counted by now, without waiting for its minute.
             note_unrecorded(rooms, asyncio.get_running_loop().time() + TOLD_EVERY_S)

@@ -29,26 +29,40 @@ class Entry(NamedTuple):
 
 
 COMMANDS: Final = (
-    Entry("init", "custody.cli.init:init", "Write a configuration, keys and a local CA."),
-    Entry("serve", "custody.cli.serve:serve", "Run the gateway."),
-    Entry("demo", "custody.cli.demo:demo", "See the main job end to end."),
-    Entry("verify", "custody.cli.verify:verify", "Prove that the evidence was not touched."),
-    Entry("login", "custody.cli.login:login", "Prove who you are to a gateway."),
-    Entry("logout", "custody.cli.login:logout", "End the login and its loops."),
-    Entry("run", "custody.cli.run:run", "Run a command inside a loop of its own."),
-    Entry("ticket", "custody.cli.ticket:app", "Make, list and withdraw tickets."),
-    Entry("loops", "custody.cli.loops:app", "List the runs of agents; let a paused one go on."),
-    Entry("kill", "custody.cli.kill:kill", "End a loop or a session, now."),
-    Entry("identity", "custody.cli.identity:app", "Keep identities out, and let them in again."),
-    Entry("sessions", "custody.cli.sessions:sessions", "List connections to targets."),
-    Entry("show", "custody.cli.show:show", "Show a session or a command, whole."),
-    Entry("timeline", "custody.cli.timeline:timeline", "Show what happened in a loop."),
-    Entry("search", "custody.cli.search:search", "Find commands."),
-    Entry("index", "custody.cli.index:app", "Look after the search index."),
-    Entry("secret", "custody.cli.secret:app", "Keep targets' credentials sealed here."),
-    Entry("policy", "custody.cli.policy:app", "Judge a configuration, explain a verdict."),
-    Entry("grants", "custody.cli.grants:app", "What grants are needed, by evidence."),
-    Entry("doctor", "custody.cli.doctor:doctor", "What is wrong here, and the cure."),
+    Entry("init", "custody.cli.operator.init:init", "Write a configuration, keys and a local CA."),
+    Entry("serve", "custody.cli.operator.serve:serve", "Run the gateway."),
+    Entry("demo", "custody.cli.operator.demo:demo", "See the main job end to end."),
+    Entry(
+        "verify",
+        "custody.cli.investigator.verify:verify",
+        "Prove that the evidence was not touched.",
+    ),
+    Entry("login", "custody.cli.agent.login:login", "Prove who you are to a gateway."),
+    Entry("logout", "custody.cli.agent.login:logout", "End the login and its loops."),
+    Entry("run", "custody.cli.agent.run:run", "Run a command inside a loop of its own."),
+    Entry("ticket", "custody.cli.operator.ticket:app", "Make, list and withdraw tickets."),
+    Entry(
+        "loops",
+        "custody.cli.operator.loops:app",
+        "List the runs of agents; let a paused one go on.",
+    ),
+    Entry("kill", "custody.cli.operator.kill:kill", "End a loop or a session, now."),
+    Entry(
+        "identity",
+        "custody.cli.operator.identity:app",
+        "Keep identities out, and let them in again.",
+    ),
+    Entry("sessions", "custody.cli.investigator.sessions:sessions", "List connections to targets."),
+    Entry("show", "custody.cli.investigator.show:show", "Show a session or a command, whole."),
+    Entry(
+        "timeline", "custody.cli.investigator.timeline:timeline", "Show what happened in a loop."
+    ),
+    Entry("search", "custody.cli.investigator.search:search", "Find commands."),
+    Entry("index", "custody.cli.operator.index:app", "Look after the search index."),
+    Entry("secret", "custody.cli.operator.secret:app", "Keep targets' credentials sealed here."),
+    Entry("policy", "custody.cli.operator.policy:app", "Judge a configuration, explain a verdict."),
+    Entry("grants", "custody.cli.operator.grants:app", "What grants are needed, by evidence."),
+    Entry("doctor", "custody.cli.operator.doctor:doctor", "What is wrong here, and the cure."),
 )
 
 

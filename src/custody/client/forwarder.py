@@ -14,8 +14,8 @@ from typing import Final
 
 import msgspec
 
-from custody.client.outfitting import outfitters
-from custody.model.equipment import Outfitter, Way
+from custody.client.environment import outfitters
+from custody.model.client_environment import Outfitter, Way
 from custody.model.errors import CustodyError
 
 PIECE: Final = 64 * 1024

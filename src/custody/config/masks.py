@@ -14,8 +14,8 @@ from custody.config import values as read
 from custody.config.faults import At, Faults
 from custody.config.key import Key
 from custody.config.read_table import read_table
+from custody.masking.marks import Form
 from custody.masking.rules import MaskRule, check_rules
-from custody.masking.tokens import Form
 from custody.model.errors import CustodyError
 
 _PLACE: Final = re.compile(r"mask\[\d+\](?:\.(\w+)(?:\[\d+\])?)? ?")

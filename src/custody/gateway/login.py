@@ -12,8 +12,8 @@ from typing import Final, Protocol
 
 import msgspec
 
+from custody.gateway.admission import recognise
 from custody.gateway.connection import Connection, Owner
-from custody.gateway.recognition import recognise
 from custody.gateway.refusals import NO_REPLICATION, NOT_RECORDED, not_recognised, not_yours
 from custody.gateway.services import Door, Rooms
 from custody.gateway.target import Target

@@ -3,7 +3,6 @@
 Law: a ticket's secret is shown once, at its making; afterwards only its digest exists.
 """
 
-from custody.identity.doorkeeper import TicketBook, TicketDoorkeeper
 from custody.identity.mint import (
     LOGIN_PREFIX,
     PREFIX,
@@ -15,6 +14,7 @@ from custody.identity.mint import (
     mint_ticket,
     secret_digest,
 )
+from custody.identity.ticket_authenticator import TicketBook, TicketDoorkeeper
 
 __all__ = [
     "LOGIN_PREFIX",

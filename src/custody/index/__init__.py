@@ -5,7 +5,9 @@ is rebuilt from the log. What stands in it was masked before it reached the log.
 """
 
 from custody.index.entry import Place
-from custody.index.face import (
+from custody.index.query import KEYS, parse_query
+from custody.index.reader import position_of
+from custody.index.search import (
     Event,
     Field,
     Filed,
@@ -18,8 +20,6 @@ from custody.index.face import (
     Term,
     Watermark,
 )
-from custody.index.query import KEYS, parse_query
-from custody.index.reader import position_of
 from custody.index.store import SqliteIndex
 from custody.index.usage import Begun, Use, UsesAsked
 

@@ -13,9 +13,9 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from custody.index.entry import Amendment, Draft, Place, searched
-from custody.index.face import IndexDamagedError, Watermark
 from custody.index.fault import named
 from custody.index.schema import TABLES, VERSION
+from custody.index.search import IndexDamagedError, Watermark
 from custody.index.text import fold, pack, words
 from custody.model.record import StoredRecord
 

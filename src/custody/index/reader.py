@@ -13,8 +13,8 @@ import msgspec
 
 from custody.index.day import about, connect
 from custody.index.entry import Place
-from custody.index.face import Event, Field, Filter, Order
 from custody.index.fault import named
+from custody.index.search import Event, Field, Filter, Order
 from custody.index.text import unpack
 from custody.index.usage import Begun, Use, UsesAsked, begun, uses
 from custody.index.where import Condition, condition

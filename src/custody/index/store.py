@@ -17,7 +17,8 @@ from typing import Final
 
 from custody.index.day import DayWriter, about, connect
 from custody.index.entry import Amendment, Place, entries
-from custody.index.face import (
+from custody.index.reader import DayReader, position_of
+from custody.index.search import (
     Event,
     Field,
     Filed,
@@ -28,7 +29,6 @@ from custody.index.face import (
     Tally,
     Watermark,
 )
-from custody.index.reader import DayReader, position_of
 from custody.index.usage import Begun, Use, UsesAsked
 from custody.model.errors import CustodyError
 

@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from custody.masking.memory import Same
-from custody.masking.tokens import Form, Kind
+from custody.masking.marks import Form, Kind
+from custody.masking.object_cache import Same
 from custody.model.command import Column, Relation
 from custody.model.errors import CustodyError
 

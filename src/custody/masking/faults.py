@@ -9,8 +9,8 @@ import re
 from typing import Final
 
 from custody.masking.columns import ColumnRules
+from custody.masking.marks import REDACTED, Tokens
 from custody.masking.statements import StatementMasker, canonical, is_short_number
-from custody.masking.tokens import REDACTED, Tokens
 from custody.model.command import Column, Relation
 from custody.model.record import ErrorReport
 

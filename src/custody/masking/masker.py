@@ -7,18 +7,18 @@ the record. All fields that only steer masking are empty afterwards.
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from custody.masking.bounds import Bounds, Cutter, size
+from custody.masking.ascii_fold import BORDER
 from custody.masking.columns import ColumnRules
 from custody.masking.detectors import SECRETS
 from custody.masking.faults import FaultMasker
 from custody.masking.fields import FieldMasker
-from custody.masking.folding import BORDER
 from custody.masking.literals import may_hide
-from custody.masking.memory import Same
+from custody.masking.marks import Tokens
+from custody.masking.object_cache import Same
 from custody.masking.rules import MaskRule, check_rules
 from custody.masking.scanner import Scanner
 from custody.masking.statements import StatementMasker
-from custody.masking.tokens import Tokens
+from custody.masking.truncation import Bounds, Cutter, size
 from custody.masking.values import ValueMasker
 from custody.model.command import Command, Relation
 from custody.model.errors import CustodyError

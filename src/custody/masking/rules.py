@@ -13,8 +13,8 @@ import re2
 
 from custody.masking.columns import BUILTIN_KIND, ColumnPattern, parse_column
 from custody.masking.detectors import NAMES, PERSONAL, SECRETS
+from custody.masking.marks import Form, Kind
 from custody.masking.scanner import compile_own
-from custody.masking.tokens import Form, Kind
 from custody.model.errors import CustodyError
 
 CATALOGUE_VERSION: Final = 1

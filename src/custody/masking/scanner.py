@@ -13,11 +13,11 @@ from typing import Any, Final, NamedTuple
 
 import re2
 
-from custody.masking import folding
+from custody.masking import ascii_fold
+from custody.masking.ascii_fold import BORDER, DELETED
 from custody.masking.cues import Cues, re2_options
 from custody.masking.detectors import SHAPES, Shape
-from custody.masking.folding import BORDER, DELETED
-from custody.masking.tokens import OWN, REDACTED, Kind, Tokens
+from custody.masking.marks import OWN, REDACTED, Kind, Tokens
 
 _PASSES: Final = 6
 _SHORT_CANDIDATE: Final = 128
@@ -97,9 +97,9 @@ class Scanner:
         if self._own:
             return False
         if not text.isascii():
-            if not folding.is_encodable(text):
+            if not ascii_fold.is_encodable(text):
                 return False
-            cues = self._cues.match(folding.fold(text).encode())
+            cues = self._cues.match(ascii_fold.fold(text).encode())
             return not cues or (len(cues) == 1 and cues[0] == self._control)
         if len(text) < _SHORTEST_NUMBER and text.lstrip("-").isdigit():
             return True
@@ -107,7 +107,7 @@ class Scanner:
 
     def scan(self, texts: Sequence[str]) -> list[str]:
         """The texts with every find replaced."""
-        results = [text if text.isascii() else folding.encodable(text) for text in texts]
+        results = [text if text.isascii() else ascii_fold.encodable(text) for text in texts]
         pending = [at for at, text in enumerate(results) if text]
         for _ in range(_PASSES):
             found = self.find([results[at] for at in pending])
@@ -151,11 +151,11 @@ class Scanner:
     def _find_joined(
         self, texts: Sequence[str], joined: str
     ) -> Iterator[tuple[int, Sequence[Span]]]:
-        folded = joined if joined.isascii() else folding.fold(joined)
+        folded = joined if joined.isascii() else ascii_fold.fold(joined)
         data = folded.encode("ascii")
         cues = self._cues.match(data)
         if joined.isascii() and self._control in cues:
-            folded = folding.fold(joined)
+            folded = ascii_fold.fold(joined)
             data = folded.encode("ascii")
             cues = self._cues.match(data)
         hits = list(islice(self._hits(data, cues), HITS_AT_MOST + 1))
@@ -166,7 +166,7 @@ class Scanner:
             for owner, text in enumerate(texts):
                 yield owner, (Span(0, len(text), REDACTED.redaction),)
             return
-        places = folding.places(joined) if len(folded) != len(joined) else None
+        places = ascii_fold.places(joined) if len(folded) != len(joined) else None
         starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
         per_text: dict[int, list[Span]] = {}
         for hit in _settle(hits):
@@ -178,7 +178,7 @@ class Scanner:
             text = texts[owner]
             start, end = start - base, min(end - base, len(text))
             value = text[start:end]
-            normal = hit.normal if hit.normal is not None else folding.plain(value)
+            normal = hit.normal if hit.normal is not None else ascii_fold.plain(value)
             per_text.setdefault(owner, []).append(
                 Span(start, end, self._tokens.mark(hit.kind, normal))
             )
@@ -214,13 +214,13 @@ class Scanner:
         for at, text in enumerate(texts):
             spans = list(found[at])
             seen = self._tokens.blank(text.replace(OWN, DELETED))
-            seen = folding.encodable(seen)
+            seen = ascii_fold.encodable(seen)
             for pattern, kind in self._own:
                 for match in pattern.finditer(seen):
                     start, end = match.span()
                     if seen[start:end].strip(OWN):
                         value = text[start:end]
-                        mark = self._tokens.mark(kind, folding.plain(value))
+                        mark = self._tokens.mark(kind, ascii_fold.plain(value))
                         spans.append(Span(start, end, mark))
             found[at] = _join_spans(spans) if len(spans) > 1 else spans
 

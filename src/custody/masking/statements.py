@@ -8,13 +8,13 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple, assert_never
 
-from custody.masking import folding, literals
-from custody.masking.bounds import Cutter
+from custody.masking import ascii_fold, literals
 from custody.masking.columns import ColumnRules
 from custody.masking.literals import Piece, Sort
-from custody.masking.memory import Same
+from custody.masking.marks import REDACTED, Tokens
+from custody.masking.object_cache import Same
 from custody.masking.scanner import Scanner
-from custody.masking.tokens import REDACTED, Tokens
+from custody.masking.truncation import Cutter
 from custody.model.command import TextMark
 
 _LONGEST_PLAIN_NUMBER: Final = 5
@@ -187,7 +187,7 @@ def quote_mark(mark: str) -> str:
 
 def canonical(value: str) -> str:
     """One spelling for a column's value, wherever it was found."""
-    return folding.plain(value).strip()
+    return ascii_fold.plain(value).strip()
 
 
 def is_short_number(text: str) -> bool:

@@ -7,14 +7,14 @@ the command touches has a masked column; detectors then still look at it. NULL s
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from custody.masking.bounds import CUT, Bounds, Cutter, size
+from custody.masking.ascii_fold import BORDER
 from custody.masking.columns import ColumnRules
 from custody.masking.credentials import closes_private_key, opens_private_key
-from custody.masking.folding import BORDER
-from custody.masking.memory import Same
+from custody.masking.marks import REDACTED, Kind, Tokens
+from custody.masking.object_cache import Same
 from custody.masking.scanner import Scanner
 from custody.masking.statements import canonical
-from custody.masking.tokens import REDACTED, Kind, Tokens
+from custody.masking.truncation import CUT, Bounds, Cutter, size
 from custody.model.command import Argument
 from custody.model.record import OutputColumn
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from custody.model.errors import CustodyError
-from custody.policy.reading import FIELDS, Reading, read
+from custody.policy.cel_scan import FIELDS, Reading, read
 
 if TYPE_CHECKING:
     import cel

@@ -19,10 +19,10 @@ from custody.model.command import Command, Verdict
 from custody.model.identity import Loop, Session
 from custody.model.words import Decision, Effect, SessionId, TargetName
 from custody.policy.condition import Failed
-from custody.policy.facts import Facts, TargetFacts
 from custody.policy.grant import FOREVER, Grant
 from custody.policy.reach import ceiling, holding, outside, replicates
 from custody.policy.rule import RESERVED, Rule, compile_rule
+from custody.policy.variables import Facts, TargetFacts
 
 if TYPE_CHECKING:
     import cel

@@ -12,7 +12,7 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Session
 from custody.model.words import Decision, Effect, LoopId, SessionId, TargetName
 from custody.policy.condition import Condition, Failed, compile_condition
-from custody.policy.facts import Facts
+from custody.policy.variables import Facts
 
 RESERVED: Final = "grant"
 """What a verdict names where no rule matched."""

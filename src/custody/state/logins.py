@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert
 from custody.model.identity import Login, Proof
 from custody.model.words import LoginId
 from custody.state import rows
-from custody.state.failing import Failing
+from custody.state.database_errors import Failing
 from custody.state.loops import Ended, end_identity, end_loops, is_revoked, revoked_identity
 from custody.state.schema import logins, loops, revoked, used
 

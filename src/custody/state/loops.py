@@ -15,7 +15,7 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop
 from custody.model.words import LoginId, LoopId
 from custody.state import rows
-from custody.state.failing import Failing
+from custody.state.database_errors import Failing
 from custody.state.schema import logins, loops, revoked, tickets, tokens
 from custody.state.tokens import NOT_KEPT, Brought, keep_token
 

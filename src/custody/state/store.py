@@ -15,12 +15,12 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Ticket
 from custody.model.words import LoopId, TicketId
 from custody.state import rows
+from custody.state.budgets import Spending
 from custody.state.database import READER_BUSY_SECONDS, READING, open_engine, wait
-from custody.state.failing import Failing
+from custody.state.database_errors import Failing
 from custody.state.logins import LoginBook
 from custody.state.loops import Ended, LoopBook, next_revision
 from custody.state.schema import loops, spent, tickets
-from custody.state.spending import Spending
 from custody.state.tokens import TokenBook
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite import insert
 from custody.model.identity import Ticket
 from custody.model.words import LoopId
 from custody.state import rows
-from custody.state.failing import Failing
+from custody.state.database_errors import Failing
 from custody.state.schema import loops, tickets, tokens
 
 NOT_KEPT: Final = "ticket.not-kept"

@@ -14,9 +14,9 @@ from email.utils import formatdate
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from custody.web.answers import RefusedError, refusal_body
-from custody.web.rates import Rates
-from custody.web.shares import Shares, Taking
+from custody.web.errors import RefusedError, refusal_body
+from custody.web.quotas import Shares, Taking
+from custody.web.rate_limit import Rates
 
 BODY_BYTES: Final = 512 * 1024
 """A SAML response with its signature and certificates, in base64."""

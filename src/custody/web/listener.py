@@ -17,8 +17,8 @@ from uvicorn.server import ServerState
 from custody.app.console_faces import ConsoleParts
 from custody.recording.refusal_rate import network
 from custody.web.connection import HEADER_BYTES, IDLE_S, ConsoleConnection
-from custody.web.describing import words
 from custody.web.guard import Guard
+from custody.web.openapi import words
 from custody.web.site import make_site
 
 HANDSHAKE_S: Final = 10.0

@@ -16,17 +16,10 @@ from custody.access.pending_logins import LOGIN_MS
 from custody.access.sign_in import FailedStep
 from custody.app.console_faces import ConsoleParts
 from custody.model.errors import CustodyError
-from custody.web.answers import RefusedError, fault_of
-from custody.web.describing import says
-from custody.web.forms import (
-    CallbackQuery,
-    ConfirmForm,
-    ConfirmQuery,
-    LoginQuery,
-    LogoutForm,
-    SamlForm,
-)
-from custody.web.reading import (
+from custody.web.errors import RefusedError, fault_of
+from custody.web.openapi import says
+from custody.web.render import error_page, form_action_to, page
+from custody.web.request_parser import (
     AnyRequest,
     address,
     behind,
@@ -37,7 +30,14 @@ from custody.web.reading import (
     provider_of,
     query,
 )
-from custody.web.render import error_page, form_action_to, page
+from custody.web.requests import (
+    CallbackQuery,
+    ConfirmForm,
+    ConfirmQuery,
+    LoginQuery,
+    LogoutForm,
+    SamlForm,
+)
 
 GROUPS_SHOWN: Final = 12
 Page = Response[str]

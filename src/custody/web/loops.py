@@ -7,10 +7,10 @@ from litestar import Controller, Response, delete, get
 
 from custody.app.console_faces import ConsoleParts, GatewayFacts
 from custody.model.identity import Admission
-from custody.web import given
-from custody.web.answers import RefusedError, document
-from custody.web.describing import says
-from custody.web.reading import AnyRequest, address, bearer, behind, no_query
+from custody.web import responses
+from custody.web.errors import RefusedError, document
+from custody.web.openapi import says
+from custody.web.request_parser import AnyRequest, address, bearer, behind, no_query
 
 
 class Loops(Controller):
@@ -32,7 +32,7 @@ class Loops(Controller):
         "/loops/self",
         opt=says(
             "The loop of the ticket in `Authorization: Bearer`.",
-            gives=(given.SelfAnswer,),
+            gives=(responses.SelfAnswer,),
             faults=(400, 401, 503),
             ticket=True,
         ),
@@ -40,14 +40,14 @@ class Loops(Controller):
     async def show(self, request: AnyRequest) -> Response[bytes]:
         parts = behind(request)
         admission = await _admitted(request, parts)
-        return document(given.self_answer(admission, await parts.use(admission)))
+        return document(responses.self_answer(admission, await parts.use(admission)))
 
     @delete(
         "/loops/self",
         status_code=200,
         opt=says(
             "End that loop, its children and all their sessions.",
-            gives=(given.EndedAnswer,),
+            gives=(responses.EndedAnswer,),
             faults=(400, 401, 503),
             ticket=True,
         ),
@@ -57,7 +57,7 @@ class Loops(Controller):
         admission = await _admitted(request, parts)
         actor = admission.loop.identity.subject
         ended = await parts.loops.end(admission.loop.id, "ended", actor)
-        return document(given.EndedAnswer(ended))
+        return document(responses.EndedAnswer(ended))
 
 
 async def _admitted(request: AnyRequest, parts: ConsoleParts) -> Admission:

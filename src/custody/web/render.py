@@ -14,7 +14,7 @@ import jinja2
 from litestar import MediaType, Response
 
 from custody.model.errors import CustodyError
-from custody.web.answers import status_of, told
+from custody.web.errors import status_of, told
 
 LONGEST_SHOWN: Final = 200
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})

@@ -13,11 +13,11 @@ from litestar.handlers import HTTPRouteHandler
 
 from custody.app.console_faces import ConsoleParts
 from custody.model.errors import CustodyError
-from custody.web.answers import RefusedError, document, refusal
-from custody.web.describing import describe, says
+from custody.web.errors import RefusedError, document, refusal
 from custody.web.logins import Logins, browser_error
 from custody.web.loops import Loops
-from custody.web.reading import AnyRequest, no_query
+from custody.web.openapi import describe, says
+from custody.web.request_parser import AnyRequest, no_query
 from custody.web.tokens import Tokens
 
 _Answers = Callable[[AnyRequest, Exception], Response[Any]]

@@ -8,17 +8,17 @@ from typing import Final
 
 from litestar import Controller, Response, post
 
-from custody.access.faces import TICKET, ExchangeAsked, LoggedIn, LoopWish, Started
+from custody.access.interfaces import TICKET, ExchangeAsked, LoggedIn, LoopWish, Started
 from custody.app.console_faces import ConsoleParts
-from custody.identity.oidc.answers import DevicePending
+from custody.identity.oidc.responses import DevicePending
 from custody.model.identity import Budget
 from custody.model.secret import Secret
 from custody.model.words import Effect, Exceeded, TargetName
-from custody.web import given
-from custody.web.answers import RefusedError, document
-from custody.web.describing import says
-from custody.web.forms import DEVICE, EXCHANGE, DeviceForm, RevokeForm, TokenForm
-from custody.web.reading import AnyRequest, address, behind, form
+from custody.web import responses
+from custody.web.errors import RefusedError, document
+from custody.web.openapi import says
+from custody.web.request_parser import AnyRequest, address, behind, form
+from custody.web.requests import DEVICE, EXCHANGE, DeviceForm, RevokeForm, TokenForm
 
 EFFECTS: Final = frozenset(effect.value for effect in Effect) - {Effect.UNKNOWN.value}
 
@@ -32,7 +32,7 @@ class Tokens(Controller):
         opt=says(
             "Exchange a token, a one-time code or a device code for a loop's ticket or a login.",
             form=TokenForm,
-            gives=(given.TicketAnswer, given.LoginAnswer),
+            gives=(responses.TicketAnswer, responses.LoginAnswer),
             faults=(400, 415, 503),
         ),
     )
@@ -46,16 +46,16 @@ class Tokens(Controller):
                 logged_in = await parts.signing_in.redeem(
                     code, _needed(verifier, "code_verifier"), asked.redirect_uri, client
                 )
-                return document(given.login_answer(logged_in, parts.clock()))
+                return document(responses.login_answer(logged_in, parts.clock()))
             case grant if grant == DEVICE:
                 return await _device(parts, _needed(asked.device_code, "device_code"), client)
             case grant if grant == EXCHANGE:
                 answer = await parts.exchange.exchange(exchange_asked(asked), client)
                 match answer:
                     case Started():
-                        return document(given.ticket_answer(answer, parts.clock()))
+                        return document(responses.ticket_answer(answer, parts.clock()))
                     case LoggedIn():
-                        return document(given.login_answer(answer, parts.clock()))
+                        return document(responses.login_answer(answer, parts.clock()))
             case _:
                 raise RefusedError(
                     "web.grant-type",
@@ -70,7 +70,7 @@ class Tokens(Controller):
         opt=says(
             "Begin a device's login (RFC 8628); the gateway asks the provider.",
             form=DeviceForm,
-            gives=(given.DeviceAnswer,),
+            gives=(responses.DeviceAnswer,),
             faults=(400, 404, 415, 503),
         ),
     )
@@ -78,7 +78,7 @@ class Tokens(Controller):
         parts = behind(request)
         asked = await form(request, DeviceForm)
         step = await parts.signing_in.begin_device(asked.provider, address(request))
-        return document(given.device_answer(step))
+        return document(responses.device_answer(step))
 
     @post(
         "/revoke",
@@ -100,7 +100,7 @@ async def _device(parts: ConsoleParts, code: Secret, client: str) -> Response[by
     answer = await parts.signing_in.poll_device(code, client)
     match answer:
         case LoggedIn():
-            return document(given.login_answer(answer, parts.clock()))
+            return document(responses.login_answer(answer, parts.clock()))
         case DevicePending(reason=reason):
             raise _pending(reason)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.access.scene import House, grant, proof
 
 from custody.access.tickets import TicketDesk
-from custody.app.access import Authority
+from custody.app.access_services import Authority
 from custody.app.admin.access_calls import AuthorityCalls
 from custody.model.record import AdminAct
 from custody.recording.refused_logins import RefusedLogins

@@ -10,7 +10,7 @@ import pytest
 from custody.app.admin.secret_calls import SecretDesk
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.record import AdminAct, Receipt, Record
-from custody.vault.sealed import SealedStore
+from custody.vault.sealed_store import SealedStore
 
 PLANTED = "planted-secret-0123456789"
 

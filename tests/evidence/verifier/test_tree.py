@@ -8,8 +8,8 @@ from tests.evidence.verifier.tampering import flip
 from custody.evidence.tlog.checkpoint import Checkpoint
 from custody.evidence.tlog.merkle import leaf_hash
 from custody.evidence.tlog.tile import Bundle, EntryBundles, Tile, TiledTree, encode_bundle
+from custody.evidence.verifier.published_tree import Shelf
 from custody.evidence.verifier.report import Fault, Findings, Kind
-from custody.evidence.verifier.shelf import Shelf
 from custody.evidence.verifier.tree import TreeCheck
 
 SIZE = 66_500

@@ -21,7 +21,7 @@ from tests.identity.oidc.issuing import (
 )
 
 from custody.identity.oidc import TokenKind
-from custody.identity.oidc.compact import MAX_TOKEN
+from custody.identity.oidc.tokens.compact import MAX_TOKEN
 from custody.model.secret import Secret
 
 

@@ -30,8 +30,8 @@ from custody.identity.oidc import (
     Granted,
     OidcProvider,
 )
-from custody.identity.oidc.compact import take_apart
-from custody.identity.oidc.keys import read_keys, signed_by
+from custody.identity.oidc.tokens.compact import take_apart
+from custody.identity.oidc.tokens.keys import read_keys, signed_by
 from custody.model.secret import Secret
 from custody.model.words import IdentityKind, Method
 

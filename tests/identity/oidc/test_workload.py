@@ -19,7 +19,7 @@ from tests.identity.oidc.issuing import (
 )
 
 from custody.identity.oidc import Preset
-from custody.identity.oidc.remembered import RENEWED_MS
+from custody.identity.oidc.issuer_cache import RENEWED_MS
 from custody.identity.oidc.requirements import Requirements
 from custody.model.errors import CustodyError
 from custody.model.words import IdentityKind, Method

@@ -19,9 +19,9 @@ from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from custody.identity.saml.document import Canonical, Unreadable
+from custody.identity.saml.document_reader import DocumentReader
 from custody.identity.saml.element import odd
 from custody.identity.saml.provider import SamlProvider
-from custody.identity.saml.reading import DocumentReader
 from custody.identity.saml.settings import SamlSettings
 from custody.identity.saml.worker import read
 

@@ -35,7 +35,7 @@ from tests.identity.saml.small_idp import (
 )  # fmt: skip
 
 from custody.identity.saml import SamlAnswer, SamlSettings
-from custody.identity.saml.reading import DocumentReader
+from custody.identity.saml.document_reader import DocumentReader
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity
 from custody.model.words import IdentityKind, Method

@@ -38,7 +38,7 @@ from custody.identity.oidc import (
     WorkloadIssuer,
     WorkloadSettings,
 )
-from custody.identity.oidc.remembered import RENEWED_MS
+from custody.identity.oidc.issuer_cache import RENEWED_MS
 from custody.model.identity import Proof
 from custody.model.secret import Secret
 from custody.model.words import IdentityKind, Method

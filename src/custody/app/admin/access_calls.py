@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from custody.access.faces import (
+from custody.access.interfaces import (
     LOGIN,
     TICKET,
     ExchangeAsked,
@@ -21,7 +21,7 @@ from custody.access.faces import (
     LoopWish,
     Started,
 )
-from custody.app.access import Authority
+from custody.app.access_services import Authority
 from custody.app.console_faces import GatewayFacts
 from custody.gateway.budget.meter import Meter
 from custody.gateway.registry import Registry

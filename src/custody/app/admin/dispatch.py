@@ -18,9 +18,9 @@ from custody.evidence.keys.keyring import KeyService
 from custody.evidence.log.reader import EvidenceReader
 from custody.index import IndexDamagedError, SqliteIndex
 from custody.investigation.grants.suggest import SuggestAsked
-from custody.investigation.grants.unused import UnusedAsked
+from custody.investigation.grants.unused_grants import UnusedAsked
 from custody.investigation.log_records import EvidenceRecords
-from custody.investigation.questions import (
+from custody.investigation.queries import (
     Document,
     FacetsAsked,
     HistogramAsked,

@@ -14,9 +14,9 @@ from custody import __version__
 from custody.access.loops import Scribe
 from custody.app.admin.dispatch import LISTS, WRITES, Desk, Shelf
 from custody.app.admin.secret_calls import SecretDesk
+from custody.app.composition import make_masker
 from custody.app.indexer.tail import Tail
 from custody.app.stores import local_vault
-from custody.app.wiring import make_masker
 from custody.config.tables import Config
 from custody.evidence.disk.files import DiskFiles
 from custody.evidence.keys.keyclient import KeyholderProcess
@@ -25,7 +25,7 @@ from custody.evidence.log.reader import EvidenceReader
 from custody.evidence.log.startup import open_log
 from custody.index import SqliteIndex
 from custody.investigation.log_records import EvidenceRecords
-from custody.investigation.questions import Document, Reading
+from custody.investigation.queries import Document, Reading
 from custody.model.errors import CustodyError
 from custody.model.record import Receipt, Record
 from custody.recording.recorder import Scribe as RecordScribe
@@ -55,7 +55,7 @@ async def _authority_desk(
     config: Config, stack: contextlib.AsyncExitStack, *, writes: bool
 ) -> Desk:
     # What decides about loops is not needed to read.
-    from custody.app.access import keep_spending, make_authority  # noqa: PLC0415 - see above
+    from custody.app.access_services import keep_spending, make_authority  # noqa: PLC0415 - see above
     from custody.app.admin.access_calls import AuthorityCalls  # noqa: PLC0415 - see above
     from custody.gateway.budget.meter import Meter  # noqa: PLC0415 - see above
 

@@ -14,7 +14,7 @@ from custody.model.durations import moment
 from custody.model.errors import CustodyError
 from custody.model.record import AdminAct, Milliseconds, Receipt, Record
 from custody.model.secret import Secret
-from custody.vault.sealed import SealedStore, check_name
+from custody.vault.sealed_store import SealedStore, check_name
 
 Items = list[dict[str, Any]]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from custody.app.composition import make_target
 from custody.app.doctor.findings import Finding, Level
 from custody.app.protocols import find_protocol
 from custody.app.stores import make_vault, references_of
-from custody.app.wiring import make_target
 from custody.config.tables import Config, TargetConfig
 from custody.config.values import Address
 from custody.gateway.lookups.catalogue import try_login

@@ -18,7 +18,7 @@ from custody.evidence.disk.files import Files, OpenFile
 from custody.evidence.disk.segment import SEGMENT_BYTES
 from custody.evidence.disk.segment_pool import Segment, Stock
 from custody.evidence.keys.keyring import KeyService
-from custody.evidence.log.introduction import introduce
+from custody.evidence.log.format_file import introduce
 from custody.evidence.log.open_day import OpenDay, open_day
 from custody.evidence.log.publish import Publisher
 from custody.evidence.log.publish_rounds import PublishRounds

@@ -24,7 +24,7 @@ from custody.evidence.disk.segment_pool import Segment, Stock
 from custody.evidence.keys.anchor import read_anchor
 from custody.evidence.keys.keyring import KeyService
 from custody.evidence.log.chains import Chain
-from custody.evidence.log.introduction import introduce, write_format
+from custody.evidence.log.format_file import introduce, write_format
 from custody.evidence.log.log import Log, LogOptions, Surroundings
 from custody.evidence.log.open_day import OpenDay, open_day
 from custody.evidence.log.recovery import Found, find_log

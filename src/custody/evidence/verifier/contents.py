@@ -15,7 +15,7 @@ from typing import Final
 from custody.evidence.disk.wrapped_keys import VERSION, DayKey, WrappedDay, parse, scope_of
 from custody.evidence.record.leaf import Fact, Leaf
 from custody.evidence.record.seal import SealError, derive, place, unseal
-from custody.evidence.verifier.reading import read_bytes
+from custody.evidence.verifier.file_access import read_bytes
 from custody.evidence.verifier.report import Fault, Findings, Kind, PayloadState
 from custody.model.errors import CustodyError
 

@@ -18,7 +18,7 @@ from custody.evidence.tlog.tile import (
     decode_bundle,
     split_hashes,
 )
-from custody.evidence.verifier.shelf import Shelf
+from custody.evidence.verifier.published_tree import Shelf
 
 AT_ONCE: Final = 256
 """How many tiles are one piece of work; 65,536 entries."""

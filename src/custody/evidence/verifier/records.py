@@ -15,12 +15,12 @@ from custody.evidence.record.leaf_parse_fast import LeafReader
 from custody.evidence.tlog.checkpoint import Checkpoint
 from custody.evidence.tlog.merkle import HASH_BYTES, leaf_hash
 from custody.evidence.tlog.tile import TILE_WIDTH, Bundle, Tile, TileError, decode_bundle
+from custody.evidence.verifier.clean_runs import Passage, Stretch
 from custody.evidence.verifier.contents import ContentsCheck
+from custody.evidence.verifier.published_tree import Shelf
 from custody.evidence.verifier.report import Fault, Findings, Kind, PayloadState
 from custody.evidence.verifier.sessions import SessionsCheck
-from custody.evidence.verifier.shelf import Shelf
-from custody.evidence.verifier.spine import Spine
-from custody.evidence.verifier.stretch import Passage, Stretch
+from custody.evidence.verifier.subtree_stack import Spine
 from custody.evidence.verifier.walk import Found, Misplaced, Placed, Tail, Unreadable, Walk
 
 _HELD_BACK: Final = 1000

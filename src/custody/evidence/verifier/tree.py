@@ -22,10 +22,10 @@ from custody.evidence.tlog.tile import (
     level_width,
     split_hashes,
 )
-from custody.evidence.verifier.ahead import in_order
 from custody.evidence.verifier.full_tiles import AT_ONCE, FullTiles
+from custody.evidence.verifier.published_tree import Shelf
 from custody.evidence.verifier.report import Fault, Findings, Kind
-from custody.evidence.verifier.shelf import Shelf
+from custody.evidence.verifier.worker_pool import in_order
 
 Progress = Callable[[int], None]
 _Hashes = list[bytes]

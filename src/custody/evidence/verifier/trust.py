@@ -28,7 +28,7 @@ from custody.evidence.tlog.note import (
     verifier_key,
 )
 from custody.evidence.tlog.policy import Policy
-from custody.evidence.verifier.reading import read_bytes
+from custody.evidence.verifier.file_access import read_bytes
 from custody.evidence.verifier.report import Fault, Findings, Kind, counted
 from custody.model.errors import CustodyError
 

@@ -16,9 +16,10 @@ from custody.evidence.tlog.checkpoint import Checkpoint
 from custody.evidence.tlog.merkle import EMPTY_ROOT
 from custody.evidence.tlog.note import VerifierKey
 from custody.evidence.tlog.policy import Policy
-from custody.evidence.verifier.ahead import in_order
+from custody.evidence.verifier.clean_runs import Examiner
 from custody.evidence.verifier.contents import ContentsCheck, OpenDay, open_days
-from custody.evidence.verifier.reading import names
+from custody.evidence.verifier.file_access import names
+from custody.evidence.verifier.published_tree import Shelf
 from custody.evidence.verifier.records import Entries, RecordsCheck
 from custody.evidence.verifier.report import (
     Fault,
@@ -30,11 +31,10 @@ from custody.evidence.verifier.report import (
     counted,
 )
 from custody.evidence.verifier.sessions import Links, SessionsCheck
-from custody.evidence.verifier.shelf import Shelf
-from custody.evidence.verifier.stretch import Examiner
 from custody.evidence.verifier.tree import TreeCheck
 from custody.evidence.verifier.trust import Trusted, anchored, keys_beside, trust
 from custody.evidence.verifier.walk import Walk
+from custody.evidence.verifier.worker_pool import in_order
 from custody.model.errors import CustodyError
 
 Progress = Callable[[str, int, int], None]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from custody.evidence.record.frame import FRAME_MAX, Fault, Frame, find, read
-from custody.evidence.verifier.reading import names, read_bytes
+from custody.evidence.verifier.file_access import names, read_bytes
 
 MAX_SEGMENT_BYTES: Final = 256 * 1024 * 1024
 _PEEK_BYTES: Final = 64 * 1024

@@ -4,18 +4,16 @@ Law: what a token says counts only after every check of this room has passed; no
 turned off; and no error quotes a token.
 """
 
-from custody.identity.oidc.answers import (
+from custody.identity.oidc.fetch import Answered, Asked, Fetch
+from custody.identity.oidc.http import HttpFetch
+from custody.identity.oidc.provider import ClientSecret, Clock, OidcProvider
+from custody.identity.oidc.responses import (
     DevicePending,
     DeviceStarted,
     Granted,
     LoggedOut,
     TokenKind,
 )
-from custody.identity.oidc.compact import unverified_issuer
-from custody.identity.oidc.fetch import Answered, Asked, Fetch
-from custody.identity.oidc.fingerprint import fingerprint
-from custody.identity.oidc.http import HttpFetch
-from custody.identity.oidc.provider import ClientSecret, Clock, OidcProvider
 from custody.identity.oidc.settings import (
     ASYMMETRIC,
     ClientAuth,
@@ -24,6 +22,8 @@ from custody.identity.oidc.settings import (
     Preset,
     WorkloadSettings,
 )
+from custody.identity.oidc.tokens.compact import unverified_issuer
+from custody.identity.oidc.tokens.fingerprint import fingerprint
 from custody.identity.oidc.workload import WorkloadIssuer
 
 __all__ = [

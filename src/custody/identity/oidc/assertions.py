@@ -10,8 +10,11 @@ from base64 import urlsafe_b64encode
 from collections.abc import Collection
 from typing import Final
 
-from custody.identity.oidc.answers import LoggedOut, TokenKind
-from custody.identity.oidc.claims import (
+from custody.identity.oidc.issuer_keys import Signed
+from custody.identity.oidc.responses import LoggedOut, TokenKind
+from custody.identity.oidc.settings import Flow, OidcSettings
+from custody.identity.oidc.token_kinds import Other, check_kind, is_of_client
+from custody.identity.oidc.tokens.claims import (
     Claims,
     check_audience,
     check_times,
@@ -21,9 +24,6 @@ from custody.identity.oidc.claims import (
     subject,
     text,
 )
-from custody.identity.oidc.issuer_keys import Signed
-from custody.identity.oidc.settings import Flow, OidcSettings
-from custody.identity.oidc.token_kinds import Other, check_kind, is_of_client
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Proof
 from custody.model.words import IdentityKind, Method

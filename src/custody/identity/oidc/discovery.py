@@ -10,7 +10,7 @@ import msgspec
 
 from custody.identity.oidc.fetch import Asked, Fetch
 from custody.identity.oidc.settings import acceptable_url
-from custody.identity.oidc.strict_json import read_object
+from custody.identity.oidc.tokens.strict_json import read_object
 from custody.model.errors import CustodyError
 
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"

@@ -11,10 +11,10 @@ from typing import Final
 
 import msgspec
 
-from custody.identity.oidc.compact import Header, take_apart
 from custody.identity.oidc.fetch import MAX_ANSWER, Asked, Fetch
-from custody.identity.oidc.keys import PublicKey, PublicKeys, read_keys, signed_by
-from custody.identity.oidc.remembered import Remembered
+from custody.identity.oidc.issuer_cache import Remembered
+from custody.identity.oidc.tokens.compact import Header, take_apart
+from custody.identity.oidc.tokens.keys import PublicKey, PublicKeys, read_keys, signed_by
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 

@@ -8,8 +8,8 @@ Kubernetes' "Managing Service Accounts" (bound service account tokens).
 from collections.abc import Mapping
 from typing import Final
 
-from custody.identity.oidc.claims import Claims, find, fit, scalar
 from custody.identity.oidc.settings import Preset
+from custody.identity.oidc.tokens.claims import Claims, find, fit, scalar
 from custody.model.errors import CustodyError
 
 FACTS: Final[Mapping[Preset, Mapping[str, str]]] = {

@@ -11,23 +11,23 @@ from urllib.parse import urlencode, urlsplit
 
 from msgspec import structs
 
-from custody.identity.oidc.answers import (
+from custody.identity.oidc.assertions import brought, logged_in, logged_out
+from custody.identity.oidc.client_auth import Shown, chosen, show
+from custody.identity.oidc.discovery import Description, discover
+from custody.identity.oidc.fetch import Asked, Fetch
+from custody.identity.oidc.issuer_cache import Remembered
+from custody.identity.oidc.issuer_keys import IssuerKeys, fetch_keys
+from custody.identity.oidc.responses import (
     DevicePending,
     DeviceStarted,
     Granted,
     LoggedOut,
     TokenKind,
 )
-from custody.identity.oidc.assertions import brought, logged_in, logged_out
-from custody.identity.oidc.claims import fit
-from custody.identity.oidc.client_auth import Shown, chosen, show
-from custody.identity.oidc.discovery import Description, discover
-from custody.identity.oidc.fetch import Asked, Fetch
-from custody.identity.oidc.issuer_keys import IssuerKeys, fetch_keys
-from custody.identity.oidc.keys import read_keys
-from custody.identity.oidc.remembered import Remembered
 from custody.identity.oidc.settings import Flow, OidcSettings, acceptable_url
 from custody.identity.oidc.token_endpoint import Denied, Given, refusal, understand
+from custody.identity.oidc.tokens.claims import fit
+from custody.identity.oidc.tokens.keys import read_keys
 from custody.model.errors import CustodyError
 from custody.model.identity import Proof
 from custody.model.secret import Secret

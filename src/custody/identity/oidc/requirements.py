@@ -12,9 +12,9 @@ from typing import Final
 
 import re2
 
-from custody.identity.oidc.claims import MAX_TEXT, Claims, find, scalar
 from custody.identity.oidc.presets import claim_of
 from custody.identity.oidc.settings import Preset
+from custody.identity.oidc.tokens.claims import MAX_TEXT, Claims, find, scalar
 from custody.model.errors import CustodyError
 
 _STARS: Final[Mapping[str, str]] = {"**": "(?s:.)*", "*": "[^/:]*"}

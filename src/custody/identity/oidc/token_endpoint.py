@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from custody.identity.oidc.fetch import Answered
-from custody.identity.oidc.strict_json import read_object
+from custody.identity.oidc.tokens.strict_json import read_object
 from custody.model.errors import CustodyError
 
 _KNOWN: Final = (

@@ -19,9 +19,9 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Final
 
-from custody.identity.oidc.answers import TokenKind
-from custody.identity.oidc.claims import Claims
 from custody.identity.oidc.issuer_keys import Signed
+from custody.identity.oidc.responses import TokenKind
+from custody.identity.oidc.tokens.claims import Claims
 from custody.model.errors import CustodyError
 
 

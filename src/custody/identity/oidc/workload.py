@@ -8,16 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from custody.identity.oidc.claims import check_audience, check_times, groups, once, subject
 from custody.identity.oidc.discovery import Description, discover
 from custody.identity.oidc.fetch import Fetch
+from custody.identity.oidc.issuer_cache import Remembered
 from custody.identity.oidc.issuer_keys import IssuerKeys, fetch_keys, read_key_file
-from custody.identity.oidc.keys import read_keys
 from custody.identity.oidc.presets import claim_of, facts
-from custody.identity.oidc.remembered import Remembered
 from custody.identity.oidc.requirements import Requirements
 from custody.identity.oidc.settings import WorkloadSettings
 from custody.identity.oidc.token_kinds import check_kind
+from custody.identity.oidc.tokens.claims import check_audience, check_times, groups, once, subject
+from custody.identity.oidc.tokens.keys import read_keys
 from custody.model.identity import Identity, Proof
 from custody.model.secret import Secret
 from custody.model.words import Method

@@ -15,7 +15,7 @@ from custody.identity.saml.element import Element, odd
 from custody.identity.saml.instants import read_instant
 from custody.identity.saml.names import BEARER, ENTITY, saml
 from custody.identity.saml.settings import SamlSettings
-from custody.identity.saml.signed import Believed
+from custody.identity.saml.signed_assertion import Believed
 from custody.identity.saml.texts import CHARACTERS_AT_MOST, name_in
 from custody.model.errors import CustodyError
 from custody.model.identity import Proof

@@ -17,7 +17,7 @@ from custody.identity.saml.document import Canonical, unpacked
 from custody.identity.saml.element import Element, parse
 from custody.identity.saml.instants import read_instant
 from custody.identity.saml.names import PROTOCOL, REDIRECT, ds, md
-from custody.identity.saml.seal import Key
+from custody.identity.saml.xml_signature import Key
 from custody.model.errors import CustodyError
 
 _KEYS_AT_MOST: Final = 8

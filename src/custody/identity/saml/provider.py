@@ -10,11 +10,11 @@ from typing import Final, Self
 from custody.identity.saml.answer import SamlAnswer, SamlRequest
 from custody.identity.saml.checks import Expected, checked
 from custody.identity.saml.document import metadata_document, response_document
+from custody.identity.saml.document_reader import DocumentReader
 from custody.identity.saml.idp import Idp, read_idp
-from custody.identity.saml.reading import DocumentReader
 from custody.identity.saml.request import request_url, service_metadata
 from custody.identity.saml.settings import SamlSettings
-from custody.identity.saml.signed import believed
+from custody.identity.saml.signed_assertion import believed
 from custody.model.errors import CustodyError
 
 _ID_BYTES: Final = 20

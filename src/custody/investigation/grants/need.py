@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from custody.index import Place, Use
-from custody.investigation.grants.past import DAY_MS, LoopSeen, Past
+from custody.investigation.grants.history import DAY_MS, LoopSeen, Past
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity
 from custody.policy.budget import QUANTITIES

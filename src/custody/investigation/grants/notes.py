@@ -6,8 +6,8 @@ Law: whatever an operator might believe of a suggestion and should not is said h
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from custody.investigation.grants.history import Past
 from custody.investigation.grants.need import Need, Who, longest_asked, longest_loop
-from custody.investigation.grants.past import Past
 from custody.model.durations import duration_words
 from custody.policy.grant import Grant
 

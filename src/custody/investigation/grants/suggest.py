@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from custody.index import Index
+from custody.investigation.grants.history import Past
 from custody.investigation.grants.need import (
     Need,
     Target,
@@ -21,7 +22,6 @@ from custody.investigation.grants.need import (
     most_used,
 )
 from custody.investigation.grants.notes import notes
-from custody.investigation.grants.past import Past
 from custody.investigation.grants.toml_text import Suggested, many, toml
 from custody.model.durations import moment
 from custody.model.errors import CustodyError

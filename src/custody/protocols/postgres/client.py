@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
-from custody.model.equipment import Equipment, Outfitter, Way
+from custody.model.client_environment import Equipment, Outfitter, Way
 from custody.model.secret import Secret
 
 PASSWORDS: Final = "pgpass"

@@ -22,7 +22,7 @@ from custody.protocols.postgres.pipeline.backend import Replies
 from custody.protocols.postgres.pipeline.commands import Asking
 from custody.protocols.postgres.pipeline.frontend import Requests
 from custody.protocols.postgres.pipeline.offer import Offering
-from custody.protocols.postgres.pipeline.pending import Ledger
+from custody.protocols.postgres.pipeline.pending_queue import Ledger
 from custody.protocols.postgres.replication import OpaqueSession
 from custody.protocols.postgres.statements import meaning
 from custody.protocols.postgres.statements.reader import Meaning, Memory, Recall

@@ -11,7 +11,7 @@ import msgspec
 
 from custody.model.words import Effect
 from custody.wire.sql import expression, query, utility
-from custody.wire.sql.reading import Handler, Literal, Reading, Scope, qualified
+from custody.wire.sql.collector import Handler, Literal, Reading, Scope, qualified
 from custody.wire.sql.session import constant
 from custody.wire.sql.syntax import (
     Analysis,

@@ -7,7 +7,7 @@ statement runs them and opaque in any case. Functions that a body calls are not 
 from collections.abc import Iterator
 from typing import Any, Final
 
-from custody.wire.sql.reading import Reading, Scope
+from custody.wire.sql.collector import Reading, Scope
 from custody.wire.sql.session import constant
 from custody.wire.sql.tree import SyntaxFaultError, parse, parse_body
 

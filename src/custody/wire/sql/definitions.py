@@ -7,8 +7,8 @@ default, the bounds of a partition); only there do functions count.
 from typing import Any, Final
 
 from custody.model.words import Effect
+from custody.wire.sql.collector import Handler, Reading, Scope, names, qualified
 from custody.wire.sql.query import into
-from custody.wire.sql.reading import Handler, Reading, Scope, names, qualified
 from custody.wire.sql.routines import attaches_guard, create_function
 from custody.wire.sql.session import option
 from custody.wire.sql.syntax import MadeFunction, MadeRelation

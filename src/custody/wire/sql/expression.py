@@ -11,7 +11,7 @@ import msgspec
 
 from custody.model.words import Effect
 from custody.wire.sql.builtins import effects_of, takes_secrets
-from custody.wire.sql.reading import Handler, Item, Reading, Scope, names, qualified
+from custody.wire.sql.collector import Handler, Item, Reading, Scope, names, qualified
 from custody.wire.sql.session import constant, parameter_set_by_call, sets_guard
 from custody.wire.sql.syntax import ColumnUse, FunctionUse, OperatorUse, TypeUse
 from custody.wire.sql.tree import Node

@@ -7,10 +7,10 @@ statement writes to is always a relation.
 from typing import Any, Final
 
 from custody.model.words import Effect
-from custody.wire.sql.bounds import Target, demand
+from custody.wire.sql.collector import Handler, Item, Reading, Scope
+from custody.wire.sql.constant_fold import Folding
 from custody.wire.sql.expression import assign, neutral
-from custody.wire.sql.folding import Folding
-from custody.wire.sql.reading import Handler, Item, Reading, Scope
+from custody.wire.sql.restriction import Target, demand
 from custody.wire.sql.syntax import Bound, ColumnUse, MadeRelation, TemporaryRelation
 from custody.wire.sql.tree import Node
 

@@ -6,7 +6,7 @@ whenever that runs, whoever calls it, so attaching one counts as setting it.
 
 from custody.model.words import Effect
 from custody.wire.sql import bodies
-from custody.wire.sql.reading import Reading, Scope, names, qualified
+from custody.wire.sql.collector import Reading, Scope, names, qualified
 from custody.wire.sql.session import is_guard, option, word
 from custody.wire.sql.syntax import MadeFunction
 from custody.wire.sql.tree import Node

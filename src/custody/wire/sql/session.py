@@ -6,7 +6,7 @@ does not show is unknown, never guessed.
 
 from typing import Any, Final
 
-from custody.wire.sql.reading import names
+from custody.wire.sql.collector import names
 from custody.wire.sql.syntax import SetParameter
 from custody.wire.sql.tree import Node
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from custody.model.words import Effect
 from custody.wire.sql import bodies
+from custody.wire.sql.collector import Handler, Reading, Scope, qualified
 from custody.wire.sql.definitions import DEFINITIONS, mention
 from custody.wire.sql.expression import neutral
 from custody.wire.sql.query import into, write_target
-from custody.wire.sql.reading import Handler, Reading, Scope, qualified
 from custody.wire.sql.session import is_guard, option, parameter_set, truthy, word
 from custody.wire.sql.syntax import (
     Begin,

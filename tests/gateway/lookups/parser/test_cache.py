@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from custody.gateway.lookups.parser.cache import AnalysisCache
-from custody.gateway.lookups.parser.framing import decode, encode
+from custody.gateway.lookups.parser.frames import decode, encode
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import Mark, Statement, Statements, Unreadable
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from custody.gateway.lookups.parser.cache import AnalysisCache
-from custody.gateway.lookups.parser.framing import REQUEST_BYTES_AT_MOST
+from custody.gateway.lookups.parser.frames import REQUEST_BYTES_AT_MOST
 from custody.gateway.lookups.parser.process import Worker
 from custody.wire.sql.syntax import Analysis, Unreadable
 

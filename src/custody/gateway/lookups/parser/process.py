@@ -13,7 +13,7 @@ from typing import Final, cast
 
 import msgspec
 
-from custody.gateway.lookups.parser.framing import LENGTH, REPLY_BYTES_AT_MOST, decode
+from custody.gateway.lookups.parser.frames import LENGTH, REPLY_BYTES_AT_MOST, decode
 from custody.wire.sql.syntax import Analysis, Unreadable
 
 # Nothing of the gateway's environment: it may hold targets' passwords.

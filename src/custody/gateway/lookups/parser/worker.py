@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-from custody.gateway.lookups.parser.framing import LENGTH, REQUEST_BYTES_AT_MOST, encode
+from custody.gateway.lookups.parser.frames import LENGTH, REQUEST_BYTES_AT_MOST, encode
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import Unreadable
 

@@ -10,8 +10,8 @@ from custody.model.command import Argument
 from custody.model.record import ErrorReport, OutputColumn, Response
 from custody.model.words import Outcome
 from custody.protocols.postgres.pipeline.names import Portal
-from custody.protocols.postgres.pipeline.pending import EXECUTE, Due, Ledger
-from custody.protocols.postgres.statements.meant import Meant
+from custody.protocols.postgres.pipeline.pending_queue import EXECUTE, Due, Ledger
+from custody.protocols.postgres.statements.interpretation import Meant
 from custody.protocols.postgres.values.copy_data import Tap, columns_of
 from custody.protocols.postgres.values.row_capture import Capture, Description, with_formats
 

@@ -15,7 +15,7 @@ from custody.model.event import Ended, Event, Inquiry, Relay, ResponseReceived, 
 from custody.model.words import Side
 from custody.protocols.postgres.frames import HEADER
 from custody.protocols.postgres.pipeline.column_origins import Origins
-from custody.protocols.postgres.pipeline.pending import Ledger
+from custody.protocols.postgres.pipeline.pending_queue import Ledger
 from custody.protocols.postgres.pipeline.settle import Finished, Settling
 from custody.wire.buffer import Buffer
 

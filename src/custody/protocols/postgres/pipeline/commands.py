@@ -18,7 +18,7 @@ from custody.protocols.postgres.options import PostgresOptions
 from custody.protocols.postgres.pipeline.long_message import Long
 from custody.protocols.postgres.pipeline.names import Definition, Portal, Uncertain
 from custody.protocols.postgres.pipeline.offer import Offering
-from custody.protocols.postgres.pipeline.pending import (
+from custody.protocols.postgres.pipeline.pending_queue import (
     BIND,
     EXECUTE,
     FUNCTION,
@@ -27,7 +27,7 @@ from custody.protocols.postgres.pipeline.pending import (
     Due,
     Ledger,
 )
-from custody.protocols.postgres.statements.meant import Meant
+from custody.protocols.postgres.statements.interpretation import Meant
 from custody.protocols.postgres.statements.reader import (
     Meaning,
     Memory,

@@ -9,8 +9,8 @@ from typing import Final
 
 from custody.model.event import Relay, StreamEnded
 from custody.model.words import Side
-from custody.protocols.postgres.pipeline.pending import COPY_END, EXECUTE, QUERY, Due, Ledger
-from custody.protocols.postgres.statements.meant import Meant
+from custody.protocols.postgres.pipeline.pending_queue import COPY_END, EXECUTE, QUERY, Due, Ledger
+from custody.protocols.postgres.statements.interpretation import Meant
 from custody.protocols.postgres.values.copy_data import Tap, columns_of
 
 

@@ -22,7 +22,14 @@ from custody.protocols.postgres.pipeline.names import (
     Uncertain,
 )
 from custody.protocols.postgres.pipeline.offer import Offering
-from custody.protocols.postgres.pipeline.pending import BIND, CLOSE, DESCRIBE, SYNC, Due, Ledger
+from custody.protocols.postgres.pipeline.pending_queue import (
+    BIND,
+    CLOSE,
+    DESCRIBE,
+    SYNC,
+    Due,
+    Ledger,
+)
 from custody.protocols.postgres.values.bind import bind_names, name_at
 from custody.wire.buffer import Buffer
 

@@ -15,7 +15,7 @@ from custody.model.words import Side
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.options import PostgresOptions
 from custody.protocols.postgres.pipeline.names import Definition, Portal
-from custody.protocols.postgres.pipeline.pending import (
+from custody.protocols.postgres.pipeline.pending_queue import (
     EXECUTE,
     FUNCTION,
     QUERY,
@@ -24,7 +24,7 @@ from custody.protocols.postgres.pipeline.pending import (
     Due,
     Ledger,
 )
-from custody.protocols.postgres.statements.meant import recodes
+from custody.protocols.postgres.statements.interpretation import recodes
 from custody.protocols.postgres.statements.reader import Read, Reading
 
 _SIMPLE: Final = frozenset({QUERY, FUNCTION})

@@ -4,8 +4,8 @@ Law: nothing is believed before the server said that the statement completed.
 """
 
 from custody.protocols.postgres.pipeline.names import Definition, Portal
-from custody.protocols.postgres.pipeline.pending import Due, Ledger
-from custody.protocols.postgres.statements.meant import Meant
+from custody.protocols.postgres.pipeline.pending_queue import Due, Ledger
+from custody.protocols.postgres.statements.interpretation import Meant
 from custody.wire.sql.syntax import (
     Change,
     Close,

@@ -14,7 +14,7 @@ from custody.model.words import Outcome, Side
 from custody.protocols.postgres.frames import error_report
 from custody.protocols.postgres.pipeline.answer import Answer
 from custody.protocols.postgres.pipeline.names import Definition, Portal
-from custody.protocols.postgres.pipeline.pending import (
+from custody.protocols.postgres.pipeline.pending_queue import (
     BIND,
     CLOSE,
     COPY_END,
@@ -30,7 +30,7 @@ from custody.protocols.postgres.pipeline.pending import (
     Ledger,
 )
 from custody.protocols.postgres.pipeline.session_changes import apply_changes
-from custody.protocols.postgres.statements.meant import Meant
+from custody.protocols.postgres.statements.interpretation import Meant
 from custody.protocols.postgres.values.row_capture import Description, read_description
 from custody.protocols.postgres.values.text import argument
 

@@ -10,8 +10,8 @@ from typing import Final, Protocol, cast
 
 from custody.model.command import Argument, Column, Command
 from custody.protocols.postgres.statements.catalogue import Answer, Known, Question, Unanswered
+from custody.protocols.postgres.statements.interpretation import ANYTHING, Meant
 from custody.protocols.postgres.statements.meaning import Meaning as Found
-from custody.protocols.postgres.statements.meant import ANYTHING, Meant
 from custody.protocols.postgres.statements.session_view import SessionView, Settings
 from custody.wire.sql.syntax import (
     Change,

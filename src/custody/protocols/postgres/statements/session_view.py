@@ -10,7 +10,7 @@ from typing import Final, TypeVar, assert_never
 import msgspec
 
 from custody.model.words import Effect
-from custody.protocols.postgres.statements.prepared import NONE, Prepared
+from custody.protocols.postgres.statements.prepared_statements import NONE, Prepared
 from custody.protocols.postgres.statements.search_path import Path, settings_asked
 from custody.wire.sql.session import split_identifiers
 from custody.wire.sql.syntax import (

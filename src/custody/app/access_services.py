@@ -1,0 +1,165 @@
+"""The authority over loops and logins, put together.
+
+Law: one for each process that may write to the evidence, with or without a gateway around it; what
+decides is the same in both.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from custody.access.logins import LoginDesk, Refresher
+from custody.access.loops import Beside, LoopDesk, Scribe
+from custody.access.refresh_tokens import Sealing
+from custody.access.terms import Terms
+from custody.access.tickets import TicketDesk
+from custody.config.tables import Config
+from custody.gateway.budget.meter import Meter
+from custody.gateway.registry import Registry
+from custody.model.command import Refusal
+from custody.model.errors import CustodyError
+from custody.model.identity import Identity, Loop
+from custody.model.words import LoopId
+from custody.policy.variables import TargetFacts
+from custody.recording.refusal_rate import Strangers
+from custody.recording.refused_logins import RefusedLogins
+from custody.state import State
+
+TEND_S: Final = 1.0
+RECHECK_EVERY_S: Final = 5.0
+FORGET_EVERY_S: Final = 600.0
+
+_log: Final = logging.getLogger("custody.authority")
+
+
+class Authority(NamedTuple):
+    terms: Terms
+    loops: LoopDesk
+    logins: LoginDesk
+    tickets: TicketDesk
+    refused: RefusedLogins
+
+
+def make_authority(  # noqa: PLR0913 - what it is made of
+    config: Config,
+    *,
+    state: State,
+    beside: Beside,
+    scribe: Scribe,
+    clock: Callable[[], int],
+    meter: Meter | None = None,
+    strangers: Strangers | None = None,
+    sealing: Sealing | None = None,
+    refreshers: Mapping[str, Refresher] | None = None,
+) -> Authority:
+    targets = {
+        str(each.name): TargetFacts(each.name, each.protocol, each.database)
+        for each in config.targets
+    }
+    terms = Terms(
+        config.grants,
+        targets,
+        lifetimes={each.name: each.lifetime_ms for each in config.workload},
+        local=config.login.local,
+        local_ms=config.login.lifetime_ms,
+    )
+    refused = RefusedLogins(scribe, clock, strangers)
+    loops = LoopDesk(
+        state, beside, scribe, terms, refused, clock=clock, entropy=os.urandom, accounts=meter
+    )
+    logins = LoginDesk(
+        state,
+        beside,
+        scribe,
+        loops,
+        refused,
+        clock=clock,
+        entropy=os.urandom,
+        lifetime_ms=config.login.lifetime_ms,
+        recheck_ms=config.login.recheck_ms,
+        sealing=sealing,
+        providers=refreshers or {},
+    )
+
+    def longest_loop(identity: Identity) -> int | None:
+        return terms.longest(Loop(LoopId(""), identity, 0, 0))
+
+    tickets = TicketDesk(state, beside, scribe, loops, clock=clock, longest_loop=longest_loop)
+    return Authority(terms, loops, logins, tickets, refused)
+
+
+def close_sessions(registry: Registry) -> Callable[[LoopId, str], None]:
+    """Ends a loop's sessions, at the next turn of the event loop: one of them may be what asks."""
+
+    def close(loop: LoopId, reason: str) -> None:
+        refusal = Refusal("57P01", f"custody: this loop has ended ({reason})", fatal=True)
+        for session in registry.of(loop):
+            asyncio.get_running_loop().call_soon(session.kill, "loop.ended", refusal)
+
+    return close
+
+
+async def begin_again(config: Config, authority: Authority, providers: tuple[str, ...]) -> None:
+    """At a start of the gateway: what ended while it was not there, ends now."""
+    await authority.loops.resume_accounts()
+    await authority.logins.end_of_other_providers(providers)
+    if not config.login.local:
+        ended = await authority.loops.end_local()
+        if ended:
+            _log.warning("%d local loops ended: [login] has local = false", ended)
+    await authority.logins.lapse()
+    await authority.loops.lapse()
+
+
+async def tend(authority: Authority, state: State, beside: Beside, meter: Meter) -> None:
+    """Every second: end what is over, and keep what was used. Runs until it is cancelled."""
+    while True:
+        await asyncio.sleep(TEND_S)
+        try:
+            await authority.logins.lapse()
+            await authority.loops.lapse()
+        except CustodyError as error:
+            _log.error("loops and logins that are over were not ended: %s", error.code)
+        await keep_spending(state, beside, meter)
+
+
+async def keep_spending(state: State, beside: Beside, meter: Meter) -> None:
+    figures = meter.changed()
+    if not figures:
+        return
+    try:
+        await beside(lambda: state.spending.keep(figures.items()))
+    except CustodyError as error:
+        meter.not_kept(figures)
+        _log.error("what loops have used was not kept: %s", error.code)
+
+
+async def recheck(authority: Authority) -> None:
+    """Ask providers again for logins whose turn it is. Runs until it is cancelled."""
+    async with asyncio.TaskGroup() as tasks:
+        for provider in authority.logins.rechecked:
+            tasks.create_task(_recheck(authority, provider))
+
+
+async def _recheck(authority: Authority, provider: str) -> None:
+    while True:
+        await asyncio.sleep(RECHECK_EVERY_S)
+        try:
+            await authority.logins.recheck(provider)
+        except CustodyError as error:
+            _log.error("logins were not rechecked: %s", error.code)
+
+
+async def forget(authority: Authority) -> None:
+    """Keep the state database small."""
+    while True:
+        try:
+            gone = await authority.tickets.forget()
+            await authority.logins.forget()
+            if gone:
+                _log.info("%d tickets that ended long ago were forgotten", gone)
+        except CustodyError as error:
+            _log.error("tickets that ended long ago were not forgotten: %s", error.code)
+        await asyncio.sleep(FORGET_EVERY_S)

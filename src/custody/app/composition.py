@@ -1,0 +1,246 @@
+"""The wiring: which class stands behind which face.
+
+Law: only here are concrete rooms named. Nothing here decides anything.
+"""
+
+import asyncio
+import logging
+import ssl
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from custody.app.certificates.local_ca import server_identity
+from custody.app.protocols import find_protocol
+from custody.config.load import compile_policy
+from custody.config.logins import ConsoleConfig
+from custody.config.tables import Cleartext, Config, ListenerConfig, Responses, TargetConfig
+from custody.evidence.disk.files import DiskFiles
+from custody.evidence.keys.keyring import load_token_key
+from custody.gateway.budget.meter import Counter
+from custody.gateway.gate import Clock, Gate
+from custody.gateway.lookups.advisor import Advice, Parser
+from custody.gateway.lookups.catalogue import Lookups
+from custody.gateway.services import Door, Rooms
+from custody.gateway.session import kind_of
+from custody.gateway.target import Target
+from custody.masking.masker import RecordMasker
+from custody.masking.truncation import Bounds
+from custody.model.errors import CustodyError
+from custody.model.identity import Loop
+from custody.model.interfaces import (
+    Advisor,
+    Codec,
+    Doorkeeper,
+    EvidenceLog,
+    Masker,
+    TokenDoor,
+    Vault,
+)
+from custody.model.words import TargetName
+from custody.recording.refusal_rate import Strangers
+
+Bearers = Callable[[str], TokenDoor]
+
+HELD_BESIDE_COMMAND: Final = 1024 * 1024
+"""Bytes that a session may hold beside its longest command."""
+
+_log: Final = logging.getLogger("custody.house")
+
+
+def make_masker(config: Config) -> RecordMasker:
+    """The masker of a configuration. Raises ``CustodyError`` as masking and the key file do."""
+    key = load_token_key(DiskFiles(), config.gateway.keys)
+    bounds = Bounds(
+        command_bytes=config.capture.command_bytes, response_bytes=config.capture.response_bytes
+    )
+    return RecordMasker(config.masks, key, bounds)
+
+
+def make_targets(config: Config) -> dict[TargetName, Target]:
+    return {target.name: make_target(target) for target in config.targets}
+
+
+class Advisors:
+    """Gives sessions of one database one shared memory of its catalogue.
+
+    It is forgotten with the last session: a client that names many databases leaves nothing.
+    """
+
+    def __init__(self, parser: Parser, vault: Vault, tasks: asyncio.TaskGroup) -> None:
+        self._parser: Final = parser
+        self._vault: Final = vault
+        self._tasks: Final = tasks
+        self._lookups: Final[weakref.WeakValueDictionary[tuple[TargetName, str], Lookups]] = (
+            weakref.WeakValueDictionary()
+        )
+
+    def __call__(self, target: Target, database: str, loop: Loop) -> Advisor:
+        del loop  # every loop asks with the target's own credential, on the gateway's behalf
+        key = (target.name, database)
+        lookups = self._lookups.get(key)
+        if lookups is None:
+            inquirer = find_protocol(target.protocol).inquirer
+            lookups = Lookups(target, database, self._vault, inquirer, self._start)
+            self._lookups[key] = lookups
+        return Advice(self._parser, lookups)
+
+    def _start(self, lookups: Lookups) -> None:
+        self._tasks.create_task(self._run(lookups))
+
+    @staticmethod
+    async def _run(lookups: Lookups) -> None:
+        try:
+            await lookups.run()
+        except Exception as error:  # noqa: BLE001 - a target's odd answer must not end the gateway
+            _log.error("look-ups failed with %s", kind_of(error))
+
+
+def make_rooms(  # noqa: PLR0913 - what it wires, no less
+    config: Config,
+    *,
+    log: EvidenceLog,
+    masker: Masker,
+    doorkeeper: Doorkeeper,
+    parser: Parser,
+    vault: Vault,
+    clock: Clock,
+    tasks: asyncio.TaskGroup,
+    meter: Counter,
+    strangers: Strangers,
+    tokens: TokenDoor | None,
+) -> Rooms:
+    policy = compile_policy(config)
+    return Rooms(
+        gate=Gate(policy, masker, log, clock, meter),
+        policy=policy,
+        log=log,
+        doorkeeper=doorkeeper,
+        vault=vault,
+        targets=make_targets(config),
+        advisor=Advisors(parser, vault, tasks),
+        clock=clock,
+        strict_responses=config.gateway.responses is Responses.STRICT,
+        held_bytes=config.capture.command_bytes + HELD_BESIDE_COMMAND,
+        tokens=tokens,
+        strangers=strangers,
+    )
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A door and where it is to be."""
+
+    door: Door
+    listener: ListenerConfig
+    host: str
+    port: int
+
+
+def make_doors(config: Config, bearers: Bearers) -> Iterator[Place]:
+    """Every listener that is built: one for each protocol, and those of targets' own. ``bearers``
+    gives whoever takes the tokens of the issuer of that name.
+    """
+    for listener in config.listeners:
+        context = _server_context(config, listener)
+        here = listener.address
+        bearer = bearers(listener.oauth) if listener.oauth else None
+        door = _door(config, listener, context, bearer, listener.target)
+        yield Place(door, listener, here.host, here.port)
+        for target in config.targets:
+            if target.listen is not None and target.protocol == listener.name:
+                here = target.listen
+                door = _door(config, listener, context, bearer, target.name)
+                yield Place(door, listener, here.host, here.port)
+
+
+def _door(
+    config: Config,
+    listener: ListenerConfig,
+    context: ssl.SSLContext,
+    bearer: TokenDoor | None,
+    target: TargetName | None,
+) -> Door:
+    return Door(
+        name=listener.name if target is None else f"{listener.name}.{target}",
+        protocol=listener.name,
+        tls=context,
+        cleartext_loopback=listener.cleartext is Cleartext.LOOPBACK,
+        target=target,
+        codec=_codecs(config, listener, bound=target is not None),
+        bearer=bearer,
+        application_protocol=find_protocol(listener.name).application_protocol,
+        notice=listener.notice,
+        idle_timeout_s=listener.idle_timeout_ms / 1000,
+        max_connections=listener.max_connections,
+    )
+
+
+def _codecs(config: Config, listener: ListenerConfig, *, bound: bool) -> Callable[[bool], Codec]:
+    """Makes codecs that know the configuration's bounds."""
+    masked_columns = any(mask.columns for mask in config.masks)
+    built = find_protocol(listener.name)
+    oauth = bearer_options(config, listener.oauth) if listener.oauth else {}
+    options: Mapping[bool, object] = {
+        clear: built.options(
+            cleartext=clear,
+            database_is_free=bound,
+            capture_bytes=config.capture.response_bytes,
+            command_bytes=config.capture.command_bytes,
+            resolve_origins=masked_columns,
+            **oauth,
+        )
+        for clear in (False, True)
+    }
+    return lambda clear: built.codec(options[clear])
+
+
+def bearer_options(config: Config, name: str) -> dict[str, str]:
+    """What clients are told of the issuer whose tokens they are to bring."""
+    for one in config.oidc:
+        if one.name == name:
+            # A client logs in for one connection: a token that outlives it is not for its keeping.
+            scopes = " ".join(each for each in one.scopes if each != "offline_access")
+            return {"oauth_issuer": one.issuer, "oauth_scope": scopes}
+    issuer = next(one.issuer for one in config.workload if one.name == name)
+    return {"oauth_issuer": issuer}
+
+
+def _server_context(config: Config, listener: ListenerConfig) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    load_certificate(context, config, listener)
+    context.set_alpn_protocols([find_protocol(listener.name).application_protocol])
+    return context
+
+
+def load_certificate(
+    context: ssl.SSLContext, config: Config, listener: ListenerConfig | ConsoleConfig
+) -> None:
+    """Give connections to come the listener's certificate as it is now; the local authority's is
+    renewed where it is time. Raises ``CustodyError``.
+    """
+    identity = server_identity(config, listener, datetime.now(UTC))
+    try:
+        context.load_cert_chain(identity.certificate, identity.key)
+    except (OSError, ssl.SSLError) as error:
+        raise CustodyError(
+            "tls.certificate",
+            f"The certificate {identity.certificate} and its key cannot be used.",
+            "Check both files: PEM, readable, and belonging together.",
+        ) from error
+
+
+def make_target(target: TargetConfig) -> Target:
+    return Target(
+        name=target.name,
+        protocol=target.protocol,
+        host=target.address.host,
+        port=target.address.port,
+        tls=target.tls.value,
+        ca=target.ca,
+        database=target.database,
+        user=target.user,
+    )

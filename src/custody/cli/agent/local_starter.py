@@ -1,0 +1,75 @@
+"""Beginning loops at the gateway of this host, over its admin socket.
+
+Law: whoever may reach the socket is the gateway's own account, which may vouch for local subjects;
+inside a running loop, though, it is the loop's ticket that counts, and what it starts is a child.
+"""
+
+import socket
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from custody.app.admin.client import ask_gateway, socket_path
+from custody.client.gateway import GatewayFacts, Granted, LoopFacts
+from custody.client.remote_starter import parent_ticket
+from custody.client.run import CONFIG, LoopWish
+from custody.model.errors import CustodyError
+from custody.model.secret import Secret
+
+if TYPE_CHECKING:
+    from custody.config.tables import Config
+
+
+class LocalStarter:
+    """``Starter`` of the gateway that a configuration is of. ``groups`` are those of the account
+    unless given.
+    """
+
+    authority: Final = ""
+
+    def __init__(
+        self, config: "Config", environment: Mapping[str, str], groups: Sequence[str] = ()
+    ) -> None:
+        self._config: Final = config
+        self._environment: Final = environment
+        self._groups: Final = tuple(groups)
+
+    @property
+    def found_by(self) -> Mapping[str, str]:
+        return {CONFIG: str(self._config.path.absolute())}
+
+    def facts(self) -> GatewayFacts:
+        return msgspec.convert(self._ask("gateway", {}), GatewayFacts)
+
+    def start(self, wish: LoopWish) -> Granted:
+        """Raises ``loop.*``, ``login.local-off``, ``ticket.*``, ``run.parent``."""
+        arguments: dict[str, object] = {
+            "purpose": wish.purpose,
+            "targets": list(wish.targets) or None,
+            "effects": list(wish.effects) or None,
+            "ttl_ms": None if wish.ttl_s is None else wish.ttl_s * 1000,
+            "client_host": socket.gethostname(),
+        }
+        parent = parent_ticket(self._environment)
+        if parent is not None:
+            arguments["ticket"] = parent.reveal()
+        elif self._groups:
+            arguments["groups"] = self._groups
+        told = self._ask("loop.start", arguments)
+        loop = msgspec.convert(told["loop"], LoopFacts)
+        return Granted(Secret(str(told["access_token"])), int(told["expires_in"]), loop)
+
+    def end(self, ticket: Secret) -> None:
+        self._ask("loop.end", {"token": ticket.reveal()})
+
+    def _ask(self, call: str, arguments: Mapping[str, object]) -> dict[str, Any]:
+        document = ask_gateway(socket_path(self._config), call, arguments)
+        if document is None:
+            raise CustodyError(
+                "client.not-running",
+                f"The gateway of {self._config.path} does not run.",
+                "Start it with `custody serve`, or name another with --gateway.",
+            )
+        item: dict[str, Any] = document["items"][0]
+        return item

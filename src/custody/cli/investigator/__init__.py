@@ -1,0 +1,1 @@
+"""What an investigator runs: search, show, timeline, verify."""

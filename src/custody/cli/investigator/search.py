@@ -1,0 +1,58 @@
+"""`custody search`."""
+
+from typing import Annotated
+
+import typer
+
+from custody.app.admin.client import ask, gather
+from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
+from custody.cli.terminal import print_document, warn_if_behind
+
+
+def search(  # noqa: PLR0913 - a question has these parts
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(help='Words, "parts of text" and key:value terms.', show_default=False),
+    ] = None,
+    *,
+    oldest: Annotated[bool, typer.Option("--oldest", help="The oldest first.")] = False,
+    count: Annotated[
+        str | None,
+        typer.Option(
+            help="Count the hits by one of: loop, session, target, identity, effect, object, "
+            "action, verdict, rule, outcome, kind."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 100,
+    cursor: Annotated[str | None, typer.Option(help="Go on: `next` of the last page.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Find commands by what they say, who ran them, where, and how they ended.
+
+    For example: custody search 'verdict:deny target:orders since:1h "drop table"'
+    """
+    read = read_config(config, judges=False)
+    asked = {"query": " ".join(query or [])}
+    if count is not None:
+        document = ask(read, "facets", {**asked, "field": count, "limit": min(limit, 1000)})
+    else:
+        order = "oldest" if oldest else "newest"
+        document = gather(read, "search", {**asked, "order": order, "cursor": cursor}, most=limit)
+    if json:
+        print_document(document)
+        return
+    from custody.cli import tables  # noqa: PLC0415 - Rich is not needed for --json
+
+    out = console()
+    items = document["items"]
+    if count is not None:
+        tables.print_whole(out, tables.counts(items))
+    else:
+        for line in tables.hits(items, out.width):
+            out.print(line)
+    warn_if_behind(document)
+    if not items:
+        say("nothing found")
+    if document["next"] is not None:
+        say(f"more: --cursor {document['next']}")

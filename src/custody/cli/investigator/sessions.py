@@ -1,0 +1,31 @@
+"""`custody sessions`."""
+
+from typing import Annotated
+
+import typer
+
+from custody.app.admin.client import gather
+from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
+from custody.cli.terminal import print_document, warn_if_behind
+
+
+def sessions(
+    *,
+    loop: Annotated[str | None, typer.Option(help="Only those of this loop.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 50,
+    cursor: Annotated[str | None, typer.Option(help="Go on: `next` of the last page.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the connections of agents to targets, the newest first."""
+    asked = {"loop": loop, "cursor": cursor}
+    document = gather(read_config(config, judges=False), "sessions", asked, most=limit)
+    if json:
+        print_document(document)
+        return
+    from custody.cli import tables  # noqa: PLC0415 - Rich is not needed for --json
+
+    tables.print_whole(console(), tables.sessions(document["items"]))
+    warn_if_behind(document)
+    if document["next"] is not None:
+        say(f"more: --cursor {document['next']}")

@@ -1,0 +1,42 @@
+"""`custody show`."""
+
+from typing import Annotated
+
+import typer
+
+from custody.app.admin.client import gather, pages
+from custody.cli.output import ConfigOption, JsonOption, console, read_config
+from custody.cli.terminal import print_document, warn_if_behind
+
+
+def show(  # noqa: PLR0913 - what is shown, and how much of it
+    what: Annotated[str, typer.Argument(metavar="ID", help="A session's or a command's id.")],
+    *,
+    rows: Annotated[int, typer.Option(min=0, help="Captured rows to show of each answer.")] = 20,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="At most so many events; else all (with --json: 1000)."),
+    ] = None,
+    cursor: Annotated[str | None, typer.Option(help="Go on: `next` of the last page.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show a session as a transcript, or one command, with all that was captured."""
+    read = read_config(config, judges=False)
+    asked = {"id": what, "cursor": cursor}
+    if json:
+        print_document(gather(read, "show", asked, most=limit or 1000))
+        return
+    from custody.cli.investigator import transcript  # noqa: PLC0415 - Rich is not needed for --json
+
+    out = console()
+    first = cursor is None
+    for document in pages(read, "show", asked, most=limit):
+        warn_if_behind(document)
+        if first and "session" in document:
+            for line in transcript.heading(document["session"]):
+                out.print(line)
+        first = False
+        for item in document["items"]:
+            for line in transcript.event(item, rows):
+                out.print(line)

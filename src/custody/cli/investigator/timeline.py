@@ -1,0 +1,49 @@
+"""`custody timeline`."""
+
+from typing import Annotated
+
+import typer
+
+from custody.app.admin.client import gather, pages
+from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
+from custody.cli.terminal import print_document, warn_if_behind
+
+
+def timeline(  # noqa: PLR0913 - each is an option of its own
+    loop: Annotated[str, typer.Argument(metavar="LOOP", help="The loop's id: loop_…")],
+    *,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="At most so many events; else all (with --json: 1000)."),
+    ] = None,
+    cursor: Annotated[str | None, typer.Option(help="Go on: `next` of the last page.")] = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Without the loops of its sub-agents.")
+    ] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show everything that happened in a loop, in order, through all of its sessions.
+
+    What its sub-agents did, in loops of their own, stands further in.
+    """
+    read = read_config(config, judges=False)
+    asked = {"loop": loop, "cursor": cursor, "alone": alone}
+    if json:
+        print_document(gather(read, "timeline", asked, most=limit or 1000))
+        return
+    from custody.cli.family import Depths, further_in  # noqa: PLC0415 - as for --json
+    from custody.cli.investigator.transcript import event  # noqa: PLC0415 - Rich is not needed for --json
+
+    out = console()
+    for document in pages(read, "timeline", asked, most=limit):
+        warn_if_behind(document)
+        depths = Depths(document.get("children", ()))
+        for item in document["items"]:
+            depth = depths.of(item["loop"])
+            if depth and item["kind"] == "loop.start":
+                out.print(further_in(depths.heading(item["loop"]), depth - 1))
+            for line in event(item, 0):
+                out.print(further_in(line, depth))
+        if not document.get("children_complete", True):
+            say("warning: this loop has more children than are shown; look at each with its id")

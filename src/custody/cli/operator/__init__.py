@@ -1,0 +1,1 @@
+"""What an operator runs: the gateway, its tickets, its loops, its grants."""

@@ -1,0 +1,154 @@
+"""Everything that the standard clients of a loop's targets need, gathered from their protocols.
+
+Law: a protocol is found by its folder; adding one touches nothing here. What a loop may not reach
+is not equipped.
+"""
+
+import functools
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from custody import protocols
+from custody.client.gateway import GatewayFacts, LoopFacts, Target
+from custody.client.private_folder import write_private
+from custody.model.client_environment import Equipment, Outfitter, Way
+from custody.model.errors import CustodyError
+from custody.model.secret import Secret
+
+TICKET_FILE: Final = "ticket"
+AUTHORITY_FILE: Final = "ca.pem"
+
+
+@functools.cache
+def outfitters() -> Mapping[str, Outfitter]:
+    """By protocol."""
+    found: dict[str, Outfitter] = {}
+    for module in pkgutil.iter_modules(protocols.__path__):
+        place = f"{protocols.__name__}.{module.name}.client"
+        if importlib.util.find_spec(place) is not None:
+            found[module.name] = importlib.import_module(place).CLIENT
+    return found
+
+
+def ways_of(facts: GatewayFacts, loop: LoopFacts, wanted: Sequence[str]) -> list[Way]:
+    """How each target is reached, in the order wanted; where none is named, all of the loop's that
+    this command has clients' settings and the gateway a listener for.
+
+    Raises ``run.target``, ``run.no-listener``, ``run.nothing``.
+    """
+    targets = {target.name: target for target in loop.targets}
+    if not targets:
+        raise CustodyError(
+            "run.nothing",
+            "This loop reaches no target.",
+            "Ask the gateway's operator for a grant.",
+        )
+    for name in wanted:
+        if name not in targets:
+            raise CustodyError(
+                "run.target",
+                f"This loop has no grant for a target {name!r}.",
+                f"It reaches: {', '.join(targets)}.",
+            )
+    chosen = [targets[name] for name in dict.fromkeys(wanted)] or list(targets.values())
+    found = {target.name: _way(facts, loop, target) for target in chosen}
+    lacking = next((target for target in chosen if found[target.name] is None), None)
+    ways = [way for way in found.values() if way is not None]
+    if lacking is not None and (wanted or not ways):
+        raise CustodyError(
+            "run.no-listener",
+            f"Nothing leads to {lacking.name!r}: the gateway has no listener for "
+            f"{lacking.protocol}, or this command is too old for it.",
+            f"Ask its operator for [listen.{lacking.protocol}].",
+        )
+    return ways
+
+
+def _way(facts: GatewayFacts, loop: LoopFacts, target: Target) -> Way | None:
+    if target.protocol not in outfitters():
+        return None
+    for listener in sorted(facts.listeners, key=lambda each: each.target is None):
+        if listener.protocol == target.protocol and listener.target in (target.name, None):
+            bound = listener.target is not None
+            return Way(
+                target=target.name,
+                protocol=target.protocol,
+                host=listener.host,
+                port=listener.port,
+                database=(target.database or target.name) if bound else target.name,
+                own=target.database,
+                within="" if bound else f"{target.name}/",
+                subject=_plain(loop.identity),
+            )
+    return None
+
+
+def equip(ways: Sequence[Way], secret: Secret, folder: Path, authority: str) -> Equipment:
+    """The environment of all clients; the files are written. Raises ``OSError``."""
+    place = folder / AUTHORITY_FILE
+    write_private(place, authority)
+    write_private(folder / TICKET_FILE, secret.reveal())
+    environment: dict[str, str] = {}
+    unset: list[str] = []
+    for protocol in dict.fromkeys(way.protocol for way in ways):
+        own = [way for way in ways if way.protocol == protocol]
+        given = outfitters()[protocol].equip(own, secret, folder=str(folder), authority=str(place))
+        for name, text in given.files.items():
+            write_private(folder / name, text)
+        environment |= given.environment
+        unset += given.unset
+    return Equipment(environment, {}, unset)
+
+
+def rewritten(
+    environment: Mapping[str, str],
+    local: Mapping[str, Way],
+    remote: Sequence[Way],
+    chosen: Mapping[str, str],
+    secret: Secret,
+) -> tuple[dict[str, str], list[str]]:
+    """Variables that hold a database's URL, led through the listeners on this host; and the names
+    of those whose target is not clear, or that cannot be read.
+
+    ``local`` are the listeners by target, ``chosen`` says of a variable which target it means. Else
+    the one is taken whose name or database the URL names, or the only one that speaks its scheme.
+    """
+    changed: dict[str, str] = {}
+    unclear: list[str] = []
+    for name, value in environment.items():
+        bare = value.removeprefix("jdbc:")  # behind it, the two slashes may be left out
+        scheme = bare.partition(":")[0].partition("+")[0]
+        is_url = value.startswith(("jdbc:", f"{bare.partition(':')[0]}://"))
+        speaking = [
+            way for way in remote if is_url and scheme in outfitters()[way.protocol].schemes
+        ]
+        if not speaking:
+            continue
+        target = chosen.get(name) or _named(value, speaking)
+        if target not in local:
+            unclear.append(name)
+            continue
+        way = local[target]
+        try:
+            changed[name] = outfitters()[way.protocol].rewrite(value, way, secret)
+        except ValueError:
+            unclear.append(name)
+    return changed, unclear
+
+
+def _named(url: str, ways: Sequence[Way]) -> str:
+    if len(ways) == 1:
+        return ways[0].target
+    last = url.partition("?")[0].rpartition("/")[2]
+    named = [way.target for way in ways if last in (way.target, way.database, way.own)]
+    return named[0] if len(named) == 1 else ""
+
+
+def _plain(subject: str) -> str:
+    """The subject as a user name that needs no quotes anywhere; it is only a claim."""
+    kept = "".join(letter for letter in subject if letter.isalnum() or letter in "._@-")
+    return kept if kept.isascii() and kept else "agent"

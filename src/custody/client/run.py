@@ -1,0 +1,159 @@
+"""`custody run -- CMD`: one loop, for as long as one command.
+
+Law: the loop begins before the command and ends with it, whatever ends it; what the command needs
+lies in a folder that is gone afterwards; no secret is ever in an argument.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from custody.client.child import interrupted, run_child, watching
+from custody.client.environment import TICKET_FILE, equip, rewritten, ways_of
+from custody.client.gateway import GatewayFacts, Granted
+from custody.client.private_folder import private_folder, write_private
+from custody.client.service import CLIENT_SECRET
+from custody.client.trust import authority_of
+from custody.client.workload import OURS
+from custody.model.client_environment import Equipment, Way
+from custody.model.errors import CustodyError
+from custody.model.secret import Secret
+
+LOOP: Final = "CUSTODY_LOOP"
+TICKET_AT: Final = "CUSTODY_TICKET_FILE"
+"""Where a command inside finds the ticket, to start loops of sub-agents with."""
+GATEWAY: Final = "CUSTODY_GATEWAY"
+AUTHORITY: Final = "CUSTODY_CA"
+CONFIG: Final = "CUSTODY_CONFIG"
+_KEPT_BACK: Final = frozenset((*OURS, CLIENT_SECRET))
+"""What proves who starts loops is not the command's."""
+_API_AUTHORITY_FILE: Final = "gateway-ca.pem"
+_INTERRUPTED: Final = 130
+
+Say = Callable[[str], None]
+
+
+class LoopWish(msgspec.Struct, frozen=True):
+    """What the loop is to be. ``None`` and empty: as the grants have it."""
+
+    targets: Sequence[str] = ()
+    purpose: str = ""
+    effects: Sequence[str] = ()
+    ttl_s: int | None = None
+
+
+class Starter(Protocol):
+    """Whoever can begin and end loops: a gateway's API, or the gateway on this host."""
+
+    @property
+    def authority(self) -> str:
+        """Whom its API is trusted by, PEM; empty for the system's authorities."""
+        ...
+
+    @property
+    def found_by(self) -> Mapping[str, str]:
+        """Variables by which a `custody run` inside the command finds the same gateway."""
+        ...
+
+    def facts(self) -> GatewayFacts: ...
+    def start(self, wish: LoopWish) -> Granted: ...
+    def end(self, ticket: Secret) -> None: ...
+
+
+class RunAsked(msgspec.Struct, frozen=True):
+    command: Sequence[str]
+    wish: LoopWish
+    local: bool = False
+    """Listen on loopback too, and lead the variables that hold URLs there."""
+    chosen: Mapping[str, str] = {}
+    """Which target a variable means, where its URL does not tell."""
+    quiet: bool = False
+
+
+def run(asked: RunAsked, starter: Starter, environment: Mapping[str, str], say: Say) -> int:
+    """The command's exit code. Raises ``CustodyError`` where the command was not started."""
+    facts = starter.facts()
+    trusted = authority_of(facts, starter.authority)
+    with watching() as mask, _folder(environment) as folder:
+        granted = starter.start(asked.wish)
+        try:
+            loop = granted.loop
+            if loop is None:
+                raise CustodyError("client.strange", "The gateway gave no loop.")
+            ways = ways_of(facts, loop, asked.wish.targets)
+            given = equip(ways, granted.secret, folder, trusted)
+            own = _environment(environment, given, _about(loop.id, starter, folder))
+            if not asked.quiet:
+                say(f"custody: {loop.id} ({loop.identity}) until {loop.expires}")
+            with contextlib.ExitStack() as stack:
+                if asked.local:
+                    # Loaded for this alone: asyncio takes longer than all the rest.
+                    from custody.client.forwarder import forwarding  # noqa: PLC0415 - see above
+
+                    local = stack.enter_context(forwarding(ways, trusted))
+                    own |= _led(asked, environment, ways, local, granted.secret, say)
+                return _INTERRUPTED if interrupted() else run_child(asked.command, own, mask)
+        finally:
+            _end(starter, granted.secret, say)
+
+
+@contextlib.contextmanager
+def _folder(environment: Mapping[str, str]) -> Iterator[Path]:
+    try:
+        with private_folder(environment) as folder:
+            yield folder
+    except OSError as error:
+        raise CustodyError(
+            "run.folder",
+            f"The folder of this run cannot be written: {error.strerror or error}.",
+            "Check XDG_RUNTIME_DIR, else the temporary directory.",
+        ) from error
+
+
+def _environment(
+    before: Mapping[str, str], given: Equipment, about: Mapping[str, str]
+) -> dict[str, str]:
+    away = {*given.unset, *_KEPT_BACK, GATEWAY, AUTHORITY}
+    kept = {name: value for name, value in before.items() if name not in away}
+    return {**kept, **given.environment, **about}
+
+
+def _about(loop: str, starter: Starter, folder: Path) -> dict[str, str]:
+    said = {LOOP: loop, TICKET_AT: str(folder / TICKET_FILE), **starter.found_by}
+    if not starter.authority:
+        return said
+    place = folder / _API_AUTHORITY_FILE
+    write_private(place, starter.authority)
+    return {**said, AUTHORITY: str(place)}
+
+
+def _led(  # noqa: PLR0913, PLR0917 - what leads where
+    asked: RunAsked,
+    environment: Mapping[str, str],
+    ways: Sequence[Way],
+    local: Mapping[str, Way],
+    ticket: Secret,
+    say: Say,
+) -> dict[str, str]:
+    """Variables that hold URLs, led through the listeners on this host."""
+    changed, unclear = rewritten(environment, local, ways, asked.chosen, ticket)
+    for name in unclear:
+        say(
+            f"custody: {name} holds a URL of which it is not clear what target it means; it is "
+            f"left as it is (--map {name}=TARGET says; targets: {', '.join(sorted(local))})"
+        )
+    for name in asked.chosen.keys() - changed.keys() - set(unclear):
+        say(f"custody: --map {name}: there is no such variable that holds a target's URL")
+    if not changed and not unclear:
+        say("custody: --local found no variable with a target's URL")
+    return changed
+
+
+def _end(starter: Starter, ticket: Secret, say: Say) -> None:
+    try:
+        starter.end(ticket)
+    except CustodyError as error:
+        say(f"custody: the loop could not be ended, it ends when it expires: {error.code}")

@@ -1,0 +1,231 @@
+"""Stretches: records in a row that are as they must be, told in a few words.
+
+Law: what a record shows alone was checked before it is in a stretch; what it shows only beside
+those before it (order of places, links of sessions, heartbeats) is for whoever puts stretches in a
+row. Where anything is amiss, or merely unusual, the stretches of a segment end: nothing is judged
+here, and what is not in a stretch is read record by record.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from custody.evidence.record.frame import FORMAT, HEADER_SIZE, LEAF_MAX, MAGIC, SEALED_MAX
+from custody.evidence.record.leaf import Leaf, LeafError
+from custody.evidence.record.leaf_parse_fast import LeafReader
+from custody.evidence.tlog.merkle import HASH_BYTES
+from custody.evidence.tlog.tile import TILE_WIDTH, Tile
+from custody.evidence.verifier.contents import ContentsCheck
+from custody.evidence.verifier.file_access import read_bytes
+from custody.evidence.verifier.published_tree import Shelf
+from custody.evidence.verifier.report import Findings, PayloadState
+from custody.evidence.verifier.sessions import ENDS, LANDMARKS, STARTS, Visit
+from custody.evidence.verifier.subtree_stack import Subtree, subtrees
+from custody.evidence.verifier.walk import MAX_SEGMENT_BYTES
+from custody.model.errors import CustodyError
+
+_HEADER: Final = struct.Struct("<4sIIIQQ32sI")
+_CHECKED: Final = HEADER_SIZE - 4
+"""What the CRC covers of a header: all but the CRC itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Records ``start`` to ``start + count - 1`` of one segment, whose frames end at ``end``."""
+
+    start: int
+    count: int
+    end: int
+    durable: tuple[int, int]
+    """What the first and the last frame call durable; it never falls between them."""
+    first: Leaf
+    subtrees: tuple[Subtree, ...]
+    visits: Mapping[str, Visit]
+    """By session. A landmark, which is a stretch of its own, has none."""
+    landmark: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What was found of a segment: its stretches, from the first byte on, one behind the other."""
+
+    segment: str
+    stretches: tuple[Stretch, ...]
+    unused: bool
+    """Nothing but preallocated zeros stands behind them."""
+
+
+_Seen = tuple[int, int, Leaf, bytes, int]
+"""A record that is as it must be: index, durable, leaf, leaf hash, and where its frame ends. A
+plain tuple: one is made for each record.
+"""
+
+
+@dataclass(slots=True)
+class Examiner:
+    """Examines segments of one year's log, each alone.
+
+    ``extent`` is how many entries are published, ``cuts`` the sizes whose roots will be asked.
+    ``secrets`` are the open day keys by day; ``None`` where contents stay sealed.
+    """
+
+    evidence: Path
+    origin: str
+    extent: int
+    cuts: tuple[int, ...]
+    secrets: Mapping[str, bytes] | None = field(repr=False)
+    _reader: LeafReader = field(default_factory=LeafReader)
+    _shelf: Shelf = field(init=False)
+    _contents: ContentsCheck = field(init=False)
+    _tile: int = -1
+    _hashes: bytes = b""
+
+    def __post_init__(self) -> None:
+        year = self.origin.rpartition("/")[2]
+        self._shelf = Shelf(self.evidence / "log" / year)
+        self._contents = self._new_contents()
+
+    def examine(self, segment: str) -> Passage:
+        """Raises ``CustodyError`` where the segment may not be read."""
+        path = self.evidence / "segments" / f"{segment}.seg"
+        data = read_bytes(path, MAX_SEGMENT_BYTES) or b""
+        stretches = tuple(self._stretches(self._records(data, segment)))
+        end = stretches[-1].end if stretches else 0
+        return Passage(segment, stretches, unused=not data[end:].strip(b"\x00"))
+
+    def _stretches(self, records: Iterator[_Seen]) -> Iterator[Stretch]:
+        building = _Building(self.cuts)
+        for seen in records:
+            leaf = seen[2]
+            if leaf.type in LANDMARKS:
+                yield from building.take()
+                building.add(seen)
+                yield from building.take(landmark=True)
+                continue
+            if leaf.session and not building.visit(leaf, seen[3]):
+                yield from building.take()
+                building.visit(leaf, seen[3])
+            building.add(seen)
+        yield from building.take()
+
+    def _records(self, data: bytes, segment: str) -> Iterator[_Seen]:
+        """From the segment's beginning, up to the first record that is not as it must be."""
+        unpack, crc32, read = _HEADER.unpack_from, zlib.crc32, self._reader.read
+        at, size, expected, least = 0, len(data), -1, 0
+        while at + HEADER_SIZE <= size:
+            magic, version, leaf_size, sealed_size, index, durable, random, check = unpack(data, at)
+            leaf_at = at + HEADER_SIZE
+            sealed_at = leaf_at + leaf_size
+            end = sealed_at + sealed_size
+            if magic != MAGIC or version != FORMAT or end > size:
+                break
+            if leaf_size > LEAF_MAX or sealed_size > SEALED_MAX:
+                break
+            if crc32(data[leaf_at:end], crc32(data[at : at + _CHECKED])) != check:
+                break
+            if index != expected >= 0 or not least <= durable <= index:
+                break
+            entry = data[leaf_at:sealed_at]
+            hashed = sha256(b"\x00" + entry).digest()
+            try:
+                leaf = read(entry)
+            except LeafError:
+                break
+            if leaf.seg != segment or not self._is_published(index, hashed):
+                break
+            if not self._is_whole(index, leaf, random, data[sealed_at:end]):
+                break
+            yield index, durable, leaf, hashed, end
+            at, expected, least = end, index + 1, durable
+
+    def _is_whole(self, index: int, leaf: Leaf, random: bytes, sealed: bytes) -> bool:
+        """Whether nothing at all is to be said of the content, nor of its day's key file."""
+        state = self._contents.see(index, leaf, random, sealed)
+        if not self._contents.findings.faults:
+            return state is PayloadState.OK
+        self._contents = self._new_contents()
+        return False
+
+    def _new_contents(self) -> ContentsCheck:
+        opens = self._secret if self.secrets is not None else None
+        return ContentsCheck(self.evidence, self.origin, Findings(), opens)
+
+    def _is_published(self, index: int, hashed: bytes) -> bool:
+        """Whether each tile that has this record, if it is published, has this hash for it."""
+        if index >= self.extent:
+            return True
+        tile, place = divmod(index, TILE_WIDTH)
+        if tile != self._tile:
+            widths = self._shelf.widths(Tile(0, tile))
+            found = [self._shelf.read(Tile(0, tile, width)) or b"" for width in widths]
+            longest = found[-1] if found else b""
+            agree = all(longest.startswith(each) for each in found)
+            self._tile, self._hashes = tile, longest if agree else b""
+        return self._hashes[place * HASH_BYTES : (place + 1) * HASH_BYTES] == hashed
+
+    def _secret(self, day: str, _wrapped: bytes) -> bytes:
+        secret = (self.secrets or {}).get(day)
+        if secret is None:
+            raise CustodyError("evidence.wrapped-key", f"The key of {day} did not open.")
+        return secret
+
+
+class _Building:
+    """The stretch that is growing."""
+
+    __slots__ = ("_cuts", "_first", "_firsts", "_hashes", "_last", "_lasts")
+
+    def __init__(self, cuts: tuple[int, ...]) -> None:
+        self._cuts = cuts
+        self._begin()
+
+    def _begin(self) -> None:
+        self._first: _Seen | None = None
+        self._last: _Seen | None = None
+        self._hashes: list[bytes] = []
+        self._firsts: dict[str, tuple[int, str, bool]] = {}
+        self._lasts: dict[str, tuple[int, str, bool]] = {}
+        """By session, the two halves of a ``Visit``."""
+
+    def add(self, seen: _Seen) -> None:
+        if self._first is None:
+            self._first = seen
+        self._last = seen
+        self._hashes.append(seen[3])
+
+    def visit(self, leaf: Leaf, hashed: bytes) -> bool:
+        """Whether the record follows from its session's last one here, if that had any."""
+        session, n, starts = leaf.session, leaf.n, leaf.type in STARTS
+        known = self._lasts.get(session)
+        if known is None:
+            self._firsts[session] = (n, leaf.prev, starts)
+        else:
+            last_n, last, ended = known
+            if n != last_n + 1 or leaf.prev != last or ended or starts:
+                return False
+        self._lasts[session] = (n, hashed.hex(), leaf.type in ENDS)
+        return True
+
+    def take(self, *, landmark: bool = False) -> Iterator[Stretch]:
+        """What was built, if anything; and begin anew."""
+        first, last, hashes = self._first, self._last, self._hashes
+        if first is None or last is None:
+            return
+        visits = {
+            session: Visit(*begun, *self._lasts[session]) for session, begun in self._firsts.items()
+        }
+        self._begin()
+        yield Stretch(
+            start=first[0],
+            count=len(hashes),
+            end=last[4],
+            durable=(first[1], last[1]),
+            first=first[2],
+            subtrees=subtrees(first[0], hashes, self._cuts),
+            visits=visits,
+            landmark=landmark,
+        )

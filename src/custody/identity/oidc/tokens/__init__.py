@@ -1,0 +1,1 @@
+"""Reading a JSON Web Token strictly, before anything in it is believed."""

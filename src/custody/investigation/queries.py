@@ -1,0 +1,333 @@
+"""The questions that an investigator asks, answered from the index and the log.
+
+Law: these are the only operations that read evidence for people, and they are the same through the
+admin socket and without it. Each answer is one bounded page: ``{"items": […], "next": …}``.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from custody.index import (
+    Event,
+    Field,
+    Filter,
+    Index,
+    Order,
+    Page,
+    Term,
+    parse_query,
+    position_of,
+)
+from custody.investigation.documents import (
+    Item,
+    event_item,
+    loop_item,
+    record_document,
+    response_document,
+    session_item,
+    stream_document,
+)
+from custody.investigation.grants.suggest import SuggestAsked, suggest
+from custody.investigation.grants.unused_grants import UnusedAsked, unused
+from custody.investigation.log_records import LogReader, Unopened
+from custody.investigation.loop_family import Family, family_of
+from custody.model.command import Argument
+from custody.model.durations import moment
+from custody.model.errors import CustodyError
+from custody.model.record import CommandSeen, Response, StoredRecord, Stream
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Cursor = Annotated[str, msgspec.Meta(max_length=64)] | None
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Document = dict[str, Any]
+
+AT_ONCE: Final = 32
+"""Events whose records are held in memory at once."""
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of one answer of ``show``, about; a single record may have more."""
+
+COMMANDS: Final = Term(Field.KIND, "command")
+
+
+class LoopsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+class SessionsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    loop: Id | None = None
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+class ShowAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    id: Id
+    """A session, a command or another record. Pages go through a session's events."""
+    limit: Limit = 100
+    cursor: Cursor = None
+
+
+class TimelineAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    loop: Id
+    alone: bool = False
+    """Without the loops that run below it."""
+    limit: Limit = 200
+    cursor: Cursor = None
+
+
+class SearchAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    query: str
+    order: Order = Order.NEWEST
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+class FacetsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    field: Field
+    query: str = ""
+    limit: Limit = 50
+
+
+class HistogramAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    span_ms: Annotated[int, msgspec.Meta(ge=1000)]
+    query: str = ""
+
+
+class Reading:
+    """Calls block for the disk: not for the event loop. Each opens what it needs and closes it."""
+
+    def __init__(self, index: Index, log: LogReader, clock: Callable[[], int]) -> None:
+        self._index: Final = index
+        self._log: Final = log
+        self._clock: Final = clock
+
+    def loops(self, asked: LoopsAsked) -> Document:
+        """The newest loops first, with how much happened in each."""
+        page = self._page(Filter((Term(Field.KIND, "loop.start"),)), Order.NEWEST, asked)
+        inside = [Term(Field.LOOP, event.loop) for event in page.events]
+        sessions = self._counts(Field.LOOP, inside, Term(Field.KIND, "session.start"))
+        commands = self._counts(Field.LOOP, inside, COMMANDS)
+        refused = self._counts(Field.LOOP, inside, COMMANDS, Term(Field.OUTCOME, "refused"))
+        items = [loop_item(event, sessions, commands, refused) for event in page.events]
+        return _document(items, page)
+
+    def sessions(self, asked: SessionsAsked) -> Document:
+        """The newest sessions first; those of one loop, if it is named."""
+        terms = [Term(Field.KIND, "session.start")]
+        if asked.loop is not None:
+            self._require_loop(asked.loop)
+            terms.append(Term(Field.LOOP, asked.loop))
+        page = self._page(Filter(tuple(terms)), Order.NEWEST, asked)
+        return _document(self._session_items(page.events), page)
+
+    def search(self, asked: SearchAsked) -> Document:
+        """Commands that a query finds; other kinds of record where it has a ``kind:``."""
+        wanted = self._parse(asked.query)
+        page = self._page(wanted, asked.order, asked)
+        return _document([event_item(event) for event in page.events], page)
+
+    def timeline(self, asked: TimelineAsked) -> Document:
+        """Everything that happened in a loop and in those below it, in order."""
+        self._require_loop(asked.loop)
+        family = Family(asked.loop) if asked.alone else family_of(self._index, asked.loop)
+        wanted = Filter(tuple(Term(Field.LOOP, loop) for loop in family.loops))
+        page = self._page(wanted, Order.OLDEST, asked)
+        document = _document([event_item(event) for event in page.events], page)
+        return {**document, **family.document()}
+
+    def show(self, asked: ShowAsked) -> Document:
+        """A session or a single record, with all that was captured of each command."""
+        session, dash, _ = asked.id.partition("-")
+        if not dash and session.startswith("ses_"):
+            return self._show_session(asked)
+        event = self._find(asked.id)
+        if event is None:
+            raise CustodyError(
+                "record.not-found",
+                f"There is no session or record {asked.id!r}.",
+                "`custody sessions` and `custody search` show ids; a loop's are in "
+                "`custody timeline LOOP`.",
+            )
+        return {"items": self._whole([event]), "next": None}
+
+    def facets(self, asked: FacetsAsked) -> Document:
+        """How many hits have each value of a field."""
+        if asked.field in {Field.WORD, Field.TEXT}:
+            raise CustodyError(
+                "search.bad-value",
+                f"{asked.field.value!r} cannot be counted.",
+                "Count by loop, session, target, identity, effect, object, action, verdict, rule, "
+                "outcome or kind.",
+            )
+        tally = self._index.facet(self._parse(asked.query), asked.field, limit=asked.limit)
+        items = [{"value": value, "count": count} for value, count in tally.counts]
+        return {"items": items, "next": None, "complete": tally.complete}
+
+    def histogram(self, asked: HistogramAsked) -> Document:
+        """How many hits begin in each span of time that has any."""
+        tally = self._index.histogram(self._parse(asked.query), span_ms=asked.span_ms)
+        items = [{"time": moment(int(start)), "count": count} for start, count in tally.counts]
+        return {"items": items, "next": None, "complete": tally.complete}
+
+    def suggest_grants(self, asked: SuggestAsked) -> Document:
+        """The narrowest grants that would have allowed what somebody did."""
+        return suggest(self._index, asked, self._clock())
+
+    def unused_grants(self, asked: UnusedAsked) -> Document:
+        """For each grant, what was never done with it."""
+        return unused(self._index, asked, self._clock())
+
+    def _parse(self, query: str) -> Filter:
+        wanted = parse_query(query, self._clock())
+        if any(term.field is Field.KIND for term in wanted.terms):
+            return wanted
+        return wanted.also(COMMANDS)
+
+    def _page(
+        self,
+        wanted: Filter,
+        order: Order,
+        asked: LoopsAsked | SessionsAsked | TimelineAsked | SearchAsked | ShowAsked,
+    ) -> Page:
+        return self._index.search(wanted, order=order, limit=asked.limit, cursor=asked.cursor)
+
+    def _counts(self, field: Field, inside: list[Term], *also: Term) -> dict[str, int]:
+        if not inside:
+            return {}
+        wanted = Filter((*inside, *also))
+        return dict(self._index.facet(wanted, field, limit=len(inside)).counts)
+
+    def _session_items(self, starts: Iterable[Event]) -> list[Item]:
+        events = list(starts)
+        still_open = [
+            Term(Field.SESSION, event.session) for event in events if "commands" not in event.detail
+        ]
+        commands = self._counts(Field.SESSION, still_open, COMMANDS)
+        refused = self._counts(Field.SESSION, still_open, COMMANDS, Term(Field.OUTCOME, "refused"))
+        return [session_item(event, commands, refused) for event in events]
+
+    def _require_loop(self, loop: str) -> None:
+        wanted = Filter((Term(Field.LOOP, loop),))
+        if not self._first(wanted):
+            raise CustodyError(
+                "loop.not-found",
+                f"There is no loop {loop!r} in the evidence.",
+                "`custody loops` shows the loops by their ids.",
+            )
+
+    def _first(self, wanted: Filter) -> Event | None:
+        """The first hit; goes through as many pages as it takes."""
+        cursor: str | None = None
+        while True:
+            page = self._index.search(wanted, order=Order.OLDEST, limit=1, cursor=cursor)
+            if page.events or page.next is None:
+                return page.events[0] if page.events else None
+            cursor = page.next
+
+    def _find(self, wanted: str) -> Event | None:
+        """A record by ``<session>-<n>`` or ``rec_<year>-<index>``."""
+        name, _, number = wanted.rpartition("-")
+        if not (name and number.isascii() and number.isdigit() and len(number) <= 15):
+            return None
+        if name.startswith("rec_"):
+            return self._at(name.removeprefix("rec_"), int(number))
+        return self._first(Filter((Term(Field.SESSION, name),), n=int(number)))
+
+    def _at(self, year: str, index: int) -> Event | None:
+        if not (year.isascii() and year.isdigit() and len(year) == 4):
+            return None
+        before = position_of(f"/{year}", index) - 1
+        page = self._index.search(Filter(), order=Order.OLDEST, limit=1, cursor=str(before))
+        found = page.events[0] if page.events else None
+        return found if found is not None and found.position == before + 1 else None
+
+    def _show_session(self, asked: ShowAsked) -> Document:
+        wanted = Filter((Term(Field.SESSION, asked.id),))
+        start = self._first(wanted)
+        if start is None:
+            raise CustodyError(
+                "session.not-found",
+                f"There is no session {asked.id!r} in the evidence.",
+                "`custody sessions` shows the sessions by their ids.",
+            )
+        page = self._page(wanted, Order.OLDEST, asked)
+        items = self._whole(page.events)
+        following = page.next
+        if len(items) < len(page.events):
+            following = str(page.events[len(items) - 1].position)
+        document: Document = {"items": items, "next": following}
+        if start.kind == "session.start":
+            document["session"] = self._session_items([start])[0]
+        return document
+
+    def _whole(self, events: Sequence[Event]) -> list[Item]:
+        """Events with what the log holds of them: as many as fit into one answer, at least one."""
+        items: list[Item] = []
+        size = 0
+        for at in range(0, len(events), AT_ONCE):
+            some = events[at : at + AT_ONCE]
+            records = self._records(some)
+            for event in some:
+                item = event_item(event)
+                for index in _indices(event):
+                    _add(item, records.get((event.log, index)))
+                size += len(msgspec.json.encode(item))
+                if items and size > MOST_BYTES:
+                    return items
+                items.append(item)
+        return items
+
+    def _records(
+        self, events: Sequence[Event]
+    ) -> Mapping[tuple[str, int], StoredRecord | Unopened]:
+        found: dict[tuple[str, int], StoredRecord | Unopened] = {}
+        for log in {event.log for event in events}:
+            wanted = [n for event in events if event.log == log for n in _indices(event)]
+            for index, record in self._log.records(log, wanted).items():
+                found[log, index] = record
+        return found
+
+
+def _indices(event: Event) -> list[int]:
+    """Where the log holds an event and, if it came, its answer."""
+    answer = event.detail.get("response")
+    return [event.index] if answer is None else [event.index, int(answer)]
+
+
+def _add(item: Item, record: StoredRecord | Unopened | None) -> None:
+    """What the log holds, put beside what the index told."""
+    match record:
+        case None:
+            item["missing"] = {"code": "record.missing", "message": "It is not in the log."}
+        case Unopened(code=code, fault=fault):
+            item["missing"] = {"code": code, "message": fault}
+        case StoredRecord(body=Response() as response):
+            item["response"] = response_document(response)
+        case StoredRecord(body=CommandSeen() as seen):
+            item["reason"] = seen.reason
+            item["stage"] = seen.stage
+            item["policy"] = seen.policy
+            item["bounded"] = seen.command.bounded
+            item["form"] = seen.command.form
+            item["fingerprint"] = seen.command.fingerprint or None
+            item["binds"] = [_bind(argument) for argument in seen.command.arguments]
+        case StoredRecord(body=Stream() as stream):
+            item["stream"] = stream_document(stream)
+        case StoredRecord():
+            item["record"] = record_document(record)
+
+
+def _bind(argument: Argument) -> Item:
+    return {
+        "value": argument.value,
+        "type": argument.type,
+        "length": argument.length,
+        "readable": argument.readable,
+        "truncated": argument.truncated,
+    }
+
+
+def _document(items: list[Item], page: Page) -> Document:
+    return {"items": items, "next": page.next}

@@ -1,0 +1,231 @@
+"""What the API gives, and how it is made from the app's values.
+
+Law: a secret stands in ``access_token`` or ``device_code`` and nowhere else; times are seconds
+where OAuth says so, else UTC text.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from custody.access.interfaces import LOGIN, TICKET, LoggedIn, Reachable, Started
+from custody.access.sign_in import DeviceStep
+from custody.app.console_faces import LoopUse
+from custody.model.durations import moment
+from custody.model.identity import Admission, Budget, Identity, Loop, Spent
+
+NOT_A_TOKEN_TYPE: Final = "N_A"  # noqa: S105 - a type's name
+"""RFC 8693 §2.2.1: it is carried as a database's password, not as a Bearer token."""
+
+
+class TargetGiven(msgspec.Struct, frozen=True):
+    """A target that the loop may use."""
+
+    name: str
+    protocol: str
+    database: str
+    effects: tuple[str, ...]
+
+
+class PersonGiven(msgspec.Struct, frozen=True):
+    subject: str
+    issuer: str
+    groups: tuple[str, ...]
+    kind: str
+
+
+class LoopGiven(msgspec.Struct, frozen=True):
+    """``principal`` is for whom it acts, where that is proven."""
+
+    id: str
+    identity: str
+    issuer: str
+    groups: tuple[str, ...]
+    principal: PersonGiven | None
+    targets: tuple[TargetGiven, ...]
+    expires: str
+
+
+class TicketAnswer(msgspec.Struct, frozen=True):
+    """A loop that runs, with its ticket."""
+
+    access_token: Annotated[str, msgspec.Meta(description="The ticket: a client's password.")]
+    issued_token_type: str
+    token_type: str
+    expires_in: int
+    loop: LoopGiven
+
+
+class LoginGiven(msgspec.Struct, frozen=True):
+    id: str
+    identity: PersonGiven
+    provider: str
+    expires: str
+
+
+class LoginAnswer(msgspec.Struct, frozen=True):
+    """A login that holds, with its secret, which starts loops."""
+
+    access_token: Annotated[str, msgspec.Meta(description="The login: a `subject_token` to come.")]
+    issued_token_type: str
+    token_type: str
+    expires_in: int
+    login: LoginGiven
+
+
+class DeviceAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 8628 §3.2."""
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    expires_in: int
+    interval: int
+    verification_uri_complete: str = ""
+
+
+class SpentGiven(msgspec.Struct, frozen=True):
+    commands: int
+    rows: int
+    bytes: int
+    writes: int
+    denials: int
+
+
+class BudgetGiven(msgspec.Struct, frozen=True):
+    """What the loop was narrowed to at its start; null: its grants' own holds alone."""
+
+    commands: int | None
+    rows: int | None
+    bytes: int | None
+    writes: int | None
+    denials: int | None
+    then: str
+
+
+class SelfAnswer(msgspec.Struct, frozen=True):
+    """A loop, as its own ticket sees it."""
+
+    id: str
+    identity: PersonGiven
+    principal: PersonGiven | None
+    on_behalf_of: str
+    purpose: str
+    parent: str | None
+    facts: dict[str, str]
+    started: str
+    expires: str
+    targets: tuple[TargetGiven, ...]
+    budget: BudgetGiven | None
+    spent: SpentGiven
+
+
+class EndedAnswer(msgspec.Struct, frozen=True):
+    ended: bool
+
+
+def ticket_answer(started: Started, now: int) -> TicketAnswer:
+    loop = started.ticket.loop
+    return TicketAnswer(
+        access_token=started.secret.reveal(),
+        issued_token_type=TICKET,
+        token_type=NOT_A_TOKEN_TYPE,
+        expires_in=_seconds(started.ticket.expires, now),
+        loop=LoopGiven(
+            id=loop.id,
+            identity=loop.identity.subject,
+            issuer=loop.identity.issuer,
+            groups=loop.identity.groups,
+            principal=_someone(loop.principal),
+            targets=tuple(map(_target, started.reachable)),
+            expires=moment(loop.expires),
+        ),
+    )
+
+
+def login_answer(logged_in: LoggedIn, now: int) -> LoginAnswer:
+    login = logged_in.login
+    return LoginAnswer(
+        access_token=logged_in.secret.reveal(),
+        issued_token_type=LOGIN,
+        token_type=NOT_A_TOKEN_TYPE,
+        expires_in=_seconds(login.expires, now),
+        login=LoginGiven(
+            id=login.id,
+            identity=_person(login.proof.identity),
+            provider=login.proof.provider,
+            expires=moment(login.expires),
+        ),
+    )
+
+
+def device_answer(step: DeviceStep) -> DeviceAnswer:
+    told = step.provider
+    return DeviceAnswer(
+        device_code=step.code.reveal(),
+        user_code=told.user_code,
+        verification_uri=told.verification_uri,
+        expires_in=told.expires_in,
+        interval=told.interval,
+        verification_uri_complete=told.verification_uri_complete,
+    )
+
+
+def self_answer(admission: Admission, use: LoopUse) -> SelfAnswer:
+    loop: Loop = admission.loop
+    return SelfAnswer(
+        id=loop.id,
+        identity=_person(loop.identity),
+        principal=_someone(loop.principal),
+        on_behalf_of=loop.on_behalf_of,
+        purpose=loop.purpose,
+        parent=loop.parent,
+        facts=dict(loop.facts),
+        started=moment(loop.started),
+        expires=moment(loop.expires),
+        targets=tuple(map(_target, use.reachable)),
+        budget=None if loop.budget is None else _budget(loop.budget),
+        spent=_spent(use.spent),
+    )
+
+
+def _seconds(expires: int, now: int) -> int:
+    return max((expires - now) // 1000, 0)
+
+
+def _target(reachable: Reachable) -> TargetGiven:
+    return TargetGiven(
+        name=reachable.target,
+        protocol=reachable.protocol,
+        database=reachable.database,
+        effects=tuple(sorted(effect.value for effect in reachable.effects)),
+    )
+
+
+def _person(identity: Identity) -> PersonGiven:
+    return PersonGiven(identity.subject, identity.issuer, identity.groups, kind=identity.kind.value)
+
+
+def _someone(identity: Identity | None) -> PersonGiven | None:
+    return None if identity is None else _person(identity)
+
+
+def _budget(budget: Budget) -> BudgetGiven:
+    return BudgetGiven(
+        commands=budget.commands,
+        rows=budget.rows,
+        bytes=budget.bytes,
+        writes=budget.writes,
+        denials=budget.denials,
+        then=budget.then.value,
+    )
+
+
+def _spent(spent: Spent) -> SpentGiven:
+    return SpentGiven(
+        commands=spent.commands,
+        rows=spent.rows,
+        bytes=spent.bytes,
+        writes=spent.writes,
+        denials=spent.denials,
+    )

@@ -1,0 +1,120 @@
+"""Whether a condition restricts what a write touches.
+
+Law: a tripwire. A condition restricts if it mentions a column of the written relation and is not a
+tautology that constant folding shows; ``id > 0`` restricts, ``1=1`` and ``id = id`` do not.
+"""
+
+from typing import Any, Final
+
+from custody.wire.sql.collector import Item, names
+from custody.wire.sql.constant_fold import Folding
+from custody.wire.sql.tree import Node
+
+Demand = tuple[frozenset[str], ...]
+"""What the catalogue must still confirm: of each set, one name is a column of the target."""
+_NOTHING_TO_CONFIRM: Final[Demand] = ()
+
+
+class Target:
+    """The written relation. ``alone``: no other relation stands beside it, so that a bare name is
+    its column.
+    """
+
+    __slots__ = ("alone", "item")
+
+    def __init__(self, item: Item, *, alone: bool) -> None:
+        self.item: Final = item
+        self.alone: Final = alone
+
+
+def demand(target: Target, node: Any, folding: Folding) -> Demand | None:  # noqa: ANN401 - a parser's node; no type is published for it
+    """Under which demand the condition restricts; ``None`` if it does not, or there is none."""
+    if not isinstance(node, dict) or not node:
+        return None
+    if "CurrentOfExpr" in node:
+        return _NOTHING_TO_CONFIRM
+    value = folding.fold(node)
+    if value is not None:
+        # Always false (or NULL): it touches nothing at all.
+        return None if value else _NOTHING_TO_CONFIRM
+    logic = node.get("BoolExpr", {})
+    parts = logic.get("args", [])
+    match logic.get("boolop"):
+        case "AND_EXPR":
+            return _any_of([demand(target, part, folding) for part in parts])
+        case "OR_EXPR":
+            return _all_of(target, parts, folding)
+        case _:
+            return _mention(target, node)
+
+
+def _any_of(demands: list[Demand | None]) -> Demand | None:
+    """One conjunct that restricts is enough."""
+    possible = [one for one in demands if one is not None]
+    if not possible:
+        return None
+    if _NOTHING_TO_CONFIRM in possible:
+        return _NOTHING_TO_CONFIRM
+    # Demands of several sets come from an OR inside; the first alone is then a safe answer.
+    if any(len(one) > 1 for one in possible):
+        return possible[0]
+    return (frozenset().union(*(one[0] for one in possible)),)
+
+
+def _all_of(target: Target, parts: list[Node], folding: Folding) -> Demand | None:
+    """No alternative may let everything through; a bind value might, which is not known yet."""
+    found: list[frozenset[str]] = []
+    restricted = False
+    for part in parts:
+        if folding.fold(part) is False:
+            continue
+        one = demand(target, part, folding)
+        if one is not None:
+            restricted = True
+            found.extend(one)
+        elif not (_holds(part, "ParamRef") or _holds(part, "ColumnRef")):
+            return None
+    return tuple(found) if restricted else None
+
+
+def _mention(target: Target, node: Node) -> Demand | None:
+    references: list[tuple[list[str], bool]] = []
+    _references(node, references, nested=False)
+    item = target.item
+    bare: list[str] = []
+    for fields, nested in references:
+        if len(fields) == 1:
+            # Inside a sub-select a bare name is that one's own column first: it says nothing.
+            if nested:
+                continue
+            if target.alone:
+                return _NOTHING_TO_CONFIRM
+            bare.append(fields[0])
+        elif len(fields) > 1 and (
+            fields[-2] == item.alias or fields[-3:-1] == [item.schema, item.name]
+        ):
+            return _NOTHING_TO_CONFIRM
+    return (frozenset(bare),) if bare else None
+
+
+def _references(node: Any, found: list[tuple[list[str], bool]], *, nested: bool) -> None:  # noqa: ANN401 - a parser's node; no type is published for it
+    if isinstance(node, list):
+        for element in node:
+            _references(element, found, nested=nested)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key == "ColumnRef":
+                found.append((names(value.get("fields")), nested))
+            elif isinstance(value, (dict, list)):
+                inner = nested or (key == "SelectStmt" and "fromClause" in value)
+                _references(value, found, nested=inner)
+
+
+def _holds(node: Any, kind: str) -> bool:  # noqa: ANN401  # a decoded tree
+    if isinstance(node, list):
+        return any(_holds(element, kind) for element in node)
+    if isinstance(node, dict):
+        return kind in node or any(
+            _holds(value, kind) for value in node.values() if isinstance(value, (dict, list))
+        )
+    return False
