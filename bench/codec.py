@@ -17,11 +17,11 @@ from custody.model.words import Side
 from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.options import PostgresOptions
 from custody.protocols.postgres.statements.catalogue import (
-    ColumnsOf,
+    ColumnsQuestion,
     RelationFact,
     RelationFacts,
-    RelationsNamed,
-    SessionDefaults,
+    RelationsQuestion,
+    SessionDefaultsQuestion,
     SessionFacts,
     TableFact,
     Unanswered,
@@ -32,11 +32,11 @@ from custody.wire.sql.syntax import ParseQuestion
 UNANSWERED = Unanswered()
 TEXTS = AnalysisCache()
 FACTS: dict[Hashable, object] = {
-    SessionDefaults(): SessionFacts('"$user", public', "app", conforming=True),
-    RelationsNamed("accounts"): RelationFacts(
+    SessionDefaultsQuestion(): SessionFacts('"$user", public', "app", conforming=True),
+    RelationsQuestion("accounts"): RelationFacts(
         (RelationFact("public", "accounts", "r", ("aid", "balance")),)
     ),
-    ColumnsOf(16384): TableFact("public", "accounts", "r", ((1, "aid"), (2, "balance"))),
+    ColumnsQuestion(16384): TableFact("public", "accounts", "r", ((1, "aid"), (2, "balance"))),
 }
 ANSWER = (
     m.columns(("balance", 16384, 2, 23, 0)) + m.row(b"12345") + m.complete("SELECT 1") + m.ready()

@@ -32,10 +32,10 @@ from custody.evidence.log.log import LogOptions
 from custody.evidence.log.startup import open_log
 from custody.gateway.budget.meter import Meter
 from custody.gateway.gate import Gate
-from custody.gateway.login import Welcome
+from custody.gateway.login import LoginResult
 from custody.gateway.lookups.parser.cache import AnalysisCache
 from custody.gateway.relay import Relay
-from custody.gateway.services import Rooms
+from custody.gateway.services import SessionServices
 from custody.model.event import LoginReceived
 from custody.model.identity import Identity, Loop, Session
 from custody.model.interfaces import UpstreamLogin
@@ -77,10 +77,12 @@ class Advice:
         table = ("public", "pgbench_accounts", "r")
         nothing: frozenset[str] = frozenset()
         self._facts: dict[Hashable, object] = {
-            c.SessionDefaults(): c.SessionFacts('"$user", public', "app", conforming=True),
-            c.RelationsNamed("pgbench_accounts"): c.RelationFacts((c.RelationFact(*table, names),)),
-            c.ColumnsOf(16384): c.TableFact(*table, tuple(enumerate(names, 1))),
-            c.Surprises(): c.SurpriseFacts(nothing, nothing, nothing),
+            c.SessionDefaultsQuestion(): c.SessionFacts('"$user", public', "app", conforming=True),
+            c.RelationsQuestion("pgbench_accounts"): c.RelationFacts(
+                (c.RelationFact(*table, names),)
+            ),
+            c.ColumnsQuestion(16384): c.TableFact(*table, tuple(enumerate(names, 1))),
+            c.UserCodeQuestion(): c.UserCodeFacts(nothing, nothing, nothing),
         }
 
     def recall(self, question: Hashable) -> object | None:
@@ -204,7 +206,7 @@ async def relayed(folder: Path, clockwork: Clockwork | None) -> AsyncIterator[tu
                 SESSION,
                 SessionStart("orders", "postgres", "ada", "local", (), "-", "u", "d", "app", ""),
             )
-            rooms = Rooms(
+            rooms = SessionServices(
                 gate=gate,
                 policy=policy,
                 log=log,
@@ -215,7 +217,7 @@ async def relayed(folder: Path, clockwork: Clockwork | None) -> AsyncIterator[tu
                 clock=lambda: Milliseconds(0),
                 strict_responses=False,
             )
-            welcome = Welcome(
+            welcome = LoginResult(
                 admission=cast("Any", None),
                 facts=SESSION,
                 target=cast("Any", None),

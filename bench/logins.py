@@ -20,7 +20,7 @@ from tests.real.run_scene import RunScene, run_scene
 from tests.real.running import RunningGateway
 
 from custody.demo.scratch_postgres import ScratchPostgres
-from custody.identity import TicketDoorkeeper, local_identity, mint_loop, mint_ticket
+from custody.identity import CachedTicketAuthenticator, local_identity, mint_loop, mint_ticket
 from custody.model.identity import Admission
 from custody.model.secret import Secret
 from custody.state import State
@@ -41,7 +41,7 @@ def ticket_check(room: Path, tickets: int, checks: int) -> TicketCheck:
     now = time.time_ns() // 1_000_000
     with State.open(room / "state.db") as state:
         secrets = [_add(state, number, now) for number in range(tickets)]
-        doorkeeper = TicketDoorkeeper(state)
+        doorkeeper = CachedTicketAuthenticator(state)
         doorkeeper.recognise(secrets[0], now)  # the first reads all of them, once at a start
         taken = []
         for _ in range(checks):

@@ -6,7 +6,7 @@ Run: ``python bench/masking.py``. Prints microseconds and MB/s; asserts nothing.
 import timeit
 from functools import partial
 
-from custody.masking import Form, MaskRule, RecordMasker
+from custody.masking import MaskForm, MaskRule, RecordMasker
 from custody.masking.detectors import PERSONAL
 from custody.model.command import Argument, Column, Command, Relation, TextMark
 from custody.model.record import CommandSeen, Milliseconds, OutputColumn, Record, Response
@@ -31,7 +31,7 @@ MASKERS = {
     "all detectors, column rules": RecordMasker(
         (
             MaskRule(columns=("users.ssn", "*.password")),
-            MaskRule(detect=(*PERSONAL, "secret"), form=Form.TOKEN),
+            MaskRule(detect=(*PERSONAL, "secret"), form=MaskForm.TOKEN),
         ),
         KEY,
     ),

@@ -16,7 +16,7 @@ from custody.evidence.tlog.checkpoint import Checkpoint
 from custody.evidence.tlog.merkle import check_consistency, consistency_proof, tree_root
 from custody.evidence.tlog.tile import Tile, tile_subtree
 from custody.evidence.verifier import find_evidence
-from custody.evidence.verifier.published_tree import Shelf
+from custody.evidence.verifier.published_tree import PublishedTree
 from custody.evidence.verifier.report import Findings
 from custody.evidence.verifier.tree import TreeCheck
 from custody.evidence.verifier.trust import keys_beside, trust
@@ -57,7 +57,7 @@ def prove(data: Path, processes: int) -> Verification:
     started = time.perf_counter()
     keys = keys_beside(evidence, findings)
     for folder in sorted((evidence / "log").iterdir()):
-        shelf = Shelf(folder)
+        shelf = PublishedTree(folder)
         signed = shelf.checkpoint() or b""
         origin = signed.partition(b"\n")[0].decode()
         checkpoint = trust(signed, origin, keys, None, findings).checkpoint
@@ -70,7 +70,7 @@ def prove(data: Path, processes: int) -> Verification:
     return Verification("proofs", processes, records, taken)
 
 
-def _prove_consistency(shelf: Shelf, checkpoint: Checkpoint) -> None:
+def _prove_consistency(shelf: PublishedTree, checkpoint: Checkpoint) -> None:
     """The tree begins with the one of half its size."""
 
     def read(tile: Tile) -> bytes:

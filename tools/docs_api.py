@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from custody.web.openapi import describe
+from custody.web.openapi import openapi_document
 from custody.web.site import routes
 
 BEGIN = "<!-- generated: endpoints; change them in src/custody/web, then `make docs` -->"
@@ -18,7 +18,7 @@ def with_endpoints(page: str) -> str:
 
 
 def _generated() -> str:
-    document = describe(routes(), version="", url="")
+    document = openapi_document(routes(), version="", url="")
     schemas: dict[str, Any] = document["components"]["schemas"]
     parts = ["| endpoint | does | takes | gives |", "|---|---|---|---|"]
     forms: dict[str, None] = {}

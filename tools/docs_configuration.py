@@ -14,7 +14,7 @@ from custody.config.logins import (
     WorkloadConfig,
 )
 from custody.config.masks import MaskConfig
-from custody.config.read_table import Field, fields_of
+from custody.config.read_table import ConfigField, fields_of
 from custody.config.stores import AwsConfig, KubernetesConfig, VaultConfig
 from custody.config.tables import (
     LATER_LISTENERS,
@@ -77,7 +77,7 @@ def _table(name: str, kind: type[msgspec.Struct]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _default(field: Field) -> str:
+def _default(field: ConfigField) -> str:
     if field.required:
         return "**required**"
     if field.how.default:

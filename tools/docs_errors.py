@@ -55,18 +55,18 @@ def _raised(tree: ast.Module, room: str) -> Iterator[Raised]:
             continue
         name = _name(node.func)
         sentences = [_text(argument) for argument in node.args]
-        if name == "UnfitError":
+        if name == "UnfitValueError":
             code = sentences[1] if len(sentences) > 1 else "config.value"
             yield Raised(code, sentences[0], "", room)
         elif _makes_errors(name, node) and sentences and CODE.fullmatch(sentences[0]):
             # ``add`` and ``Fault`` name the place before the sentence.
-            said = sentences[2:] if name in {"add", "Fault"} else sentences[1:]
+            said = sentences[2:] if name in {"add", "ConfigFault"} else sentences[1:]
             says, cure = [*said, "", ""][:2]
             yield Raised(sentences[0], says, cure, room)
 
 
 def _makes_errors(name: str, call: ast.Call) -> bool:
-    if name in {"Fault", "add"} or name.endswith("Error"):
+    if name in {"ConfigFault", "add"} or name.endswith("Error"):
         return True
     # An error class of its own gives its code to its base class.
     return name == "__init__" and _name(call.func, of=True) == "super"

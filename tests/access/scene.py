@@ -6,14 +6,14 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from custody.access.exchange import Exchange, Issuer
-from custody.access.interfaces import LoopWish, Started
-from custody.access.logins import LoginDesk, Refresher
-from custody.access.loops import LoopDesk
-from custody.access.refresh_tokens import Sealing
-from custody.access.terms import Terms
+from custody.access.exchange import Exchange, TokenIssuer
+from custody.access.interfaces import LoopRequest, StartedLoop
+from custody.access.logins import LoginService, Refresher
+from custody.access.loops import LoopService
+from custody.access.refresh_tokens import RefreshTokenSealer
+from custody.access.terms import LoopTerms
 from custody.gateway.budget.meter import Meter
-from custody.identity import TicketDoorkeeper
+from custody.identity import CachedTicketAuthenticator
 from custody.model.errors import LogFailureError
 from custody.model.identity import Admission, Budget, Identity, Proof
 from custody.model.record import LoginRefused, Milliseconds, Receipt, Record
@@ -29,7 +29,7 @@ NOON = 1_700_000_000_000 // 86_400_000 * 86_400_000 + 12 * HOUR
 CORP = "https://id.example.com"
 CI = "https://ci.example.com"
 
-WHATEVER = LoopWish()
+WHATEVER = LoopRequest()
 
 T = TypeVar("T")
 
@@ -67,8 +67,8 @@ def job(subject: str = "acme/shop", *groups: str, **more: Any) -> Proof:
     return proof(subject, *(groups or ("ci",)), method=Method.WORKLOAD, issuer=CI, **more)
 
 
-def wish(*targets: str, effects: tuple[str, ...] | None = None, **more: Any) -> LoopWish:
-    return LoopWish(
+def wish(*targets: str, effects: tuple[str, ...] | None = None, **more: Any) -> LoopRequest:
+    return LoopRequest(
         targets=tuple(map(TargetName, targets)) or None,
         effects=None if effects is None else frozenset(map(Effect, effects)),
         **more,
@@ -88,7 +88,7 @@ class House:
         *grants: Grant,
         local: bool = True,
         providers: dict[str, Refresher] | None = None,
-        issuers: tuple[Issuer, ...] = (),
+        issuers: tuple[TokenIssuer, ...] = (),
     ) -> None:
         self.state = State.open(folder / "state.db")
         self.now = NOON
@@ -98,7 +98,9 @@ class House:
         self.exhausted: list[tuple[LoopId, str]] = []
         self._drawn = 0
         facts = {name: TargetFacts(name, "postgres", name) for name in ("orders", "payments")}
-        self.terms = Terms(grants, facts, lifetimes={"ci": HOUR}, local=local, local_ms=8 * HOUR)
+        self.terms = LoopTerms(
+            grants, facts, lifetimes={"ci": HOUR}, local=local, local_ms=8 * HOUR
+        )
         self.meter = Meter(
             note=lambda loop, body: self.records.append(Record(self.moment, body, loop)),
             ends=lambda loop, reason: self.exhausted.append((loop, reason)),
@@ -106,7 +108,7 @@ class House:
         )
         thread = StateThread()
         refused = RefusedLogins(self.scribe, self.clock, monotonic=lambda: self.now / 1000)
-        self.loops = LoopDesk(
+        self.loops = LoopService(
             self.state,
             thread.run,
             self.scribe,
@@ -117,7 +119,7 @@ class House:
             accounts=self.meter,
         )
         self.loops.when_ended(lambda loop, reason: self.closed.append((loop, reason)))
-        self.logins = LoginDesk(
+        self.logins = LoginService(
             self.state,
             thread.run,
             self.scribe,
@@ -127,10 +129,10 @@ class House:
             entropy=self.entropy,
             lifetime_ms=8 * HOUR,
             recheck_ms=MINUTE,
-            sealing=Sealing(b"k" * 32, self.entropy),
+            sealing=RefreshTokenSealer(b"k" * 32, self.entropy),
             providers=providers or {},
         )
-        self.door = TicketDoorkeeper(self.state)
+        self.door = CachedTicketAuthenticator(self.state)
         self.exchange = Exchange(
             issuers, self.logins, self.loops, self.door, refused, clock=self.clock
         )
@@ -155,15 +157,15 @@ class House:
     def run(self, act: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(act)
 
-    def start(self, who: Proof, asked: LoopWish = WHATEVER, **more: Any) -> Started:
+    def start(self, who: Proof, asked: LoopRequest = WHATEVER, **more: Any) -> StartedLoop:
         return self.run(self.loops.start(who, asked, **more))
 
-    def child(self, parent: Started, asked: LoopWish = WHATEVER) -> Started:
+    def child(self, parent: StartedLoop, asked: LoopRequest = WHATEVER) -> StartedLoop:
         admission = self.enter(parent)
         assert isinstance(admission, Admission), admission
         return self.run(self.loops.child(admission, asked))
 
-    def enter(self, started: Started) -> Admission | str:
+    def enter(self, started: StartedLoop) -> Admission | str:
         return self.door.recognise(started.secret, self.now)
 
     def bodies(self, kind: type[T]) -> list[T]:

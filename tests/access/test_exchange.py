@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from tests.access.scene import CI, CORP, HOUR, NOON, House, grant, job, proof, wish
 
-from custody.access.exchange import Issuer
+from custody.access.exchange import TokenIssuer
 from custody.access.interfaces import (
     ACCESS_TOKEN,
     ID_TOKEN,
     JWT,
     LOGIN,
     TICKET,
-    ExchangeAsked,
-    LoggedIn,
-    Started,
+    ExchangeRequest,
+    StartedLogin,
+    StartedLoop,
 )
 from custody.identity.oidc import TokenKind
 from custody.model.errors import CustodyError
@@ -70,14 +70,14 @@ class Counter:
             folder,
             grant("read", groups=("agents", "ci"), targets=("*",)),
             issuers=(
-                Issuer("ci", CI, workload=self.main, password=True),
-                Issuer("ci-tags", CI, workload=self.tags),
-                Issuer("corp", CORP, oidc=self.corp),
+                TokenIssuer("ci", CI, workload=self.main, password=True),
+                TokenIssuer("ci-tags", CI, workload=self.tags),
+                TokenIssuer("corp", CORP, oidc=self.corp),
             ),
         )
 
-    def ask(self, subject: Secret, kind: str, **more: object) -> Started | LoggedIn:
-        asked = ExchangeAsked(subject, kind, **more)  # type: ignore[arg-type]  # a case's own fields
+    def ask(self, subject: Secret, kind: str, **more: object) -> StartedLoop | StartedLogin:
+        asked = ExchangeRequest(subject, kind, **more)  # type: ignore[arg-type]  # a case's own fields
         return self.house.run(self.house.exchange.exchange(asked, CLIENT))
 
     def refused(self, subject: Secret, kind: str, **more: object) -> str:
@@ -90,9 +90,9 @@ class Counter:
         assert (record.body.reason, record.body.client) == (caught.value.code, CLIENT)
         return caught.value.code
 
-    def started(self, subject: Secret, kind: str, **more: object) -> Started:
+    def started(self, subject: Secret, kind: str, **more: object) -> StartedLoop:
         answer = self.ask(subject, kind, **more)
-        assert isinstance(answer, Started)
+        assert isinstance(answer, StartedLoop)
         return answer
 
     def admit(self, brought: Secret, *names: str) -> Admission | str:
@@ -134,7 +134,7 @@ def test_a_provider_is_told_what_kind_of_token_it_is(
 
 def test_a_persons_token_becomes_a_login_and_that_starts_loops(counter: Counter) -> None:
     answer = counter.ask(token(CORP, "ada"), ID_TOKEN, wanted=LOGIN)
-    assert isinstance(answer, LoggedIn)
+    assert isinstance(answer, StartedLogin)
     started = counter.started(answer.secret, LOGIN, wish=wish("orders"))
     assert started.ticket.loop.login == answer.login.id
     assert counter.house.kinds() == ["login.accepted", "loop.start"]
@@ -197,7 +197,7 @@ def test_refusals_are_recorded_as_far_as_strangers_may(counter: Counter) -> None
 def test_whoever_holds_a_secret_may_throw_it_away(counter: Counter) -> None:
     house = counter.house
     login = counter.ask(token(CORP, "ada"), ID_TOKEN, wanted=LOGIN)
-    assert isinstance(login, LoggedIn)
+    assert isinstance(login, StartedLogin)
     of_login = counter.started(login.secret, LOGIN)
     direct = counter.started(token(CI, "main"), JWT)
     assert house.run(house.exchange.revoke(direct.secret, CLIENT))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from custody.access.leases import LeaseDesk
+from custody.access.leases import LeaseService
 from custody.identity import local_identity
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential, Loop
@@ -60,7 +60,7 @@ class Scene:
             {ORDERS: "vault:creds/a"}, {"vault": self.store}, LeaseBook(folder / "leases.json"),
             lambda: 0,
         )  # fmt: skip
-        self.desk = LeaseDesk(vault, self.scribe, lambda: 0)
+        self.desk = LeaseService(vault, self.scribe, lambda: 0)
 
     async def scribe(self, record: Record) -> Receipt:
         await self.let.wait()

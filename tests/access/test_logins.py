@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from tests.access.scene import HOUR, MINUTE, NOON, House, grant, job, proof, wish
 
-from custody.access.refresh_tokens import load_sealing
-from custody.identity.oidc import Granted
+from custody.access.refresh_tokens import load_refresh_token_sealer
+from custody.identity.oidc import ProviderLogin
 from custody.model.errors import CustodyError
-from custody.model.identity import Admission, Login, Proof
+from custody.model.identity import Admission, Proof, RememberedLogin
 from custody.model.record import AdminAct, LoginAccepted, LoginEnd
 from custody.model.secret import Secret
 from custody.model.words import LoginId, Method
@@ -26,11 +26,11 @@ class Provider:
         self.answer: Proof | CustodyError = proof()
         self.asked: list[str] = []
 
-    async def refresh(self, refresh: Secret, before: Proof) -> Granted:
+    async def refresh(self, refresh: Secret, before: Proof) -> ProviderLogin:
         self.asked.append(refresh.reveal())
         if isinstance(self.answer, CustodyError):
             raise self.answer
-        return Granted(self.answer, Secret(f"token {len(self.asked)}"), Secret("id"))
+        return ProviderLogin(self.answer, Secret(f"token {len(self.asked)}"), Secret("id"))
 
 
 class Office:
@@ -42,7 +42,7 @@ class Office:
         )
         self.house = House(folder, *grants, providers={"corp": self.provider})
 
-    def accept(self, who: Proof, *, refresh: bool = False) -> tuple[Secret, Login]:
+    def accept(self, who: Proof, *, refresh: bool = False) -> tuple[Secret, RememberedLogin]:
         token = Secret(REFRESH) if refresh else None
         return self.house.run(self.house.logins.accept(who, client="127.0.0.1:9", refresh=token))
 
@@ -211,7 +211,7 @@ def test_a_fault_of_our_own_in_a_recheck_ends_neither_the_login_nor_the_gateway(
 ) -> None:
     secret, _ = office.accept(proof(), refresh=True)
 
-    async def refresh(_: Secret, before: Proof) -> Granted:
+    async def refresh(_: Secret, before: Proof) -> ProviderLogin:
         raise ValueError(before)
 
     monkeypatch.setattr(office.provider, "refresh", refresh)
@@ -283,18 +283,18 @@ def test_a_refresh_token_is_not_to_be_found_on_the_disk(office: Office, tmp_path
 
 
 def test_a_seal_is_of_one_login_and_one_key(tmp_path: Path) -> None:
-    sealing = load_sealing(tmp_path)
+    sealing = load_refresh_token_sealer(tmp_path)
     assert (tmp_path / "login.key").stat().st_mode & 0o777 == 0o600
     login, other = LoginId("login_a"), LoginId("login_b")
     sealed = sealing.seal(login, Secret(REFRESH))
-    assert load_sealing(tmp_path).open(login, sealed).reveal() == REFRESH
+    assert load_refresh_token_sealer(tmp_path).open(login, sealed).reveal() == REFRESH
     for of, text in ((other, sealed), (login, b"short")):
         with pytest.raises(CustodyError) as caught:
             sealing.open(of, text)
         assert caught.value.code == "login.seal"
     (tmp_path / "login.key").write_text("nonsense")
     with pytest.raises(CustodyError) as caught:
-        load_sealing(tmp_path)
+        load_refresh_token_sealer(tmp_path)
     assert caught.value.code == "login.key"
 
 
@@ -316,7 +316,7 @@ def test_a_provider_whose_logins_all_hang_delays_nobody_at_another(
     house = House(tmp_path, grant("read"), providers={"slow": slow, "corp": quick})
     never = asyncio.Event()
 
-    async def hang(_: Secret, before: Proof) -> Granted:
+    async def hang(_: Secret, before: Proof) -> ProviderLogin:
         await never.wait()
         raise AssertionError(before)
 
@@ -354,10 +354,10 @@ def test_rechecks_do_not_wait_for_one_that_hangs(
             for name in ("ada", "bob")
         ]
 
-        async def refresh(_: Secret, before: Proof) -> Granted:
+        async def refresh(_: Secret, before: Proof) -> ProviderLogin:
             if before.identity.subject == "ada":
                 await slow.wait()
-            return Granted(msgspec.structs.replace(before), None, Secret("id"))
+            return ProviderLogin(msgspec.structs.replace(before), None, Secret("id"))
 
         monkeypatch.setattr(office.provider, "refresh", refresh)
         house.now += MINUTE

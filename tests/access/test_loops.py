@@ -19,7 +19,7 @@ from tests.access.scene import (
     wish,
 )
 
-from custody.access.interfaces import LoopWish
+from custody.access.interfaces import LoopRequest
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Proof
 from custody.model.record import LoginAccepted, LoginRefused, LoopStart
@@ -48,7 +48,7 @@ def new_house(tmp_path: Path) -> Iterator[NewHouse]:
         house.state.close()
 
 
-def refused(house: House, who: Proof, asked: LoopWish = WHATEVER) -> CustodyError:
+def refused(house: House, who: Proof, asked: LoopRequest = WHATEVER) -> CustodyError:
     with pytest.raises(CustodyError) as caught:
         house.start(who, asked)
     return caught.value
@@ -89,7 +89,7 @@ def test_a_loop_that_began_is_on_the_record_and_opens(new_house: NewHouse) -> No
     ids=["no grant", "unknown target", "effect", "effect elsewhere", "long", "lapsed", "budget"],
 )
 def test_what_is_wider_than_the_grants_is_refused_on_the_record(
-    new_house: NewHouse, who: Proof, asked: LoopWish, code: str
+    new_house: NewHouse, who: Proof, asked: LoopRequest, code: str
 ) -> None:
     house = new_house(*BOTH)
     error = refused(house, who, asked)

@@ -9,17 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.access.expiring_map import HELD_AT_MOST, HELD_OF_ADDRESS, SWEPT_MS, Shelf
-from custody.access.login_request import LoginAsked, ask_login, fits, s256
-from custody.access.pending_logins import CODE_MS, LOGIN_MS, BrowserLogins
-from custody.access.sign_in import SigningIn
+from custody.access.expiring_map import HELD_AT_MOST, HELD_OF_ADDRESS, SWEPT_MS, ExpiringMap
+from custody.access.login_request import (
+    AuthorizationRequest,
+    matches_challenge,
+    parse_authorization_request,
+    s256,
+)
+from custody.access.pending_logins import CODE_MS, LOGIN_MS, PendingLogins
+from custody.access.sign_in import SignIn
 from custody.model.errors import CustodyError
-from custody.model.identity import Identity, Login, Proof
+from custody.model.identity import Identity, Proof, RememberedLogin
 from custody.model.secret import Secret
 from custody.model.words import LoginId, Method
 
 VERIFIER: Final = "v" * 43
-ASKED: Final = LoginAsked("http://127.0.0.1:41000/done", "of-the-tool", s256(VERIFIER))
+ASKED: Final = AuthorizationRequest("http://127.0.0.1:41000/done", "of-the-tool", s256(VERIFIER))
 HOME: Final = "192.0.2.7"
 PROOF: Final = Proof(Identity("ada", "https://id", ("dba",)), Method.OIDC_CODE, "corp", 0, 10**15)
 
@@ -30,7 +35,7 @@ class Desk:
     def __init__(self) -> None:
         self.now = 1_000_000
         self._count = 0
-        self.book = BrowserLogins(clock=lambda: self.now, entropy=self._random)
+        self.book = PendingLogins(clock=lambda: self.now, entropy=self._random)
 
     def _random(self, length: int) -> bytes:
         self._count += 1
@@ -187,7 +192,7 @@ class Thief:
         self.refusals: list[str] = []
         nothing: Any = {}
         behind: Any = self
-        self.signing_in = SigningIn(
+        self.signing_in = SignIn(
             desk.book, url="", code=nothing, device=nothing, saml=nothing,
             logins=behind, exchange=behind, use=behind,
         )  # fmt: skip
@@ -195,10 +200,10 @@ class Thief:
     async def redeem(self) -> object:
         return await self.signing_in.redeem(self.code, self.verifier, None, HOME)
 
-    async def accept(self, proof: Proof, **_more: object) -> tuple[Secret, Login]:
+    async def accept(self, proof: Proof, **_more: object) -> tuple[Secret, RememberedLogin]:
         with pytest.raises(CustodyError):
             await self.redeem()
-        login = Login(LoginId("login_aaaaaaaaaaaaaaaaaaaa"), proof, b"", 0, 1)
+        login = RememberedLogin(LoginId("login_aaaaaaaaaaaaaaaaaaaa"), proof, b"", 0, 1)
         return Secret("cl_x"), login
 
     async def end(self, login: str, reason: str) -> bool:
@@ -219,7 +224,7 @@ def test_a_code_brought_twice_at_once_gives_nobody_a_login() -> None:
 
 
 def test_a_shelf_is_bounded_for_each_address_and_altogether() -> None:
-    kept: Shelf[Entry] = Shelf(lambda: 0)
+    kept: ExpiringMap[Entry] = ExpiringMap(lambda: 0)
     for number in range(HELD_OF_ADDRESS):
         kept.put(b"%d" % number, Entry(HOME, 10))
     assert refused(lambda: kept.put(b"more", Entry(HOME, 10))) == "login.too-many"
@@ -233,7 +238,7 @@ def test_a_shelf_is_bounded_for_each_address_and_altogether() -> None:
 
 def test_a_shelf_makes_room_where_time_is_over() -> None:
     now = 0
-    kept: Shelf[Entry] = Shelf(lambda: now)
+    kept: ExpiringMap[Entry] = ExpiringMap(lambda: now)
     for number in range(HELD_OF_ADDRESS):
         kept.put(b"%d" % number, Entry(HOME, 10))
     now = SWEPT_MS
@@ -247,7 +252,7 @@ def test_a_shelf_makes_room_where_time_is_over() -> None:
 def test_a_redirect_leads_to_loopback_whatever_is_written(text: str) -> None:
     for written in (text, f"http://127.0.0.1:{text}", f"http://localhost:80{text}"):
         try:
-            asked = ask_login(written, "of-the-tool", ASKED.challenge, "S256")
+            asked = parse_authorization_request(written, "of-the-tool", ASKED.challenge, "S256")
         except CustodyError as error:
             assert error.code == "login.redirect-uri"  # noqa: PT017 - either is right
         else:
@@ -260,7 +265,7 @@ def test_a_redirect_leads_to_loopback_whatever_is_written(text: str) -> None:
 
 @given(st.text(max_size=140))
 def test_only_the_right_verifier_fits(text: str) -> None:
-    assert fits(ASKED.challenge, Secret(text)) is (text == VERIFIER)
+    assert matches_challenge(ASKED.challenge, Secret(text)) is (text == VERIFIER)
 
 
 def test_the_check_code_is_made_from_the_challenge() -> None:

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from tests.gateway.test_session import bench, line
 
-from custody.access.loops import LoopDesk
-from custody.access.terms import Terms
+from custody.access.loops import LoopService
+from custody.access.terms import LoopTerms
 from custody.access.tickets import (
     KEPT_AFTER_END_MS,
     TicketCreate,
-    TicketDesk,
     TicketList,
     TicketRevoke,
+    TicketService,
 )
-from custody.identity import TicketDoorkeeper, mint_loop, mint_ticket
+from custody.identity import CachedTicketAuthenticator, mint_loop, mint_ticket
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import Admission, Ticket
 from custody.model.record import Body, LoopEnd, LoopStart, Receipt, Record
@@ -44,8 +44,8 @@ class Office:
         self.calls = 0
         self.longest: int | None = None
         thread = StateThread()
-        terms = Terms((), {}, lifetimes={}, local=True, local_ms=HOUR)
-        self.loops = LoopDesk(
+        terms = LoopTerms((), {}, lifetimes={}, local=True, local_ms=HOUR)
+        self.loops = LoopService(
             state,
             thread.run,
             self.scribe,
@@ -54,7 +54,7 @@ class Office:
             clock=lambda: self.now,
             entropy=self.entropy,
         )
-        self.desk = TicketDesk(
+        self.desk = TicketService(
             state,
             thread.run,
             self.scribe,
@@ -62,7 +62,7 @@ class Office:
             clock=lambda: self.now,
             longest_loop=lambda _: self.longest,
         )
-        self.door = TicketDoorkeeper(state)
+        self.door = CachedTicketAuthenticator(state)
 
     async def scribe(self, record: Record) -> Receipt:
         if self.broken:

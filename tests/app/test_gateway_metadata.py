@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from custody.app.certificates.local_ca import create_authority, hosts_of
-from custody.app.gateway_metadata import Bound, gateway_facts, public_host
-from custody.client.gateway import GatewayFacts as Told
+from custody.app.gateway_metadata import BoundAddress, gateway_info, public_host
+from custody.client.gateway import GatewayDescription as Told
 from custody.config.load import parse_config
 from custody.config.tables import Config
 from custody.config.values import Address
@@ -72,7 +72,7 @@ def test_what_a_client_reads_is_what_a_gateway_says(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     create_authority(tmp_path / "keys", tmp_path / "data", "gw1", ["localhost"], datetime.now(UTC))
     read = config(tmp_path)
-    facts = gateway_facts(read, [Bound(read.listeners[0], Address("127.0.0.1", 0), 40000)])
+    facts = gateway_info(read, [BoundAddress(read.listeners[0], Address("127.0.0.1", 0), 40000)])
     told = msgspec.json.decode(msgspec.json.encode(facts), type=Told)
     assert told.ca.startswith("-----BEGIN CERTIFICATE-----")
     (listener,) = told.listeners
@@ -88,10 +88,10 @@ def test_where_nothing_rests_on_the_local_authority_it_is_not_told(
     tmp_path: Path, console: str
 ) -> None:
     read = config(tmp_path, listener=OWN, console=console)
-    assert gateway_facts(read, []).ca == ""
+    assert gateway_info(read, []).ca == ""
 
 
 def test_a_local_authority_that_is_gone_is_said(tmp_path: Path) -> None:
     with pytest.raises(CustodyError) as caught:
-        gateway_facts(config(tmp_path, listener=OWN), [])
+        gateway_info(config(tmp_path, listener=OWN), [])
     assert caught.value.code == "tls.no-authority"

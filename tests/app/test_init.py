@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from custody.app.certificates.local_ca import hosts_of, renew_server_certificate, server_identity
-from custody.app.init import Installation, initialise
+from custody.app.init import InitResult, initialise
 from custody.app.init_template import config_text
 from custody.config.load import compile_policy, load_config, parse_config
 from custody.config.tables import Config
@@ -26,7 +26,7 @@ from custody.model.errors import CustodyError
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
 
-def made(directory: Path, name: str = "gw.test") -> Installation:
+def made(directory: Path, name: str = "gw.test") -> InitResult:
     return initialise(directory, name, NOW, os.urandom)
 
 

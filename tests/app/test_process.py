@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from custody.app.process import keep_for_good
+from custody.app.process import freeze_heap
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def thawed() -> Iterator[None]:
 @pytest.mark.usefixtures("thawed")
 def test_what_a_start_made_is_not_looked_at_again() -> None:
     kept = [[0]]
-    keep_for_good()
+    freeze_heap()
     assert gc.get_freeze_count() > 1000
     assert not any(each is kept for each in gc.get_objects())
     passing = [[0]]

@@ -86,9 +86,9 @@ class Recorded:
     def __init__(self) -> None:
         rows = json.loads((HERE / "catalogue.json").read_text())
         self._rows: dict[str, list[list[str | None]]] = rows
-        self._known: dict[catalogue.Question, catalogue.Answer] = {}
+        self._known: dict[catalogue.CatalogueQuestion, catalogue.CatalogueAnswer] = {}
 
-    def known(self, question: catalogue.Question) -> catalogue.Answer | None:
+    def known(self, question: catalogue.CatalogueQuestion) -> catalogue.CatalogueAnswer | None:
         if question not in self._known:
             rows = self._rows.get(repr(question))
             if rows is None:
@@ -102,7 +102,7 @@ def opened(user: str = "postgres") -> SessionView:
 
 
 def judge(
-    text: str, view: SessionView, known: catalogue.Known
+    text: str, view: SessionView, known: catalogue.KnownFacts
 ) -> tuple[list[Command], SessionView]:
     """The commands of one message, and the session behind it, as if all of them succeeded."""
     analysis = analyse(text)
@@ -116,7 +116,7 @@ def judge(
     return commands, view.ready("T" if view.explicit else "I")
 
 
-def run(case: Case, known: catalogue.Known) -> list[Command]:
+def run(case: Case, known: catalogue.KnownFacts) -> list[Command]:
     view = opened()
     for text in case.before:
         _, view = judge(text, view, known)

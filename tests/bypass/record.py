@@ -17,7 +17,7 @@ def main(conninfo: str) -> None:
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute((HERE / "schema.sql").read_bytes())
 
-        def known(question: catalogue.Question) -> catalogue.Answer:
+        def known(question: catalogue.CatalogueQuestion) -> catalogue.CatalogueAnswer:
             found = connection.execute(catalogue.sql(question).encode()).fetchall()
             text = [[None if value is None else str(value) for value in row] for row in found]
             rows[repr(question)] = text

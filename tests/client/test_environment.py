@@ -5,36 +5,41 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from custody.client.environment import equip, rewritten, ways_of
-from custody.client.gateway import GatewayFacts, Listener, LoopFacts, Target
-from custody.model.client_environment import Way
+from custody.client.environment import rewrite_urls, routes_of, write_environment
+from custody.client.gateway import (
+    GatewayDescription,
+    ListenerDescription,
+    LoopDescription,
+    TargetDescription,
+)
+from custody.model.client_environment import Route
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 from custody.protocols.postgres.client import CLIENT
 
 TICKET = Secret("ct_secret")
 LISTENERS = (
-    Listener("postgres", "gw.example", 6432),
-    Listener("postgres", "gw.example", 7000, "stock"),
+    ListenerDescription("postgres", "gw.example", 6432),
+    ListenerDescription("postgres", "gw.example", 7000, "stock"),
 )
-FACTS = GatewayFacts("gw", "1", "PEM", (), LISTENERS)
+FACTS = GatewayDescription("gw", "1", "PEM", (), LISTENERS)
 TARGETS = (
-    Target("orders", "postgres", "shop"),
-    Target("stock", "postgres", "inventory"),
-    Target("box", "ssh"),
+    TargetDescription("orders", "postgres", "shop"),
+    TargetDescription("stock", "postgres", "inventory"),
+    TargetDescription("box", "ssh"),
 )
-LOOP = LoopFacts("loop_a", "ada@example.org", "corp", "2026", (), None, TARGETS)
+LOOP = LoopDescription("loop_a", "ada@example.org", "corp", "2026", (), None, TARGETS)
 
 
-def way(target: str, host: str = "127.0.0.1", port: int = 40000) -> Way:
-    return Way(
+def way(target: str, host: str = "127.0.0.1", port: int = 40000) -> Route:
+    return Route(
         target, "postgres", host, port, target, own="shop", within=f"{target}/", subject="ada"
     )
 
 
 def test_each_target_is_reached_through_its_own_listener_or_by_its_name() -> None:
-    assert ways_of(FACTS, LOOP, ["stock", "orders"]) == [
-        Way(
+    assert routes_of(FACTS, LOOP, ["stock", "orders"]) == [
+        Route(
             "stock",
             "postgres",
             "gw.example",
@@ -43,7 +48,7 @@ def test_each_target_is_reached_through_its_own_listener_or_by_its_name() -> Non
             own="inventory",
             subject="ada@example.org",
         ),
-        Way(
+        Route(
             "orders",
             "postgres",
             "gw.example",
@@ -57,12 +62,12 @@ def test_each_target_is_reached_through_its_own_listener_or_by_its_name() -> Non
 
 
 def test_where_none_is_named_what_has_no_listener_is_left_out() -> None:
-    assert [each.target for each in ways_of(FACTS, LOOP, [])] == ["orders", "stock"]
+    assert [each.target for each in routes_of(FACTS, LOOP, [])] == ["orders", "stock"]
 
 
 def test_a_loop_that_reaches_nothing_says_what_to_do() -> None:
     with pytest.raises(CustodyError, match=r"Ask the gateway's operator for a grant\."):
-        ways_of(FACTS, msgspec.structs.replace(LOOP, targets=()), [])
+        routes_of(FACTS, msgspec.structs.replace(LOOP, targets=()), [])
 
 
 @pytest.mark.parametrize(
@@ -70,12 +75,12 @@ def test_a_loop_that_reaches_nothing_says_what_to_do() -> None:
 )
 def test_what_cannot_be_reached_is_named(wanted: list[str], code: str) -> None:
     with pytest.raises(CustodyError) as caught:
-        ways_of(FACTS, LOOP, wanted)
+        routes_of(FACTS, LOOP, wanted)
     assert caught.value.code == code
 
 
 def test_files_are_private_and_the_environment_holds_no_secret(tmp_path: Path) -> None:
-    given = equip(
+    given = write_environment(
         [way("orders", "gw:1", 6432), way("stock", "gw:1", 6432)], TICKET, tmp_path, "PEM"
     )
     assert all("ct_secret" not in value for value in given.environment.values())
@@ -131,7 +136,7 @@ URLS = {
 
 @pytest.mark.parametrize("url", URLS)
 def test_a_url_is_led_to_loopback_and_loses_its_own_credential(url: str) -> None:
-    changed, unclear = rewritten(
+    changed, unclear = rewrite_urls(
         {"DATABASE_URL": url}, {"orders": way("orders")}, [way("orders", "gw", 6432)], {}, TICKET
     )
     assert (changed, unclear) == ({"DATABASE_URL": URLS[url]}, [])
@@ -151,7 +156,7 @@ def test_a_url_is_led_to_loopback_and_loses_its_own_credential(url: str) -> None
 def test_a_url_whose_password_has_no_clear_end_is_left_alone(url: str) -> None:
     """Its rest would pass for a database's name, and so into the record."""
     ways = [way("orders")]
-    assert rewritten({"A": url}, {"orders": ways[0]}, ways, {}, TICKET) == ({}, ["A"])
+    assert rewrite_urls({"A": url}, {"orders": ways[0]}, ways, {}, TICKET) == ({}, ["A"])
 
 
 def test_among_several_targets_the_url_or_the_caller_tells_which() -> None:
@@ -164,7 +169,7 @@ def test_among_several_targets_the_url_or_the_caller_tells_which() -> None:
         "PLAIN": "postgres",
         "OTHER": "postgres://x@y/else",
     }
-    changed, unclear = rewritten(environment, local, remote, {"READ_URL": "stock"}, TICKET)
+    changed, unclear = rewrite_urls(environment, local, remote, {"READ_URL": "stock"}, TICKET)
     assert set(changed) == {"ORDERS_URL", "READ_URL"}
     assert ":2/stock/prod" in changed["READ_URL"]
     assert unclear == ["OTHER"]

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from tests.client.played_gateway import LOGIN, played_gateway
 
-from custody.client.gateway import Gateway, GatewayFacts, Provider
+from custody.client.gateway import GatewayClient, GatewayDescription, ProviderDescription
 from custody.client.https import HttpError, allowed, ask
-from custody.client.login_file import Kept
+from custody.client.login_file import SavedLogin
 from custody.client.remote_starter import RemoteStarter, audience_of, parent_ticket
-from custody.client.run import LoopWish
+from custody.client.run import LoopOptions
 from custody.model.errors import CustodyError
 
 TICKET = {
@@ -31,8 +31,8 @@ TICKET = {
 }
 
 
-def kept(gateway: str, lasts: int = 60) -> Kept:
-    return Kept(gateway, "", "corp", "cl_secret", int(time.time()) + lasts)
+def kept(gateway: str, lasts: int = 60) -> SavedLogin:
+    return SavedLogin(gateway, "", "corp", "cl_secret", int(time.time()) + lasts)
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,10 @@ def test_the_first_proof_that_there_is_counts(
         gateway.tokens = [(200, TICKET)]
         login = kept(gateway.url, -1 if "lapsed" in proofs else 60)
         has_login = "login" in proofs or "lapsed" in proofs
-        starter = RemoteStarter(Gateway(gateway.url), environment, login if has_login else None)
-        granted = starter.start(LoopWish(("orders",), "p", ("read", "write"), 60))
+        starter = RemoteStarter(
+            GatewayClient(gateway.url), environment, login if has_login else None
+        )
+        granted = starter.start(LoopOptions(("orders",), "p", ("read", "write"), 60))
         assert granted.loop is not None
         assert granted.loop.principal is not None
         assert granted.loop.principal.subject == "bo"
@@ -76,9 +78,11 @@ def test_a_parent_whose_ticket_is_gone_is_not_replaced_by_another_proof(tmp_path
 
 
 WORKLOADS = (
-    Provider("corp", "oidc", "https://id.example.com", audience=("people",)),
-    Provider("gitlab", "workload", "https://gitlab.com", audience=("for-gitlab",)),
-    Provider("gh", "workload", "https://token.actions.githubusercontent.com", audience=("for-gh",)),
+    ProviderDescription("corp", "oidc", "https://id.example.com", audience=("people",)),
+    ProviderDescription("gitlab", "workload", "https://gitlab.com", audience=("for-gitlab",)),
+    ProviderDescription(
+        "gh", "workload", "https://token.actions.githubusercontent.com", audience=("for-gh",)
+    ),
 )
 
 
@@ -92,9 +96,9 @@ WORKLOADS = (
     ],
 )
 def test_a_token_is_asked_for_with_the_gateways_audience(
-    providers: tuple[Provider, ...], environment: dict[str, str], audience: str
+    providers: tuple[ProviderDescription, ...], environment: dict[str, str], audience: str
 ) -> None:
-    assert audience_of(GatewayFacts("gw", "1", "", providers), environment) == audience
+    assert audience_of(GatewayDescription("gw", "1", "", providers), environment) == audience
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,26 @@ from pathlib import Path
 import pytest
 
 from custody.client import trust
-from custody.client.gateway import GatewayFacts, Granted, Listener, LoopFacts, Target
-from custody.client.run import LoopWish, RunAsked, run
+from custody.client.gateway import (
+    GatewayDescription,
+    ListenerDescription,
+    LoopDescription,
+    TargetDescription,
+    TokenResponse,
+)
+from custody.client.run import LoopOptions, RunRequest, run
 from custody.client.trust import authority_of
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
-FACTS = GatewayFacts("gw", "1", "LOCAL CA", (), (Listener("postgres", "gw.example", 6432),))
-TARGETS = (Target("orders", "postgres", "shop"),)
+FACTS = GatewayDescription(
+    "gw", "1", "LOCAL CA", (), (ListenerDescription("postgres", "gw.example", 6432),)
+)
+TARGETS = (TargetDescription("orders", "postgres", "shop"),)
 
 
 class PlayedStarter:
-    def __init__(self, targets: tuple[Target, ...] = TARGETS) -> None:
+    def __init__(self, targets: tuple[TargetDescription, ...] = TARGETS) -> None:
         self.targets = targets
         self.authority = ""
         self.found_by: Mapping[str, str] = {"CUSTODY_GATEWAY": "https://gw"}
@@ -29,18 +37,18 @@ class PlayedStarter:
         self.fails: CustodyError | None = None
         self.signal: int | None = None
 
-    def facts(self) -> GatewayFacts:
+    def facts(self) -> GatewayDescription:
         return FACTS
 
-    def start(self, wish: LoopWish) -> Granted:
+    def start(self, wish: LoopOptions) -> TokenResponse:
         if self.signal is not None:
             # To this thread: test runners have others, which do not hold signals back.
             signal.pthread_kill(threading.get_ident(), self.signal)
         if self.fails is not None:
             raise self.fails
         self.begun += 1
-        loop = LoopFacts("loop_a", "ada", "corp", "2026", targets=self.targets)
-        return Granted(Secret("ct_secret"), 60, loop)
+        loop = LoopDescription("loop_a", "ada", "corp", "2026", targets=self.targets)
+        return TokenResponse(Secret("ct_secret"), 60, loop)
 
     def end(self, ticket: Secret) -> None:
         assert ticket.reveal() == "ct_secret"
@@ -61,7 +69,7 @@ def start(
     targets: tuple[str, ...] = (),
 ) -> tuple[int, list[str]]:
     said: list[str] = []
-    asked = RunAsked(command, LoopWish(targets=targets), quiet=True)
+    asked = RunRequest(command, LoopOptions(targets=targets), quiet=True)
     return run(asked, starter, environment, said.append), said
 
 
@@ -163,15 +171,15 @@ def test_authorities_that_nobody_can_read_are_said_with_the_listeners(
     environment: dict[str, str],
 ) -> None:
     starter = PlayedStarter()
-    asked = RunAsked(("true",), LoopWish(), local=True, quiet=True)
+    asked = RunRequest(("true",), LoopOptions(), local=True, quiet=True)
     with pytest.raises(CustodyError) as caught:
         run(asked, starter, environment, lambda _: None)
     assert caught.value.code == "run.local"
     assert starter.ended == 1
 
 
-OWN = (Listener("postgres", "gw", 1, own_certificate=True),)
-LOCAL = (Listener("postgres", "gw", 1),)
+OWN = (ListenerDescription("postgres", "gw", 1, own_certificate=True),)
+LOCAL = (ListenerDescription("postgres", "gw", 1),)
 
 
 @pytest.mark.parametrize(
@@ -185,14 +193,14 @@ LOCAL = (Listener("postgres", "gw", 1),)
     ],
 )
 def test_the_systems_authorities_count_only_for_certificates_of_their_own(
-    listeners: tuple[Listener, ...],
+    listeners: tuple[ListenerDescription, ...],
     ca: str,
     named: str,
     trusted: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(trust, "system_authorities", lambda: "SYSTEM\n")
-    assert authority_of(GatewayFacts("gw", "1", ca, (), listeners), named) == trusted
+    assert authority_of(GatewayDescription("gw", "1", ca, (), listeners), named) == trusted
 
 
 def test_the_systems_authorities_are_certificates(monkeypatch: pytest.MonkeyPatch) -> None:

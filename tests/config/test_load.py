@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from custody.config.faults import ConfigError, spelled
+from custody.config.faults import ConfigError, dotted_path
 from custody.config.load import compile_policy, find_config, load_config, parse_config
 from custody.config.tables import Cleartext, Config, Tls
-from custody.masking.marks import Form
+from custody.masking.marks import MaskForm
 from custody.model.words import Decision, Effect
 
 CONTRACT = (Path(__file__).parent / "contract.toml").read_bytes()
@@ -73,8 +73,8 @@ def test_the_contract_loads_as_it_stands() -> None:
     assert unbounded.reason == "UPDATE and DELETE need a WHERE here"
     assert (big.then, big.approvers, big.timeout_ms) == (Decision.ASK, ("dba",), 600_000)
     columns, detectors = config.masks
-    assert (columns.columns, columns.form) == (("users.ssn", "*.password"), Form.REDACT)
-    assert (detectors.detect, detectors.form) == (("card", "email", "secret"), Form.TOKEN)
+    assert (columns.columns, columns.form) == (("users.ssn", "*.password"), MaskForm.REDACT)
+    assert (detectors.detect, detectors.form) == (("card", "email", "secret"), MaskForm.TOKEN)
     assert (config.capture.response_bytes, config.capture.command_bytes) == (65536, 1048576)
     assert config.retention.days == 365
     assert compile_policy(config).digest == compile_policy(read(CONTRACT)).digest
@@ -241,7 +241,7 @@ def test_a_faulty_rule_is_refused(when: str, then: str, more: str, code: str, ke
 )
 def test_a_mask_that_cannot_work_is_refused(table: str, code: str, key: str) -> None:
     error = refused(f"{OFF}[[mask]]\n{table}\n")
-    assert (code, key) in [(fault.code, spelled(fault.at)) for fault in error.faults]
+    assert (code, key) in [(fault.code, dotted_path(fault.at)) for fault in error.faults]
     assert all(fault.line > 14 for fault in error.faults)
 
 

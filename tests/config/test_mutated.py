@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.config.faults import ConfigError, spelled
+from custody.config.faults import ConfigError, dotted_path
 from custody.config.line_numbers import places
 from custody.config.load import parse_config
 
@@ -71,7 +71,7 @@ def test_a_renamed_key_is_refused_with_its_path(data: st.DataObject) -> None:
     table[new] = table.pop(key)
     error = outcome(written(document))
     assert error is not None
-    assert any(spelled(fault.at) == f"{path}.{new}" for fault in error.faults)
+    assert any(dotted_path(fault.at) == f"{path}.{new}" for fault in error.faults)
     assert all(fault.code.startswith(("config.", "policy.")) for fault in error.faults)
 
 
@@ -98,7 +98,7 @@ def test_a_wrong_value_is_refused_or_read_but_never_a_traceback(
     assert all(fault.at for fault in error.faults)
     assert key == "when" or "hunter2" not in str(error)  # a rule's words are shown
     if key not in {"name", "address"}:  # others refer to names; addresses may meet
-        assert any(spelled(fault.at).startswith(path) for fault in error.faults)
+        assert any(dotted_path(fault.at).startswith(path) for fault in error.faults)
 
 
 @given(st.integers(0, len(CONTRACT)), st.integers(0, 40), st.binary(max_size=8))

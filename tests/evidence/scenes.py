@@ -12,11 +12,11 @@ from pathlib import Path
 
 from tests.evidence.log.simulated_disk import SimulatedDisk
 
-from custody.evidence.disk.days import Clock
+from custody.evidence.disk.days import LogClock
 from custody.evidence.disk.files import Files
 from custody.evidence.keys.anchor import Anchor
 from custody.evidence.keys.keyring import Keyring
-from custody.evidence.log.log import Log, LogOptions, Surroundings
+from custody.evidence.log.log import Log, LogEnvironment, LogOptions
 from custody.evidence.log.reader import EvidenceReader
 from custody.evidence.log.startup import open_log
 from custody.model.command import Command
@@ -117,10 +117,10 @@ class Scene:
             accept_new_anchor=self.accept_new_anchor,
         )
 
-    def surroundings(self) -> Surroundings:
+    def surroundings(self) -> LogEnvironment:
         ticks = count(0, max(self.sync_ns, 1))
-        return Surroundings(
-            Clock(lambda: self.now, lambda: self.steady),
+        return LogEnvironment(
+            LogClock(lambda: self.now, lambda: self.steady),
             lambda: next(ticks),
             self.random,
             self.files or self.disk,

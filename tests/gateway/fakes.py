@@ -11,14 +11,14 @@ from custody.model.command import Command, Refusal, Verdict
 from custody.model.errors import LogFailureError, WireError
 from custody.model.event import (
     CommandsReceived,
-    Ended,
     Event,
-    Login,
+    Forward,
     LoginReceived,
-    Relay,
+    LoginRequest,
     ResponseReceived,
     Send,
     SessionReady,
+    SideEnded,
 )
 from custody.model.identity import Admission, Credential, Identity, Loop, Session
 from custody.model.interfaces import Durable, UpstreamLogin
@@ -42,7 +42,7 @@ class LineCodec:
         self.logged_in = False
         self.expected: deque[int] = deque()
         self.tokens = 0
-        self.farewell: Ended | None = None
+        self.farewell: SideEnded | None = None
 
     def secured(self) -> None: ...
 
@@ -68,11 +68,11 @@ class LineCodec:
             if self.expected:
                 response = Response(None, Outcome.OK, line.decode().strip(), 1, len(line), 0)
                 return ResponseReceived(response, (line,), self.expected.popleft())
-            return Relay(Side.CLIENT, (line,))
+            return Forward(Side.CLIENT, (line,))
         if not self.logged_in:
             self.tokens += 1
             _, target, secret = line.decode().split()
-            return LoginReceived(Login(target, "", "user", "app", ()), Secret(secret))
+            return LoginReceived(LoginRequest(target, "", "user", "app", ()), Secret(secret))
         self.tokens += 1
         text = line.decode().strip()
         return CommandsReceived(
@@ -98,7 +98,7 @@ class LineCodec:
         self, what: LoginReceived | CommandsReceived | None, refusal: Refusal
     ) -> Sequence[Send]:
         if isinstance(what, LoginReceived):
-            self.farewell = Ended("client.refused")
+            self.farewell = SideEnded("client.refused")
         return (Send(Side.CLIENT, f"!{refusal.code} {refusal.message}\n".encode()),)
 
     def cancel(self) -> bytes:

@@ -8,7 +8,7 @@ from tests.gateway.fakes import ADMISSION
 from tests.gateway.test_session import bench, kinds, line, run, until
 
 from custody.gateway.admission import is_token
-from custody.gateway.refusals import not_recognised
+from custody.gateway.refusals import not_authenticated
 from custody.model.identity import Admission, NotAdmitted
 from custody.model.record import LoginRefused
 from custody.model.secret import Secret
@@ -218,7 +218,7 @@ def test_a_token_is_not_in_a_traceback() -> None:
     ],
 )
 def test_what_the_holder_may_know(reason: str, code: str, says: str) -> None:
-    refusal = not_recognised(reason)
+    refusal = not_authenticated(reason)
     assert (refusal.code, refusal.fatal) == (code, True)
     assert says in refusal.message
     assert refusal.hint
@@ -226,6 +226,6 @@ def test_what_the_holder_may_know(reason: str, code: str, says: str) -> None:
 
 def test_whatever_else_is_wrong_is_one_sentence() -> None:
     reasons = ("identity.signature", "identity.audience", "identity.issuer", "token.unknown", "new")
-    assert len({not_recognised(reason) for reason in reasons}) == 1
-    assert len({not_recognised(reason, bearer=True) for reason in reasons}) == 1
-    assert "ticket" not in not_recognised("new", bearer=True).message
+    assert len({not_authenticated(reason) for reason in reasons}) == 1
+    assert len({not_authenticated(reason, bearer=True) for reason in reasons}) == 1
+    assert "ticket" not in not_authenticated("new", bearer=True).message

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from custody.gateway.connection import Connection
-from custody.gateway.outbox import Entry, Outbox
+from custody.gateway.outbox import Outbox, OutboxEntry
 
 
 class Wire:
@@ -26,7 +26,7 @@ def outbox() -> tuple[Outbox, list[bytes]]:
 def test_bind_waits_for_its_execute_and_takes_the_sync_along() -> None:
     box, writes = outbox()
     box.gather((b"bind",))
-    execute = Entry((b"execute",))
+    execute = OutboxEntry((b"execute",))
     box.hold(execute)
     box.gather((b"sync",))
     assert (writes, box.waiting) == ([], 15)
@@ -48,7 +48,7 @@ def test_what_was_gathered_waits_for_nothing_but_the_flush() -> None:
 
 def test_nothing_overtakes_an_entry_that_waits_however_much_comes() -> None:
     box, writes = outbox()
-    first, second = Entry((b"1",)), Entry((b"2",))
+    first, second = OutboxEntry((b"1",)), OutboxEntry((b"2",))
     box.hold(first)
     for _ in range(20):
         box.put((b".",))
@@ -66,7 +66,7 @@ def test_an_act_takes_its_turn_and_what_comes_behind_it_stays_behind() -> None:
     box.gather((b"0",))
     box.then(lambda: seen.append(list(writes)))
     assert seen == [[b"0"]]
-    held = Entry((b"1",))
+    held = OutboxEntry((b"1",))
     box.hold(held)
     box.then(lambda: seen.append(list(writes)))
     box.put((b"2",))
@@ -77,7 +77,7 @@ def test_an_act_takes_its_turn_and_what_comes_behind_it_stays_behind() -> None:
 
 def test_an_entry_that_was_released_before_it_stood_in_line_leaves_at_once() -> None:
     box, writes = outbox()
-    early = Entry((b"early",))
+    early = OutboxEntry((b"early",))
     early.release()
     box.hold(early)
     assert writes == [b"early"]
@@ -85,7 +85,7 @@ def test_an_entry_that_was_released_before_it_stood_in_line_leaves_at_once() -> 
 
 def test_what_is_dropped_never_leaves() -> None:
     box, writes = outbox()
-    held = Entry((b"1",))
+    held = OutboxEntry((b"1",))
     box.hold(held)
     box.put((b"2",))
     box.clear()

@@ -19,10 +19,10 @@ from tests.gateway.fakes import (
 from custody.gateway.gate import Gate
 from custody.gateway.listener import Listener
 from custody.gateway.registry import Registry
-from custody.gateway.services import Door, Rooms
+from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.target import Target
 from custody.model.command import Refusal
-from custody.model.interfaces import Masker, TokenDoor, Vault
+from custody.model.interfaces import Masker, TokenAuthenticator, Vault
 from custody.model.words import SessionId, TargetName
 
 
@@ -52,7 +52,7 @@ class ToyServer:
 class Bench:
     """A gateway around fakes, a toy server behind it, and clients."""
 
-    rooms: Rooms
+    rooms: SessionServices
 
     def __init__(self, log: HandLog) -> None:
         self.log = log
@@ -99,8 +99,8 @@ async def bench(
     masker: Masker | None = None,
     codec: Callable[[], LineCodec] = LineCodec,
     vault: Vault | None = None,
-    tokens: TokenDoor | None = None,
-    bearer: TokenDoor | None = None,
+    tokens: TokenAuthenticator | None = None,
+    bearer: TokenAuthenticator | None = None,
 ) -> AsyncIterator[Bench]:
     log = HandLog(by_hand=by_hand)
     setup = Bench(log)
@@ -113,7 +113,7 @@ async def bench(
     hidden = Target(
         TargetName("secret-target"), "toy", "127.0.0.1", setup.server.port, "off", None, "db", "a"
     )
-    rooms = Rooms(
+    rooms = SessionServices(
         gate=Gate(policy, masker or NoMask(), log, clock),
         policy=policy,
         log=log,
@@ -126,7 +126,7 @@ async def bench(
         tokens=tokens,
     )
     setup.rooms = rooms
-    door = Door("toy", "toy", None, True, None, lambda clear: codec(), bearer=bearer)
+    door = ListenerSpec("toy", "toy", None, True, None, lambda clear: codec(), bearer=bearer)
     async with asyncio.TaskGroup() as tasks:
         listener = Listener(door, rooms, setup.registry, tasks)
         _, setup.port = await listener.bind("127.0.0.1", 0)

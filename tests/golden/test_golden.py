@@ -12,7 +12,7 @@ from custody.evidence.disk.files import DiskFiles
 from custody.evidence.keys.keyring import Keyring
 from custody.evidence.log.reader import EvidenceReader
 from custody.evidence.tlog.policy import parse_policy
-from custody.evidence.verifier.verify import Options, verify
+from custody.evidence.verifier.verify import VerifyOptions, verify
 from custody.model.record import StoredRecord
 
 LOGS = ["log-1"]
@@ -30,7 +30,7 @@ def keyring() -> Keyring:
 
 def test_it_verifies(golden: Path) -> None:
     policy = parse_policy((golden / "verifier.policy").read_bytes())
-    options = Options(policy=policy, anchor=golden / "anchor", open_day=keyring().unwrap)
+    options = VerifyOptions(policy=policy, anchor=golden / "anchor", open_day=keyring().unwrap)
     assert verify(golden, options).faults == ()
 
 

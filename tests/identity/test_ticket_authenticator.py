@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custody.identity import (
-    TicketDoorkeeper,
+    CachedTicketAuthenticator,
     local_identity,
     mint_loop,
     mint_ticket,
@@ -85,7 +85,7 @@ def test_what_is_minted_has_the_shape_that_the_words_promise() -> None:
 def test_a_ticket_is_recognised_until_it_lapses() -> None:
     book = Book()
     secret, ticket = issue(book)
-    door = TicketDoorkeeper(book)
+    door = CachedTicketAuthenticator(book)
     assert door.recognise(secret, NOW) == Admission(ticket.id, ticket.loop)
     admission = door.recognise(secret, NOW + HOUR - 1)
     assert isinstance(admission, Admission)
@@ -96,7 +96,7 @@ def test_a_ticket_is_recognised_until_it_lapses() -> None:
 
 def test_a_new_ticket_is_recognised_at_once_beside_a_running_door() -> None:
     book = Book()
-    door = TicketDoorkeeper(book)
+    door = CachedTicketAuthenticator(book)
     assert door.recognise(Secret("ct_none"), NOW) == "ticket.unknown"
     secret, _ = issue(book)
     assert isinstance(door.recognise(secret, NOW), Admission)
@@ -106,7 +106,7 @@ def test_a_new_ticket_is_recognised_at_once_beside_a_running_door() -> None:
 def test_withdrawal_is_seen_at_the_next_login_and_within_a_second_by_sessions(field: str) -> None:
     book = Book()
     secret, ticket = issue(book)
-    door = TicketDoorkeeper(book)
+    door = CachedTicketAuthenticator(book)
     admission = door.recognise(secret, NOW)
     assert isinstance(admission, Admission)
     book.put(msgspec.structs.replace(ticket, **{field: NOW + 1}))
@@ -118,7 +118,7 @@ def test_withdrawal_is_seen_at_the_next_login_and_within_a_second_by_sessions(fi
 def test_an_unreadable_book_admits_nobody() -> None:
     book = Book()
     secret, _ = issue(book)
-    door = TicketDoorkeeper(book)
+    door = CachedTicketAuthenticator(book)
     admission = door.recognise(secret, NOW)
     assert isinstance(admission, Admission)
     book.broken = True
@@ -131,7 +131,7 @@ def test_an_unreadable_book_admits_nobody() -> None:
 def test_what_lapsed_long_ago_is_forgotten() -> None:
     book = Book()
     secret, _ = issue(book)
-    door = TicketDoorkeeper(book)
+    door = CachedTicketAuthenticator(book)
     door.recognise(secret, NOW)
     later = NOW + HOUR + KEPT_AFTER_EXPIRY_MS + SWEEP_MS
     assert door.recognise(secret, later) == "ticket.unknown"
@@ -158,12 +158,12 @@ NOT_TICKETS = {
 @pytest.mark.parametrize("text", NOT_TICKETS.values(), ids=NOT_TICKETS.keys())
 def test_what_is_no_ticket_is_unknown(text: str) -> None:
     assert ticket_digest(Secret(text)) is None
-    assert TicketDoorkeeper(Book()).recognise(Secret(text), NOW) == "ticket.unknown"
+    assert CachedTicketAuthenticator(Book()).recognise(Secret(text), NOW) == "ticket.unknown"
 
 
 @given(st.text(max_size=80))
 def test_any_text_is_refused_without_a_word_too_much(text: str) -> None:
-    assert TicketDoorkeeper(Book()).recognise(Secret(text), NOW) == "ticket.unknown"
+    assert CachedTicketAuthenticator(Book()).recognise(Secret(text), NOW) == "ticket.unknown"
 
 
 @given(st.binary(min_size=32, max_size=32))

@@ -1,6 +1,6 @@
 """Records of a small gateway, told in order, for the index to keep."""
 
-from custody.index import Event, Filed, Filter, Order, SqliteIndex, Watermark
+from custody.index import FiledRecord, Filter, IndexedEvent, Order, SqliteIndex, Watermark
 from custody.index.entry import searched
 from custody.index.text import fold
 from custody.model.command import Argument, Command
@@ -36,7 +36,7 @@ class Story:
     def __init__(self, log: str = "gw1.example.com/2026") -> None:
         self.log = log
         self.day = DAY
-        self.filed: list[Filed] = []
+        self.filed: list[FiledRecord] = []
         self._numbers: dict[str, int] = {}
 
     def tell(self, body: Body, loop: str | None = None, session: str | None = None) -> int:
@@ -55,7 +55,7 @@ class Story:
             None if session is None else SessionId(session),
             body,
         )
-        self.filed.append(Filed(self.day, record))
+        self.filed.append(FiledRecord(self.day, record))
         return n
 
     def loop(self, name: str = "loop_a", subject: str = "agent-7", purpose: str = "") -> None:
@@ -129,8 +129,8 @@ class Story:
 
 def everything(
     index: SqliteIndex, asked: Filter | None = None, order: Order = Order.OLDEST, page: int = 100
-) -> list[Event]:
-    found: list[Event] = []
+) -> list[IndexedEvent]:
+    found: list[IndexedEvent] = []
     cursor: str | None = None
     while True:
         answer = index.search(asked or Filter(), order=order, limit=page, cursor=cursor)
@@ -140,7 +140,7 @@ def everything(
             return found
 
 
-def text_of(event: Event) -> str:
+def text_of(event: IndexedEvent) -> str:
     return fold(searched(event.text, event.arguments))
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.index import KEYS, Field, Filter, Term, parse_query
+from custody.index import KEYS, Filter, SearchField, Term, parse_query
 from custody.index.text import fold
 from custody.model.errors import CustodyError
 
@@ -15,11 +15,11 @@ HOUR = 3_600_000
 
 
 def word(value: str, *, negated: bool = False, prefix: bool = False) -> Filter:
-    return Filter((Term(Field.WORD, value, negated, prefix),))
+    return Filter((Term(SearchField.WORD, value, negated, prefix),))
 
 
 def text(value: str, *, negated: bool = False) -> Filter:
-    return Filter((Term(Field.TEXT, value, negated),))
+    return Filter((Term(SearchField.TEXT, value, negated),))
 
 
 ASKED = {
@@ -40,13 +40,15 @@ ASKED = {
     '"new\nline"': text("new\nline"),
     '"a:b"': text("a:b"),
     "é" * 200: text("é" * 200),
-    "verdict:deny": Filter((Term(Field.VERDICT, "deny"),)),
-    "-verdict:allow": Filter((Term(Field.VERDICT, "allow", negated=True),)),
-    'object:"my table"': Filter((Term(Field.OBJECT, "my table"),)),
-    "object:public.*": Filter((Term(Field.OBJECT, "public.", prefix=True),)),
-    'object:"public.*"': Filter((Term(Field.OBJECT, "public.*"),)),
+    "verdict:deny": Filter((Term(SearchField.VERDICT, "deny"),)),
+    "-verdict:allow": Filter((Term(SearchField.VERDICT, "allow", negated=True),)),
+    'object:"my table"': Filter((Term(SearchField.OBJECT, "my table"),)),
+    "object:public.*": Filter((Term(SearchField.OBJECT, "public.", prefix=True),)),
+    'object:"public.*"': Filter((Term(SearchField.OBJECT, "public.*"),)),
     'outcome:""': None,
-    "target:orders target:crm": Filter((Term(Field.TARGET, "orders"), Term(Field.TARGET, "crm"))),
+    "target:orders target:crm": Filter(
+        (Term(SearchField.TARGET, "orders"), Term(SearchField.TARGET, "crm"))
+    ),
     "since:1h": Filter(since=NOW - HOUR),
     "since:2d until:30m": Filter(since=NOW - 48 * HOUR, until=NOW - HOUR // 2),
     "since:1795000000000": Filter(since=NOW),
@@ -55,9 +57,9 @@ ASKED = {
     "since:2026-01-31T10:00+02:00": Filter(since=1_769_846_400_000),
     'verdict:deny target:orders since:1h "drop table"': Filter(
         (
-            Term(Field.VERDICT, "deny"),
-            Term(Field.TARGET, "orders"),
-            Term(Field.TEXT, "drop table"),
+            Term(SearchField.VERDICT, "deny"),
+            Term(SearchField.TARGET, "orders"),
+            Term(SearchField.TEXT, "drop table"),
         ),
         since=NOW - HOUR,
     ),
@@ -117,4 +119,4 @@ def test_any_text_can_be_asked_for_in_quotes(wanted: str) -> None:
 )
 def test_any_name_can_be_asked_for_in_quotes(key: str, name: str) -> None:
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-    assert parse_query(f'{key}:"{quoted}"', NOW) == Filter((Term(Field(key), name),))
+    assert parse_query(f'{key}:"{quoted}"', NOW) == Filter((Term(SearchField(key), name),))

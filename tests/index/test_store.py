@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.index.story import DAY, NEXT_DAY, START, Story, everything, text_of, usual
 
 from custody.index import (
-    Field,
     Filter,
     Order,
+    SearchField,
     SqliteIndex,
     Term,
     parse_query,
@@ -223,7 +223,7 @@ def test_one_call_is_bounded_and_says_where_to_go_on(
         story.command("abc bcd")
     story.command("xabcdx")
     story.into(index)
-    asked = Filter((Term(Field.TEXT, "abcd"),))
+    asked = Filter((Term(SearchField.TEXT, "abcd"),))
     first = index.search(asked, order=Order.OLDEST, limit=5)
     assert first.events == ()
     assert first.next is not None
@@ -251,10 +251,13 @@ def test_searching_equals_a_scan(
     story.into(index)
     commands = everything(index, parse_query("kind:command", START))
     for part in {fold(wanted), fold(whole[cut:]), fold(whole[:cut])} - {""}:
-        hits = everything(index, Filter((Term(Field.TEXT, part), Term(Field.KIND, "command"))))
+        hits = everything(
+            index, Filter((Term(SearchField.TEXT, part), Term(SearchField.KIND, "command")))
+        )
         assert hits == [event for event in commands if part in text_of(event)]
         misses = everything(
-            index, Filter((Term(Field.TEXT, part, negated=True), Term(Field.KIND, "command")))
+            index,
+            Filter((Term(SearchField.TEXT, part, negated=True), Term(SearchField.KIND, "command"))),
         )
         assert misses == [event for event in commands if part not in text_of(event)]
     index.close()
@@ -266,12 +269,12 @@ def test_counts_equal_what_is_found(index: SqliteIndex) -> None:
         asked = parse_query(query, START)
         events = everything(index, asked)
         effects = Counter(effect for event in events for effect in event.effects)
-        assert dict(index.facet(asked, Field.EFFECT, limit=10).counts) == effects
+        assert dict(index.facet(asked, SearchField.EFFECT, limit=10).counts) == effects
         identities = Counter(event.identity for event in events if event.identity)
-        assert dict(index.facet(asked, Field.IDENTITY, limit=10).counts) == identities
+        assert dict(index.facet(asked, SearchField.IDENTITY, limit=10).counts) == identities
         spans = Counter(str(event.time // 5000 * 5000) for event in events)
         assert dict(index.histogram(asked, span_ms=5000).counts) == spans
-    assert not index.facet(Filter(), Field.KIND, limit=2).complete
+    assert not index.facet(Filter(), SearchField.KIND, limit=2).complete
 
 
 def test_a_day_is_dropped_by_unlinking_its_file(index: SqliteIndex, tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from tests.index.story import DAY, NEXT_DAY, START, Story, everything
 
-from custody.index import Filter, SqliteIndex, Term, UsesAsked
-from custody.index.search import Field
+from custody.index import Filter, SqliteIndex, Term, UsageRequest
+from custody.index.search import SearchField
 from custody.model.record import Opaque
 from custody.model.words import Decision, Effect, Outcome
 
-ALL = UsesAsked(0, 1 << 60)
+ALL = UsageRequest(0, 1 << 60)
 
 
 def busy() -> Story:
@@ -50,7 +50,7 @@ def index(tmp_path: Path) -> SqliteIndex:
 def test_uses_are_a_plain_count(
     index: SqliteIndex, wanted: set[str], span_ms: int, *, objects: bool
 ) -> None:
-    asked = UsesAsked(0, 1 << 60, objects, span_ms)
+    asked = UsageRequest(0, 1 << 60, objects, span_ms)
     found = list(index.uses(asked, lambda place: place.identity in wanted))
     counted: Counter[tuple[object, ...]] = Counter()
     rows: Counter[tuple[object, ...]] = Counter()
@@ -63,7 +63,7 @@ def test_uses_are_a_plain_count(
             assert use.first // span_ms == use.last // span_ms
     plain: Counter[tuple[object, ...]] = Counter()
     plain_rows: Counter[tuple[object, ...]] = Counter()
-    for event in everything(index, Filter((Term(Field.KIND, "command"),))):
+    for event in everything(index, Filter((Term(SearchField.KIND, "command"),))):
         if event.identity in wanted:
             touched = event.objects if objects else ()
             key = (event.session, event.target, event.effects, touched, event.verdict)
@@ -76,8 +76,8 @@ def test_uses_are_a_plain_count(
 def test_only_the_time_asked_for_counts(index: SqliteIndex) -> None:
     whole = sum(use.commands for use in index.uses(ALL, lambda _: True))
     for at in range(START, START + 60_000, 7000):
-        before = index.uses(UsesAsked(0, at), lambda _: True)
-        after = index.uses(UsesAsked(at, 1 << 60), lambda _: True)
+        before = index.uses(UsageRequest(0, at), lambda _: True)
+        after = index.uses(UsageRequest(at, 1 << 60), lambda _: True)
         assert sum(use.commands for use in (*before, *after)) == whole
 
 

@@ -7,7 +7,7 @@ from tests.index.story import START, Story
 
 from custody.config.load import compile_policy, parse_config
 from custody.config.tables import Config
-from custody.index import Filed, SqliteIndex
+from custody.index import FiledRecord, SqliteIndex
 from custody.model.command import Command
 from custody.model.identity import Identity, Loop, Session
 from custody.model.record import (
@@ -86,7 +86,7 @@ class Work(Story):
             filed.record.session,
             body,
         )
-        self.filed.append(Filed(self.day, record))
+        self.filed.append(FiledRecord(self.day, record))
         self.at += 1000
         return n
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from custody.index import KEYS, Event, parse_query
+from custody.index import KEYS, IndexedEvent, parse_query
 from custody.index.entry import RESULT_CHARACTERS
 from custody.investigation.documents import event_item
 from custody.model.record import Body
@@ -25,8 +25,10 @@ def test_it_names_every_key_of_the_language() -> None:
 
 
 def test_it_names_every_key_of_an_item() -> None:
-    event = Event(0, "gw/2026", 0, 0, "command", "", "", 0, "", "", "", (), (), "", "", (), "", "",
-                  "", None, {})  # fmt: skip
+    event = IndexedEvent(
+        0, "gw/2026", 0, 0, "command", "", "", 0, "", "", "",
+        (), (), "", "", (), "", "", "", None, {},
+    )  # fmt: skip
     told = PAGE.partition("A command, as an item:")[2].partition("\n\n")[0]
     assert set(event_item(event)) <= set(re.findall(r"`(\w+)`", told))
 

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from custody.index import Event, Field, Filter, Order, Page
+from custody.index import EventPage, Filter, IndexedEvent, Order, SearchField
 from custody.investigation import loop_family
 from custody.investigation.loop_family import family_of
 
 
-def start(loop: str, time: int, parent: str | None = None, identity: str = "ada") -> Event:
+def start(loop: str, time: int, parent: str | None = None, identity: str = "ada") -> IndexedEvent:
     detail: dict[str, Any] = {"expires": 100, "parent": parent}
-    return Event(
+    return IndexedEvent(
         position=time, log="gw/2026", index=time, time=time, kind="loop.start", loop=loop,
         session="", n=-1, target="", identity=identity, issuer="", effects=(), objects=(),
         action="", text="", arguments=(), verdict="", rule="", outcome="", rows=None,
@@ -22,12 +22,12 @@ def start(loop: str, time: int, parent: str | None = None, identity: str = "ada"
 class Starts:
     """An index that holds starts of loops, two on a page."""
 
-    def __init__(self, *events: Event) -> None:
+    def __init__(self, *events: IndexedEvent) -> None:
         self.events = sorted(events, key=lambda event: event.time)
 
-    def search(self, wanted: Filter, *, order: Order, limit: int, cursor: str | None) -> Page:
-        loops = {term.value for term in wanted.terms if term.field is Field.LOOP}
-        names = {term.value for term in wanted.terms if term.field is Field.IDENTITY}
+    def search(self, wanted: Filter, *, order: Order, limit: int, cursor: str | None) -> EventPage:
+        loops = {term.value for term in wanted.terms if term.field is SearchField.LOOP}
+        names = {term.value for term in wanted.terms if term.field is SearchField.IDENTITY}
         hits = [
             event
             for event in self.events
@@ -37,7 +37,7 @@ class Starts:
         ]
         at = int(cursor or 0)
         more = at + 2 < len(hits)
-        return Page(tuple(hits[at : at + min(limit, 2)]), str(at + 2) if more else None)
+        return EventPage(tuple(hits[at : at + min(limit, 2)]), str(at + 2) if more else None)
 
 
 STORY = (

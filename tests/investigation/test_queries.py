@@ -9,14 +9,14 @@ import pytest
 from tests.index.story import Story
 from tests.investigation.evidence_scene import LOOP, SESSION, Scene, usual
 
-from custody.access.loops import LoopDesk
-from custody.access.terms import Terms
-from custody.access.tickets import TicketDesk
-from custody.app.admin.dispatch import Desk, Shelf
-from custody.app.indexer.tail import Tail
+from custody.access.loops import LoopService
+from custody.access.terms import LoopTerms
+from custody.access.tickets import TicketService
+from custody.app.admin.dispatch import CallDispatcher, EvidenceView
+from custody.app.indexer.tail import LogFollower
 from custody.index import SqliteIndex
 from custody.investigation.log_records import EvidenceRecords
-from custody.investigation.queries import Reading
+from custody.investigation.queries import Investigation
 from custody.model.errors import CustodyError
 from custody.model.record import Gap, Receipt, Record
 from custody.recording.refused_logins import RefusedLogins
@@ -36,7 +36,7 @@ class Room:
         self.index = SqliteIndex(scene.data / "index")
         self.reader = scene.reader()
         self.state = State.open(scene.data / "state.db")
-        self.tail = Tail(self.index, self.reader)
+        self.tail = LogFollower(self.index, self.reader)
         self.caught_up = 0
         self.fresh = True
 
@@ -53,10 +53,10 @@ class Room:
         async def scribe(record: Record) -> Receipt:
             raise CustodyError("log.not-open", str(record))
 
-        reading = Reading(self.index, EvidenceRecords(self.reader), lambda: 0)
+        reading = Investigation(self.index, EvidenceRecords(self.reader), lambda: 0)
         beside = StateThread().run
-        terms = Terms((), {}, lifetimes={}, local=True, local_ms=1)
-        loops = LoopDesk(
+        terms = LoopTerms((), {}, lifetimes={}, local=True, local_ms=1)
+        loops = LoopService(
             self.state,
             beside,
             scribe,
@@ -65,10 +65,10 @@ class Room:
             clock=lambda: 0,
             entropy=bytes,
         )
-        tickets = TicketDesk(
+        tickets = TicketService(
             self.state, beside, scribe, loops, clock=lambda: 0, longest_loop=lambda _: None
         )
-        desk = Desk(Shelf(reading, freshen, self.index.discard), tickets)
+        desk = CallDispatcher(EvidenceView(reading, freshen, self.index.discard), tickets)
         return asyncio.run(desk.dispatch(call, arguments))
 
 

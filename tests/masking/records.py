@@ -1,6 +1,6 @@
 """Maskers that the tests share, and short ways to put a text into each kind of record."""
 
-from custody.masking import Bounds, Form, MaskRule, RecordMasker
+from custody.masking import CaptureBounds, MaskForm, MaskRule, RecordMasker
 from custody.masking.detectors import PERSONAL
 from custody.model.command import Command
 from custody.model.record import CommandSeen, Milliseconds, Record
@@ -9,11 +9,11 @@ from custody.model.words import Decision, Effect
 KEY = bytes(range(32))
 
 
-def masker(*rules: MaskRule, bounds: Bounds | None = None) -> RecordMasker:
+def masker(*rules: MaskRule, bounds: CaptureBounds | None = None) -> RecordMasker:
     return RecordMasker(rules, KEY, bounds)
 
 
-def everything(form: Form = Form.TOKEN, *columns: str) -> RecordMasker:
+def everything(form: MaskForm = MaskForm.TOKEN, *columns: str) -> RecordMasker:
     rules = [MaskRule(detect=(*PERSONAL, "secret"), form=form)]
     if columns:
         rules.insert(0, MaskRule(columns=columns, form=form))

@@ -3,7 +3,7 @@
 import msgspec
 from tests.masking.records import everything, masker, seen, statement
 
-from custody.masking import Form, MaskRule, RecordMasker
+from custody.masking import MaskForm, MaskRule, RecordMasker
 from custody.model.command import Column, Command, Relation, TextMark
 from custody.model.record import (
     CommandSeen,
@@ -20,7 +20,7 @@ VIEW = Relation("public", "people", None)
 SSN = Column("public", "users", "ssn")
 NAME = Column("public", "users", "name")
 VALUE = "123-45-6789"
-COLUMNS = everything(Form.TOKEN, "users.ssn")
+COLUMNS = everything(MaskForm.TOKEN, "users.ssn")
 REDACTING = masker(MaskRule(columns=("users.ssn", "*.password")))
 
 

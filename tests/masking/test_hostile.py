@@ -7,12 +7,12 @@ import msgspec
 import pytest
 from tests.masking.records import everything, seen, statement
 
-from custody.masking import Form, RecordMasker
+from custody.masking import MaskForm, RecordMasker
 from custody.model.command import Relation
 from custody.model.record import ErrorReport, Milliseconds, Record, Response
 from custody.model.words import Outcome
 
-ONE = everything(Form.TOKEN, "users.ssn")
+ONE = everything(MaskForm.TOKEN, "users.ssn")
 UNITS = (
     "4 ", "4-1", "1", "4111111111111111 ", "a@b.cc ", "a@b.", "@", "a.", "+4 (", "(2) ", "0 1",
     "DE89 ", "123-45-6789 ", "1.1.", "1.1.1.1 ", "::a", "eyJ", "eyJaaaaaa.", "PRIVATE KEY",

@@ -25,7 +25,7 @@ from tests.masking.records import (
     statement,
 )
 
-from custody.masking import CAPTURE_MARGIN, Bounds, Form, MaskRule, RecordMasker
+from custody.masking import CAPTURE_MARGIN, CaptureBounds, MaskForm, MaskRule, RecordMasker
 from custody.masking.detectors import PERSONAL
 from custody.model.command import Argument
 from custody.model.record import CommandSeen, Milliseconds, Record, Response, Stream
@@ -35,11 +35,11 @@ SECRETS = tuple(planted(360))
 MASKERS = (
     NO_RULES,
     ALL_DETECTORS,
-    everything(Form.LAST4, "users.ssn", "*.password"),
+    everything(MaskForm.LAST4, "users.ssn", "*.password"),
     masker(
         MaskRule(columns=('"T"."C"', "s.*.x")),
         MaskRule(pattern=r"[a-c]{2,}|\d", name="own"),
-        MaskRule(pattern=r"‹|›", name="marks", form=Form.TOKEN),
+        MaskRule(pattern=r"‹|›", name="marks", form=MaskForm.TOKEN),
     ),
 )
 
@@ -112,7 +112,7 @@ BOUND = 120
 CUTTING = RecordMasker(
     (MaskRule(detect=(*PERSONAL, "secret")),),
     bytes(32),
-    Bounds(command_bytes=2 * BOUND, response_bytes=BOUND),
+    CaptureBounds(command_bytes=2 * BOUND, response_bytes=BOUND),
 )
 
 
@@ -189,9 +189,9 @@ def test_masking_is_total_idempotent_and_pure(record: Record, one: RecordMasker)
 
 BOUNDED = {
     limit: RecordMasker(
-        (MaskRule(detect=(*PERSONAL, "secret"), form=Form.TOKEN), MaskRule(columns=("*.ssn",))),
+        (MaskRule(detect=(*PERSONAL, "secret"), form=MaskForm.TOKEN), MaskRule(columns=("*.ssn",))),
         bytes(32),
-        Bounds(command_bytes=limit, response_bytes=limit),
+        CaptureBounds(command_bytes=limit, response_bytes=limit),
     )
     for limit in (0, 2, 3, 5, 16, 33, 60)
 }

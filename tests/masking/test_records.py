@@ -18,7 +18,7 @@ from tests.masking.scenes import (
     token,
 )
 
-from custody.masking import Form, RecordMasker
+from custody.masking import MaskForm, RecordMasker
 from custody.model.command import Argument, Column, Relation, TextMark
 from custody.model.record import (
     Milliseconds,
@@ -199,12 +199,12 @@ def test_tokens_tell_kinds_values_and_keys_apart() -> None:
         argument = Argument(value, "text", 1, columns=(Column("public", "t", column),))
         return mask_command(one, "", arguments=(argument,)).arguments[0].value
 
-    one = everything(Form.TOKEN, "t.a", "t.b")
+    one = everything(MaskForm.TOKEN, "t.a", "t.b")
     assert len({bind(one, "x", "a"), bind(one, "x", "b"), bind(one, "y", "a")}) == 3
 
 
 def test_last4_shows_four_characters_of_a_long_value_only() -> None:
-    one = everything(Form.LAST4, "users.ssn")
+    one = everything(MaskForm.LAST4, "users.ssn")
     assert mask_command(one, "SELECT '4111 1111 1111 1111'").text == "SELECT '‹card:****1111›'"
     short = Argument("1234567", "text", 7, columns=(SSN,))
     assert mask_command(one, "", arguments=(short,)).arguments[0].value == "‹users.ssn›"

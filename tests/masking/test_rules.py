@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from tests.masking.records import KEY, NO_RULES, masked_text, masker, seen, statement
 
-from custody.masking import Form, MaskRule, RecordMasker
+from custody.masking import MaskForm, MaskRule, RecordMasker
 from custody.masking.columns import parse_column
 from custody.model.command import Argument, Column
 from custody.model.errors import CustodyError
@@ -91,7 +91,7 @@ def test_the_configuration_of_the_contract() -> None:
 
 
 def test_the_first_rule_that_names_a_detector_decides() -> None:
-    one = masker(MaskRule(detect=("card",)), MaskRule(detect=("card",), form=Form.TOKEN))
+    one = masker(MaskRule(detect=("card",)), MaskRule(detect=("card",), form=MaskForm.TOKEN))
     assert masked_text(one, "4111111111111111") == "‹card›"
 
 
@@ -111,7 +111,7 @@ def test_the_digest_tells_rules_apart_and_nothing_of_the_key() -> None:
 
 
 def test_another_key_gives_other_tokens() -> None:
-    rule = MaskRule(detect=("card",), form=Form.TOKEN)
+    rule = MaskRule(detect=("card",), form=MaskForm.TOKEN)
     texts = {
         masked_text(RecordMasker((rule,), key), "4111111111111111") for key in (KEY, bytes(32))
     }

@@ -15,15 +15,15 @@ from custody.model.command import Refusal
 from custody.model.errors import WireError
 from custody.model.event import (
     CommandsReceived,
-    Ended,
     Event,
+    Forward,
     Inquiry,
     LoginReceived,
     RecordFirst,
-    Relay,
     ResponseReceived,
     Send,
     SessionReady,
+    SideEnded,
     StreamEnded,
     TlsAnswered,
 )
@@ -99,11 +99,11 @@ class Host:
                     self._write(Side.SERVER, event.wire)
                 else:
                     self._send(self.codec.refuse(event, NO))
-            case Relay(to=to, wire=wire) | RecordFirst(to=to, wire=wire):
+            case Forward(to=to, wire=wire) | RecordFirst(to=to, wire=wire):
                 self._write(to, wire)
             case ResponseReceived(wire=wire):
                 self._write(Side.CLIENT, wire)
-            case StreamEnded(wire=wire) | Ended(wire=wire):
+            case StreamEnded(wire=wire) | SideEnded(wire=wire):
                 self._write(Side.SERVER, wire)
             case Send():
                 self._send((event,))
@@ -130,11 +130,17 @@ def facts(events: Sequence[Event]) -> list[object]:
     found: list[object] = []
     for event in events:
         match event:
-            case Relay() | Inquiry():
+            case Forward() | Inquiry():
                 pass
             case LoginReceived(login=login):
                 found.append(login)
-            case CommandsReceived() | ResponseReceived() | RecordFirst() | StreamEnded() | Ended():
+            case (
+                CommandsReceived()
+                | ResponseReceived()
+                | RecordFirst()
+                | StreamEnded()
+                | SideEnded()
+            ):
                 found.append(msgspec.structs.replace(event, wire=()))
             case _:
                 found.append(event)
@@ -221,7 +227,7 @@ class Conformance:
                 if side is Side.CLIENT and not refused:
                     host.say(side, data)
                     refused = any(isinstance(e, CommandsReceived) for e in host.events)
-            assert not any(isinstance(event, Ended) for event in host.events), transcript.name
+            assert not any(isinstance(event, SideEnded) for event in host.events), transcript.name
 
     def test_no_event_is_given_twice(self) -> None:
         for transcript in self.subject.transcripts:
@@ -289,6 +295,6 @@ class Conformance:
                         host.say(speaker, data)
                     host.say(side, b"")
                     host.say(side, b"")
-                    ends = [event for event in host.events if isinstance(event, Ended)]
+                    ends = [event for event in host.events if isinstance(event, SideEnded)]
                     # A client may have said goodbye before the server ended too.
                     assert 1 <= len(ends) <= 2, transcript.name

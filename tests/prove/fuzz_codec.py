@@ -13,10 +13,10 @@ from custody.model.errors import WireError
 from custody.model.event import (
     CommandsReceived,
     Event,
+    Forward,
     Inquiry,
     LoginReceived,
     RecordFirst,
-    Relay,
     StreamEnded,
     TlsAnswered,
     TlsRequested,
@@ -27,11 +27,11 @@ from custody.model.words import Side
 from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.options import PostgresOptions
 from custody.protocols.postgres.statements.catalogue import (
-    ColumnsOf,
+    ColumnsQuestion,
     RelationFact,
     RelationFacts,
-    RelationsNamed,
-    SessionDefaults,
+    RelationsQuestion,
+    SessionDefaultsQuestion,
     SessionFacts,
     TableFact,
     Unanswered,
@@ -90,7 +90,7 @@ class Driver:
                 self._count(event.wire)
             case CommandsReceived():
                 self.codec.refuse(event, _REFUSAL)
-            case Relay(Side.SERVER, wire):
+            case Forward(Side.SERVER, wire):
                 self._count(wire)
             case RecordFirst() if event.to is Side.SERVER:
                 self._count(event.wire)
@@ -125,11 +125,11 @@ class Driver:
             case ParseQuestion():
                 # The parser is C and is fuzzed by crashing workers, not here.
                 return Unreadable("syntax")
-            case SessionDefaults() if self._whim():
+            case SessionDefaultsQuestion() if self._whim():
                 return SessionFacts('"$user", public', "app", conforming=True)
-            case ColumnsOf() if self._whim():
+            case ColumnsQuestion() if self._whim():
                 return TableFact("public", "users", "r", ((1, "id"), (2, "ssn")))
-            case RelationsNamed(name) if self._whim():
+            case RelationsQuestion(name) if self._whim():
                 return RelationFacts((RelationFact("public", name, "r", ("id", "ssn")),))
             case _:
                 return Unanswered()

@@ -92,7 +92,7 @@ def fuzz_frame(data: bytes) -> None:
     offset = 0
     while offset < len(data):
         found = frame.read(data, offset)
-        if isinstance(found, frame.Fault):
+        if isinstance(found, frame.FrameFault):
             break
         assert offset < found.end <= len(data)
         packed = frame.pack(found.index, found.durable, found.random, found.leaf, found.sealed)

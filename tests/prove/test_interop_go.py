@@ -14,7 +14,7 @@ from custody.evidence.tlog import merkle
 from custody.evidence.tlog.checkpoint import Checkpoint, sign_checkpoint
 from custody.evidence.tlog.cosignature import cosign
 from custody.evidence.tlog.note import Note, parse_note
-from custody.evidence.tlog.proof import Proof
+from custody.evidence.tlog.proof import TlogProof
 from custody.evidence.tlog.tile import EntryBundles, TiledTree, tile_subtree
 
 PROGRAM = Path(__file__).parent / "interop_go"
@@ -77,7 +77,7 @@ def write_log(folder: Path, size: int) -> None:
     }
     (folder / "claims.json").write_text(json.dumps(claims))
     index = size // 2
-    proof = Proof(index, merkle.inclusion_proof(index, size, subtree), signed)
+    proof = TlogProof(index, merkle.inclusion_proof(index, size, subtree), signed)
     (folder / "record.tlog-proof").write_bytes(proof.encode())
     (folder / "record.base64").write_text(text(entries[index]))
 

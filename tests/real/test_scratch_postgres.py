@@ -11,16 +11,16 @@ import psycopg
 import pytest
 
 from custody.demo import postgres_installation
-from custody.demo.postgres_installation import Source, find_installation
+from custody.demo.postgres_installation import ProgramSource, find_installation
 from custody.demo.scratch_postgres import ScratchPostgres, scratch_postgres
 from custody.model.errors import CustodyError
 
 pytestmark = pytest.mark.real
 
-BOTH = [Source.MACHINE, Source.WHEEL]
+BOTH = [ProgramSource.MACHINE, ProgramSource.WHEEL]
 
 
-def needs(source: Source) -> None:
+def needs(source: ProgramSource) -> None:
     try:
         find_installation(source)
     except CustodyError as error:
@@ -32,7 +32,7 @@ def cluster_owner(server: ScratchPostgres) -> int:
 
 
 @pytest.mark.parametrize("source", BOTH)
-def test_serves_asks_for_passwords_and_leaves_nothing(source: Source) -> None:
+def test_serves_asks_for_passwords_and_leaves_nothing(source: ProgramSource) -> None:
     needs(source)
     with scratch_postgres(source=source) as server:
         server.create_role('o\'app "x"', "it's a \\ word")
@@ -51,8 +51,8 @@ def test_serves_asks_for_passwords_and_leaves_nothing(source: Source) -> None:
 
 
 def test_tls_is_verified_where_the_server_has_it() -> None:
-    needs(Source.MACHINE)
-    with scratch_postgres(source=Source.MACHINE, tls=True) as server:
+    needs(ProgramSource.MACHINE)
+    with scratch_postgres(source=ProgramSource.MACHINE, tls=True) as server:
         dsn = f"{server.dsn()} sslmode=verify-full sslrootcert={server.certificate}"
         with psycopg.connect(dsn) as connection:
             query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
@@ -91,14 +91,14 @@ with scratch_postgres() as server:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's programs can be out of others' reach")
 def test_programs_out_of_reach_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    needs(Source.WHEEL)
+    needs(ProgramSource.WHEEL)
     reach = postgres_installation.within_reach
     monkeypatch.setattr(
         postgres_installation,
         "within_reach",
         lambda path: "site-packages" not in str(path) and reach(path),
     )
-    with scratch_postgres(source=Source.WHEEL) as server:
+    with scratch_postgres(source=ProgramSource.WHEEL) as server:
         assert server.programs.is_relative_to(server.directory)
         assert server.execute("SELECT 1") == "1\n"
 

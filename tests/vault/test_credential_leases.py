@@ -12,7 +12,7 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Credential, Loop
 from custody.model.secret import Secret
 from custody.model.words import LoopId, TargetName
-from custody.vault.credential_leases import LeasingVault, Returned
+from custody.vault.credential_leases import LeasingVault, ReturnedLease
 from custody.vault.lease_book import LeaseBook
 
 ORDERS, STOCK = TargetName("orders"), TargetName("stock")
@@ -94,7 +94,7 @@ def test_the_end_of_a_loop_takes_back_what_was_made_for_it(tmp_path: Path) -> No
         await scene.vault.lease(loop("a"), ORDERS)
         await scene.vault.lease(loop("b"), ORDERS)
         back = await scene.vault.release(LoopId("loop_a"))
-        assert back == (Returned(LoopId("loop_a"), ORDERS, "L1", revoked=True),)
+        assert back == (ReturnedLease(LoopId("loop_a"), ORDERS, "L1", revoked=True),)
         assert [out.lease for out in LeaseBook(scene.path).out] == ["L2"]
 
     play(tmp_path, act)

@@ -11,26 +11,37 @@ from urllib.parse import urlencode
 
 from tests.web.browsing import Answer, Browser, field
 
-from custody.access.interfaces import ExchangeAsked, Exchanged, LoggedIn, Reachable, Started
-from custody.access.pending_logins import BrowserLogins
-from custody.access.sign_in import SigningIn
+from custody.access.interfaces import (
+    ExchangeRequest,
+    ExchangeResult,
+    ReachableTarget,
+    StartedLogin,
+    StartedLoop,
+)
+from custody.access.pending_logins import PendingLogins
+from custody.access.sign_in import SignIn
 from custody.app.console_faces import (
     ConsoleParts,
-    GatewayFacts,
-    ListenerFacts,
-    LoopUse,
-    ProviderFacts,
+    GatewayInfo,
+    ListenerInfo,
+    LoopUsage,
+    ProviderInfo,
 )
 from custody.identity.mint import mint_loop, mint_ticket
-from custody.identity.oidc.responses import DevicePending, DeviceStarted, Granted, LoggedOut
+from custody.identity.oidc.responses import (
+    DeviceAuthorization,
+    DevicePending,
+    LogoutToken,
+    ProviderLogin,
+)
 from custody.identity.saml.answer import SamlAnswer, SamlRequest
 from custody.model.errors import CustodyError
-from custody.model.identity import Admission, Identity, Login, Proof, Spent
+from custody.model.identity import Admission, Identity, Proof, RememberedLogin, Spent
 from custody.model.secret import Secret
 from custody.model.words import Effect, IdentityKind, LoginId, Method, TargetName
 from custody.web.guard import Guard
 from custody.web.openapi import words
-from custody.web.rate_limit import Rates
+from custody.web.rate_limit import RateLimiter
 from custody.web.site import make_site
 
 URL: Final = "https://gw.example.com:8443"
@@ -64,7 +75,7 @@ class Played:
         self.fails: CustodyError | Exception | None = None
         self.pending = ["authorization_pending"]
         self.seen: list[dict[str, Any]] = []
-        self.asked: list[ExchangeAsked] = []
+        self.asked: list[ExchangeRequest] = []
         self.used: set[str] = set()
         self.request = ""
         self.answered_to = ""
@@ -113,7 +124,7 @@ class Played:
 
     async def redeem(
         self, *, code: Secret, verifier: Secret, nonce: str, redirect_uri: str
-    ) -> Granted:
+    ) -> ProviderLogin:
         self._maybe_fail()
         self.seen.append(
             {
@@ -123,11 +134,11 @@ class Played:
                 "redirect_uri": redirect_uri,
             }
         )
-        return Granted(self.proof(Method.OIDC_CODE), Secret("refresh"), Secret("id"))
+        return ProviderLogin(self.proof(Method.OIDC_CODE), Secret("refresh"), Secret("id"))
 
-    async def begin_device(self) -> DeviceStarted:
+    async def begin_device(self) -> DeviceAuthorization:
         self._maybe_fail()
-        return DeviceStarted(
+        return DeviceAuthorization(
             Secret("providers-device-code"),
             "WDJB-MJHT",
             "https://id.example.com/device",
@@ -136,17 +147,17 @@ class Played:
             interval=5,
         )
 
-    async def poll_device(self, device_code: Secret) -> Granted | DevicePending:
+    async def poll_device(self, device_code: Secret) -> ProviderLogin | DevicePending:
         assert device_code.reveal() == "providers-device-code"
         self._maybe_fail()
         if self.pending:
             return DevicePending(self.pending.pop(0))
-        return Granted(self.proof(Method.OIDC_DEVICE), None, Secret("id"))
+        return ProviderLogin(self.proof(Method.OIDC_DEVICE), None, Secret("id"))
 
-    async def check_logout(self, token: Secret) -> LoggedOut:
+    async def check_logout(self, token: Secret) -> LogoutToken:
         if token.reveal() != "logout-token":
             raise CustodyError("identity.signature", "The token's signature does not fit.")
-        return LoggedOut("https://id.example.com", "ada", "", "jti-1", self.now + 60_000)
+        return LogoutToken("https://id.example.com", "ada", "", "jti-1", self.now + 60_000)
 
     # A SAML provider.
     def metadata(self) -> bytes:
@@ -172,9 +183,9 @@ class Played:
 
     async def accept(
         self, proof: Proof, *, client: str, refresh: Secret | None = None
-    ) -> tuple[Secret, Login]:
+    ) -> tuple[Secret, RememberedLogin]:
         self.records.append(f"accepted {proof.identity.subject} {proof.method} {client}")
-        login = Login(
+        login = RememberedLogin(
             LoginId("login_aaaaaaaaaaaaaaaaaaaa"),
             proof,
             b"",
@@ -184,7 +195,7 @@ class Played:
         )
         return Secret("cl_the-login"), login
 
-    async def recognise_login(self, secret: Secret) -> Login:
+    async def recognise_login(self, secret: Secret) -> RememberedLogin:
         raise AssertionError("the console never asks for a login by its secret")
 
     async def logged_out(self, provider: str, subject: str, session: str) -> int:
@@ -195,16 +206,16 @@ class Played:
         self.ended.append(f"{what} {reason}")
         return True
 
-    async def exchange(self, asked: ExchangeAsked, client: str) -> Exchanged:
+    async def exchange(self, asked: ExchangeRequest, client: str) -> ExchangeResult:
         self._maybe_fail()
         self.asked.append(asked)
         if asked.wanted.endswith(":login"):
             secret, login = await self.accept(self.proof(Method.OIDC_TOKEN), client=client)
-            return LoggedIn(secret, login)
-        reachable = Reachable(
+            return StartedLogin(secret, login)
+        reachable = ReachableTarget(
             TargetName("orders"), "postgres", "orders", frozenset({Effect.READ, Effect.WRITE})
         )
-        return Started(self.ticket_secret, self.ticket, (reachable,))
+        return StartedLoop(self.ticket_secret, self.ticket, (reachable,))
 
     async def revoke(self, token: Secret, client: str) -> bool:
         self.ended.append("revoked")
@@ -222,29 +233,29 @@ class Played:
     def alive(self, admission: Admission, now: int) -> bool:
         return True
 
-    async def spent(self, admission: Admission) -> LoopUse:
-        return LoopUse((), Spent(commands=3, rows=40))
+    async def spent(self, admission: Admission) -> LoopUsage:
+        return LoopUsage((), Spent(commands=3, rows=40))
 
-    def facts(self) -> GatewayFacts:
-        return GatewayFacts(
+    def facts(self) -> GatewayInfo:
+        return GatewayInfo(
             name="gw.example.com",
             version="1",
             ca="-----BEGIN CERTIFICATE-----",
-            providers=(ProviderFacts("corp", "oidc", "https://id.example.com", ("custody",)),),
-            listeners=(ListenerFacts("postgres", "gw.example.com", 6432),),
+            providers=(ProviderInfo("corp", "oidc", "https://id.example.com", ("custody",)),),
+            listeners=(ListenerInfo("postgres", "gw.example.com", 6432),),
             local=True,
         )
 
 
 def parts_of(played: Any, *, url: str = URL, door: socket.socket | None = None) -> ConsoleParts:
-    book = BrowserLogins(clock=played.clock, entropy=played.random)
+    book = PendingLogins(clock=played.clock, entropy=played.random)
     return ConsoleParts(
         socket=door or socket.socket(),
         url=url,
         tls=None,
         max_connections=100,
         facts=played.facts,
-        signing_in=SigningIn(
+        signing_in=SignIn(
             book,
             url=url,
             code={"corp": played, "other": played},
@@ -267,7 +278,7 @@ class Scene:
         self.played = Played()
         self.parts = parts_of(self.played, url=url)
         self.site = make_site(self.parts)
-        self.guard = Guard(self.site, url, words(self.site) | {"corp"}, Rates(burst=10_000))
+        self.guard = Guard(self.site, url, words(self.site) | {"corp"}, RateLimiter(burst=10_000))
         self._runner = runner
 
     def browser(self, address: str = "192.0.2.7") -> Browser:

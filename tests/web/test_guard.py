@@ -11,8 +11,8 @@ from tests.web.scene import ASKED, URL, Scene, scene
 
 from custody.web.errors import RefusedError
 from custody.web.guard import Guard, hosts_of
-from custody.web.quotas import Shares
-from custody.web.rate_limit import Rates
+from custody.web.quotas import AddressQuotas
+from custody.web.rate_limit import RateLimiter
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_too_many_headers_and_too_long_a_query(play: Scene) -> None:
 
 
 def test_an_address_that_asks_too_often_waits(play: Scene) -> None:
-    guard = Guard(play.site, URL, (), Rates(burst=5, refill_s=3600))
+    guard = Guard(play.site, URL, (), RateLimiter(burst=5, refill_s=3600))
     hasty = Browser(guard, play._runner)
     assert [hasty.get("/done").status for _ in range(7)] == [200] * 5 + [429] * 2
     assert hasty.get("/done").header("retry-after") == "1"
@@ -129,7 +129,7 @@ def test_an_address_that_asks_too_often_waits(play: Scene) -> None:
 
 def test_one_address_takes_its_share_and_no_more() -> None:
     async def act() -> None:
-        shares = Shares()
+        shares = AddressQuotas()
         async with contextlib.AsyncExitStack() as stack:
             greedy = [
                 await stack.enter_async_context(shares.request("192.0.2.7")) for _ in range(9)
@@ -148,7 +148,7 @@ def test_one_address_takes_its_share_and_no_more() -> None:
 
 def test_one_address_that_waits_long_leaves_turns_to_others() -> None:
     async def act() -> None:
-        shares = Shares()
+        shares = AddressQuotas()
         let_go = asyncio.Event()
 
         async def ask(address: str) -> None:
@@ -166,13 +166,13 @@ def test_one_address_that_waits_long_leaves_turns_to_others() -> None:
 
 
 def test_one_ipv6_network_is_one_address() -> None:
-    rates = Rates(burst=2, refill_s=3600)
+    rates = RateLimiter(burst=2, refill_s=3600)
     assert [rates.take(f"2001:db8::{n}", 0) for n in range(3)] == [True, True, False]
     assert rates.take("2001:db8:0:1::1", 0)
 
 
 def test_rates_remember_a_bounded_number() -> None:
-    rates = Rates()
+    rates = RateLimiter()
     for number in range(5000):
         rates.take(f"10.0.{number // 250}.{number % 250}", 0)
     assert len(rates._known) == 4096

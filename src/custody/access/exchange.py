@@ -16,17 +16,17 @@ from custody.access.interfaces import (
     JWT,
     LOGIN,
     TICKET,
-    ExchangeAsked,
-    Exchanged,
-    LoggedIn,
+    ExchangeRequest,
+    ExchangeResult,
+    StartedLogin,
 )
-from custody.access.logins import LoginDesk
-from custody.access.loops import LoopDesk
-from custody.access.token_passwords import KEPT_AFTER_LAPSE_MS, TokenDesk
+from custody.access.logins import LoginService
+from custody.access.loops import LoopService
+from custody.access.token_passwords import KEPT_AFTER_LAPSE_MS, TokenPasswords
 from custody.identity.oidc import TokenKind, unverified_issuer
 from custody.model.errors import CustodyError
-from custody.model.identity import Login, Proof
-from custody.model.interfaces import Doorkeeper
+from custody.model.identity import Proof, RememberedLogin
+from custody.model.interfaces import TicketAuthenticator
 from custody.model.secret import Secret
 from custody.model.words import Method
 from custody.recording.refused_logins import RefusedLogins
@@ -45,7 +45,7 @@ class WorkloadChecks(Protocol):
     async def check(self, token: Secret) -> Proof: ...
 
 
-class Issuer(msgspec.Struct, frozen=True):
+class TokenIssuer(msgspec.Struct, frozen=True):
     """Who checks the tokens of one issuer: one ``[[oidc]]`` or ``[[workload]]``."""
 
     name: str
@@ -59,12 +59,12 @@ class Issuer(msgspec.Struct, frozen=True):
 class Exchange:
     """Implements ``custody.access.interfaces.Exchanges``."""
 
-    def __init__(  # noqa: PLR0913 - what it is made of
+    def __init__(
         self,
-        issuers: Sequence[Issuer],
-        logins: LoginDesk,
-        loops: LoopDesk,
-        doorkeeper: Doorkeeper,
+        issuers: Sequence[TokenIssuer],
+        logins: LoginService,
+        loops: LoopService,
+        doorkeeper: TicketAuthenticator,
         refused: RefusedLogins,
         *,
         clock: Callable[[], int],
@@ -75,10 +75,10 @@ class Exchange:
         self._doorkeeper: Final = doorkeeper
         self._refused: Final = refused
         self._clock: Final = clock
-        self.tokens: Final = TokenDesk(self._check_among, self._vouchers, loops, doorkeeper)
+        self.tokens: Final = TokenPasswords(self._check_among, self._vouchers, loops, doorkeeper)
         """Tokens at the listeners of standard clients."""
 
-    async def exchange(self, asked: ExchangeAsked, client: str) -> Exchanged:
+    async def exchange(self, asked: ExchangeRequest, client: str) -> ExchangeResult:
         """As ``Exchanges.exchange``."""
         if asked.wanted not in (TICKET, LOGIN):
             raise await self._no("exchange.wanted", "This type of token is not given here.", client)
@@ -97,7 +97,7 @@ class Exchange:
             actor = await self._prove(asked.actor, asked.actor_type, client)
         return await self._loops.start(who, asked.wish, login=login, actor=actor, client=client)
 
-    async def _child(self, asked: ExchangeAsked, client: str) -> Exchanged:
+    async def _child(self, asked: ExchangeRequest, client: str) -> ExchangeResult:
         if asked.wanted == LOGIN or asked.actor is not None:
             raise await self._no(
                 "exchange.ticket", "A ticket is exchanged for a child loop only.", client
@@ -113,8 +113,8 @@ class Exchange:
         return await self._loops.child(admission, asked.wish, client=client)
 
     async def _remember(
-        self, asked: ExchangeAsked, who: Proof, login: Login | None, client: str
-    ) -> LoggedIn:
+        self, asked: ExchangeRequest, who: Proof, login: RememberedLogin | None, client: str
+    ) -> StartedLogin:
         if login is not None or asked.actor is not None or who.method is Method.WORKLOAD:
             raise await self._no(
                 "exchange.no-login",
@@ -123,9 +123,9 @@ class Exchange:
                 client,
             )
         secret, made = await self._logins.accept(who, client=client)
-        return LoggedIn(secret, made)
+        return StartedLogin(secret, made)
 
-    async def _login(self, secret: Secret, client: str) -> Login:
+    async def _login(self, secret: Secret, client: str) -> RememberedLogin:
         try:
             return await self._logins.recognise(secret)
         except CustodyError as error:
@@ -206,7 +206,7 @@ class Exchange:
                 return proof
         raise refusal
 
-    def _of(self, token: Secret) -> Sequence[Issuer]:
+    def _of(self, token: Secret) -> Sequence[TokenIssuer]:
         issuer = unverified_issuer(token)
         return [each for each in self._issuers if issuer and each.issuer == issuer]
 
@@ -220,7 +220,7 @@ class Exchange:
             )
 
 
-async def _checked(issuer: Issuer, token: Secret, kind: TokenKind | None) -> Proof:
+async def _checked(issuer: TokenIssuer, token: Secret, kind: TokenKind | None) -> Proof:
     if issuer.workload is not None:
         return await issuer.workload.check(token)
     if issuer.oidc is not None:

@@ -20,7 +20,7 @@ Clock = Callable[[], int]
 """Unix milliseconds."""
 
 
-class Held(Protocol):
+class ExpiringEntry(Protocol):
     """``client`` is the address that it was made from, ``expires`` Unix milliseconds."""
 
     @property
@@ -30,21 +30,21 @@ class Held(Protocol):
     def expires(self) -> int: ...
 
 
-Entry = TypeVar("Entry", bound=Held)
+E = TypeVar("E", bound=ExpiringEntry)
 
 
-class Shelf(Generic[Entry]):
+class ExpiringMap(Generic[E]):
     """Entries by digest, oldest first out when their time is over; bounded altogether and for one
     address, so that nobody's flood pushes out what is another's.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock: Final = clock
-        self._held: Final[dict[bytes, Entry]] = {}
+        self._held: Final[dict[bytes, E]] = {}
         self._of: Final[dict[str, int]] = {}
         self._sweep_at = 0
 
-    def put(self, key: bytes, entry: Entry) -> None:
+    def put(self, key: bytes, entry: E) -> None:
         self._sweep()
         place = network(entry.client)
         mine = self._of.get(place, 0)
@@ -57,16 +57,16 @@ class Shelf(Generic[Entry]):
         self._held[key] = entry
         self._of[place] = mine + 1
 
-    def swap(self, key: bytes, entry: Entry) -> None:
+    def swap(self, key: bytes, entry: E) -> None:
         """Another value for an entry that is held."""
         if key in self._held:
             self._held[key] = entry
 
-    def see(self, key: bytes) -> Entry | None:
+    def see(self, key: bytes) -> E | None:
         entry = self._held.get(key)
         return entry if entry is not None and entry.expires > self._clock() else None
 
-    def take(self, key: bytes) -> Entry | None:
+    def take(self, key: bytes) -> E | None:
         """The entry, for this once."""
         entry = self._held.pop(key, None)
         if entry is None:
@@ -85,7 +85,7 @@ class Shelf(Generic[Entry]):
         for key in [key for key, entry in self._held.items() if entry.expires <= now]:
             self._leave(self._held.pop(key))
 
-    def _leave(self, entry: Entry) -> None:
+    def _leave(self, entry: E) -> None:
         place = network(entry.client)
         left = self._of.get(place, 1) - 1
         if left:

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from custody.model.identity import Admission, Budget, Login, Proof, Ticket
+from custody.model.identity import Admission, Budget, Proof, RememberedLogin, Ticket
 from custody.model.secret import Secret
 from custody.model.words import Effect, LoginId, LoopId, TargetName
 
@@ -19,7 +19,7 @@ LOGIN: Final = "urn:custody:token-type:login"
 TICKET: Final = "urn:custody:token-type:ticket"
 
 
-class LoopWish(msgspec.Struct, frozen=True):
+class LoopRequest(msgspec.Struct, frozen=True):
     """What a loop is asked to be. What is ``None`` is as wide as the grants, or the parent, allow.
 
     ``client_host`` and ``on_behalf_of`` are claims of whoever asks.
@@ -34,7 +34,7 @@ class LoopWish(msgspec.Struct, frozen=True):
     on_behalf_of: str = ""
 
 
-class Reachable(msgspec.Struct, frozen=True):
+class ReachableTarget(msgspec.Struct, frozen=True):
     """A target that a loop may use, by its grants and its scope."""
 
     target: TargetName
@@ -43,22 +43,22 @@ class Reachable(msgspec.Struct, frozen=True):
     effects: frozenset[Effect]
 
 
-class Started(msgspec.Struct, frozen=True):
+class StartedLoop(msgspec.Struct, frozen=True):
     """A loop that runs, with the only copy of its ticket's secret."""
 
     secret: Secret
     ticket: Ticket
-    reachable: tuple[Reachable, ...]
+    reachable: tuple[ReachableTarget, ...]
 
 
-class LoggedIn(msgspec.Struct, frozen=True):
+class StartedLogin(msgspec.Struct, frozen=True):
     """A login that holds, with the only copy of its secret."""
 
     secret: Secret
-    login: Login
+    login: RememberedLogin
 
 
-class ExchangeAsked(msgspec.Struct, frozen=True):
+class ExchangeRequest(msgspec.Struct, frozen=True):
     """RFC 8693 §2.1, typed. Types are the URNs above. ``actor`` is the token of the agent that acts
     for whom ``subject`` is about.
     """
@@ -69,14 +69,14 @@ class ExchangeAsked(msgspec.Struct, frozen=True):
     actor_type: str = ""
     wanted: str = TICKET
     """``TICKET`` or ``LOGIN``."""
-    wish: LoopWish = LoopWish()
+    wish: LoopRequest = LoopRequest()
 
 
-Exchanged = Started | LoggedIn
+ExchangeResult = StartedLoop | StartedLogin
 
 
 class Loops(Protocol):
-    """The only place where a loop begins or ends. ``custody.access.loops.LoopDesk`` is one.
+    """The only place where a loop begins or ends. ``custody.access.loops.LoopService`` is one.
 
     ``client`` is the address of whoever asks, for the record.
     """
@@ -84,19 +84,19 @@ class Loops(Protocol):
     async def start(
         self,
         who: Proof,
-        wish: LoopWish,
+        wish: LoopRequest,
         *,
-        login: Login | None = None,
+        login: RememberedLogin | None = None,
         actor: Proof | None = None,
         client: str = "",
-    ) -> Started:
+    ) -> StartedLoop:
         """Raises ``CustodyError``: ``loop.no-grant``, ``loop.scope``, ``loop.too-long``,
         ``loop.concurrency``, ``loop.budget``, ``identity.revoked``, ``login.local-off``; that
         refusal is on the record then.
         """
         ...
 
-    async def child(self, parent: Admission, wish: LoopWish, *, client: str = "") -> Started:
+    async def child(self, parent: Admission, wish: LoopRequest, *, client: str = "") -> StartedLoop:
         """A loop under a running one, never wider than it. Raises as ``start`` does, and
         ``loop.ended`` where the parent is over.
         """
@@ -108,13 +108,13 @@ class Loops(Protocol):
 
 
 class Logins(Protocol):
-    """Logins: proofs that are remembered. ``custody.access.logins.LoginDesk`` is one."""
+    """Logins: proofs that are remembered. ``custody.access.logins.LoginService`` is one."""
 
     async def accept(
         self, proof: Proof, *, client: str, refresh: Secret | None = None
-    ) -> tuple[Secret, Login]: ...
+    ) -> tuple[Secret, RememberedLogin]: ...
 
-    async def recognise(self, secret: Secret) -> Login:
+    async def recognise(self, secret: Secret) -> RememberedLogin:
         """Raises ``identity.login-unknown``, ``identity.login-expired``,
         ``identity.login-ended``.
         """
@@ -136,7 +136,7 @@ class Logins(Protocol):
 class Exchanges(Protocol):
     """The one place that tells token types apart. ``custody.access.exchange.Exchange`` is one."""
 
-    async def exchange(self, asked: ExchangeAsked, client: str) -> Exchanged:
+    async def exchange(self, asked: ExchangeRequest, client: str) -> ExchangeResult:
         """Raises ``CustodyError`` with an ``exchange.``, ``identity.``, ``loop.`` or ``ticket.``
         code; that refusal is on the record then.
         """

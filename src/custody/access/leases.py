@@ -21,7 +21,7 @@ from custody.model.record import (
     Record,
 )
 from custody.model.words import LoopId, TargetName
-from custody.vault.credential_leases import LeasingVault, Returned
+from custody.vault.credential_leases import LeasingVault, ReturnedLease
 
 TEND_S: Final = 5.0
 STALE_EVERY: Final = 60
@@ -30,7 +30,7 @@ STALE_EVERY: Final = 60
 _log: Final = logging.getLogger("custody.leases")
 
 
-class LeaseDesk:
+class LeaseService:
     """``Vault`` for the gateway. ``clock`` gives Unix milliseconds."""
 
     def __init__(
@@ -126,7 +126,7 @@ class LeaseDesk:
         """Take back what the gateway leased for itself: it leaves nothing out when it stops."""
         await self._tell(await self._vault.release(GATEWAY.id))
 
-    async def _tell(self, returned: Iterable[Returned]) -> None:
+    async def _tell(self, returned: Iterable[ReturnedLease]) -> None:
         for each in returned:
             self._recorded.pop(each.lease, None)
             try:

@@ -24,7 +24,7 @@ _STATE: Final = re.compile(r"[\x21-\x7e]{8,512}", re.ASCII)
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)  # RFC 7636 §4.1
 
 
-class LoginAsked(msgspec.Struct, frozen=True):
+class AuthorizationRequest(msgspec.Struct, frozen=True):
     """What a tool wants of a browser's login: where to, and bound to which secret of its own."""
 
     redirect_uri: str
@@ -55,12 +55,14 @@ def s256(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashed).decode("ascii").rstrip("=")
 
 
-def fits(challenge: str, verifier: Secret) -> bool:
+def matches_challenge(challenge: str, verifier: Secret) -> bool:
     text = verifier.reveal()
     return _VERIFIER.fullmatch(text) is not None and hmac.compare_digest(s256(text), challenge)
 
 
-def ask_login(redirect_uri: str, state: str, challenge: str, method: str) -> LoginAsked:
+def parse_authorization_request(
+    redirect_uri: str, state: str, challenge: str, method: str
+) -> AuthorizationRequest:
     """What a tool asks for, checked. Raises ``login.redirect-uri``, ``.state``, ``.challenge``."""
     match = _REDIRECT.fullmatch(redirect_uri)
     if match is None or int(match[1]) > 65535:
@@ -79,4 +81,4 @@ def ask_login(redirect_uri: str, state: str, challenge: str, method: str) -> Log
             "A code_challenge with code_challenge_method=S256 is needed (RFC 7636).",
             "Send the base64url SHA-256 of a random verifier; `plain` is not taken.",
         )
-    return LoginAsked(redirect_uri, state, challenge)
+    return AuthorizationRequest(redirect_uri, state, challenge)

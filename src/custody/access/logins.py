@@ -13,17 +13,17 @@ from typing import Final, Protocol
 
 from msgspec.structs import replace
 
-from custody.access.loops import Beside, LoopDesk, Scribe
-from custody.access.refresh_tokens import Sealing
+from custody.access.loops import InStateThread, LoopService, Scribe
+from custody.access.refresh_tokens import RefreshTokenSealer
 from custody.identity import LOGIN_PREFIX, mint_login_id, mint_secret, secret_digest
 from custody.model.errors import CustodyError
-from custody.model.identity import Login, Proof
+from custody.model.identity import Proof, RememberedLogin
 from custody.model.record import AdminAct, Body, LoginAccepted, LoginEnd, Milliseconds, Record
 from custody.model.secret import Secret
 from custody.model.words import LoginId, Method
 from custody.recording.refused_logins import RefusedLogins
 from custody.state import State
-from custody.state.logins import DueLogin, LoginEnded, Revoked
+from custody.state.logins import DueLogin, EndedLogin, RevokedIdentity
 
 RECHECKS_AT_ONCE: Final = 8
 """At each provider."""
@@ -41,7 +41,7 @@ _INTERACTIVE: Final = frozenset({Method.OIDC_CODE, Method.OIDC_DEVICE})
 _log: Final = logging.getLogger("custody.logins")
 
 
-class Renewed(Protocol):
+class RenewedProof(Protocol):
     """``identity.oidc.Granted``."""
 
     @property
@@ -54,25 +54,25 @@ class Renewed(Protocol):
 class Refresher(Protocol):
     """``identity.oidc.OidcProvider``, as rechecks use it."""
 
-    async def refresh(self, refresh: Secret, before: Proof) -> Renewed: ...
+    async def refresh(self, refresh: Secret, before: Proof) -> RenewedProof: ...
 
 
-class LoginDesk:
+class LoginService:
     """Implements ``custody.access.interfaces.Logins``. Times are Unix milliseconds."""
 
-    def __init__(  # noqa: PLR0913 - what it is made of
+    def __init__(
         self,
         book: State,
-        beside: Beside,
+        beside: InStateThread,
         scribe: Scribe,
-        loops: LoopDesk,
+        loops: LoopService,
         refused: RefusedLogins,
         *,
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
         lifetime_ms: int,
         recheck_ms: int,
-        sealing: Sealing | None,
+        sealing: RefreshTokenSealer | None,
         providers: Mapping[str, Refresher],
     ) -> None:
         self._book: Final = book
@@ -92,7 +92,7 @@ class LoginDesk:
 
     async def accept(
         self, proof: Proof, *, client: str, refresh: Secret | None = None
-    ) -> tuple[Secret, Login]:
+    ) -> tuple[Secret, RememberedLogin]:
         """Remember a proof. Raises ``identity.revoked``, and as the log does.
 
         A token that its holder brought says nothing of later: such a login lapses with it.
@@ -102,7 +102,7 @@ class LoginDesk:
         if proof.method not in _INTERACTIVE:
             expires = min(expires, proof.expires)
         secret, digest = mint_secret(LOGIN_PREFIX, self._entropy)
-        login = Login(mint_login_id(self._entropy), proof, digest, now, expires, client)
+        login = RememberedLogin(mint_login_id(self._entropy), proof, digest, now, expires, client)
         sealed = None
         if refresh is not None and self._sealing is not None:
             sealed = self._sealing.seal(login.id, refresh)
@@ -120,7 +120,7 @@ class LoginDesk:
             raise
         return secret, login
 
-    async def recognise(self, secret: Secret) -> Login:
+    async def recognise(self, secret: Secret) -> RememberedLogin:
         """As ``Logins.recognise``."""
         digest = secret_digest(LOGIN_PREFIX, secret)
         login = await self._beside(lambda: self._book.logins.find(digest or b""))
@@ -134,7 +134,7 @@ class LoginDesk:
             raise CustodyError("identity.login-expired", "This login has expired.", "Log in again.")
         return login
 
-    async def list(self) -> Sequence[Login]:
+    async def list(self) -> Sequence[RememberedLogin]:
         """Those that hold, the newest first."""
         return await self._beside(self._book.logins.all_open)
 
@@ -162,7 +162,7 @@ class LoginDesk:
             )
         )
 
-    async def _over(self, act: Callable[[], Sequence[LoginEnded]]) -> int:
+    async def _over(self, act: Callable[[], Sequence[EndedLogin]]) -> int:
         ended = await self._beside(act)
         for each in ended:
             self._loops.close(each.loops)
@@ -215,7 +215,7 @@ class LoginDesk:
         await self._record(AdminAct("identity.restore", actor, subject, issuer))
         await self._beside(lambda: self._book.logins.restore(issuer, subject))
 
-    async def revoked(self) -> Sequence[Revoked]:
+    async def revoked(self) -> Sequence[RevokedIdentity]:
         return await self._beside(self._book.logins.revoked)
 
     async def use(self, kind: str, value: str, until: int) -> bool:
@@ -266,7 +266,7 @@ class LoginDesk:
                 return
             await self._quietly(self._renew(login, renewed))
 
-    async def _ask(self, login: Login, sealed: bytes) -> Renewed:
+    async def _ask(self, login: RememberedLogin, sealed: bytes) -> RenewedProof:
         provider = self._providers.get(login.proof.provider)
         if provider is None or self._sealing is None:
             raise CustodyError(
@@ -281,7 +281,7 @@ class LoginDesk:
                 "identity.unreachable", "The provider took too long to answer."
             ) from None
 
-    async def _renew(self, login: Login, renewed: Renewed) -> None:
+    async def _renew(self, login: RememberedLogin, renewed: RenewedProof) -> None:
         """Groups that are gone are gone at once; new ones work once they are on the record."""
         sealed = None
         if renewed.refresh is not None and self._sealing is not None:
@@ -294,7 +294,7 @@ class LoginDesk:
         await self._loops.regrouped(login.id, proof.identity)
         if proof.identity != before:
             # Its groups: a refresh cannot change who somebody is.
-            changed = Login(
+            changed = RememberedLogin(
                 login.id, proof, login.digest, login.started, login.expires, login.client
             )
             await self._record(_accepted(changed))
@@ -310,7 +310,7 @@ class LoginDesk:
         await self._scribe(Record(Milliseconds(self._clock()), body))
 
 
-def _accepted(login: Login) -> LoginAccepted:
+def _accepted(login: RememberedLogin) -> LoginAccepted:
     proof = login.proof
     return LoginAccepted(
         login.id,

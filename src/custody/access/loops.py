@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from custody.access.interfaces import LoopWish, Started
-from custody.access.terms import Terms
+from custody.access.interfaces import LoopRequest, StartedLoop
+from custody.access.terms import LoopTerms
 from custody.identity import mint_ticket
 from custody.model.errors import CustodyError
-from custody.model.identity import Admission, Identity, Login, Loop, Proof, Tally, Ticket
+from custody.model.identity import Admission, Identity, Loop, Proof, RememberedLogin, Tally, Ticket
 from custody.model.record import (
     AdminAct,
     Body,
@@ -29,15 +29,15 @@ from custody.model.words import Exceeded, LoginId, LoopId, Method
 from custody.policy.budget import Limit
 from custody.recording.refused_logins import RefusedLogins
 from custody.state import State
-from custody.state.loops import Ended
-from custody.state.tokens import NOT_KEPT, Begun, Brought
+from custody.state.loops import EndedLoop
+from custody.state.tokens import NOT_KEPT, PresentedToken, TokenLoop
 
 _log: Final = logging.getLogger("custody.loops")
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 Scribe = Callable[[Record], Awaitable[Receipt]]
 """Masks a record, appends it, and returns once it is durable; raises ``CustodyError``."""
-WhenEnded = Callable[[LoopId, str], object]
+EndListener = Callable[[LoopId, str], object]
 """Told of each loop that ended, and why; must not wait."""
 
 
@@ -45,13 +45,13 @@ REFUSALS: Final = frozenset({"loop", "identity", "login"})
 """What codes of refusals begin with."""
 
 
-class Beside(Protocol):
+class InStateThread(Protocol):
     """Runs an act of the book beside the event loop: in order, whole, and raising as it does."""
 
-    def __call__(self, act: Callable[[], Answer], /) -> Awaitable[Answer]: ...
+    def __call__(self, act: Callable[[], Result], /) -> Awaitable[Result]: ...
 
 
-class Accounts(Protocol):
+class LoopAccounts(Protocol):
     """Where a running gateway counts what loops use: ``custody.gateway.budget.meter.Meter``."""
 
     def open(self, loop: Loop, limits: Sequence[Limit], tally: Tally | None = None) -> None: ...
@@ -59,7 +59,7 @@ class Accounts(Protocol):
     def close(self, loop: LoopId) -> None: ...
 
 
-class NoAccounts:
+class NoLoopAccounts:
     """Where no gateway runs, nothing is used."""
 
     def open(self, loop: Loop, limits: Sequence[Limit], tally: Tally | None = None) -> None:
@@ -69,20 +69,20 @@ class NoAccounts:
         pass
 
 
-class LoopDesk:
+class LoopService:
     """Implements ``custody.access.interfaces.Loops``. ``clock`` gives Unix milliseconds."""
 
-    def __init__(  # noqa: PLR0913 - what it is made of
+    def __init__(
         self,
         book: State,
-        beside: Beside,
+        beside: InStateThread,
         scribe: Scribe,
-        terms: Terms,
+        terms: LoopTerms,
         refused: RefusedLogins,
         *,
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
-        accounts: Accounts | None = None,
+        accounts: LoopAccounts | None = None,
     ) -> None:
         self._book: Final = book
         self._beside: Final = beside
@@ -91,30 +91,30 @@ class LoopDesk:
         self._refused: Final = refused
         self._clock: Final = clock
         self._entropy: Final = entropy
-        self._accounts: Final = accounts or NoAccounts()
-        self._when_ended: Final[list[WhenEnded]] = [lambda loop, _: self._accounts.close(loop)]
+        self._accounts: Final = accounts or NoLoopAccounts()
+        self._when_ended: Final[list[EndListener]] = [lambda loop, _: self._accounts.close(loop)]
         self._starting: Final[dict[LoopId, str]] = {}
         """Loops on their way to the record, with the reason for which one has ended meanwhile."""
         self._abandoned: Final[dict[LoopId, bool]] = {}
         """Loops whose asker went away as they began, and whether a start may be on the record."""
         self._telling: Final = asyncio.Lock()
 
-    def when_ended(self, told: WhenEnded) -> None:
+    def when_ended(self, told: EndListener) -> None:
         """From now on, call this for each loop that ends."""
         self._when_ended.append(told)
 
     # Beginnings.
 
-    async def start(  # noqa: PLR0913 - who, what for, and where from
+    async def start(
         self,
         who: Proof,
-        wish: LoopWish,
+        wish: LoopRequest,
         *,
-        login: Login | None = None,
+        login: RememberedLogin | None = None,
         actor: Proof | None = None,
         client: str = "",
-        token: Brought | None = None,
-    ) -> Started:
+        token: PresentedToken | None = None,
+    ) -> StartedLoop:
         """As ``Loops.start``. With an ``actor``, ``who`` is the one that it acts for. A ``token``
         was brought at a listener, which records a refusal itself.
         """
@@ -133,11 +133,13 @@ class LoopDesk:
                 await self._refuse(error, loop, client)
             raise
 
-    async def begun(self, token: bytes) -> Sequence[Begun]:
+    async def begun(self, token: bytes) -> Sequence[TokenLoop]:
         """What the token of this digest began and what has not lapsed since."""
         return await self._beside(lambda: self._book.tokens.begun(token, self._clock()))
 
-    async def vouch(self, who: Proof, wish: LoopWish, act: Callable[[Ticket], AdminAct]) -> Started:
+    async def vouch(
+        self, who: Proof, wish: LoopRequest, act: Callable[[Ticket], AdminAct]
+    ) -> StartedLoop:
         """A loop that the operator asks for. It may lack a grant, which may be written later; a
         command of it is then refused all the same. ``act`` is recorded with it.
         """
@@ -150,7 +152,7 @@ class LoopDesk:
             await self._refuse(error, loop, "")
             raise
 
-    async def child(self, parent: Admission, wish: LoopWish, *, client: str = "") -> Started:
+    async def child(self, parent: Admission, wish: LoopRequest, *, client: str = "") -> StartedLoop:
         """As ``Loops.child``."""
         now = self._clock()
         loop = self._terms.child(parent.loop, wish, now=now, entropy=self._entropy)
@@ -166,8 +168,8 @@ class LoopDesk:
         loop: Loop,
         said: Sequence[Body],
         also: Callable[[Ticket], Sequence[Body]],
-        token: Brought | None = None,
-    ) -> Started:
+        token: PresentedToken | None = None,
+    ) -> StartedLoop:
         """Reserve, record, open: in this order."""
         self._starting[loop.id] = ""
         begun = False
@@ -201,7 +203,7 @@ class LoopDesk:
             self._accounts.close(loop.id)
             await self.tell()
             raise CustodyError("loop.ended", f"The loop was ended as it began: {ended}.")
-        return Started(secret, ticket, self._terms.reachable(loop, loop.started))
+        return StartedLoop(secret, ticket, self._terms.reachable(loop, loop.started))
 
     async def _give_up(self, loop: Loop, *, recorded: bool) -> None:
         """It has no ticket to go on with; where its start is on the record, its end will be."""
@@ -254,12 +256,12 @@ class LoopDesk:
     async def exhausted(self, loop: LoopId, reason: str) -> None:
         """A budget ends the loop: its sessions first. Raises nothing."""
         try:
-            self.close([Ended(loop, reason)])
+            self.close([EndedLoop(loop, reason)])
             await self.end(loop, reason, "")
         except CustodyError as error:
             _log.error("%s, which has used up its budget, was not ended: %s", loop, error.code)
 
-    def close(self, ended: Sequence[Ended]) -> None:
+    def close(self, ended: Sequence[EndedLoop]) -> None:
         """Tell whoever must know, at once."""
         for each in ended:
             if each.loop in self._starting:

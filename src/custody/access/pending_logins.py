@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from custody.access.expiring_map import Clock, Shelf
-from custody.access.login_request import LoginAsked, digest, fits, s256
+from custody.access.expiring_map import Clock, ExpiringMap
+from custody.access.login_request import AuthorizationRequest, digest, matches_challenge, s256
 from custody.model.errors import CustodyError
 from custody.model.identity import Proof
 from custody.model.secret import Secret
@@ -32,11 +32,11 @@ DEVICE_PREFIX: Final = "cd_"
 Entropy = Callable[[int], bytes]
 
 
-class Begun(msgspec.Struct, frozen=True):
+class PendingLogin(msgspec.Struct, frozen=True):
     """Sent to its provider. ``request`` is a SAML request's id, else empty."""
 
     provider: str
-    asked: LoginAsked
+    asked: AuthorizationRequest
     client: str
     expires: int
     cookie: bytes
@@ -45,7 +45,7 @@ class Begun(msgspec.Struct, frozen=True):
     request: str = ""
 
 
-class Opened(msgspec.Struct, frozen=True):
+class LoginSecrets(msgspec.Struct, frozen=True):
     """The secrets of a login that begins, for the browser (``state``, ``cookie``) and provider."""
 
     state: str
@@ -54,11 +54,11 @@ class Opened(msgspec.Struct, frozen=True):
     challenge: str
 
 
-class Proven(msgspec.Struct, frozen=True):
+class ProvenLogin(msgspec.Struct, frozen=True):
     """The provider vouched; the browser's owner has not agreed yet."""
 
     provider: str
-    asked: LoginAsked
+    asked: AuthorizationRequest
     client: str
     expires: int
     cookie: bytes
@@ -68,20 +68,20 @@ class Proven(msgspec.Struct, frozen=True):
     """What the page's form carries, so that only that page can answer."""
 
 
-class Granted(msgspec.Struct, frozen=True):
+class ConfirmedLogin(msgspec.Struct, frozen=True):
     """Agreed: whoever brings the one-time code and the verifier gets the login."""
 
-    asked: LoginAsked
+    asked: AuthorizationRequest
     client: str
     expires: int
     proof: Proof
     refresh: Secret | None
 
 
-class Used(msgspec.Struct, frozen=True):
+class SpentCode(msgspec.Struct, frozen=True):
     """A code that was spent, remembered as long as it would have held."""
 
-    asked: LoginAsked
+    asked: AuthorizationRequest
     client: str
     expires: int
     login: LoginId | None = None
@@ -89,7 +89,7 @@ class Used(msgspec.Struct, frozen=True):
     """It was brought again before it had become a login."""
 
 
-class Device(msgspec.Struct, frozen=True):
+class PendingDevice(msgspec.Struct, frozen=True):
     """A device that waits. ``due`` is when it may ask next; ``asking``: it is being answered."""
 
     provider: str
@@ -101,24 +101,24 @@ class Device(msgspec.Struct, frozen=True):
     asking: bool = False
 
 
-class BrowserLogins:
+class PendingLogins:
     """The book of logins under way. No step waits for anything."""
 
     def __init__(self, *, clock: Clock, entropy: Entropy) -> None:
         self._clock: Final = clock
         self._entropy: Final = entropy
-        self._begun: Final[Shelf[Begun]] = Shelf(clock)
-        self._proven: Final[Shelf[Proven]] = Shelf(clock)
-        self._granted: Final[Shelf[Granted]] = Shelf(clock)
-        self._used: Final[Shelf[Used]] = Shelf(clock)
-        self._devices: Final[Shelf[Device]] = Shelf(clock)
+        self._begun: Final[ExpiringMap[PendingLogin]] = ExpiringMap(clock)
+        self._proven: Final[ExpiringMap[ProvenLogin]] = ExpiringMap(clock)
+        self._granted: Final[ExpiringMap[ConfirmedLogin]] = ExpiringMap(clock)
+        self._used: Final[ExpiringMap[SpentCode]] = ExpiringMap(clock)
+        self._devices: Final[ExpiringMap[PendingDevice]] = ExpiringMap(clock)
 
-    def begin(self, provider: str, asked: LoginAsked, client: str) -> Opened:
+    def begin(self, provider: str, asked: AuthorizationRequest, client: str) -> LoginSecrets:
         """Fresh secrets for a login, each its own: a state that someone else began opens nothing
         in this browser.
         """
         state, cookie, nonce, verifier = (self._text() for _ in range(4))
-        begun = Begun(
+        begun = PendingLogin(
             provider=provider,
             asked=asked,
             client=client,
@@ -128,7 +128,7 @@ class BrowserLogins:
             verifier=Secret(verifier),
         )
         self._begun.put(digest(state), begun)
-        return Opened(state, cookie, Secret(nonce), s256(verifier))
+        return LoginSecrets(state, cookie, Secret(nonce), s256(verifier))
 
     def abandon(self, state: str) -> None:
         """A login that got no further than this gateway."""
@@ -141,7 +141,7 @@ class BrowserLogins:
         if begun is not None:
             self._begun.swap(key, msgspec.structs.replace(begun, request=request))
 
-    def returned(self, provider: str, state: str, cookie: str | None) -> Begun:
+    def returned(self, provider: str, state: str, cookie: str | None) -> PendingLogin:
         """The login that a browser comes back with, for this once. ``cookie`` as the browser sent
         it; ``None`` where the step is a cross-site POST, which carries none: its browser is checked
         at the confirmation (``proven``).
@@ -157,11 +157,11 @@ class BrowserLogins:
         self._begun.take(key)
         return begun
 
-    def prove(self, state: str, begun: Begun, proof: Proof, refresh: Secret | None) -> None:
+    def prove(self, state: str, begun: PendingLogin, proof: Proof, refresh: Secret | None) -> None:
         """The provider vouched: from here on the login waits for its confirmation."""
         self._proven.put(
             digest(state),
-            Proven(
+            ProvenLogin(
                 provider=begun.provider,
                 asked=begun.asked,
                 client=begun.client,
@@ -173,7 +173,7 @@ class BrowserLogins:
             ),
         )
 
-    def proven(self, state: str, cookie: str) -> Proven:
+    def proven(self, state: str, cookie: str) -> ProvenLogin:
         """What the confirmation page shows, to the browser that began and to no other."""
         found = self._proven.see(digest(state))
         if found is None:
@@ -182,14 +182,14 @@ class BrowserLogins:
             raise _other_browser()
         return found
 
-    def decline(self, state: str, cookie: str, form: str) -> Proven:
+    def decline(self, state: str, cookie: str, form: str) -> ProvenLogin:
         return self._answered(state, cookie, form)
 
-    def grant(self, state: str, cookie: str, form: str) -> tuple[Secret, LoginAsked]:
+    def grant(self, state: str, cookie: str, form: str) -> tuple[Secret, AuthorizationRequest]:
         """The one-time code, and where it goes."""
         found = self._answered(state, cookie, form)
         code = CODE_PREFIX + self._text()
-        granted = Granted(
+        granted = ConfirmedLogin(
             asked=found.asked,
             client=found.client,
             expires=self._clock() + CODE_MS,
@@ -199,7 +199,7 @@ class BrowserLogins:
         self._granted.put(digest(code), granted)
         return Secret(code), found.asked
 
-    def redeem(self, code: Secret, verifier: Secret, redirect_uri: str | None) -> Granted:
+    def redeem(self, code: Secret, verifier: Secret, redirect_uri: str | None) -> ConfirmedLogin:
         """The code's one use: a wrong verifier spends it too (RFC 7636 §4.6).
 
         Raises ``login.code`` for all of unknown, spent, expired and not fitting.
@@ -208,8 +208,8 @@ class BrowserLogins:
         granted = self._granted.take(key)
         if granted is None:
             raise no_code()
-        self._used.put(key, Used(granted.asked, granted.client, self._clock() + CODE_MS))
-        if not fits(granted.asked.challenge, verifier):
+        self._used.put(key, SpentCode(granted.asked, granted.client, self._clock() + CODE_MS))
+        if not matches_challenge(granted.asked.challenge, verifier):
             raise no_code()
         if redirect_uri is not None and redirect_uri != granted.asked.redirect_uri:
             raise no_code()
@@ -232,7 +232,7 @@ class BrowserLogins:
         """
         key = digest(code.reveal())
         used = self._used.see(key)
-        if used is None or not fits(used.asked.challenge, verifier):
+        if used is None or not matches_challenge(used.asked.challenge, verifier):
             return None
         self._used.swap(key, msgspec.structs.replace(used, stolen=True))
         return used.login
@@ -243,7 +243,7 @@ class BrowserLogins:
         """The gateway's own code for a device whose provider gave ``code``."""
         now = self._clock()
         own = DEVICE_PREFIX + self._text()
-        device = Device(
+        device = PendingDevice(
             provider=provider,
             client=client,
             expires=now + min(expires_ms, DEVICE_MS_AT_MOST),
@@ -254,7 +254,7 @@ class BrowserLogins:
         self._devices.put(digest(own), device)
         return Secret(own)
 
-    def ask_device(self, own: Secret) -> Device | None:
+    def ask_device(self, own: Secret) -> PendingDevice | None:
         """The device, whose provider may be asked now; ``None`` where it asks too often, which
         makes its interval longer. ``answered_device`` must follow.
         """
@@ -287,12 +287,12 @@ class BrowserLogins:
             if slower:
                 self._slow(key, calm, now)
 
-    def _slow(self, key: bytes, device: Device, now: int) -> None:
+    def _slow(self, key: bytes, device: PendingDevice, now: int) -> None:
         interval = min(device.interval_ms + SLOW_DOWN_MS, LOGIN_MS)
         due = now + interval
         self._devices.swap(key, msgspec.structs.replace(device, interval_ms=interval, due=due))
 
-    def _answered(self, state: str, cookie: str, form: str) -> Proven:
+    def _answered(self, state: str, cookie: str, form: str) -> ProvenLogin:
         found = self.proven(state, cookie)
         if not hmac.compare_digest(found.form.encode(), form.encode()):
             raise _other_browser()

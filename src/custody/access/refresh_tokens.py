@@ -25,7 +25,7 @@ _KEY: Final = 32
 _NONCE: Final = 12
 
 
-class Sealing:
+class RefreshTokenSealer:
     def __init__(self, key: bytes, entropy: Callable[[int], bytes]) -> None:
         self._cipher: Final = AESGCM(key)
         self._entropy: Final = entropy
@@ -47,7 +47,9 @@ class Sealing:
         return Secret(text.decode())
 
 
-def load_sealing(keys: Path, entropy: Callable[[int], bytes] = os.urandom) -> Sealing:
+def load_refresh_token_sealer(
+    keys: Path, entropy: Callable[[int], bytes] = os.urandom
+) -> RefreshTokenSealer:
     """The key in this directory; made where there is none. Blocks. Raises ``login.key``."""
     path = keys / FILE
     try:
@@ -63,7 +65,7 @@ def load_sealing(keys: Path, entropy: Callable[[int], bytes] = os.urandom) -> Se
         ) from None
     if len(key) != _KEY or words[0] != _HEAD:
         raise CustodyError("login.key", f"{path} is no key file.", "Restore it, or remove it.")
-    return Sealing(key, entropy)
+    return RefreshTokenSealer(key, entropy)
 
 
 def _make(path: Path, key: bytes) -> None:

@@ -12,10 +12,15 @@ from typing import Final, Protocol
 
 import msgspec
 
-from custody.access.interfaces import Exchanges, LoggedIn, Logins
-from custody.access.login_request import LoginAsked
-from custody.access.pending_logins import Begun, BrowserLogins, Proven, no_code
-from custody.identity.oidc.responses import DevicePending, DeviceStarted, Granted, LoggedOut
+from custody.access.interfaces import Exchanges, Logins, StartedLogin
+from custody.access.login_request import AuthorizationRequest
+from custody.access.pending_logins import PendingLogin, PendingLogins, ProvenLogin, no_code
+from custody.identity.oidc.responses import (
+    DeviceAuthorization,
+    DevicePending,
+    LogoutToken,
+    ProviderLogin,
+)
 from custody.identity.saml.answer import SamlAnswer, SamlRequest
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
@@ -35,13 +40,13 @@ class OpenIdProvider(Protocol):
 
     async def redeem(
         self, *, code: Secret, verifier: Secret, nonce: str, redirect_uri: str
-    ) -> Granted: ...
+    ) -> ProviderLogin: ...
 
-    async def begin_device(self) -> DeviceStarted: ...
+    async def begin_device(self) -> DeviceAuthorization: ...
 
-    async def poll_device(self, device_code: Secret) -> Granted | DevicePending: ...
+    async def poll_device(self, device_code: Secret) -> ProviderLogin | DevicePending: ...
 
-    async def check_logout(self, token: Secret) -> LoggedOut: ...
+    async def check_logout(self, token: Secret) -> LogoutToken: ...
 
 
 class SamlIdentityProvider(Protocol):
@@ -70,24 +75,24 @@ class DeviceStep(msgspec.Struct, frozen=True):
     """``code`` is the gateway's own; the rest is the provider's."""
 
     code: Secret
-    provider: DeviceStarted
+    provider: DeviceAuthorization
 
 
 class FailedStep(msgspec.Struct, frozen=True):
     """A login that ended badly, and the tool that waits for it."""
 
-    asked: LoginAsked
+    asked: AuthorizationRequest
     error: CustodyError
 
 
-class SigningIn:
+class SignIn:
     """``url`` is the gateway's own, as providers send browsers back to it. ``device`` and ``code``
     name the OpenID providers whose device and browser flows are on.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is made of
+    def __init__(
         self,
-        book: BrowserLogins,
+        book: PendingLogins,
         *,
         url: str,
         code: Mapping[str, OpenIdProvider],
@@ -111,7 +116,7 @@ class SigningIn:
         """Those that a person can choose from."""
         return (*self._code, *self._saml)
 
-    async def begin(self, provider: str, asked: LoginAsked, client: str) -> BrowserStep:
+    async def begin(self, provider: str, asked: AuthorizationRequest, client: str) -> BrowserStep:
         """Raises ``login.provider``, ``login.too-many``, ``identity.*``."""
         if provider not in self._code and provider not in self._saml:
             raise _no_provider()
@@ -133,7 +138,7 @@ class SigningIn:
             raise
         return BrowserStep(url, opened.state, opened.cookie)
 
-    async def returned(  # noqa: PLR0913 - what came back, piece by piece
+    async def returned(
         self,
         provider: str,
         *,
@@ -192,7 +197,7 @@ class SigningIn:
             return await self._failed(begun, fault, client)
         return None
 
-    async def waiting(self, state: str, cookie: str, client: str) -> Proven:
+    async def waiting(self, state: str, cookie: str, client: str) -> ProvenLogin:
         """What the confirmation page shows."""
         try:
             return self._book.proven(state, cookie)
@@ -202,7 +207,7 @@ class SigningIn:
 
     async def agreed(
         self, state: str, cookie: str, form: str, client: str
-    ) -> tuple[Secret, LoginAsked]:
+    ) -> tuple[Secret, AuthorizationRequest]:
         """The one-time code for the tool."""
         try:
             return self._book.grant(state, cookie, form)
@@ -222,7 +227,7 @@ class SigningIn:
 
     async def redeem(
         self, code: Secret, verifier: Secret, redirect_uri: str | None, client: str
-    ) -> LoggedIn:
+    ) -> StartedLogin:
         """The login that a one-time code stands for. Raises ``login.code``, ``identity.*``."""
         try:
             granted = self._book.redeem(code, verifier, redirect_uri)
@@ -238,7 +243,7 @@ class SigningIn:
         if not self._book.spent_on(code, login.id):
             await self._logins.end(login.id, "revoked")
             raise no_code()
-        return LoggedIn(secret, login)
+        return StartedLogin(secret, login)
 
     async def begin_device(self, provider: str, client: str) -> DeviceStep:
         found = self._device.get(provider)
@@ -255,7 +260,7 @@ class SigningIn:
         )
         return DeviceStep(own, started)
 
-    async def poll_device(self, own: Secret, client: str) -> LoggedIn | DevicePending:
+    async def poll_device(self, own: Secret, client: str) -> StartedLogin | DevicePending:
         """Asks the provider at most as often as it allows, however often the device asks us."""
         device = self._book.ask_device(own)
         if device is None:
@@ -268,7 +273,7 @@ class SigningIn:
                 case DevicePending(reason=reason):
                     done = reason in {"expired_token", "access_denied"}
                     slower = reason == "slow_down"
-                case Granted():
+                case ProviderLogin():
                     done = True
         except CustodyError as error:
             done = error.code != "identity.unreachable"
@@ -284,7 +289,7 @@ class SigningIn:
         secret, login = await self._logins.accept(
             answer.proof, client=client, refresh=answer.refresh
         )
-        return LoggedIn(secret, login)
+        return StartedLogin(secret, login)
 
     async def logged_out(self, provider: str, token: Secret, client: str) -> int:
         """Back-channel logout: how many logins ended. Raises ``login.provider``, ``identity.*``."""
@@ -311,14 +316,16 @@ class SigningIn:
         """One for each provider, so that one's answer cannot pass for another's (RFC 9700 §4.4)."""
         return f"{self._url}/login/{provider}/callback"
 
-    async def _known(self, provider: str, state: str, cookie: str | None, client: str) -> Begun:
+    async def _known(
+        self, provider: str, state: str, cookie: str | None, client: str
+    ) -> PendingLogin:
         try:
             return self._book.returned(provider, state, cookie)
         except CustodyError as error:
             await self._exchange.refused(error.code, client=client)
             raise
 
-    async def _failed(self, begun: Begun, fault: CustodyError, client: str) -> FailedStep:
+    async def _failed(self, begun: PendingLogin, fault: CustodyError, client: str) -> FailedStep:
         await self._exchange.refused(fault.code, client=client)
         return FailedStep(begun.asked, fault)
 

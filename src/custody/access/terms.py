@@ -9,11 +9,11 @@ from typing import Final
 
 import msgspec
 
-from custody.access.interfaces import LoopWish, Reachable
+from custody.access.interfaces import LoopRequest, ReachableTarget
 from custody.identity import mint_loop_id
 from custody.model.durations import duration_words
 from custody.model.errors import CustodyError
-from custody.model.identity import Identity, Login, Loop, Proof, Scope
+from custody.model.identity import Identity, Loop, Proof, RememberedLogin, Scope
 from custody.model.words import Method, TargetName
 from custody.policy.budget import Limits, limits_of
 from custody.policy.grant import Grant
@@ -23,7 +23,7 @@ from custody.policy.loop_start import (
     check_scope,
     inherit,
     longest,
-    reach,
+    targets_in_reach,
 )
 from custody.policy.reach import rests_on
 from custody.policy.variables import TargetFacts
@@ -34,7 +34,7 @@ LEAST_MS: Final = 1000
 """A loop that would live shorter than this is not started."""
 
 
-class Terms:
+class LoopTerms:
     """``lifetimes`` are those of loops by their workload provider's name, ms; ``local_ms`` is how
     long a loop of a local identity lives where nothing is asked.
     """
@@ -54,12 +54,12 @@ class Terms:
         self._local: Final = local
         self._local_ms: Final = local_ms
 
-    def loop(  # noqa: PLR0913 - what a loop is made of
+    def loop(
         self,
         who: Proof,
-        wish: LoopWish,
+        wish: LoopRequest,
         *,
-        login: Login | None = None,
+        login: RememberedLogin | None = None,
         actor: Proof | None = None,
         now: int,
         entropy: Entropy,
@@ -87,7 +87,7 @@ class Terms:
             ends.append(self._lapse(actor, wish, now))
         return self._lasting(loop, wish, ends)
 
-    def child(self, parent: Loop, wish: LoopWish, *, now: int, entropy: Entropy) -> Loop:
+    def child(self, parent: Loop, wish: LoopRequest, *, now: int, entropy: Entropy) -> Loop:
         loop = msgspec.structs.replace(
             parent,
             id=mint_loop_id(entropy),
@@ -100,7 +100,7 @@ class Terms:
         )
         return self._lasting(loop, wish, [parent.expires])
 
-    def _lapse(self, proof: Proof, wish: LoopWish, now: int) -> int:
+    def _lapse(self, proof: Proof, wish: LoopRequest, now: int) -> int:
         """When what is made of a proof, without a login, is over."""
         match proof.method:
             case Method.LOCAL:
@@ -110,7 +110,7 @@ class Terms:
             case _:
                 return proof.expires
 
-    def _lasting(self, loop: Loop, wish: LoopWish, ends: Sequence[int]) -> Loop:
+    def _lasting(self, loop: Loop, wish: LoopRequest, ends: Sequence[int]) -> Loop:
         end = min(ends)
         oldest = longest(self._grants, loop)
         if oldest:
@@ -119,14 +119,14 @@ class Terms:
             end = min(end, loop.started + wish.ttl_ms)
         return msgspec.structs.replace(loop, expires=end)
 
-    def check(self, loop: Loop, who: Proof, wish: LoopWish, *, now: int) -> None:
+    def check(self, loop: Loop, who: Proof, wish: LoopRequest, *, now: int) -> None:
         """Raises ``CustodyError`` as ``Loops.start`` does."""
         self.check_local(who)
         check_scope(self._grants, self._targets, loop, now)
         self._check_length(loop, wish)
         check_budget(self._grants, loop, ())
 
-    def check_child(self, loop: Loop, parent: Loop, wish: LoopWish, *, now: int) -> Loop:
+    def check_child(self, loop: Loop, parent: Loop, wish: LoopRequest, *, now: int) -> Loop:
         """The child with what it inherits. Raises ``CustodyError`` as ``Loops.child`` does."""
         scope = inherit(loop.scope or Scope(), parent.scope)
         if scope != Scope():
@@ -144,7 +144,7 @@ class Terms:
                 "Log in with `custody login`, or bring a workload token.",
             )
 
-    def _check_length(self, loop: Loop, wish: LoopWish) -> None:
+    def _check_length(self, loop: Loop, wish: LoopRequest) -> None:
         oldest = longest(self._grants, loop)
         if oldest and wish.ttl_ms is not None and wish.ttl_ms > oldest:
             allowed = duration_words(oldest)
@@ -172,15 +172,15 @@ class Terms:
     def limits(self, loop: Loop) -> Limits:
         return limits_of(self._grants, loop)
 
-    def reachable(self, loop: Loop, now: int) -> tuple[Reachable, ...]:
+    def reachable(self, loop: Loop, now: int) -> tuple[ReachableTarget, ...]:
         return tuple(
-            Reachable(
+            ReachableTarget(
                 within.target,
                 self._targets[within.target].protocol,
                 self._targets[within.target].database,
                 within.effects,
             )
-            for within in reach(self._grants, self._targets, loop, now)
+            for within in targets_in_reach(self._grants, self._targets, loop, now)
         )
 
     def narrows(self, loop: Loop, before: Identity, after: Identity) -> bool:
@@ -192,7 +192,7 @@ class Terms:
         )
 
 
-def _scope(wish: LoopWish) -> Scope | None:
+def _scope(wish: LoopRequest) -> Scope | None:
     if wish.targets is None and wish.effects is None:
         return None
     return Scope(wish.targets, wish.effects)

@@ -10,15 +10,15 @@ from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 
-from custody.access.interfaces import LoopWish
-from custody.access.loops import Beside, LoopDesk, Scribe
+from custody.access.interfaces import LoopRequest
+from custody.access.loops import InStateThread, LoopService, Scribe
 from custody.identity import local_identity
 from custody.model.durations import duration_words, moment
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Proof, Ticket
 from custody.model.record import AdminAct, Milliseconds, Record
 from custody.model.words import IdentityKind, LoopId, Method, TicketId
-from custody.state.loops import Ended
+from custody.state.loops import EndedLoop
 
 LONGEST_TTL_MS: Final = 366 * 86_400_000
 MOST_LISTED: Final = 1000
@@ -54,27 +54,27 @@ class TicketRevoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     actor: Name
 
 
-class TicketBook(Protocol):
+class TicketStore(Protocol):
     """What is asked of the state database."""
 
     def revoke(self, ticket: TicketId, now: int) -> Ticket: ...
 
-    def end_loop(self, loop: LoopId, now: int, reason: str) -> Sequence[Ended]: ...
+    def end_loop(self, loop: LoopId, now: int, reason: str) -> Sequence[EndedLoop]: ...
 
     def tickets(self, *, loop: LoopId | None = None, limit: int = 1000) -> Sequence[Ticket]: ...
 
     def forget(self, before: int) -> int: ...
 
 
-class TicketDesk:
+class TicketService:
     """``clock`` gives milliseconds since the Unix epoch. Loops begin and end at ``loops``."""
 
-    def __init__(  # noqa: PLR0913 - what it is made of
+    def __init__(
         self,
-        book: TicketBook,
-        beside: Beside,
+        book: TicketStore,
+        beside: InStateThread,
         scribe: Scribe,
-        loops: LoopDesk,
+        loops: LoopService,
         *,
         clock: Callable[[], int],
         longest_loop: LongestLoop,
@@ -97,7 +97,9 @@ class TicketDesk:
         self._check_length(asked.ttl_ms, self._longest_loop(identity))
         started = await self._loops.vouch(
             Proof(identity, Method.LOCAL, "local", now, now + asked.ttl_ms),
-            LoopWish(purpose=asked.purpose, ttl_ms=asked.ttl_ms, on_behalf_of=asked.on_behalf_of),
+            LoopRequest(
+                purpose=asked.purpose, ttl_ms=asked.ttl_ms, on_behalf_of=asked.on_behalf_of
+            ),
             lambda ticket: AdminAct("ticket.create", asked.actor, ticket.id),
         )
         return {**_item(started.ticket, now), "secret": started.secret.reveal()}
@@ -140,7 +142,7 @@ class TicketDesk:
         await self._loops.tell()
         return _item(ticket, now)
 
-    def _withdraw(self, wanted: TicketId, now: int) -> tuple[Ticket, Sequence[Ended]]:
+    def _withdraw(self, wanted: TicketId, now: int) -> tuple[Ticket, Sequence[EndedLoop]]:
         """The ticket, and the loops that ended with it."""
         ticket = self._book.revoke(wanted, now)
         others = self._book.tickets(loop=ticket.loop.id)

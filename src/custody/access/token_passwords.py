@@ -11,15 +11,15 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 from weakref import WeakValueDictionary
 
-from custody.access.interfaces import LoopWish
-from custody.access.loops import LoopDesk
+from custody.access.interfaces import LoopRequest
+from custody.access.loops import LoopService
 from custody.identity.oidc.tokens.fingerprint import fingerprint
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, NotAdmitted, Proof
-from custody.model.interfaces import Doorkeeper
+from custody.model.interfaces import TicketAuthenticator
 from custody.model.secret import Secret
 from custody.model.words import LoopId
-from custody.state.tokens import Brought
+from custody.state.tokens import PresentedToken
 
 REMEMBERED: Final = 4096
 """Tokens whose loops are known without the state database; the one that came first is asked for
@@ -29,20 +29,20 @@ LOOKUPS_AT_ONCE: Final = 8
 KEPT_AFTER_LAPSE_MS: Final = 60_000
 """What a token did is remembered so long after it lapsed: clocks may differ."""
 
-Check = Callable[[Secret, Collection[str]], Awaitable[Proof]]
+TokenCheck = Callable[[Secret, Collection[str]], Awaitable[Proof]]
 """Checks a token by one of the issuers of these names; raises ``CustodyError``."""
 
 _Key = tuple[bytes, str]
 """A token's digest, and the table that it was taken by."""
 
 
-class TokenDesk:
+class TokenPasswords:
     def __init__(
         self,
-        check: Check,
+        check: TokenCheck,
         vouchers: Callable[[Secret], Sequence[str]],
-        loops: LoopDesk,
-        doorkeeper: Doorkeeper,
+        loops: LoopService,
+        doorkeeper: TicketAuthenticator,
     ) -> None:
         """``vouchers`` names who might check a token, by what it says itself."""
         self._check: Final = check
@@ -55,9 +55,9 @@ class TokenDesk:
         self._looking: Final = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         loops.when_ended(lambda loop, _: self._forget(loop))
 
-    def entrance(self, names: Collection[str]) -> "Entrance":
+    def entrance(self, names: Collection[str]) -> "IssuerTokenAuthenticator":
         """Where tokens of these issuers are taken."""
-        return Entrance(self, frozenset(names))
+        return IssuerTokenAuthenticator(self, frozenset(names))
 
     async def admit(
         self, token: Secret, client: str, now: int, names: Collection[str]
@@ -105,9 +105,9 @@ class TokenDesk:
         self, token: Secret, digest: bytes, client: str, here: Collection[str]
     ) -> Admission | NotAdmitted:
         proof = await self._check(token, here)
-        brought = Brought(digest, proof.provider, proof.expires + KEPT_AFTER_LAPSE_MS)
+        brought = PresentedToken(digest, proof.provider, proof.expires + KEPT_AFTER_LAPSE_MS)
         try:
-            started = await self._loops.start(proof, LoopWish(), client=client, token=brought)
+            started = await self._loops.start(proof, LoopRequest(), client=client, token=brought)
         except CustodyError as error:
             return NotAdmitted(error.code, proof.identity.subject)
         ticket = started.ticket
@@ -131,10 +131,10 @@ class TokenDesk:
             self._admitted.pop(key, None)
 
 
-class Entrance:
+class IssuerTokenAuthenticator:
     """A ``TokenDoor``."""
 
-    def __init__(self, desk: TokenDesk, names: Collection[str]) -> None:
+    def __init__(self, desk: TokenPasswords, names: Collection[str]) -> None:
         self._desk: Final = desk
         self._names: Final = names
 

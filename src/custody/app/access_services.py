@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from custody.access.logins import LoginDesk, Refresher
-from custody.access.loops import Beside, LoopDesk, Scribe
-from custody.access.refresh_tokens import Sealing
-from custody.access.terms import Terms
-from custody.access.tickets import TicketDesk
+from custody.access.logins import LoginService, Refresher
+from custody.access.loops import InStateThread, LoopService, Scribe
+from custody.access.refresh_tokens import RefreshTokenSealer
+from custody.access.terms import LoopTerms
+from custody.access.tickets import TicketService
 from custody.config.tables import Config
 from custody.gateway.budget.meter import Meter
 from custody.gateway.registry import Registry
@@ -23,7 +23,7 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop
 from custody.model.words import LoopId
 from custody.policy.variables import TargetFacts
-from custody.recording.refusal_rate import Strangers
+from custody.recording.refusal_rate import RefusalRate
 from custody.recording.refused_logins import RefusedLogins
 from custody.state import State
 
@@ -34,31 +34,31 @@ FORGET_EVERY_S: Final = 600.0
 _log: Final = logging.getLogger("custody.authority")
 
 
-class Authority(NamedTuple):
-    terms: Terms
-    loops: LoopDesk
-    logins: LoginDesk
-    tickets: TicketDesk
+class AccessServices(NamedTuple):
+    terms: LoopTerms
+    loops: LoopService
+    logins: LoginService
+    tickets: TicketService
     refused: RefusedLogins
 
 
-def make_authority(  # noqa: PLR0913 - what it is made of
+def make_access_services(
     config: Config,
     *,
     state: State,
-    beside: Beside,
+    beside: InStateThread,
     scribe: Scribe,
     clock: Callable[[], int],
     meter: Meter | None = None,
-    strangers: Strangers | None = None,
-    sealing: Sealing | None = None,
+    strangers: RefusalRate | None = None,
+    sealing: RefreshTokenSealer | None = None,
     refreshers: Mapping[str, Refresher] | None = None,
-) -> Authority:
+) -> AccessServices:
     targets = {
         str(each.name): TargetFacts(each.name, each.protocol, each.database)
         for each in config.targets
     }
-    terms = Terms(
+    terms = LoopTerms(
         config.grants,
         targets,
         lifetimes={each.name: each.lifetime_ms for each in config.workload},
@@ -66,10 +66,10 @@ def make_authority(  # noqa: PLR0913 - what it is made of
         local_ms=config.login.lifetime_ms,
     )
     refused = RefusedLogins(scribe, clock, strangers)
-    loops = LoopDesk(
+    loops = LoopService(
         state, beside, scribe, terms, refused, clock=clock, entropy=os.urandom, accounts=meter
     )
-    logins = LoginDesk(
+    logins = LoginService(
         state,
         beside,
         scribe,
@@ -86,8 +86,8 @@ def make_authority(  # noqa: PLR0913 - what it is made of
     def longest_loop(identity: Identity) -> int | None:
         return terms.longest(Loop(LoopId(""), identity, 0, 0))
 
-    tickets = TicketDesk(state, beside, scribe, loops, clock=clock, longest_loop=longest_loop)
-    return Authority(terms, loops, logins, tickets, refused)
+    tickets = TicketService(state, beside, scribe, loops, clock=clock, longest_loop=longest_loop)
+    return AccessServices(terms, loops, logins, tickets, refused)
 
 
 def close_sessions(registry: Registry) -> Callable[[LoopId, str], None]:
@@ -101,7 +101,9 @@ def close_sessions(registry: Registry) -> Callable[[LoopId, str], None]:
     return close
 
 
-async def begin_again(config: Config, authority: Authority, providers: tuple[str, ...]) -> None:
+async def resume_after_restart(
+    config: Config, authority: AccessServices, providers: tuple[str, ...]
+) -> None:
     """At a start of the gateway: what ended while it was not there, ends now."""
     await authority.loops.resume_accounts()
     await authority.logins.end_of_other_providers(providers)
@@ -113,7 +115,9 @@ async def begin_again(config: Config, authority: Authority, providers: tuple[str
     await authority.loops.lapse()
 
 
-async def tend(authority: Authority, state: State, beside: Beside, meter: Meter) -> None:
+async def expire_regularly(
+    authority: AccessServices, state: State, beside: InStateThread, meter: Meter
+) -> None:
     """Every second: end what is over, and keep what was used. Runs until it is cancelled."""
     while True:
         await asyncio.sleep(TEND_S)
@@ -122,10 +126,10 @@ async def tend(authority: Authority, state: State, beside: Beside, meter: Meter)
             await authority.loops.lapse()
         except CustodyError as error:
             _log.error("loops and logins that are over were not ended: %s", error.code)
-        await keep_spending(state, beside, meter)
+        await save_spent(state, beside, meter)
 
 
-async def keep_spending(state: State, beside: Beside, meter: Meter) -> None:
+async def save_spent(state: State, beside: InStateThread, meter: Meter) -> None:
     figures = meter.changed()
     if not figures:
         return
@@ -136,14 +140,14 @@ async def keep_spending(state: State, beside: Beside, meter: Meter) -> None:
         _log.error("what loops have used was not kept: %s", error.code)
 
 
-async def recheck(authority: Authority) -> None:
+async def recheck_regularly(authority: AccessServices) -> None:
     """Ask providers again for logins whose turn it is. Runs until it is cancelled."""
     async with asyncio.TaskGroup() as tasks:
         for provider in authority.logins.rechecked:
             tasks.create_task(_recheck(authority, provider))
 
 
-async def _recheck(authority: Authority, provider: str) -> None:
+async def _recheck(authority: AccessServices, provider: str) -> None:
     while True:
         await asyncio.sleep(RECHECK_EVERY_S)
         try:
@@ -152,7 +156,7 @@ async def _recheck(authority: Authority, provider: str) -> None:
             _log.error("logins were not rechecked: %s", error.code)
 
 
-async def forget(authority: Authority) -> None:
+async def forget_regularly(authority: AccessServices) -> None:
     """Keep the state database small."""
     while True:
         try:

@@ -20,32 +20,32 @@ from custody.config.logins import ConsoleConfig
 from custody.config.tables import Cleartext, Config, ListenerConfig, Responses, TargetConfig
 from custody.evidence.disk.files import DiskFiles
 from custody.evidence.keys.keyring import load_token_key
-from custody.gateway.budget.meter import Counter
+from custody.gateway.budget.meter import UsageCounter
 from custody.gateway.gate import Clock, Gate
-from custody.gateway.lookups.advisor import Advice, Parser
+from custody.gateway.lookups.advisor import CodecAdvisor, Parser
 from custody.gateway.lookups.catalogue import Lookups
-from custody.gateway.services import Door, Rooms
-from custody.gateway.session import kind_of
+from custody.gateway.services import ListenerSpec, SessionServices
+from custody.gateway.session import error_place
 from custody.gateway.target import Target
 from custody.masking.masker import RecordMasker
-from custody.masking.truncation import Bounds
+from custody.masking.truncation import CaptureBounds
 from custody.model.errors import CustodyError
 from custody.model.identity import Loop
 from custody.model.interfaces import (
     Advisor,
     Codec,
-    Doorkeeper,
     EvidenceLog,
     Masker,
-    TokenDoor,
+    TicketAuthenticator,
+    TokenAuthenticator,
     Vault,
 )
 from custody.model.words import TargetName
-from custody.recording.refusal_rate import Strangers
+from custody.recording.refusal_rate import RefusalRate
 
-Bearers = Callable[[str], TokenDoor]
+TokenAuthenticators = Callable[[str], TokenAuthenticator]
 
-HELD_BESIDE_COMMAND: Final = 1024 * 1024
+HELD_BEYOND_COMMAND: Final = 1024 * 1024
 """Bytes that a session may hold beside its longest command."""
 
 _log: Final = logging.getLogger("custody.house")
@@ -54,7 +54,7 @@ _log: Final = logging.getLogger("custody.house")
 def make_masker(config: Config) -> RecordMasker:
     """The masker of a configuration. Raises ``CustodyError`` as masking and the key file do."""
     key = load_token_key(DiskFiles(), config.gateway.keys)
-    bounds = Bounds(
+    bounds = CaptureBounds(
         command_bytes=config.capture.command_bytes, response_bytes=config.capture.response_bytes
     )
     return RecordMasker(config.masks, key, bounds)
@@ -86,7 +86,7 @@ class Advisors:
             inquirer = find_protocol(target.protocol).inquirer
             lookups = Lookups(target, database, self._vault, inquirer, self._start)
             self._lookups[key] = lookups
-        return Advice(self._parser, lookups)
+        return CodecAdvisor(self._parser, lookups)
 
     def _start(self, lookups: Lookups) -> None:
         self._tasks.create_task(self._run(lookups))
@@ -96,25 +96,25 @@ class Advisors:
         try:
             await lookups.run()
         except Exception as error:  # noqa: BLE001 - a target's odd answer must not end the gateway
-            _log.error("look-ups failed with %s", kind_of(error))
+            _log.error("look-ups failed with %s", error_place(error))
 
 
-def make_rooms(  # noqa: PLR0913 - what it wires, no less
+def make_session_services(
     config: Config,
     *,
     log: EvidenceLog,
     masker: Masker,
-    doorkeeper: Doorkeeper,
+    doorkeeper: TicketAuthenticator,
     parser: Parser,
     vault: Vault,
     clock: Clock,
     tasks: asyncio.TaskGroup,
-    meter: Counter,
-    strangers: Strangers,
-    tokens: TokenDoor | None,
-) -> Rooms:
+    meter: UsageCounter,
+    strangers: RefusalRate,
+    tokens: TokenAuthenticator | None,
+) -> SessionServices:
     policy = compile_policy(config)
-    return Rooms(
+    return SessionServices(
         gate=Gate(policy, masker, log, clock, meter),
         policy=policy,
         log=log,
@@ -124,22 +124,22 @@ def make_rooms(  # noqa: PLR0913 - what it wires, no less
         advisor=Advisors(parser, vault, tasks),
         clock=clock,
         strict_responses=config.gateway.responses is Responses.STRICT,
-        held_bytes=config.capture.command_bytes + HELD_BESIDE_COMMAND,
+        held_bytes=config.capture.command_bytes + HELD_BEYOND_COMMAND,
         tokens=tokens,
         strangers=strangers,
     )
 
 
-class Place(msgspec.Struct, frozen=True):
+class ListenerPlan(msgspec.Struct, frozen=True):
     """A door and where it is to be."""
 
-    door: Door
+    door: ListenerSpec
     listener: ListenerConfig
     host: str
     port: int
 
 
-def make_doors(config: Config, bearers: Bearers) -> Iterator[Place]:
+def make_listener_plans(config: Config, bearers: TokenAuthenticators) -> Iterator[ListenerPlan]:
     """Every listener that is built: one for each protocol, and those of targets' own. ``bearers``
     gives whoever takes the tokens of the issuer of that name.
     """
@@ -148,22 +148,22 @@ def make_doors(config: Config, bearers: Bearers) -> Iterator[Place]:
         here = listener.address
         bearer = bearers(listener.oauth) if listener.oauth else None
         door = _door(config, listener, context, bearer, listener.target)
-        yield Place(door, listener, here.host, here.port)
+        yield ListenerPlan(door, listener, here.host, here.port)
         for target in config.targets:
             if target.listen is not None and target.protocol == listener.name:
                 here = target.listen
                 door = _door(config, listener, context, bearer, target.name)
-                yield Place(door, listener, here.host, here.port)
+                yield ListenerPlan(door, listener, here.host, here.port)
 
 
 def _door(
     config: Config,
     listener: ListenerConfig,
     context: ssl.SSLContext,
-    bearer: TokenDoor | None,
+    bearer: TokenAuthenticator | None,
     target: TargetName | None,
-) -> Door:
-    return Door(
+) -> ListenerSpec:
+    return ListenerSpec(
         name=listener.name if target is None else f"{listener.name}.{target}",
         protocol=listener.name,
         tls=context,

@@ -12,13 +12,13 @@ from typing import Protocol
 
 import msgspec
 
-from custody.access.interfaces import Exchanges, Loops, Reachable
-from custody.access.sign_in import SigningIn
+from custody.access.interfaces import Exchanges, Loops, ReachableTarget
+from custody.access.sign_in import SignIn
 from custody.model.identity import Admission, Spent
-from custody.model.interfaces import Doorkeeper
+from custody.model.interfaces import TicketAuthenticator
 
 
-class ProviderFacts(msgspec.Struct, frozen=True):
+class ProviderInfo(msgspec.Struct, frozen=True):
     """A provider, as a client needs to know it."""
 
     name: str
@@ -30,7 +30,7 @@ class ProviderFacts(msgspec.Struct, frozen=True):
     flows: tuple[str, ...] = ()
 
 
-class ListenerFacts(msgspec.Struct, frozen=True):
+class ListenerInfo(msgspec.Struct, frozen=True):
     """Where standard clients connect to. ``target`` where the listener has one target only."""
 
     protocol: str
@@ -41,23 +41,23 @@ class ListenerFacts(msgspec.Struct, frozen=True):
     """Not one of the local authority's: its clients know whom they trust, or the system does."""
 
 
-class GatewayFacts(msgspec.Struct, frozen=True):
+class GatewayInfo(msgspec.Struct, frozen=True):
     """What anybody may know of this gateway."""
 
     name: str
     version: str
     ca: str
     """The local authority's certificate, PEM; empty where there is none."""
-    providers: tuple[ProviderFacts, ...]
-    listeners: tuple[ListenerFacts, ...]
+    providers: tuple[ProviderInfo, ...]
+    listeners: tuple[ListenerInfo, ...]
     local: bool
     """Whether operators' tickets are taken."""
 
 
-class LoopUse(msgspec.Struct, frozen=True):
+class LoopUsage(msgspec.Struct, frozen=True):
     """What a loop may reach, and what it has used up."""
 
-    reachable: tuple[Reachable, ...]
+    reachable: tuple[ReachableTarget, ...]
     spent: Spent
 
 
@@ -71,12 +71,12 @@ class ConsoleParts(msgspec.Struct, frozen=True):
     url: str
     tls: ssl.SSLContext | None
     max_connections: int
-    facts: Callable[[], GatewayFacts]
-    signing_in: SigningIn
+    facts: Callable[[], GatewayInfo]
+    signing_in: SignIn
     exchange: Exchanges
     loops: Loops
-    doorkeeper: Doorkeeper
-    use: Callable[[Admission], Awaitable[LoopUse]]
+    doorkeeper: TicketAuthenticator
+    use: Callable[[Admission], Awaitable[LoopUsage]]
     clock: Callable[[], int]
     """Unix milliseconds."""
 

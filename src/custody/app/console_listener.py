@@ -13,18 +13,18 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from custody.access.exchange import Exchange
-from custody.access.pending_logins import BrowserLogins
-from custody.access.sign_in import SigningIn
-from custody.app.access_services import Authority
+from custody.access.pending_logins import PendingLogins
+from custody.access.sign_in import SignIn
+from custody.app.access_services import AccessServices
 from custody.app.composition import load_certificate
-from custody.app.console_faces import Console, ConsoleFactory, ConsoleParts, GatewayFacts, LoopUse
+from custody.app.console_faces import Console, ConsoleFactory, ConsoleParts, GatewayInfo, LoopUsage
 from custody.app.providers import Providers
 from custody.config.logins import ConsoleCleartext, ConsoleConfig, Flow
 from custody.config.tables import Config
 from custody.gateway.budget.meter import Meter
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Spent
-from custody.model.interfaces import Doorkeeper
+from custody.model.interfaces import TicketAuthenticator
 
 RENEWAL_INTERVAL_S: Final = 3600.0
 
@@ -33,18 +33,18 @@ _log: Final = logging.getLogger("custody.serve")
 Announce = Callable[[str], None]
 
 
-class Behind(NamedTuple):
+class ConsoleDependencies(NamedTuple):
     """What stands behind the console."""
 
     providers: Providers
-    authority: Authority
+    authority: AccessServices
     exchange: Exchange
-    doorkeeper: Doorkeeper
+    doorkeeper: TicketAuthenticator
     meter: Meter
     clock: Callable[[], int]
 
 
-class ConsoleDoor:
+class ConsoleSocket:
     """The listener from its binding to its end; nothing, where none is configured."""
 
     def __init__(self, config: Config, make: ConsoleFactory | None) -> None:
@@ -62,7 +62,11 @@ class ConsoleDoor:
             self.url = config.console.public_url(self._socket.getsockname()[1])
 
     async def open(
-        self, behind: Behind, facts: GatewayFacts, tasks: asyncio.TaskGroup, announce: Announce
+        self,
+        behind: ConsoleDependencies,
+        facts: GatewayInfo,
+        tasks: asyncio.TaskGroup,
+        announce: Announce,
     ) -> None:
         """Take connections from now on."""
         if self._socket is None or self._make is None or self._config.console is None:
@@ -117,21 +121,21 @@ def _context(config: Config, console: ConsoleConfig) -> ssl.SSLContext | None:
     return context
 
 
-def _parts(  # noqa: PLR0913, PLR0917 - what it wires, no less
+def _parts(  # noqa: PLR0917 - what a binding needs
     config: Config,
     door: socket.socket,
     url: str,
     tls: ssl.SSLContext | None,
-    behind: Behind,
-    facts: GatewayFacts,
+    behind: ConsoleDependencies,
+    facts: GatewayInfo,
 ) -> ConsoleParts:
     meter, terms, clock = behind.meter, behind.authority.terms, behind.clock
 
-    async def use(admission: Admission) -> LoopUse:
+    async def use(admission: Admission) -> LoopUsage:
         loop = admission.loop
         tally = meter.tally(loop.id)
         spent = Spent() if tally is None else tally.spent
-        return LoopUse(terms.reachable(loop, clock()), spent)
+        return LoopUsage(terms.reachable(loop, clock()), spent)
 
     return ConsoleParts(
         socket=door,
@@ -148,13 +152,13 @@ def _parts(  # noqa: PLR0913, PLR0917 - what it wires, no less
     )
 
 
-def _signing_in(config: Config, url: str, behind: Behind) -> SigningIn:
+def _signing_in(config: Config, url: str, behind: ConsoleDependencies) -> SignIn:
     def with_flow(flow: Flow) -> list[str]:
         return [each.name for each in config.oidc if flow in each.flows]
 
     oidc = behind.providers.oidc
-    return SigningIn(
-        BrowserLogins(clock=behind.clock, entropy=os.urandom),
+    return SignIn(
+        PendingLogins(clock=behind.clock, entropy=os.urandom),
         url=url,
         code={name: oidc[name] for name in with_flow(Flow.CODE)},
         device={name: oidc[name] for name in with_flow(Flow.DEVICE)},

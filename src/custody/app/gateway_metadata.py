@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 
 from custody import __version__
 from custody.app.certificates.local_ca import AUTHORITY_CERTIFICATE, read_certificate
-from custody.app.console_faces import GatewayFacts, ListenerFacts, ProviderFacts
+from custody.app.console_faces import GatewayInfo, ListenerInfo, ProviderInfo
 from custody.config.logins import ConsoleCleartext
 from custody.config.tables import Config, ListenerConfig
 from custody.config.values import Address
@@ -23,7 +23,7 @@ _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 
 
-class Bound(msgspec.Struct, frozen=True):
+class BoundAddress(msgspec.Struct, frozen=True):
     """A listener that is open. ``address`` is as configured, ``port`` the one that was bound."""
 
     listener: ListenerConfig
@@ -32,15 +32,15 @@ class Bound(msgspec.Struct, frozen=True):
     target: TargetName | None = None
 
 
-def gateway_facts(config: Config, bound: Sequence[Bound]) -> GatewayFacts:
+def gateway_info(config: Config, bound: Sequence[BoundAddress]) -> GatewayInfo:
     """Raises ``tls.no-authority`` where the local authority's certificate cannot be read."""
-    return GatewayFacts(
+    return GatewayInfo(
         name=config.gateway.name,
         version=__version__,
         ca=_authority(config),
         providers=tuple(_providers(config)),
         listeners=tuple(
-            ListenerFacts(
+            ListenerInfo(
                 protocol=each.listener.name,
                 host=public_host(config, each.listener, each.address.host),
                 port=each.port,
@@ -80,9 +80,9 @@ def _authority(config: Config) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
 
 
-def _providers(config: Config) -> list[ProviderFacts]:
+def _providers(config: Config) -> list[ProviderInfo]:
     oidc = [
-        ProviderFacts(
+        ProviderInfo(
             name=each.name,
             kind="oidc",
             issuer=each.issuer,
@@ -92,8 +92,8 @@ def _providers(config: Config) -> list[ProviderFacts]:
         )
         for each in config.oidc
     ]
-    saml = [ProviderFacts(each.name, "saml", "") for each in config.saml]
+    saml = [ProviderInfo(each.name, "saml", "") for each in config.saml]
     workload = [
-        ProviderFacts(each.name, "workload", each.issuer, each.audience) for each in config.workload
+        ProviderInfo(each.name, "workload", each.issuer, each.audience) for each in config.workload
     ]
     return [*oidc, *saml, *workload]

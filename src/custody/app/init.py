@@ -25,7 +25,7 @@ KEYS: Final = "keys"
 ANCHOR: Final = "anchor"
 
 
-class Installation(msgspec.Struct, frozen=True):
+class InitResult(msgspec.Struct, frozen=True):
     """What was made, for the next steps that are printed."""
 
     config: Path
@@ -36,7 +36,7 @@ class Installation(msgspec.Struct, frozen=True):
 
 def initialise(
     directory: Path, name: str, now: dt.datetime, random: Callable[[int], bytes]
-) -> Installation:
+) -> InitResult:
     """Raises ``CustodyError`` ``init.exists``, ``init.name`` or ``init.unwritable``."""
     if not GATEWAY_NAME.fullmatch(name):
         raise CustodyError(
@@ -68,7 +68,7 @@ def _is_empty_directory(path: Path) -> bool:
 
 def _make(
     directory: Path, name: str, now: dt.datetime, random: Callable[[int], bytes]
-) -> Installation:
+) -> InitResult:
     directory.mkdir(parents=True, exist_ok=True)
     data, keys = directory / DATA, directory / KEYS
     for private in (data, keys):
@@ -80,7 +80,7 @@ def _make(
     with config.open("x", encoding="utf-8") as file:
         file.write(config_text(name))
     config.chmod(0o600)
-    return Installation(config, keys, keys / VERIFIER_POLICY, data / AUTHORITY_CERTIFICATE)
+    return InitResult(config, keys, keys / VERIFIER_POLICY, data / AUTHORITY_CERTIFICATE)
 
 
 def renew_verifier_policy(config: Config, public: bytes, year: int) -> bool:

@@ -26,21 +26,21 @@ ASSUMED_PATH = '"$user", public'
 _HOUR_MS = 3_600_000
 
 
-class Judged(msgspec.Struct, frozen=True):
+class TrialVerdict(msgspec.Struct, frozen=True):
     """One statement of the text, with how its verdict came about."""
 
     command: Command
     explanation: Explanation
 
 
-async def judge(
+async def try_statements(
     config: Config, target: str, identity: Identity, text: str, now: int
-) -> Sequence[Judged]:
+) -> Sequence[TrialVerdict]:
     """Every statement of ``text``, each as if those before it had succeeded."""
     session = _session(_target(config, target), identity, now)
     policy = compile_policy(config)
     commands = await _commands(text, session)
-    return [Judged(command, explain(policy, session, command, now)) for command in commands]
+    return [TrialVerdict(command, explain(policy, session, command, now)) for command in commands]
 
 
 def _target(config: Config, name: str) -> TargetConfig:

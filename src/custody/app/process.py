@@ -24,7 +24,7 @@ def harden() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def stand_back(niceness: int) -> None:
+def lower_priority(niceness: int) -> None:
     """Let every other process go first, as far as the system lets us."""
     os.nice(niceness)
     if sys.platform == "linux":
@@ -37,7 +37,7 @@ def stand_back(niceness: int) -> None:
             Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
 
 
-def keep_for_good() -> None:
+def freeze_heap() -> None:
     """What is in memory now stays until the end: the collector need not look at it again.
 
     A full collection over everything that a start imports stops every session for 0.1 s; CPU for

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from custody.access.exchange import Issuer
+from custody.access.exchange import TokenIssuer
 from custody.app.stores import make_reader
 from custody.config.logins import OidcConfig, SamlConfig, WorkloadConfig
 from custody.config.tables import Config
@@ -28,7 +28,7 @@ from custody.identity.oidc import (
     WorkloadIssuer,
     WorkloadSettings,
 )
-from custody.identity.oidc.fetch import Asked
+from custody.identity.oidc.fetch import FetchRequest
 from custody.identity.saml.provider import SamlProvider
 from custody.identity.saml.settings import SamlSettings
 from custody.model.errors import CustodyError
@@ -48,7 +48,7 @@ class Providers(msgspec.Struct, frozen=True):
     oidc: Mapping[str, OidcProvider]
     workload: Mapping[str, WorkloadIssuer]
     saml: Mapping[str, SamlProvider]
-    issuers: tuple[Issuer, ...]
+    issuers: tuple[TokenIssuer, ...]
     """Who checks tokens, in the order of the configuration: workloads first."""
 
     @property
@@ -80,11 +80,11 @@ async def make_providers(config: Config, url: str, clock: Clock) -> Providers:
     saml = {one.name: await _saml(one, url, clock) for one in config.saml}
     issuers = [
         *(
-            Issuer(one.name, one.issuer, workload=workload[one.name], password=one.password)
+            TokenIssuer(one.name, one.issuer, workload=workload[one.name], password=one.password)
             for one in config.workload
         ),
         *(
-            Issuer(one.name, one.issuer, oidc=oidc[one.name], password=one.password)
+            TokenIssuer(one.name, one.issuer, oidc=oidc[one.name], password=one.password)
             for one in config.oidc
         ),
     ]
@@ -187,7 +187,7 @@ async def read_metadata(one: SamlConfig) -> bytes:
                 f"The SAML metadata of {one.name} cannot be read: {error.strerror or error}.",
                 "Check the path in [[saml]], the owner and the mode.",
             ) from None
-    answered = await HttpFetch(one.ca)(Asked(one.metadata))
+    answered = await HttpFetch(one.ca)(FetchRequest(one.metadata))
     if answered.status != 200:
         raise CustodyError(
             "identity.metadata",

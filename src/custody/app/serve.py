@@ -15,21 +15,27 @@ from typing import Final, NamedTuple
 
 from custody import __version__
 from custody.access.exchange import Exchange
-from custody.access.leases import LeaseDesk
-from custody.access.refresh_tokens import load_sealing
+from custody.access.leases import LeaseService
+from custody.access.refresh_tokens import load_refresh_token_sealer
 from custody.app import access_services
-from custody.app.admin.access_calls import AuthorityCalls
+from custody.app.admin.access_calls import AccessCalls
 from custody.app.admin.client import socket_path
-from custody.app.admin.dispatch import Desk, gateway_shelf
-from custody.app.admin.secret_calls import SecretDesk
+from custody.app.admin.dispatch import CallDispatcher, gateway_evidence_view
+from custody.app.admin.secret_calls import SecretCalls
 from custody.app.admin.socket import AdminServer
-from custody.app.composition import Place, load_certificate, make_doors, make_masker, make_rooms
-from custody.app.console_faces import ConsoleFactory, GatewayFacts
-from custody.app.console_listener import Behind, ConsoleDoor
-from custody.app.gateway_metadata import Bound, gateway_facts
+from custody.app.composition import (
+    ListenerPlan,
+    load_certificate,
+    make_listener_plans,
+    make_masker,
+    make_session_services,
+)
+from custody.app.console_faces import ConsoleFactory, GatewayInfo
+from custody.app.console_listener import ConsoleDependencies, ConsoleSocket
+from custody.app.gateway_metadata import BoundAddress, gateway_info
 from custody.app.indexer.parent import IndexerProcess
 from custody.app.init import renew_verifier_policy
-from custody.app.process import keep_for_good, raise_file_limit
+from custody.app.process import freeze_heap, raise_file_limit
 from custody.app.providers import keep_learning, make_providers
 from custody.app.stores import local_vault, make_vault
 from custody.config.load import compile_policy
@@ -39,20 +45,20 @@ from custody.config.values import Address
 from custody.evidence.keys.keyclient import KeyholderProcess
 from custody.evidence.keys.keyring import VERIFIER_POLICY
 from custody.evidence.log.log import Log, LogOptions
-from custody.evidence.log.startup import open_log, system_surroundings
+from custody.evidence.log.startup import open_log, system_environment
 from custody.gateway.budget.meter import Meter
 from custody.gateway.listener import Listener, note_unrecorded, watch
 from custody.gateway.lookups.parser.pool import ParserPool
 from custody.gateway.registry import Registry
-from custody.gateway.services import Rooms
-from custody.identity import TicketDoorkeeper
+from custody.gateway.services import SessionServices
+from custody.identity import CachedTicketAuthenticator
 from custody.model.command import Refusal
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import GATEWAY
 from custody.model.interfaces import Masker
 from custody.model.record import ConfigLoaded, Milliseconds, Record
-from custody.recording.recorder import Scribe
-from custody.recording.refusal_rate import TOLD_EVERY_S, Strangers
+from custody.recording.recorder import Recorder
+from custody.recording.refusal_rate import COUNT_EVERY_S, RefusalRate
 from custody.state import State, StateThread
 
 DRAIN_S: Final = 10.0
@@ -132,7 +138,7 @@ class _Parts(NamedTuple):
     keys: KeyholderProcess
 
 
-_wall: Final = system_surroundings().clock.wall_ms
+_wall: Final = system_environment().clock.wall_ms
 
 
 def clock() -> Milliseconds:
@@ -147,7 +153,7 @@ async def _run(
     make_console: ConsoleFactory | None,
 ) -> None:
     log, masker, state, thread, keys = parts
-    scribe = Scribe(masker, log)
+    scribe = Recorder(masker, log)
     gateway = config.gateway
     indexer = IndexerProcess(
         data=gateway.data,
@@ -155,12 +161,14 @@ async def _run(
         keys=keys,
         durable=lambda: (log.origin, log.durable_size),
     )
-    shelf = gateway_shelf(gateway.data, gateway.name, keys, indexer.freshen)
-    door = ConsoleDoor(config, make_console)
+    shelf = gateway_evidence_view(gateway.data, gateway.name, keys, indexer.freshen)
+    door = ConsoleSocket(config, make_console)
     providers = await make_providers(config, door.url, clock)
-    sealing = await asyncio.to_thread(load_sealing, gateway.keys) if config.oidc else None
+    sealing = (
+        await asyncio.to_thread(load_refresh_token_sealer, gateway.keys) if config.oidc else None
+    )
     registry = Registry()
-    leases = LeaseDesk(make_vault(config, clock, environment=os.environ), scribe.write, clock)
+    leases = LeaseService(make_vault(config, clock, environment=os.environ), scribe.write, clock)
     try:
         async with asyncio.TaskGroup() as tasks, ParserPool() as parser:
             meter = Meter(
@@ -168,8 +176,8 @@ async def _run(
                 ends=lambda loop, why: tasks.create_task(authority.loops.exhausted(loop, why)),
                 policy=compile_policy(config).digest,
             )
-            doorkeeper, strangers = TicketDoorkeeper(state), Strangers()
-            authority = access_services.make_authority(
+            doorkeeper, strangers = CachedTicketAuthenticator(state), RefusalRate()
+            authority = access_services.make_access_services(
                 config,
                 state=state,
                 beside=thread.run,
@@ -191,7 +199,7 @@ async def _run(
                 clock=clock,
             )
             taken = [each.name for each in providers.issuers if each.password]
-            rooms = make_rooms(
+            rooms = make_session_services(
                 config,
                 log=log,
                 masker=masker,
@@ -204,7 +212,7 @@ async def _run(
                 strangers=strangers,
                 tokens=exchange.tokens.entrance(taken) if taken else None,
             )
-            calls = AuthorityCalls(
+            calls = AccessCalls(
                 authority,
                 meter,
                 scribe.write,
@@ -213,57 +221,59 @@ async def _run(
                 doorkeeper=doorkeeper,
                 registry=registry,
             )
-            secrets = SecretDesk(local_vault(config, clock), scribe.write, clock)
+            secrets = SecretCalls(local_vault(config, clock), scribe.write, clock)
             await _record_config(config, rooms, masker, scribe)
             await _try_credentials(config, rooms)
-            await access_services.begin_again(config, authority, providers.names)
+            await access_services.resume_after_restart(config, authority, providers.names)
             for running in (
                 log.run(),
                 _watch_log(log),
                 watch(registry, rooms),
                 leases.run(),
-                access_services.tend(authority, state, thread.run, meter),
-                access_services.recheck(authority),
-                access_services.forget(authority),
+                access_services.expire_regularly(authority, state, thread.run, meter),
+                access_services.recheck_regularly(authority),
+                access_services.forget_regularly(authority),
                 indexer.run(),
                 keep_learning(config, providers),
             ):
                 tasks.create_task(running)
-            desk = Desk(shelf, authority.tickets, calls, secrets, paused=meter.paused)
+            desk = CallDispatcher(shelf, authority.tickets, calls, secrets, paused=meter.paused)
             admin = AdminServer(socket_path(config), desk.dispatch, tasks)
             await admin.start()
-            places = list(make_doors(config, lambda name: exchange.tokens.entrance([name])))
+            places = list(
+                make_listener_plans(config, lambda name: exchange.tokens.entrance([name]))
+            )
             listeners, facts = await _listen(config, places, rooms, registry, tasks, announce)
             calls.open_at(facts)
             await door.open(
-                Behind(providers, authority, exchange, doorkeeper, meter, clock),
+                ConsoleDependencies(providers, authority, exchange, doorkeeper, meter, clock),
                 facts,
                 tasks,
                 announce,
             )
-            keep_for_good()
+            freeze_heap()
             announce("ready")
             await stopped.wait()
             await door.close()
             await _drain(listeners, registry)
-            await access_services.keep_spending(state, thread.run, meter)
+            await access_services.save_spent(state, thread.run, meter)
             await leases.close()
             # Whatever is counted by now, without waiting for its minute.
-            note_unrecorded(rooms, asyncio.get_running_loop().time() + TOLD_EVERY_S)
+            note_unrecorded(rooms, asyncio.get_running_loop().time() + COUNT_EVERY_S)
             admin.close()
             raise _StoppedError  # noqa: TRY301 - what cancels the tasks of a TaskGroup
     except* _StoppedError:
         _log.info("stopped")
 
 
-async def _listen(  # noqa: PLR0913, PLR0917 - what listening takes
+async def _listen(  # noqa: PLR0917 - what it watches
     config: Config,
-    places: list[Place],
-    rooms: Rooms,
+    places: list[ListenerPlan],
+    rooms: SessionServices,
     registry: Registry,
     tasks: asyncio.TaskGroup,
     announce: Announce,
-) -> tuple[list[Listener], GatewayFacts]:
+) -> tuple[list[Listener], GatewayInfo]:
     listeners, bound = [], []
     tasks.create_task(_renew_certificates(config, places))
     for place in places:
@@ -272,8 +282,8 @@ async def _listen(  # noqa: PLR0913, PLR0917 - what listening takes
         announce(f"listening {place.door.name} {host}:{port}")
         listeners.append(listener)
         configured = Address(place.host, place.port)
-        bound.append(Bound(place.listener, configured, port, place.door.target))
-    return listeners, gateway_facts(config, bound)
+        bound.append(BoundAddress(place.listener, configured, port, place.door.target))
+    return listeners, gateway_info(config, bound)
 
 
 async def _drain(listeners: list[Listener], registry: Registry) -> None:
@@ -290,7 +300,9 @@ async def _drain(listeners: list[Listener], registry: Registry) -> None:
     await asyncio.sleep(0.1 if any(listener.open for listener in listeners) else 0)
 
 
-async def _record_config(config: Config, rooms: Rooms, masker: Masker, scribe: Scribe) -> None:
+async def _record_config(
+    config: Config, rooms: SessionServices, masker: Masker, scribe: Recorder
+) -> None:
     summary = (
         f"targets: {', '.join(target.name for target in config.targets)}; "
         f"grants: {', '.join(grant.name for grant in config.grants)}; "
@@ -306,7 +318,7 @@ def _vouching(config: Config) -> tuple[OidcConfig | WorkloadConfig | SamlConfig,
     return (*config.oidc, *config.workload, *config.saml)
 
 
-async def _try_credentials(config: Config, rooms: Rooms) -> None:
+async def _try_credentials(config: Config, rooms: SessionServices) -> None:
     """Tell the operator now what the first client would otherwise find out."""
     for target in config.targets:
         try:
@@ -335,7 +347,7 @@ async def _watch_log(log: Log) -> None:
         await asyncio.sleep(LOOK_INTERVAL_S)
 
 
-async def _renew_certificates(config: Config, places: list[Place]) -> None:
+async def _renew_certificates(config: Config, places: list[ListenerPlan]) -> None:
     """Connections to come get certificates that were renewed, by us or by the operator."""
     while True:
         await asyncio.sleep(RENEWAL_INTERVAL_S)

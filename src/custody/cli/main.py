@@ -21,7 +21,7 @@ from custody.cli.output import INTERRUPTED, OK, USAGE, exit_code, print_error, s
 from custody.model.errors import CustodyError
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     name: str
     place: str
     """``module:attribute`` of a function or a ``typer.Typer``."""
@@ -29,44 +29,58 @@ class Entry(NamedTuple):
 
 
 COMMANDS: Final = (
-    Entry("init", "custody.cli.operator.init:init", "Write a configuration, keys and a local CA."),
-    Entry("serve", "custody.cli.operator.serve:serve", "Run the gateway."),
-    Entry("demo", "custody.cli.operator.demo:demo", "See the main job end to end."),
-    Entry(
+    CommandEntry(
+        "init", "custody.cli.operator.init:init", "Write a configuration, keys and a local CA."
+    ),
+    CommandEntry("serve", "custody.cli.operator.serve:serve", "Run the gateway."),
+    CommandEntry("demo", "custody.cli.operator.demo:demo", "See the main job end to end."),
+    CommandEntry(
         "verify",
         "custody.cli.investigator.verify:verify",
         "Prove that the evidence was not touched.",
     ),
-    Entry("login", "custody.cli.agent.login:login", "Prove who you are to a gateway."),
-    Entry("logout", "custody.cli.agent.login:logout", "End the login and its loops."),
-    Entry("run", "custody.cli.agent.run:run", "Run a command inside a loop of its own."),
-    Entry("ticket", "custody.cli.operator.ticket:app", "Make, list and withdraw tickets."),
-    Entry(
+    CommandEntry("login", "custody.cli.agent.login:login", "Prove who you are to a gateway."),
+    CommandEntry("logout", "custody.cli.agent.login:logout", "End the login and its loops."),
+    CommandEntry("run", "custody.cli.agent.run:run", "Run a command inside a loop of its own."),
+    CommandEntry("ticket", "custody.cli.operator.ticket:app", "Make, list and withdraw tickets."),
+    CommandEntry(
         "loops",
         "custody.cli.operator.loops:app",
         "List the runs of agents; let a paused one go on.",
     ),
-    Entry("kill", "custody.cli.operator.kill:kill", "End a loop or a session, now."),
-    Entry(
+    CommandEntry("kill", "custody.cli.operator.kill:kill", "End a loop or a session, now."),
+    CommandEntry(
         "identity",
         "custody.cli.operator.identity:app",
         "Keep identities out, and let them in again.",
     ),
-    Entry("sessions", "custody.cli.investigator.sessions:sessions", "List connections to targets."),
-    Entry("show", "custody.cli.investigator.show:show", "Show a session or a command, whole."),
-    Entry(
+    CommandEntry(
+        "sessions", "custody.cli.investigator.sessions:sessions", "List connections to targets."
+    ),
+    CommandEntry(
+        "show", "custody.cli.investigator.show:show", "Show a session or a command, whole."
+    ),
+    CommandEntry(
         "timeline", "custody.cli.investigator.timeline:timeline", "Show what happened in a loop."
     ),
-    Entry("search", "custody.cli.investigator.search:search", "Find commands."),
-    Entry("index", "custody.cli.operator.index:app", "Look after the search index."),
-    Entry("secret", "custody.cli.operator.secret:app", "Keep targets' credentials sealed here."),
-    Entry("policy", "custody.cli.operator.policy:app", "Judge a configuration, explain a verdict."),
-    Entry("grants", "custody.cli.operator.grants:app", "What grants are needed, by evidence."),
-    Entry("doctor", "custody.cli.operator.doctor:doctor", "What is wrong here, and the cure."),
+    CommandEntry("search", "custody.cli.investigator.search:search", "Find commands."),
+    CommandEntry("index", "custody.cli.operator.index:app", "Look after the search index."),
+    CommandEntry(
+        "secret", "custody.cli.operator.secret:app", "Keep targets' credentials sealed here."
+    ),
+    CommandEntry(
+        "policy", "custody.cli.operator.policy:app", "Judge a configuration, explain a verdict."
+    ),
+    CommandEntry(
+        "grants", "custody.cli.operator.grants:app", "What grants are needed, by evidence."
+    ),
+    CommandEntry(
+        "doctor", "custody.cli.operator.doctor:doctor", "What is wrong here, and the cure."
+    ),
 )
 
 
-def load(entry: Entry) -> Any:  # noqa: ANN401 - a click command; typer publishes no type for it
+def load(entry: CommandEntry) -> Any:  # noqa: ANN401 - a click command; typer publishes no type for it
     """The command itself, its module imported."""
     module, _, attribute = entry.place.partition(":")
     found = getattr(importlib.import_module(module), attribute)

@@ -61,7 +61,7 @@ def read_config(option: Path | None, *, warn: bool = False, judges: bool = True)
     """The configuration by the rule of ``-c``. ``warn`` prints its warnings; without ``judges`` the
     conditions of its rules stay unread.
     """
-    from custody.config.load import find_config, load_config  # noqa: PLC0415 - see main: start fast
+    from custody.config.load import find_config, load_config
 
     config = load_config(find_config(option, os.environ, Path.cwd()), conditions=judges)
     if warn:
@@ -77,7 +77,7 @@ def say(sentence: str) -> None:
 
 def print_json(document: object) -> None:
     """One document, on one line. Takes what msgspec can encode, and paths."""
-    import msgspec  # noqa: PLC0415 - see main: start fast
+    import msgspec
 
     typer.echo(msgspec.json.encode(document, enc_hook=_path).decode())
 
@@ -95,7 +95,7 @@ def print_items(items: Sequence[object], following: str | None = None) -> None:
 
 def console(stream: TextIO | None = None) -> "Console":
     """For tables and colours; plain where the output is no terminal."""
-    from rich.console import Console  # noqa: PLC0415 - see main: start fast
+    from rich.console import Console
 
     return Console(file=stream or sys.stdout, highlight=False, soft_wrap=True)
 

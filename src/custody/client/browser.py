@@ -31,7 +31,7 @@ _DONE: Final = (
 _CODE: Final = re.compile(r"[a-z0-9-]{1,32}(?:\.[a-z0-9-]{1,48}){1,3}", re.ASCII)
 
 
-class Returned(msgspec.Struct, frozen=True):
+class BrowserReturn(msgspec.Struct, frozen=True):
     """What the browser brought back."""
 
     code: Secret
@@ -75,7 +75,7 @@ class BrowserLogin:
         digest = hashlib.sha256(self._verifier.encode()).digest()
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
-    def wait(self) -> Returned:
+    def wait(self) -> BrowserReturn:
         """Raises ``login.denied``, ``login.patience``."""
         if not self._answered.wait(PATIENCE_S):
             raise CustodyError(
@@ -90,7 +90,7 @@ class BrowserLogin:
                 code if _CODE.fullmatch(code) else "login.denied",
                 f"The login was refused: {_plain(said)}",
             )
-        return Returned(Secret(self._answer["code"]), Secret(self._verifier))
+        return BrowserReturn(Secret(self._answer["code"]), Secret(self._verifier))
 
     def close(self) -> None:
         self._server.shutdown()

@@ -6,7 +6,7 @@ Law: asked no more often than was allowed, and given up when the code has expire
 from collections.abc import Callable
 from typing import Final
 
-from custody.client.gateway import DEVICE_CODE, Gateway, Granted, PendingError
+from custody.client.gateway import DEVICE_CODE, GatewayClient, PendingError, TokenResponse
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
@@ -15,8 +15,11 @@ SLOWER_S: Final = 5
 
 
 def log_in(
-    gateway: Gateway, provider: str, say: Callable[[str], None], sleep: Callable[[float], None]
-) -> Granted:
+    gateway: GatewayClient,
+    provider: str,
+    say: Callable[[str], None],
+    sleep: Callable[[float], None],
+) -> TokenResponse:
     """Raises ``login.expired``, and whatever the gateway refuses with."""
     started = gateway.begin_device(provider)
     code = Secret(started.device_code)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from custody import protocols
-from custody.client.gateway import GatewayFacts, LoopFacts, Target
+from custody.client.gateway import GatewayDescription, LoopDescription, TargetDescription
 from custody.client.private_folder import write_private
-from custody.model.client_environment import Equipment, Outfitter, Way
+from custody.model.client_environment import ClientEnvironment, ClientSetup, Route
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
@@ -24,9 +24,9 @@ AUTHORITY_FILE: Final = "ca.pem"
 
 
 @functools.cache
-def outfitters() -> Mapping[str, Outfitter]:
+def client_setups() -> Mapping[str, ClientSetup]:
     """By protocol."""
-    found: dict[str, Outfitter] = {}
+    found: dict[str, ClientSetup] = {}
     for module in pkgutil.iter_modules(protocols.__path__):
         place = f"{protocols.__name__}.{module.name}.client"
         if importlib.util.find_spec(place) is not None:
@@ -34,7 +34,9 @@ def outfitters() -> Mapping[str, Outfitter]:
     return found
 
 
-def ways_of(facts: GatewayFacts, loop: LoopFacts, wanted: Sequence[str]) -> list[Way]:
+def routes_of(
+    facts: GatewayDescription, loop: LoopDescription, wanted: Sequence[str]
+) -> list[Route]:
     """How each target is reached, in the order wanted; where none is named, all of the loop's that
     this command has clients' settings and the gateway a listener for.
 
@@ -68,13 +70,15 @@ def ways_of(facts: GatewayFacts, loop: LoopFacts, wanted: Sequence[str]) -> list
     return ways
 
 
-def _way(facts: GatewayFacts, loop: LoopFacts, target: Target) -> Way | None:
-    if target.protocol not in outfitters():
+def _way(
+    facts: GatewayDescription, loop: LoopDescription, target: TargetDescription
+) -> Route | None:
+    if target.protocol not in client_setups():
         return None
     for listener in sorted(facts.listeners, key=lambda each: each.target is None):
         if listener.protocol == target.protocol and listener.target in (target.name, None):
             bound = listener.target is not None
-            return Way(
+            return Route(
                 target=target.name,
                 protocol=target.protocol,
                 host=listener.host,
@@ -87,7 +91,9 @@ def _way(facts: GatewayFacts, loop: LoopFacts, target: Target) -> Way | None:
     return None
 
 
-def equip(ways: Sequence[Way], secret: Secret, folder: Path, authority: str) -> Equipment:
+def write_environment(
+    ways: Sequence[Route], secret: Secret, folder: Path, authority: str
+) -> ClientEnvironment:
     """The environment of all clients; the files are written. Raises ``OSError``."""
     place = folder / AUTHORITY_FILE
     write_private(place, authority)
@@ -96,18 +102,20 @@ def equip(ways: Sequence[Way], secret: Secret, folder: Path, authority: str) -> 
     unset: list[str] = []
     for protocol in dict.fromkeys(way.protocol for way in ways):
         own = [way for way in ways if way.protocol == protocol]
-        given = outfitters()[protocol].equip(own, secret, folder=str(folder), authority=str(place))
+        given = client_setups()[protocol].equip(
+            own, secret, folder=str(folder), authority=str(place)
+        )
         for name, text in given.files.items():
             write_private(folder / name, text)
         environment |= given.environment
         unset += given.unset
-    return Equipment(environment, {}, unset)
+    return ClientEnvironment(environment, {}, unset)
 
 
-def rewritten(
+def rewrite_urls(
     environment: Mapping[str, str],
-    local: Mapping[str, Way],
-    remote: Sequence[Way],
+    local: Mapping[str, Route],
+    remote: Sequence[Route],
     chosen: Mapping[str, str],
     secret: Secret,
 ) -> tuple[dict[str, str], list[str]]:
@@ -124,7 +132,7 @@ def rewritten(
         scheme = bare.partition(":")[0].partition("+")[0]
         is_url = value.startswith(("jdbc:", f"{bare.partition(':')[0]}://"))
         speaking = [
-            way for way in remote if is_url and scheme in outfitters()[way.protocol].schemes
+            way for way in remote if is_url and scheme in client_setups()[way.protocol].schemes
         ]
         if not speaking:
             continue
@@ -134,13 +142,13 @@ def rewritten(
             continue
         way = local[target]
         try:
-            changed[name] = outfitters()[way.protocol].rewrite(value, way, secret)
+            changed[name] = client_setups()[way.protocol].rewrite(value, way, secret)
         except ValueError:
             unclear.append(name)
     return changed, unclear
 
 
-def _named(url: str, ways: Sequence[Way]) -> str:
+def _named(url: str, ways: Sequence[Route]) -> str:
     if len(ways) == 1:
         return ways[0].target
     last = url.partition("?")[0].rpartition("/")[2]

@@ -14,8 +14,8 @@ from typing import Final
 
 import msgspec
 
-from custody.client.environment import outfitters
-from custody.model.client_environment import Outfitter, Way
+from custody.client.environment import client_setups
+from custody.model.client_environment import ClientSetup, Route
 from custody.model.errors import CustodyError
 
 PIECE: Final = 64 * 1024
@@ -29,7 +29,7 @@ _LISTENING_S: Final = 5.0
 class Forwarder:
     """One target's listener on this host."""
 
-    def __init__(self, way: Way, outfitter: Outfitter, trust: ssl.SSLContext) -> None:
+    def __init__(self, way: Route, outfitter: ClientSetup, trust: ssl.SSLContext) -> None:
         self._way: Final = way
         self._outfitter: Final = outfitter
         self._trust: Final = trust
@@ -92,11 +92,11 @@ class Forwarder:
 
 
 @contextlib.contextmanager
-def forwarding(ways: Sequence[Way], authority: str) -> Iterator[Mapping[str, Way]]:
+def open_forwarders(ways: Sequence[Route], authority: str) -> Iterator[Mapping[str, Route]]:
     """Listeners on loopback, in a thread of their own; their ways by target. Raises
     ``run.local``.
     """
-    opened: queue.SimpleQueue[Mapping[str, Way] | OSError] = queue.SimpleQueue()
+    opened: queue.SimpleQueue[Mapping[str, Route] | OSError] = queue.SimpleQueue()
     loop, done = asyncio.new_event_loop(), asyncio.Event()
 
     def listen() -> None:
@@ -124,15 +124,15 @@ def forwarding(ways: Sequence[Way], authority: str) -> Iterator[Mapping[str, Way
 
 
 async def _listen(
-    ways: Sequence[Way],
+    ways: Sequence[Route],
     authority: str,
-    tell: Callable[[Mapping[str, Way] | OSError], None],
+    tell: Callable[[Mapping[str, Route] | OSError], None],
     done: asyncio.Event,
 ) -> None:
     forwarders: list[Forwarder] = []
     try:
         for way in ways:
-            outfitter = outfitters()[way.protocol]
+            outfitter = client_setups()[way.protocol]
             forwarders.append(Forwarder(way, outfitter, trust_for(outfitter, authority)))
         ports = [await forwarder.start() for forwarder in forwarders]
         tell(
@@ -149,7 +149,7 @@ async def _listen(
             await forwarder.close()
 
 
-def trust_for(outfitter: Outfitter, authority: str) -> ssl.SSLContext:
+def trust_for(outfitter: ClientSetup, authority: str) -> ssl.SSLContext:
     """Trust in the gateway's listeners, with the protocol that is spoken inside."""
     context = ssl.create_default_context(cadata=authority)
     context.set_alpn_protocols([outfitter.application_protocol])

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from custody.client.https import Answer, Form, HttpError, allowed, ask
+from custody.client.https import Form, HttpError, HttpResponse, allowed, ask
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
@@ -22,7 +22,7 @@ LOGIN: Final = "urn:custody:token-type:login"
 JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
 
 
-class Provider(msgspec.Struct, frozen=True):
+class ProviderDescription(msgspec.Struct, frozen=True):
     """One way to prove who one is, as the gateway tells it."""
 
     name: str
@@ -34,7 +34,7 @@ class Provider(msgspec.Struct, frozen=True):
     flows: Sequence[str] = ()
 
 
-class Listener(msgspec.Struct, frozen=True):
+class ListenerDescription(msgspec.Struct, frozen=True):
     protocol: str
     host: str
     port: int
@@ -44,49 +44,49 @@ class Listener(msgspec.Struct, frozen=True):
     """Not one of the gateway's local authority."""
 
 
-class GatewayFacts(msgspec.Struct, frozen=True):
+class GatewayDescription(msgspec.Struct, frozen=True):
     """What a gateway tells anybody: nothing secret."""
 
     name: str
     version: str
     ca: str
     """The gateway's local authority, PEM; empty where nothing rests on it."""
-    providers: Sequence[Provider] = ()
-    listeners: Sequence[Listener] = ()
+    providers: Sequence[ProviderDescription] = ()
+    listeners: Sequence[ListenerDescription] = ()
     local: bool = False
 
 
-class Target(msgspec.Struct, frozen=True):
+class TargetDescription(msgspec.Struct, frozen=True):
     name: str
     protocol: str
     database: str = ""
 
 
-class Person(msgspec.Struct, frozen=True):
+class PersonDescription(msgspec.Struct, frozen=True):
     subject: str
     issuer: str = ""
 
 
-class LoopFacts(msgspec.Struct, frozen=True):
+class LoopDescription(msgspec.Struct, frozen=True):
     id: str
     identity: str
     issuer: str
     expires: str
     groups: Sequence[str] = ()
-    principal: Person | None = None
+    principal: PersonDescription | None = None
     """For whom it acts, proven."""
-    targets: Sequence[Target] = ()
+    targets: Sequence[TargetDescription] = ()
 
 
-class Granted(msgspec.Struct, frozen=True):
+class TokenResponse(msgspec.Struct, frozen=True):
     """What a token request gave. ``loop`` where the secret is a ticket."""
 
     secret: Secret
     expires_in: int
-    loop: LoopFacts | None = None
+    loop: LoopDescription | None = None
 
 
-class DeviceStarted(msgspec.Struct, frozen=True):
+class DeviceCodes(msgspec.Struct, frozen=True):
     """RFC 8628 §3.2. ``device_code`` is a secret."""
 
     device_code: str
@@ -108,7 +108,7 @@ class PendingError(Exception):
         self.reason: Final = reason
 
 
-class Gateway:
+class GatewayClient:
     """One gateway's API. ``ca`` (or ``authority``, the same as text) is whom its certificate is
     trusted by; the system's authorities unless given.
     """
@@ -125,13 +125,13 @@ class Gateway:
         self.authority: Final = _read(ca) if ca is not None else authority
         self._trust: Final = _trust(self.authority)
 
-    def facts(self) -> GatewayFacts:
-        facts: GatewayFacts = _typed(self._ask("GET", "/api/v1/gateway"), GatewayFacts)
+    def facts(self) -> GatewayDescription:
+        facts: GatewayDescription = _typed(self._ask("GET", "/api/v1/gateway"), GatewayDescription)
         return facts
 
     def exchange(
         self, form: Mapping[str, str | Sequence[str]], *, secrets: Mapping[str, Secret]
-    ) -> Granted:
+    ) -> TokenResponse:
         """A token request (RFC 6749 §5, RFC 8693). Raises ``PendingError`` for a device's poll, and
         ``CustodyError`` with the gateway's code where it refuses.
         """
@@ -141,11 +141,13 @@ class Gateway:
         if not isinstance(token, str) or not isinstance(seconds, int):
             raise _strange()
         loop = answer.get("loop")
-        return Granted(Secret(token), seconds, _typed(loop, LoopFacts) if loop else None)
+        return TokenResponse(
+            Secret(token), seconds, _typed(loop, LoopDescription) if loop else None
+        )
 
-    def begin_device(self, provider: str) -> DeviceStarted:
+    def begin_device(self, provider: str) -> DeviceCodes:
         answer = self._ask("POST", "/oauth/device_authorization", {"provider": provider})
-        started: DeviceStarted = _typed(answer, DeviceStarted)
+        started: DeviceCodes = _typed(answer, DeviceCodes)
         return started
 
     def revoke(self, secret: Secret) -> None:
@@ -164,7 +166,7 @@ class Gateway:
         return _document(answer)
 
 
-def _document(answer: Answer) -> dict[str, Any]:
+def _document(answer: HttpResponse) -> dict[str, Any]:
     try:
         document = answer.document()
     except HttpError:

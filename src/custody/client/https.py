@@ -27,7 +27,7 @@ class HttpError(Exception):
     """No answer, or none that may be read; its text says why, and holds nothing of the request."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class HttpResponse(msgspec.Struct, frozen=True):
     status: int
     body: bytes
 
@@ -53,7 +53,7 @@ def allowed(url: str) -> bool:
     return bool(parts.hostname) and port != 0 and (parts.scheme == "https" or clear)
 
 
-def ask(  # noqa: PLR0913 - a request has these parts
+def ask(
     method: str,
     url: str,
     *,
@@ -61,7 +61,7 @@ def ask(  # noqa: PLR0913 - a request has these parts
     headers: Mapping[str, str] | None = None,
     trust: ssl.SSLContext | None = None,
     proxied: bool = False,
-) -> Answer:
+) -> HttpResponse:
     """Raises ``HttpError``. ``trust`` is the system's unless given. ``proxied``: by the proxy that
     the environment names, for what is outside (a gateway is not).
     """
@@ -90,7 +90,7 @@ def ask(  # noqa: PLR0913 - a request has these parts
         connection.close()
     if len(read) > LONGEST_ANSWER:
         raise HttpError("its answer is too long")
-    return Answer(answer.status, read)
+    return HttpResponse(answer.status, read)
 
 
 def _connection(

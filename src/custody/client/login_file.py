@@ -21,7 +21,7 @@ LONGEST: Final = 1024 * 1024
 """A bundle of authorities may be in it."""
 
 
-class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SavedLogin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gateway: str
     ca: str
     """The authority's certificate itself, PEM; empty for the system's authorities."""
@@ -50,7 +50,7 @@ def place(environment: Mapping[str, str]) -> Path:
     return Path(base) / "custody" / NAME
 
 
-def load(path: Path) -> Kept | None:
+def load(path: Path) -> SavedLogin | None:
     """What is kept, though it may have lapsed; ``None`` where nothing is. Raises ``login.file``."""
     try:
         with path.open("rb") as file:
@@ -58,7 +58,7 @@ def load(path: Path) -> Kept | None:
                 raise CustodyError(
                     "login.file", f"{path} can be read by others.", "chmod 600, or log in again."
                 )
-            return msgspec.json.decode(file.read(LONGEST), type=Kept)
+            return msgspec.json.decode(file.read(LONGEST), type=SavedLogin)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError, msgspec.ValidationError):
@@ -67,7 +67,7 @@ def load(path: Path) -> Kept | None:
         ) from None
 
 
-def save(path: Path, kept: Kept) -> None:
+def save(path: Path, kept: SavedLogin) -> None:
     """Raises ``login.file``."""
     partial = path.with_name(f".{NAME}.new")
     try:

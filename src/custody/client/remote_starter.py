@@ -15,12 +15,12 @@ from custody.client.gateway import (
     LOGIN,
     TICKET,
     TOKEN_EXCHANGE,
-    Gateway,
-    GatewayFacts,
-    Granted,
+    GatewayClient,
+    GatewayDescription,
+    TokenResponse,
 )
-from custody.client.login_file import Kept
-from custody.client.run import GATEWAY, TICKET_AT, LoopWish
+from custody.client.login_file import SavedLogin
+from custody.client.run import GATEWAY, TICKET_AT, LoopOptions
 from custody.client.workload import find_token
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
@@ -33,11 +33,13 @@ _GITHUB_ISSUERS: Final = ("//token.actions.githubusercontent.com", "/_services/t
 class RemoteStarter:
     """``Starter`` at a gateway's API."""
 
-    def __init__(self, gateway: Gateway, environment: Mapping[str, str], kept: Kept | None) -> None:
+    def __init__(
+        self, gateway: GatewayClient, environment: Mapping[str, str], kept: SavedLogin | None
+    ) -> None:
         self._gateway: Final = gateway
         self._environment: Final = environment
         self._kept: Final = kept
-        self._facts: GatewayFacts | None = None
+        self._facts: GatewayDescription | None = None
 
     @property
     def authority(self) -> str:
@@ -47,12 +49,12 @@ class RemoteStarter:
     def found_by(self) -> Mapping[str, str]:
         return {GATEWAY: self._gateway.url}
 
-    def facts(self) -> GatewayFacts:
+    def facts(self) -> GatewayDescription:
         if self._facts is None:
             self._facts = self._gateway.facts()
         return self._facts
 
-    def start(self, wish: LoopWish) -> Granted:
+    def start(self, wish: LoopOptions) -> TokenResponse:
         """Raises ``login.needed``, and whatever the gateway refuses with."""
         secret, kind = self._proof()
         form: dict[str, str | Sequence[str]] = {
@@ -116,7 +118,7 @@ def parent_ticket(environment: Mapping[str, str]) -> Secret | None:
         ) from None
 
 
-def audience_of(facts: GatewayFacts, environment: Mapping[str, str]) -> str:
+def audience_of(facts: GatewayDescription, environment: Mapping[str, str]) -> str:
     """What a token that is asked for must be for: ``CUSTODY_AUDIENCE``, else what the gateway
     expects of GitHub's tokens, else of its first workload issuer's.
     """

@@ -12,13 +12,13 @@ from typing import Final, Protocol
 import msgspec
 
 from custody.client.child import interrupted, run_child, watching
-from custody.client.environment import TICKET_FILE, equip, rewritten, ways_of
-from custody.client.gateway import GatewayFacts, Granted
+from custody.client.environment import TICKET_FILE, rewrite_urls, routes_of, write_environment
+from custody.client.gateway import GatewayDescription, TokenResponse
 from custody.client.private_folder import private_folder, write_private
 from custody.client.service import CLIENT_SECRET
 from custody.client.trust import authority_of
 from custody.client.workload import OURS
-from custody.model.client_environment import Equipment, Way
+from custody.model.client_environment import ClientEnvironment, Route
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
@@ -36,7 +36,7 @@ _INTERRUPTED: Final = 130
 Say = Callable[[str], None]
 
 
-class LoopWish(msgspec.Struct, frozen=True):
+class LoopOptions(msgspec.Struct, frozen=True):
     """What the loop is to be. ``None`` and empty: as the grants have it."""
 
     targets: Sequence[str] = ()
@@ -45,7 +45,7 @@ class LoopWish(msgspec.Struct, frozen=True):
     ttl_s: int | None = None
 
 
-class Starter(Protocol):
+class LoopStarter(Protocol):
     """Whoever can begin and end loops: a gateway's API, or the gateway on this host."""
 
     @property
@@ -58,14 +58,14 @@ class Starter(Protocol):
         """Variables by which a `custody run` inside the command finds the same gateway."""
         ...
 
-    def facts(self) -> GatewayFacts: ...
-    def start(self, wish: LoopWish) -> Granted: ...
+    def facts(self) -> GatewayDescription: ...
+    def start(self, wish: LoopOptions) -> TokenResponse: ...
     def end(self, ticket: Secret) -> None: ...
 
 
-class RunAsked(msgspec.Struct, frozen=True):
+class RunRequest(msgspec.Struct, frozen=True):
     command: Sequence[str]
-    wish: LoopWish
+    wish: LoopOptions
     local: bool = False
     """Listen on loopback too, and lead the variables that hold URLs there."""
     chosen: Mapping[str, str] = {}
@@ -73,7 +73,7 @@ class RunAsked(msgspec.Struct, frozen=True):
     quiet: bool = False
 
 
-def run(asked: RunAsked, starter: Starter, environment: Mapping[str, str], say: Say) -> int:
+def run(asked: RunRequest, starter: LoopStarter, environment: Mapping[str, str], say: Say) -> int:
     """The command's exit code. Raises ``CustodyError`` where the command was not started."""
     facts = starter.facts()
     trusted = authority_of(facts, starter.authority)
@@ -83,17 +83,17 @@ def run(asked: RunAsked, starter: Starter, environment: Mapping[str, str], say: 
             loop = granted.loop
             if loop is None:
                 raise CustodyError("client.strange", "The gateway gave no loop.")
-            ways = ways_of(facts, loop, asked.wish.targets)
-            given = equip(ways, granted.secret, folder, trusted)
+            ways = routes_of(facts, loop, asked.wish.targets)
+            given = write_environment(ways, granted.secret, folder, trusted)
             own = _environment(environment, given, _about(loop.id, starter, folder))
             if not asked.quiet:
                 say(f"custody: {loop.id} ({loop.identity}) until {loop.expires}")
             with contextlib.ExitStack() as stack:
                 if asked.local:
                     # Loaded for this alone: asyncio takes longer than all the rest.
-                    from custody.client.forwarder import forwarding  # noqa: PLC0415 - see above
+                    from custody.client.forwarder import open_forwarders  # noqa: PLC0415 - see above
 
-                    local = stack.enter_context(forwarding(ways, trusted))
+                    local = stack.enter_context(open_forwarders(ways, trusted))
                     own |= _led(asked, environment, ways, local, granted.secret, say)
                 return _INTERRUPTED if interrupted() else run_child(asked.command, own, mask)
         finally:
@@ -114,14 +114,14 @@ def _folder(environment: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _environment(
-    before: Mapping[str, str], given: Equipment, about: Mapping[str, str]
+    before: Mapping[str, str], given: ClientEnvironment, about: Mapping[str, str]
 ) -> dict[str, str]:
     away = {*given.unset, *_KEPT_BACK, GATEWAY, AUTHORITY}
     kept = {name: value for name, value in before.items() if name not in away}
     return {**kept, **given.environment, **about}
 
 
-def _about(loop: str, starter: Starter, folder: Path) -> dict[str, str]:
+def _about(loop: str, starter: LoopStarter, folder: Path) -> dict[str, str]:
     said = {LOOP: loop, TICKET_AT: str(folder / TICKET_FILE), **starter.found_by}
     if not starter.authority:
         return said
@@ -130,16 +130,16 @@ def _about(loop: str, starter: Starter, folder: Path) -> dict[str, str]:
     return {**said, AUTHORITY: str(place)}
 
 
-def _led(  # noqa: PLR0913, PLR0917 - what leads where
-    asked: RunAsked,
+def _led(  # noqa: PLR0917 - what leads where
+    asked: RunRequest,
     environment: Mapping[str, str],
-    ways: Sequence[Way],
-    local: Mapping[str, Way],
+    ways: Sequence[Route],
+    local: Mapping[str, Route],
     ticket: Secret,
     say: Say,
 ) -> dict[str, str]:
     """Variables that hold URLs, led through the listeners on this host."""
-    changed, unclear = rewritten(environment, local, ways, asked.chosen, ticket)
+    changed, unclear = rewrite_urls(environment, local, ways, asked.chosen, ticket)
     for name in unclear:
         say(
             f"custody: {name} holds a URL of which it is not clear what target it means; it is "
@@ -152,7 +152,7 @@ def _led(  # noqa: PLR0913, PLR0917 - what leads where
     return changed
 
 
-def _end(starter: Starter, ticket: Secret, say: Say) -> None:
+def _end(starter: LoopStarter, ticket: Secret, say: Say) -> None:
     try:
         starter.end(ticket)
     except CustodyError as error:

@@ -8,8 +8,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from custody.client.gateway import JWT, LOGIN, TOKEN_EXCHANGE, Gateway, Granted, Provider
-from custody.client.https import Answer, Form, HttpError, allowed, ask
+from custody.client.gateway import (
+    JWT,
+    LOGIN,
+    TOKEN_EXCHANGE,
+    GatewayClient,
+    ProviderDescription,
+    TokenResponse,
+)
+from custody.client.https import Form, HttpError, HttpResponse, allowed, ask
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
@@ -17,7 +24,9 @@ CLIENT_ID: Final = "CUSTODY_CLIENT_ID"
 CLIENT_SECRET: Final = "CUSTODY_CLIENT_SECRET"  # noqa: S105 - a variable's name
 
 
-def log_in(gateway: Gateway, provider: Provider, environment: Mapping[str, str]) -> Granted:
+def log_in(
+    gateway: GatewayClient, provider: ProviderDescription, environment: Mapping[str, str]
+) -> TokenResponse:
     """Raises ``login.credentials``, ``login.provider-refused``, and whatever the gateway does."""
     token = _token(provider, environment)
     form = {
@@ -28,7 +37,7 @@ def log_in(gateway: Gateway, provider: Provider, environment: Mapping[str, str])
     return gateway.exchange(form, secrets={"subject_token": token})
 
 
-def _token(provider: Provider, environment: Mapping[str, str]) -> Secret:
+def _token(provider: ProviderDescription, environment: Mapping[str, str]) -> Secret:
     client, secret = environment.get(CLIENT_ID), environment.get(CLIENT_SECRET)
     if not client or not secret:
         raise CustodyError(
@@ -60,7 +69,7 @@ def _token(provider: Provider, environment: Mapping[str, str]) -> Secret:
         raise _refused(provider, str(error)) from None
 
 
-def _form(provider: Provider) -> Form:
+def _form(provider: ProviderDescription) -> Form:
     form = {"grant_type": "client_credentials"}
     audience = provider.audience[0] if provider.audience else ""
     if audience:
@@ -69,13 +78,13 @@ def _form(provider: Provider) -> Form:
     return form
 
 
-def _document(answer: Answer) -> dict[str, Any]:
+def _document(answer: HttpResponse) -> dict[str, Any]:
     if answer.status != 200:
         raise HttpError(f"status {answer.status}")
     return answer.document()
 
 
-def _refused(provider: Provider, why: str) -> CustodyError:
+def _refused(provider: ProviderDescription, why: str) -> CustodyError:
     return CustodyError(
         "login.provider-refused",
         f"{provider.name} gave the service no token: {why}.",

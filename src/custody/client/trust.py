@@ -9,7 +9,7 @@ import ssl
 from pathlib import Path
 from typing import Final
 
-from custody.client.gateway import GatewayFacts
+from custody.client.gateway import GatewayDescription
 from custody.model.errors import CustodyError
 
 _BUNDLES: Final = (
@@ -20,7 +20,7 @@ _BUNDLES: Final = (
 )
 
 
-def authority_of(facts: GatewayFacts, named: str) -> str:
+def authority_of(facts: GatewayDescription, named: str) -> str:
     """PEM. ``named`` is whom the gateway's API is trusted by, if somebody said: the same may have
     signed its listeners' certificates.
     """

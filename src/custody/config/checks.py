@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from custody.config.faults import At, Faults
+from custody.config.faults import ConfigFaults, KeyPath
 from custody.config.tables import Config, Durability, ListenerConfig, TargetConfig, Tls
 from custody.model.errors import CustodyError
 from custody.model.words import Effect
 from custody.policy.rule import compile_rule
 
 
-def check(config: Config, faults: Faults) -> None:
+def check_config(config: Config, faults: ConfigFaults) -> None:
     """Adds every fault that it finds."""
     _gateway(config, faults)
     _names("target", [*[one.name for one in config.targets], *config.later_targets], faults)
@@ -27,7 +27,7 @@ def check(config: Config, faults: Faults) -> None:
         _listener(listener, config, faults)
     _addresses(config, faults)
     for number, grant in enumerate(config.grants):
-        at: At = ("grant", number)
+        at: KeyPath = ("grant", number)
         if not grant.groups and not grant.identities:
             faults.add(
                 "config.grant-for-nobody",
@@ -46,7 +46,7 @@ def check(config: Config, faults: Faults) -> None:
             )
 
 
-def check_conditions(config: Config, faults: Faults) -> None:
+def check_conditions(config: Config, faults: ConfigFaults) -> None:
     """Compiles every rule."""
     for number, rule in enumerate(config.rules):
         try:
@@ -57,7 +57,7 @@ def check_conditions(config: Config, faults: Faults) -> None:
             faults.add(error.code, ("rule", number, key), error.fault, error.cure)
 
 
-def _gateway(config: Config, faults: Faults) -> None:
+def _gateway(config: Config, faults: ConfigFaults) -> None:
     gateway = config.gateway
     if gateway.durability is Durability.HUB:
         faults.add(
@@ -80,7 +80,7 @@ def _inside(inner: Path, outer: Path) -> bool:
     return inner.resolve().is_relative_to(outer.resolve())
 
 
-def _names(table: str, names: Sequence[str], faults: Faults) -> None:
+def _names(table: str, names: Sequence[str], faults: ConfigFaults) -> None:
     for number, name in enumerate(names):
         if name in names[:number]:
             faults.add(
@@ -91,7 +91,7 @@ def _names(table: str, names: Sequence[str], faults: Faults) -> None:
             )
 
 
-def _known(names: Iterable[str], config: Config, at: At, faults: Faults) -> None:
+def _known(names: Iterable[str], config: Config, at: KeyPath, faults: ConfigFaults) -> None:
     targets = {str(target.name) for target in config.targets} | set(config.later_targets)
     for name in names:
         if name != "*" and name not in targets:
@@ -105,7 +105,7 @@ def _known(names: Iterable[str], config: Config, at: At, faults: Faults) -> None
 
 
 def _target(
-    target: TargetConfig, at: At, listeners: Sequence[ListenerConfig], faults: Faults
+    target: TargetConfig, at: KeyPath, listeners: Sequence[ListenerConfig], faults: ConfigFaults
 ) -> None:
     if target.ca is not None and target.tls is not Tls.VERIFY_FULL:
         faults.add(
@@ -123,8 +123,8 @@ def _target(
         )
 
 
-def _listener(listener: ListenerConfig, config: Config, faults: Faults) -> None:
-    at: At = ("listen", listener.name)
+def _listener(listener: ListenerConfig, config: Config, faults: ConfigFaults) -> None:
+    at: KeyPath = ("listen", listener.name)
     if (listener.cert is None) != (listener.key is None):
         faults.add(
             "config.cert-and-key",
@@ -136,9 +136,9 @@ def _listener(listener: ListenerConfig, config: Config, faults: Faults) -> None:
         _known([listener.target], config, (*at, "target"), faults)
 
 
-def _addresses(config: Config, faults: Faults) -> None:
+def _addresses(config: Config, faults: ConfigFaults) -> None:
     taken: set[tuple[str, int]] = set()
-    ways: list[tuple[At, str, int]] = [
+    ways: list[tuple[KeyPath, str, int]] = [
         (("listen", one.name, "address"), one.address.host, one.address.port)
         for one in config.listeners
     ]

@@ -13,12 +13,12 @@ import msgspec
 from custody.model.errors import CustodyError
 
 _BARE: Final = re.compile("[A-Za-z0-9_-]{1,60}")
-Step = str | int
-At = tuple[Step, ...]
+PathStep = str | int
+KeyPath = tuple[PathStep, ...]
 """The way to a key: ``("target", 0, "tls")``."""
 
 
-def spelled(at: At) -> str:
+def dotted_path(at: KeyPath) -> str:
     """``target[0].tls``; names that are no bare keys are quoted."""
     words = ""
     for step in at:
@@ -30,9 +30,9 @@ def spelled(at: At) -> str:
     return words
 
 
-class Fault(msgspec.Struct, frozen=True):
+class ConfigFault(msgspec.Struct, frozen=True):
     code: str
-    at: At
+    at: KeyPath
     fault: str
     cure: str = ""
     line: int = 0
@@ -42,30 +42,30 @@ class Fault(msgspec.Struct, frozen=True):
 class ConfigError(CustodyError):
     """One or more faults; ``code`` is the first one's."""
 
-    def __init__(self, path: Path, faults: Sequence[Fault]) -> None:
+    def __init__(self, path: Path, faults: Sequence[ConfigFault]) -> None:
         self.path: Final = path
         self.faults: Final = tuple(faults)
         super().__init__(self.faults[0].code, "\n".join(self.line(fault) for fault in self.faults))
 
-    def line(self, fault: Fault) -> str:
+    def line(self, fault: ConfigFault) -> str:
         """``custody.toml:12: target[0].tls: fault cure``."""
         place = f"{self.path}:{fault.line}" if fault.line else str(self.path)
-        key = f" {spelled(fault.at)}:" if fault.at else ""
+        key = f" {dotted_path(fault.at)}:" if fault.at else ""
         return f"{place}:{key} {fault.fault} {fault.cure}".rstrip()
 
 
-class Faults:
+class ConfigFaults:
     """Collects faults while a configuration is read; at most ``MOST`` of them."""
 
     MOST: Final = 100
 
     def __init__(self) -> None:
-        self.found: Final[list[Fault]] = []
+        self.found: Final[list[ConfigFault]] = []
         self.warnings: Final[list[str]] = []
 
-    def add(self, code: str, at: At, fault: str, cure: str = "") -> None:
+    def add(self, code: str, at: KeyPath, fault: str, cure: str = "") -> None:
         if len(self.found) < self.MOST:
-            self.found.append(Fault(code, at, fault, cure))
+            self.found.append(ConfigFault(code, at, fault, cure))
 
     def warn(self, sentence: str) -> None:
         if len(self.warnings) < self.MOST:

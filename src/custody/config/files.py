@@ -5,11 +5,11 @@ Law: files are opened to see that they can be, and their content is not kept.
 
 from pathlib import Path
 
-from custody.config.faults import At, Faults
+from custody.config.faults import ConfigFaults, KeyPath
 from custody.config.tables import Config
 
 
-def check_files(config: Config, faults: Faults) -> None:
+def check_files(config: Config, faults: ConfigFaults) -> None:
     for listener in config.listeners:
         _readable(listener.cert, ("listen", listener.name, "cert"), faults)
         _readable(listener.key, ("listen", listener.name, "key"), faults)
@@ -36,7 +36,7 @@ def check_files(config: Config, faults: Faults) -> None:
             )
 
 
-def _readable(path: Path | None, at: At, faults: Faults) -> None:
+def _readable(path: Path | None, at: KeyPath, faults: ConfigFaults) -> None:
     if path is None:
         return
     try:

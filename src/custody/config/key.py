@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 
-class Key(msgspec.Struct, frozen=True):
+class ConfigKey(msgspec.Struct, frozen=True):
     """How a key is read, and what it says to an operator."""
 
     read: Callable[[object], object]

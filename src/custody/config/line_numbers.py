@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from custody.config.faults import At, Step
+from custody.config.faults import KeyPath, PathStep
 
 _TOKEN: Final = re.compile(
     r"""
@@ -23,11 +23,11 @@ _TOKEN: Final = re.compile(
 )
 
 
-def places(text: str) -> Mapping[At, int]:
+def places(text: str) -> Mapping[KeyPath, int]:
     """Tables and keys with their line, counted from 1; keys inside inline tables have none."""
-    found: dict[At, int] = {}
-    counts: dict[tuple[Step, ...], int] = {}
-    table: At = ()
+    found: dict[KeyPath, int] = {}
+    counts: dict[tuple[PathStep, ...], int] = {}
+    table: KeyPath = ()
     line, depth = 1, 0
     statement: list[str] = []
     started = 1
@@ -49,8 +49,12 @@ def places(text: str) -> Mapping[At, int]:
 
 
 def _note(
-    statement: list[str], line: int, table: At, found: dict[At, int], counts: dict[At, int]
-) -> At:
+    statement: list[str],
+    line: int,
+    table: KeyPath,
+    found: dict[KeyPath, int],
+    counts: dict[KeyPath, int],
+) -> KeyPath:
     """Note one line's header or key; gives the table that the next keys belong to."""
     if statement[0] != "[":
         keys = statement[: statement.index("=")] if "=" in statement else statement
@@ -66,9 +70,9 @@ def _note(
     return header
 
 
-def _resolved(pieces: list[str], table: At, counts: dict[At, int]) -> At:
+def _resolved(pieces: list[str], table: KeyPath, counts: dict[KeyPath, int]) -> KeyPath:
     """Dotted keys as a path; ``[a.b]`` below an array of tables means its last one."""
-    way: At = ()
+    way: KeyPath = ()
     names = [piece for piece in pieces if piece != "."]
     for number, piece in enumerate(names):
         way = (*way, piece[1:-1] if piece[0] in "\"'" else piece)
@@ -77,7 +81,7 @@ def _resolved(pieces: list[str], table: At, counts: dict[At, int]) -> At:
     return way
 
 
-def line_of(at: At, found: Mapping[At, int]) -> int:
+def line_of(at: KeyPath, found: Mapping[KeyPath, int]) -> int:
     """The line of the key, else of the nearest table around it; 0 where there is none."""
     while at:
         if at in found:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from custody.config.checks import check, check_conditions
-from custody.config.faults import ConfigError, Fault, Faults
+from custody.config.checks import check_conditions, check_config
+from custody.config.faults import ConfigError, ConfigFault, ConfigFaults
 from custody.config.files import check_files
 from custody.config.line_numbers import line_of, places
 from custody.config.sections import read_sections
@@ -44,7 +44,7 @@ def load_config(path: Path, *, conditions: bool = True) -> Config:
         raise ConfigError(
             path,
             [
-                Fault(
+                ConfigFault(
                     "config.unreadable",
                     (),
                     f"The file cannot be read: {error.strerror}.",
@@ -54,10 +54,10 @@ def load_config(path: Path, *, conditions: bool = True) -> Config:
         ) from None
     if len(data) > LONGEST:
         raise ConfigError(
-            path, [Fault("config.too-long", (), f"It is longer than {LONGEST} bytes.")]
+            path, [ConfigFault("config.too-long", (), f"It is longer than {LONGEST} bytes.")]
         )
     config = parse_config(data, path, conditions=conditions)
-    faults = Faults()
+    faults = ConfigFaults()
     check_files(config, faults)
     _refuse(path, faults, data)
     return config
@@ -66,10 +66,10 @@ def load_config(path: Path, *, conditions: bool = True) -> Config:
 def parse_config(data: bytes, path: Path, *, conditions: bool = True) -> Config:
     """The checked configuration; looks at no other file. ``path`` is for messages and paths."""
     document = _parse_toml(data, path)
-    faults = Faults()
+    faults = ConfigFaults()
     config = read_sections(document, path, faults)
     if config is not None:
-        check(config, faults)
+        check_config(config, faults)
         if conditions:
             check_conditions(config, faults)
     _refuse(path, faults, data)
@@ -95,20 +95,24 @@ def _parse_toml(data: bytes, path: Path) -> dict[str, object]:
         return tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        fault = Fault("config.not-utf8", (), "It is not UTF-8 text.", "Save it as UTF-8.", line)
+        fault = ConfigFault(
+            "config.not-utf8", (), "It is not UTF-8 text.", "Save it as UTF-8.", line
+        )
     except RecursionError:
-        fault = Fault("config.toml", (), "Its lists or tables are nested too deeply.")
+        fault = ConfigFault("config.toml", (), "Its lists or tables are nested too deeply.")
     except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
-        fault = Fault("config.toml", (), f"It is not valid TOML: {error}.", "See https://toml.io.")
+        fault = ConfigFault(
+            "config.toml", (), f"It is not valid TOML: {error}.", "See https://toml.io."
+        )
     raise ConfigError(path, [fault])
 
 
-def _refuse(path: Path, faults: Faults, data: bytes) -> None:
+def _refuse(path: Path, faults: ConfigFaults, data: bytes) -> None:
     if not faults.found:
         return
     found = places(data.decode("utf-8"))
     placed = [
-        Fault(fault.code, fault.at, fault.fault, fault.cure, line_of(fault.at, found))
+        ConfigFault(fault.code, fault.at, fault.fault, fault.cure, line_of(fault.at, found))
         for fault in faults.found
     ]
     # As the operator reads the file; what has no line comes last.

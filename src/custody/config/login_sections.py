@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from custody.config.faults import At, Faults
+from custody.config.faults import ConfigFaults, KeyPath
 from custody.config.logins import (
     ConsoleCleartext,
     ConsoleConfig,
@@ -23,11 +23,11 @@ from custody.config.read_table import read_table
 
 LEAST_RECHECK_MS: Final = 30_000
 
-Table = tuple[At, dict[str, object]]
-Provider = TypeVar("Provider", OidcConfig, WorkloadConfig, SamlConfig)
+Table = tuple[KeyPath, dict[str, object]]
+ProviderConfig = TypeVar("ProviderConfig", OidcConfig, WorkloadConfig, SamlConfig)
 
 
-class Logins(msgspec.Struct, frozen=True):
+class LoginSections(msgspec.Struct, frozen=True):
     """Everything that is configured of who may come in."""
 
     login: LoginConfig
@@ -37,7 +37,7 @@ class Logins(msgspec.Struct, frozen=True):
     saml: tuple[SamlConfig, ...]
 
 
-class Written(msgspec.Struct, frozen=True):
+class LoginTables(msgspec.Struct, frozen=True):
     """The tables as the file has them."""
 
     oidc: tuple[Table, ...]
@@ -46,8 +46,8 @@ class Written(msgspec.Struct, frozen=True):
 
 
 def read_logins(
-    document: Mapping[str, object], written: Written, folder: Path, faults: Faults
-) -> Logins | None:
+    document: Mapping[str, object], written: LoginTables, folder: Path, faults: ConfigFaults
+) -> LoginSections | None:
     """``None`` where ``faults`` says why not."""
     login = read_table(LoginConfig, document.get("login", {}), ("login",), folder, faults)
     if login is not None and login.recheck_ms < LEAST_RECHECK_MS:
@@ -59,7 +59,7 @@ def read_logins(
     listen = document.get("listen")
     console = None
     if isinstance(listen, dict) and "console" in listen:
-        at: At = ("listen", "console")
+        at: KeyPath = ("listen", "console")
         console = read_table(ConsoleConfig, listen["console"], at, folder, faults)
     if console is not None:
         _check_console(console, faults)
@@ -72,7 +72,7 @@ def read_logins(
     _check_oauth(listen, tokens, faults)
     if login is None or (console is None and isinstance(listen, dict) and "console" in listen):
         return None
-    return Logins(
+    return LoginSections(
         login,
         console,
         tuple(each for _, each in oidc),
@@ -82,14 +82,14 @@ def read_logins(
 
 
 def _providers(
-    kind: type[Provider], tables: Iterable[Table], folder: Path, faults: Faults
-) -> list[tuple[At, Provider]]:
+    kind: type[ProviderConfig], tables: Iterable[Table], folder: Path, faults: ConfigFaults
+) -> list[tuple[KeyPath, ProviderConfig]]:
     found = [(at, read_table(kind, table, at, folder, faults)) for at, table in tables]
     return [(at, each) for at, each in found if each is not None]
 
 
-def _check_console(console: ConsoleConfig, faults: Faults) -> None:
-    at: At = ("listen", "console")
+def _check_console(console: ConsoleConfig, faults: ConfigFaults) -> None:
+    at: KeyPath = ("listen", "console")
     if (console.cert is None) != (console.key is None):
         faults.add(
             "config.cert-and-key",
@@ -107,7 +107,8 @@ def _check_console(console: ConsoleConfig, faults: Faults) -> None:
 
 
 def _check_names(
-    providers: Iterable[tuple[At, OidcConfig | WorkloadConfig | SamlConfig]], faults: Faults
+    providers: Iterable[tuple[KeyPath, OidcConfig | WorkloadConfig | SamlConfig]],
+    faults: ConfigFaults,
 ) -> None:
     taken = {"local"}
     for at, each in providers:
@@ -122,10 +123,10 @@ def _check_names(
 
 
 def _check_doors(
-    oidc: Iterable[tuple[At, OidcConfig]],
-    saml: Iterable[tuple[At, SamlConfig]],
+    oidc: Iterable[tuple[KeyPath, OidcConfig]],
+    saml: Iterable[tuple[KeyPath, SamlConfig]],
     console: ConsoleConfig | None,
-    faults: Faults,
+    faults: ConfigFaults,
 ) -> None:
     """A browser has to have somewhere to come back to."""
     if console is not None:
@@ -145,7 +146,7 @@ def _check_doors(
         )
 
 
-def _check_oauth(listen: object, known: Collection[str], faults: Faults) -> None:
+def _check_oauth(listen: object, known: Collection[str], faults: ConfigFaults) -> None:
     for name, table in listen.items() if isinstance(listen, dict) else ():
         wanted = table.get("oauth") if isinstance(table, dict) else None
         if isinstance(wanted, str) and wanted not in known:
@@ -157,5 +158,5 @@ def _check_oauth(listen: object, known: Collection[str], faults: Faults) -> None
             )
 
 
-def _number(at: At) -> int:
+def _number(at: KeyPath) -> int:
     return int(at[1]) + 1

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from custody.config import values as read
-from custody.config.values import UnfitError
+from custody.config.values import UnfitValueError
 from custody.model.identity import Budget
 from custody.model.words import Exceeded
 
@@ -28,7 +28,7 @@ def url(value: object) -> str:
     """https, or http to this machine itself; no user, no query, no fragment, no slash at its end
     but one that belongs to a path.
     """
-    wanted = UnfitError('It must be a URL such as "https://id.example.com", without a query.')
+    wanted = UnfitValueError('It must be a URL such as "https://id.example.com", without a query.')
     found = read.some_text(value)
     try:
         parts = urlsplit(found)
@@ -39,7 +39,9 @@ def url(value: object) -> str:
     if not plain or " " in found or not host or parts.query or parts.fragment or "@" in found:
         raise wanted
     if parts.scheme != "https" and not (parts.scheme == "http" and _loopback(host)):
-        raise UnfitError("It must begin with https:// (http:// is for loopback addresses only).")
+        raise UnfitValueError(
+            "It must begin with https:// (http:// is for loopback addresses only)."
+        )
     return found
 
 
@@ -47,7 +49,9 @@ def root_url(value: object) -> str:
     """A URL with no path, as browsers reach the gateway."""
     found = url(value).removesuffix("/")
     if urlsplit(found).path:
-        raise UnfitError('It must be a URL without a path, such as "https://gw1.example.com:8443".')
+        raise UnfitValueError(
+            'It must be a URL without a path, such as "https://gw1.example.com:8443".'
+        )
     return found
 
 
@@ -70,7 +74,7 @@ def algorithms(value: object) -> tuple[str, ...]:
     found = read.some_texts(value)
     for one in found:
         if one not in ASYMMETRIC:
-            raise UnfitError(
+            raise UnfitValueError(
                 f"Only asymmetric algorithms are taken: {', '.join(ASYMMETRIC)}.",
                 "config.algorithm",
             )
@@ -79,7 +83,7 @@ def algorithms(value: object) -> tuple[str, ...]:
 
 def requirements(value: object) -> Mapping[str, tuple[str, ...]]:
     """Claim to the values that it may have, each exact or with ``*`` and ``**``."""
-    wanted = UnfitError(
+    wanted = UnfitValueError(
         'It must be a table of at least one claim, such as { repository = "acme/shop", '
         'ref = ["refs/heads/main", "refs/tags/*"] }.'
     )
@@ -95,19 +99,19 @@ def requirements(value: object) -> Mapping[str, tuple[str, ...]]:
 
 def parameters(value: object) -> Mapping[str, str]:
     if not isinstance(value, dict):
-        raise UnfitError('It must be a table such as { prompt = "consent" }.', "config.type")
+        raise UnfitValueError('It must be a table such as { prompt = "consent" }.', "config.type")
     return {read.some_text(name): read.text(each) for name, each in value.items()}
 
 
 def budget(value: object) -> Budget:
     """At least one limit; ``bytes`` may have a unit."""
     if not isinstance(value, dict):
-        raise UnfitError(
+        raise UnfitValueError(
             "It must be a table such as { commands = 10000, rows = 1000000 }.", "config.type"
         )
     unknown = set(value) - {*_QUANTITIES, "bytes", "then"}
     if unknown:
-        raise UnfitError(
+        raise UnfitValueError(
             f"It knows {', '.join(_QUANTITIES)}, bytes and then, and nothing else.",
             "config.unknown-key",
         )
@@ -118,6 +122,6 @@ def budget(value: object) -> Budget:
     }
     size = read.size(0, _MOST)(value["bytes"]) if "bytes" in value else None
     if not limits and size is None:
-        raise UnfitError(f"It limits nothing: give it {', '.join(_QUANTITIES)} or bytes.")
+        raise UnfitValueError(f"It limits nothing: give it {', '.join(_QUANTITIES)} or bytes.")
     then = read.choice(Exceeded)(value.get("then", Exceeded.END.value))
     return Budget(**limits, bytes=size, then=then)

@@ -12,7 +12,7 @@ import msgspec
 
 from custody.config import login_values as read_login
 from custody.config import values as read
-from custody.config.key import Key
+from custody.config.key import ConfigKey
 from custody.config.login_values import ASYMMETRIC
 from custody.config.values import Address, SecretReference
 from custody.model.words import IdentityKind
@@ -51,11 +51,11 @@ class Preset(StrEnum):
 
 class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
     address: Annotated[
-        Address, Key(read.address(0), "HOST:PORT", "Where to listen; port 0 picks one.")
+        Address, ConfigKey(read.address(0), "HOST:PORT", "Where to listen; port 0 picks one.")
     ]
     url: Annotated[
         str,
-        Key(
+        ConfigKey(
             read_login.root_url,
             "URL",
             "How browsers and clients reach it; providers send browsers back there.",
@@ -64,21 +64,21 @@ class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     cert: Annotated[
         Path | None,
-        Key(read.path, "path", "Certificate chain, PEM.", "one of the local CA's"),
+        ConfigKey(read.path, "path", "Certificate chain, PEM.", "one of the local CA's"),
     ] = None
     key: Annotated[
-        Path | None, Key(read.path, "path", "Its private key, PEM.", "the local CA's")
+        Path | None, ConfigKey(read.path, "path", "Its private key, PEM.", "the local CA's")
     ] = None
     cleartext: Annotated[
         ConsoleCleartext,
-        Key(
+        ConfigKey(
             read.choice(ConsoleCleartext),
             '"refuse" or "loopback"',
             "Whether it speaks without TLS, on a loopback address, for tests.",
         ),
     ] = ConsoleCleartext.REFUSE
     max_connections: Annotated[
-        int, Key(read.integer(1, 100_000), "number", "Connections open at once.")
+        int, ConfigKey(read.integer(1, 100_000), "number", "Connections open at once.")
     ] = 1000
 
     def public_url(self, port: int = 0) -> str:
@@ -92,7 +92,7 @@ class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
 class LoginConfig(msgspec.Struct, frozen=True, kw_only=True):
     local: Annotated[
         bool,
-        Key(
+        ConfigKey(
             read.flag,
             "true or false",
             "Operator's tickets, and loops of accounts of the gateway's own host. "
@@ -100,11 +100,11 @@ class LoginConfig(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = True
     lifetime_ms: Annotated[
-        int, Key(read.duration, "duration", "How long a login holds at most.", "`8h`")
+        int, ConfigKey(read.duration, "duration", "How long a login holds at most.", "`8h`")
     ] = 8 * 3_600_000
     recheck_ms: Annotated[
         int,
-        Key(
+        ConfigKey(
             read.duration,
             "duration",
             "How often a login with a refresh token is asked for again at its provider; "
@@ -115,50 +115,60 @@ class LoginConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OidcConfig(msgspec.Struct, frozen=True, kw_only=True):
-    name: Annotated[str, Key(read.name, "text", "How people and clients call it.")]
+    name: Annotated[str, ConfigKey(read.name, "text", "How people and clients call it.")]
     issuer: Annotated[
-        str, Key(read_login.url, "URL", "The issuer, exactly as its tokens spell it.")
+        str, ConfigKey(read_login.url, "URL", "The issuer, exactly as its tokens spell it.")
     ]
-    client_id: Annotated[str, Key(read.some_text, "text", "What the provider calls this gateway.")]
+    client_id: Annotated[
+        str, ConfigKey(read.some_text, "text", "What the provider calls this gateway.")
+    ]
     client_secret: Annotated[
         SecretReference | None,
-        Key(read.secret_reference, "reference", "Where its secret is.", "none: a public client"),
+        ConfigKey(
+            read.secret_reference, "reference", "Where its secret is.", "none: a public client"
+        ),
     ] = None
     audience: Annotated[
         tuple[str, ...],
-        Key(read.some_texts, "list", "What a token's `aud` must hold one of.", "`client_id`"),
+        ConfigKey(read.some_texts, "list", "What a token's `aud` must hold one of.", "`client_id`"),
     ] = ()
     groups: Annotated[
         str,
-        Key(
+        ConfigKey(
             read.some_text,
             "claim",
             "Where a token names groups; dots go into objects: `realm_access.roles`.",
         ),
     ] = "groups"
-    subject: Annotated[str, Key(read.some_text, "claim", "Where it names who it is about.")] = "sub"
+    subject: Annotated[
+        str, ConfigKey(read.some_text, "claim", "Where it names who it is about.")
+    ] = "sub"
     kind: Annotated[
         IdentityKind,
-        Key(
+        ConfigKey(
             read.choice(IdentityKind),
             '"human", "service" or "agent"',
             "Who logs in by code or device; client credentials are a service's.",
         ),
     ] = IdentityKind.HUMAN
     scopes: Annotated[
-        tuple[str, ...], Key(read.some_texts, "list", "What is asked for at a login.")
+        tuple[str, ...], ConfigKey(read.some_texts, "list", "What is asked for at a login.")
     ] = ("openid", "profile", "offline_access")
     algorithms: Annotated[
         tuple[str, ...],
-        Key(read_login.algorithms, "list", "Signatures that are taken.", "the asymmetric ones"),
+        ConfigKey(
+            read_login.algorithms, "list", "Signatures that are taken.", "the asymmetric ones"
+        ),
     ] = ASYMMETRIC
     ca: Annotated[
         Path | None,
-        Key(read.path, "path", "Whom its TLS is trusted by, PEM.", "the system's authorities"),
+        ConfigKey(
+            read.path, "path", "Whom its TLS is trusted by, PEM.", "the system's authorities"
+        ),
     ] = None
     flows: Annotated[
         tuple[Flow, ...],
-        Key(
+        ConfigKey(
             lambda value: tuple(read.choice(Flow)(item) for item in read.some_texts(value)),
             "list",
             "`code`, `device`, `client_credentials`.",
@@ -167,7 +177,7 @@ class OidcConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = tuple(Flow)
     parameters: Annotated[
         Mapping[str, str],
-        Key(
+        ConfigKey(
             read_login.parameters,
             "table",
             'Added to a login\'s request: `{ prompt = "consent" }`. Some providers give a refresh '
@@ -177,11 +187,13 @@ class OidcConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = {}
     clients: Annotated[
         tuple[str, ...],
-        Key(read.some_texts, "list", "Other clients whose id tokens are taken (`azp`).", "none"),
+        ConfigKey(
+            read.some_texts, "list", "Other clients whose id tokens are taken (`azp`).", "none"
+        ),
     ] = ()
     client_auth: Annotated[
         ClientAuth,
-        Key(
+        ConfigKey(
             read.choice(ClientAuth),
             '"auto", "client_secret_basic", "client_secret_post" or "private_key_jwt"',
             "How the gateway shows its secret; with the last it is a private key, PEM.",
@@ -189,7 +201,7 @@ class OidcConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = ClientAuth.AUTO
     single_use: Annotated[
         bool,
-        Key(
+        ConfigKey(
             read.flag,
             "true or false",
             "Whether a token that its holder brings starts one thing only; it needs a `jti`.",
@@ -197,21 +209,24 @@ class OidcConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = False
     password: Annotated[
         bool,
-        Key(read.flag, "true or false", "Whether its tokens are taken as PostgreSQL passwords."),
+        ConfigKey(
+            read.flag, "true or false", "Whether its tokens are taken as PostgreSQL passwords."
+        ),
     ] = False
 
 
 class WorkloadConfig(msgspec.Struct, frozen=True, kw_only=True):
-    name: Annotated[str, Key(read.name, "text", "How people and clients call it.")]
+    name: Annotated[str, ConfigKey(read.name, "text", "How people and clients call it.")]
     issuer: Annotated[
-        str, Key(read_login.url, "URL", "The issuer, exactly as its tokens spell it.")
+        str, ConfigKey(read_login.url, "URL", "The issuer, exactly as its tokens spell it.")
     ]
     audience: Annotated[
-        tuple[str, ...], Key(read.some_texts, "list", "What a token's `aud` must hold one of.")
+        tuple[str, ...],
+        ConfigKey(read.some_texts, "list", "What a token's `aud` must hold one of."),
     ]
     preset: Annotated[
         Preset,
-        Key(
+        ConfigKey(
             read.choice(Preset),
             '"github", "gitlab", "kubernetes" or "none"',
             "Which claims become facts of the loop: repository, commit, job …",
@@ -219,7 +234,7 @@ class WorkloadConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = Preset.NONE
     jwks: Annotated[
         str | Path | None,
-        Key(
+        ConfigKey(
             read_login.url_or_path,
             "URL or path",
             "Its public keys.",
@@ -227,22 +242,22 @@ class WorkloadConfig(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     subject: Annotated[
-        str, Key(read.some_text, "claim", "Where a token names who it is about.")
+        str, ConfigKey(read.some_text, "claim", "Where a token names who it is about.")
     ] = "sub"
     kind: Annotated[
         IdentityKind,
-        Key(read.choice(IdentityKind), '"human", "service" or "agent"', "What acts."),
+        ConfigKey(read.choice(IdentityKind), '"human", "service" or "agent"', "What acts."),
     ] = IdentityKind.SERVICE
     groups: Annotated[
         tuple[str, ...],
-        Key(read.some_texts, "list", "What every token that passes is in.", "none"),
+        ConfigKey(read.some_texts, "list", "What every token that passes is in.", "none"),
     ] = ()
     groups_claim: Annotated[
-        str, Key(read.some_text, "claim", "Where a token names more groups.", "none")
+        str, ConfigKey(read.some_text, "claim", "Where a token names more groups.", "none")
     ] = ""
     require: Annotated[
         Mapping[str, tuple[str, ...]],
-        Key(
+        ConfigKey(
             read_login.requirements,
             "table",
             "Claims that a token must have, each with one of its values; `*` is any characters but "
@@ -252,29 +267,35 @@ class WorkloadConfig(msgspec.Struct, frozen=True, kw_only=True):
     ]
     algorithms: Annotated[
         tuple[str, ...],
-        Key(read_login.algorithms, "list", "Signatures that are taken.", "the asymmetric ones"),
+        ConfigKey(
+            read_login.algorithms, "list", "Signatures that are taken.", "the asymmetric ones"
+        ),
     ] = ASYMMETRIC
     ca: Annotated[
         Path | None,
-        Key(read.path, "path", "Whom its TLS is trusted by, PEM.", "the system's authorities"),
+        ConfigKey(
+            read.path, "path", "Whom its TLS is trusted by, PEM.", "the system's authorities"
+        ),
     ] = None
     single_use: Annotated[
-        bool, Key(read.flag, "true or false", "Whether a token starts one loop only.")
+        bool, ConfigKey(read.flag, "true or false", "Whether a token starts one loop only.")
     ] = False
     lifetime_ms: Annotated[
-        int, Key(read.duration, "duration", "How long its loops live at most.", "`1h`")
+        int, ConfigKey(read.duration, "duration", "How long its loops live at most.", "`1h`")
     ] = 3_600_000
     password: Annotated[
         bool,
-        Key(read.flag, "true or false", "Whether its tokens are taken as PostgreSQL passwords."),
+        ConfigKey(
+            read.flag, "true or false", "Whether its tokens are taken as PostgreSQL passwords."
+        ),
     ] = False
 
 
 class SamlConfig(msgspec.Struct, frozen=True, kw_only=True):
-    name: Annotated[str, Key(read.name, "text", "How people and clients call it.")]
+    name: Annotated[str, ConfigKey(read.name, "text", "How people and clients call it.")]
     metadata: Annotated[
         str | Path,
-        Key(
+        ConfigKey(
             read_login.url_or_path,
             "path or URL",
             "The provider's metadata; a URL is read at start.",
@@ -282,7 +303,7 @@ class SamlConfig(msgspec.Struct, frozen=True, kw_only=True):
     ]
     entity_id: Annotated[
         str,
-        Key(
+        ConfigKey(
             read.some_text,
             "text",
             "What the provider calls this gateway.",
@@ -290,18 +311,18 @@ class SamlConfig(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     subject: Annotated[
-        str, Key(read.some_text, "attribute", "Who it is: `NameID`, or an attribute's name.")
+        str, ConfigKey(read.some_text, "attribute", "Who it is: `NameID`, or an attribute's name.")
     ] = "NameID"
-    groups: Annotated[str, Key(read.some_text, "attribute", "The attribute that names groups.")] = (
-        "groups"
-    )
+    groups: Annotated[
+        str, ConfigKey(read.some_text, "attribute", "The attribute that names groups.")
+    ] = "groups"
     kind: Annotated[
         IdentityKind,
-        Key(read.choice(IdentityKind), '"human", "service" or "agent"', "Who logs in."),
+        ConfigKey(read.choice(IdentityKind), '"human", "service" or "agent"', "Who logs in."),
     ] = IdentityKind.HUMAN
     ca: Annotated[
         Path | None,
-        Key(
+        ConfigKey(
             read.path,
             "path",
             "Whom the TLS of a metadata URL is trusted by, PEM.",

@@ -11,10 +11,10 @@ from typing import Annotated, Final
 import msgspec
 
 from custody.config import values as read
-from custody.config.faults import At, Faults
-from custody.config.key import Key
+from custody.config.faults import ConfigFaults, KeyPath
+from custody.config.key import ConfigKey
 from custody.config.read_table import read_table
-from custody.masking.marks import Form
+from custody.masking.marks import MaskForm
 from custody.masking.rules import MaskRule, check_rules
 from custody.model.errors import CustodyError
 
@@ -26,32 +26,34 @@ class MaskConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     columns: Annotated[
         tuple[str, ...],
-        Key(read.some_texts, "list", "`table.column`, `schema.table.column`; `*` is any.", "none"),
+        ConfigKey(
+            read.some_texts, "list", "`table.column`, `schema.table.column`; `*` is any.", "none"
+        ),
     ] = ()
     detect: Annotated[
         tuple[str, ...],
-        Key(
+        ConfigKey(
             read.some_texts, "list", "What to find in any text: `card`, `email`, `secret` …", "none"
         ),
     ] = ()
     pattern: Annotated[
-        str, Key(read.some_text, "RE2", "A regular expression of your own.", "none")
+        str, ConfigKey(read.some_text, "RE2", "A regular expression of your own.", "none")
     ] = ""
     name: Annotated[
-        str, Key(read.name, "text", "What `pattern` finds; stands in its place.", "none")
+        str, ConfigKey(read.name, "text", "What `pattern` finds; stands in its place.", "none")
     ] = ""
     form: Annotated[
-        Form,
-        Key(
-            read.choice(Form),
+        MaskForm,
+        ConfigKey(
+            read.choice(MaskForm),
             '"redact", "token" or "last4"',
             "What takes the value's place; `token`: the same value, the same token.",
         ),
-    ] = msgspec.field(name="as", default=Form.REDACT)
+    ] = msgspec.field(name="as", default=MaskForm.REDACT)
 
 
 def read_masks(
-    tables: Sequence[tuple[At, dict[str, object]]], folder: Path, faults: Faults
+    tables: Sequence[tuple[KeyPath, dict[str, object]]], folder: Path, faults: ConfigFaults
 ) -> tuple[MaskRule, ...]:
     rules: list[MaskRule] = []
     for at, table in tables:
@@ -72,7 +74,7 @@ def read_masks(
     return tuple(rules)
 
 
-def _place(error: CustodyError, at: At, faults: Faults) -> None:
+def _place(error: CustodyError, at: KeyPath, faults: ConfigFaults) -> None:
     place = _PLACE.match(error.fault)
     if place is None:
         faults.add(error.code, at, error.fault, error.cure)

@@ -12,29 +12,29 @@ from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
-from custody.config.faults import At, Faults
-from custody.config.key import Key
-from custody.config.values import UnfitError
+from custody.config.faults import ConfigFaults, KeyPath
+from custody.config.key import ConfigKey
+from custody.config.values import UnfitValueError
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-class Field(msgspec.Struct, frozen=True):
+class ConfigField(msgspec.Struct, frozen=True):
     name: str
     """The struct's field."""
     key: str
     """What the operator writes: a field in milliseconds is written without its unit."""
-    how: Key
+    how: ConfigKey
     required: bool
     default: object
 
 
 @cache
-def fields_of(kind: type[msgspec.Struct]) -> tuple[Field, ...]:
+def fields_of(kind: type[msgspec.Struct]) -> tuple[ConfigField, ...]:
     """The keys of a table, in order."""
     hints = get_type_hints(kind, include_extras=True)
     return tuple(
-        Field(
+        ConfigField(
             field.name,
             field.encode_name.removesuffix("_ms"),
             note,
@@ -43,12 +43,12 @@ def fields_of(kind: type[msgspec.Struct]) -> tuple[Field, ...]:
         )
         for field in msgspec.structs.fields(kind)
         for note in getattr(hints[field.name], "__metadata__", ())
-        if isinstance(note, Key)
+        if isinstance(note, ConfigKey)
     )
 
 
 def read_table(
-    kind: type[T], table: object, at: At, folder: Path, faults: Faults, **given: object
+    kind: type[T], table: object, at: KeyPath, folder: Path, faults: ConfigFaults, **given: object
 ) -> T | None:
     """The struct, or ``None`` where ``faults`` now says why not. Paths become absolute."""
     if not isinstance(table, dict):
@@ -62,7 +62,7 @@ def read_table(
         if key in table:
             try:
                 values[field.name] = field.how.read(table[key])
-            except UnfitError as unfit:
+            except UnfitValueError as unfit:
                 faults.add(unfit.code, (*at, key), unfit.wanted)
         elif field.required:
             faults.add("config.missing-key", at, f"The key `{key}` is missing.", field.how.says)
@@ -78,7 +78,7 @@ def read_table(
 
 
 def refuse_unknown(
-    table: Mapping[str, object], known: Collection[str], at: At, faults: Faults
+    table: Mapping[str, object], known: Collection[str], at: KeyPath, faults: ConfigFaults
 ) -> None:
     for key in table:
         if key not in known:

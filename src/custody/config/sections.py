@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import msgspec
 
-from custody.config.faults import At, Faults
-from custody.config.login_sections import Written, read_logins
+from custody.config.faults import ConfigFaults, KeyPath
+from custody.config.login_sections import LoginTables, read_logins
 from custody.config.masks import read_masks
 from custody.config.read_table import read_table, refuse_unknown
 from custody.config.stores import STORES, read_stores
@@ -45,7 +45,9 @@ TABLES = frozenset(
 PROVIDERS = ("oidc", "workload", "saml")
 
 
-def read_sections(document: Mapping[str, object], path: Path, faults: Faults) -> Config | None:
+def read_sections(
+    document: Mapping[str, object], path: Path, faults: ConfigFaults
+) -> Config | None:
     """``None`` where ``faults`` says why not."""
     folder = path.parent
     present = {key: value for key, value in document.items() if key not in LATER_TABLES}
@@ -60,7 +62,7 @@ def read_sections(document: Mapping[str, object], path: Path, faults: Faults) ->
     grants = tuple(_grants(document, folder, faults))
     rules = tuple(_rules(document, folder, faults))
     masks = read_masks(list(_tables(document, "mask", faults)), folder, faults)
-    written = Written(*(tuple(_tables(document, key, faults)) for key in PROVIDERS))
+    written = LoginTables(*(tuple(_tables(document, key, faults)) for key in PROVIDERS))
     logins = read_logins(document, written, folder, faults)
     stores = read_stores(document, folder, faults)
     _check_references(targets, stores.named, faults)
@@ -74,7 +76,7 @@ def read_sections(document: Mapping[str, object], path: Path, faults: Faults) ->
         targets=targets,
         later_targets=tuple(
             str(table.get("name"))
-            for _, table in _tables(document, "target", Faults())
+            for _, table in _tables(document, "target", ConfigFaults())
             if _is_later(table)
         ),
         grants=grants,
@@ -93,8 +95,8 @@ def read_sections(document: Mapping[str, object], path: Path, faults: Faults) ->
 
 
 def _tables(
-    document: Mapping[str, object], key: str, faults: Faults
-) -> Iterator[tuple[At, dict[str, object]]]:
+    document: Mapping[str, object], key: str, faults: ConfigFaults
+) -> Iterator[tuple[KeyPath, dict[str, object]]]:
     """The entries of ``[[key]]``."""
     value = document.get(key, [])
     if not isinstance(value, list):
@@ -113,7 +115,7 @@ def _tables(
 
 
 def _listeners(
-    document: Mapping[str, object], folder: Path, faults: Faults
+    document: Mapping[str, object], folder: Path, faults: ConfigFaults
 ) -> Iterator[ListenerConfig]:
     tables = document.get("listen", {})
     if not isinstance(tables, dict):
@@ -130,7 +132,7 @@ def _listeners(
 
 
 def _targets(
-    document: Mapping[str, object], folder: Path, faults: Faults
+    document: Mapping[str, object], folder: Path, faults: ConfigFaults
 ) -> Iterator[TargetConfig]:
     for at, table in _tables(document, "target", faults):
         if _is_later(table):
@@ -144,7 +146,7 @@ def _targets(
 
 
 def _check_references(
-    targets: Iterable[TargetConfig], stores: Collection[str], faults: Faults
+    targets: Iterable[TargetConfig], stores: Collection[str], faults: ConfigFaults
 ) -> None:
     """A reference's store must be configured, unless the machine itself says all about it."""
     for target in targets:
@@ -166,7 +168,7 @@ _OF_THE_MACHINE = frozenset(("aws", "k8s"))
 """Stores that need no table: the SDK, or the pod, knows where they are."""
 
 
-def _grants(document: Mapping[str, object], folder: Path, faults: Faults) -> Iterator[Grant]:
+def _grants(document: Mapping[str, object], folder: Path, faults: ConfigFaults) -> Iterator[Grant]:
     for at, table in _tables(document, "grant", faults):
         grant = read_table(GrantConfig, table, at, folder, faults)
         if grant is None:
@@ -187,7 +189,7 @@ def _grants(document: Mapping[str, object], folder: Path, faults: Faults) -> Ite
         )
 
 
-def _rules(document: Mapping[str, object], folder: Path, faults: Faults) -> Iterator[Rule]:
+def _rules(document: Mapping[str, object], folder: Path, faults: ConfigFaults) -> Iterator[Rule]:
     for at, table in _tables(document, "rule", faults):
         rule = read_table(RuleConfig, table, at, folder, faults)
         if rule is not None:
@@ -206,7 +208,7 @@ def _is_later(target: Mapping[str, object]) -> bool:
     return isinstance(protocol, str) and protocol in LATER_PROTOCOLS
 
 
-def _warn_of_later_parts(document: Mapping[str, object], faults: Faults) -> None:
+def _warn_of_later_parts(document: Mapping[str, object], faults: ConfigFaults) -> None:
     listen = document.get("listen")
     names = listen if isinstance(listen, dict) else {}
     later = [f"listen.{name}" for name in names if name in LATER_LISTENERS]
@@ -215,13 +217,13 @@ def _warn_of_later_parts(document: Mapping[str, object], faults: Faults) -> None
         faults.warn(f"[{name}] belongs to a part that is not built yet and does nothing.")
     if "retention" in document:
         faults.warn("[retention] belongs to a part that is not built yet: nothing is pruned.")
-    for at, table in _tables(document, "target", Faults()):
+    for at, table in _tables(document, "target", ConfigFaults()):
         if _is_later(table):
             faults.warn(
                 f"[[target]] number {int(at[1]) + 1} has a protocol that is not built yet "
                 "and does nothing."
             )
-    if any(table.get("then") == "ask" for _, table in _tables(document, "rule", Faults())):
+    if any(table.get("then") == "ask" for _, table in _tables(document, "rule", ConfigFaults())):
         faults.warn('A rule that asks denies for now: "approval is not available yet".')
     if not any(name in BUILT for name in names):
         faults.warn("There is no [listen.postgres], so nothing listens for PostgreSQL clients.")

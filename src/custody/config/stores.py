@@ -11,8 +11,8 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 
 from custody.config import values as read
-from custody.config.faults import At, Faults
-from custody.config.key import Key
+from custody.config.faults import ConfigFaults, KeyPath
+from custody.config.key import ConfigKey
 from custody.config.read_table import read_table
 from custody.vault.settings import ACCOUNT, Auth, HashicorpSettings
 
@@ -20,54 +20,55 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class VaultConfig(msgspec.Struct, frozen=True, kw_only=True):
-    address: Annotated[str, Key(read.some_text, "URL", "Where it is: https://HOST:PORT.")]
+    address: Annotated[str, ConfigKey(read.some_text, "URL", "Where it is: https://HOST:PORT.")]
     ca: Annotated[
-        Path | None, Key(read.path, "path", "Whom its TLS is trusted by, PEM.", "the system's")
+        Path | None,
+        ConfigKey(read.path, "path", "Whom its TLS is trusted by, PEM.", "the system's"),
     ] = None
-    namespace: Annotated[str, Key(read.text, "text", "Its namespace.", "none")] = ""
+    namespace: Annotated[str, ConfigKey(read.text, "text", "Its namespace.", "none")] = ""
     auth: Annotated[
         Auth,
-        Key(
+        ConfigKey(
             read.choice(Auth),
             '"token", "approle", "kubernetes" or "jwt"',
             "How the gateway logs in.",
         ),
     ] = Auth.TOKEN
     mount: Annotated[
-        str, Key(read.text, "text", "Where that method is mounted.", "its own name")
+        str, ConfigKey(read.text, "text", "Where that method is mounted.", "its own name")
     ] = ""
     role: Annotated[
-        str, Key(read.text, "text", "The role to log in as (`kubernetes`, `jwt`).", "none")
+        str, ConfigKey(read.text, "text", "The role to log in as (`kubernetes`, `jwt`).", "none")
     ] = ""
-    role_id: Annotated[str, Key(read.text, "text", "The role's id (`approle`).", "none")] = ""
+    role_id: Annotated[str, ConfigKey(read.text, "text", "The role's id (`approle`).", "none")] = ""
     token: Annotated[
-        Path | None, Key(read.path, "path", "File that holds the token (`token`).", "none")
+        Path | None, ConfigKey(read.path, "path", "File that holds the token (`token`).", "none")
     ] = None
     secret_id: Annotated[
-        Path | None, Key(read.path, "path", "File of the secret id (`approle`).", "none")
+        Path | None, ConfigKey(read.path, "path", "File of the secret id (`approle`).", "none")
     ] = None
     jwt: Annotated[
         Path | None,
-        Key(read.path, "path", "File of the JWT (`jwt`, `kubernetes`).", "the pod's own"),
+        ConfigKey(read.path, "path", "File of the JWT (`jwt`, `kubernetes`).", "the pod's own"),
     ] = None
 
 
 class AwsConfig(msgspec.Struct, frozen=True, kw_only=True):
-    region: Annotated[str, Key(read.text, "text", "The region.", "the SDK's own")] = ""
-    profile: Annotated[str, Key(read.text, "text", "A profile of the SDK's.", "none")] = ""
+    region: Annotated[str, ConfigKey(read.text, "text", "The region.", "the SDK's own")] = ""
+    profile: Annotated[str, ConfigKey(read.text, "text", "A profile of the SDK's.", "none")] = ""
     endpoint: Annotated[
-        str, Key(read.text, "URL", "Another address of the service.", "the region's")
+        str, ConfigKey(read.text, "URL", "Another address of the service.", "the region's")
     ] = ""
 
 
 class KubernetesConfig(msgspec.Struct, frozen=True, kw_only=True):
-    address: Annotated[str, Key(read.some_text, "URL", "The API server.")] = (
+    address: Annotated[str, ConfigKey(read.some_text, "URL", "The API server.")] = (
         "https://kubernetes.default.svc"
     )
-    ca: Annotated[Path, Key(read.path, "path", "Whom its TLS is trusted by, PEM.")] = (
+    ca: Annotated[Path, ConfigKey(read.path, "path", "Whom its TLS is trusted by, PEM.")] = (
         ACCOUNT / "ca.crt"
     )
-    token: Annotated[Path, Key(read.path, "path", "The gateway's service account token.")] = (
+    token: Annotated[Path, ConfigKey(read.path, "path", "The gateway's service account token.")] = (
         ACCOUNT / "token"
     )
 
@@ -93,7 +94,7 @@ _NEEDED: Final[Mapping[Auth, tuple[str, ...]]] = {
 }
 
 
-def read_stores(document: Mapping[str, object], folder: Path, faults: Faults) -> StoresConfig:
+def read_stores(document: Mapping[str, object], folder: Path, faults: ConfigFaults) -> StoresConfig:
     vaults = _read(VaultConfig, document, ("vault", "vault"), folder, faults)
     clouds = _read(AwsConfig, document, ("aws", "aws"), folder, faults)
     clusters = _read(KubernetesConfig, document, ("kubernetes", "k8s"), folder, faults)
@@ -109,8 +110,8 @@ def _read(
     document: Mapping[str, object],
     names: tuple[str, str],
     folder: Path,
-    faults: Faults,
-) -> Iterator[tuple[str, At, T]]:
+    faults: ConfigFaults,
+) -> Iterator[tuple[str, KeyPath, T]]:
     """The stores of one kind; ``names`` are the table's and the scheme's."""
     key, scheme = names
     table = document.get(key)
@@ -131,7 +132,7 @@ def _read(
             yield f"{scheme}+{name}", (key, name), config
 
 
-def _complete(config: VaultConfig, at: At, faults: Faults) -> bool:
+def _complete(config: VaultConfig, at: KeyPath, faults: ConfigFaults) -> bool:
     missing = [key for key in _NEEDED[config.auth] if not getattr(config, key)]
     for key in missing:
         faults.add(

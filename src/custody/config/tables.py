@@ -13,7 +13,7 @@ import msgspec
 
 from custody.config import login_values as read_login
 from custody.config import values as read
-from custody.config.key import Key
+from custody.config.key import ConfigKey
 from custody.config.logins import (
     ConsoleConfig,
     LoginConfig,
@@ -58,14 +58,15 @@ class Tls(StrEnum):
 
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[
-        str, Key(read.gateway_name, "text", "The gateway's name; its logs are called NAME/YEAR.")
+        str,
+        ConfigKey(read.gateway_name, "text", "The gateway's name; its logs are called NAME/YEAR."),
     ]
-    data: Annotated[Path, Key(read.path, "path", "Where evidence, index and state lie.")] = Path(
-        "data"
+    data: Annotated[Path, ConfigKey(read.path, "path", "Where evidence, index and state lie.")] = (
+        Path("data")
     )
     keys: Annotated[
         Path,
-        Key(
+        ConfigKey(
             read.path,
             "path",
             "Log key, key-encryption key, token key, local CA. "
@@ -74,11 +75,11 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = Path("keys")
     anchor: Annotated[
         Path,
-        Key(read.path, "path", "File of the last signed size and root, outside `data`."),
+        ConfigKey(read.path, "path", "File of the last signed size and root, outside `data`."),
     ] = Path("anchor")
     durability: Annotated[
         Durability,
-        Key(
+        ConfigKey(
             read.choice(Durability),
             '"disk" or "hub"',
             "What a record must have reached before its command moves.",
@@ -86,7 +87,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = Durability.DISK
     responses: Annotated[
         Responses,
-        Key(
+        ConfigKey(
             read.choice(Responses),
             '"async" or "strict"',
             "Responses are durable with the next sync, which begins within 20 ms, "
@@ -99,11 +100,11 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """The table's name, which is the protocol's."""
     address: Annotated[
-        Address, Key(read.address(0), "HOST:PORT", "Where to listen; port 0 picks one.")
+        Address, ConfigKey(read.address(0), "HOST:PORT", "Where to listen; port 0 picks one.")
     ]
     host: Annotated[
         str,
-        Key(
+        ConfigKey(
             read.some_text,
             "name",
             "The name that clients are told to reach it by.",
@@ -112,14 +113,14 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     cert: Annotated[
         Path | None,
-        Key(read.path, "path", "Certificate chain, PEM.", "one of the local CA's"),
+        ConfigKey(read.path, "path", "Certificate chain, PEM.", "one of the local CA's"),
     ] = None
     key: Annotated[
-        Path | None, Key(read.path, "path", "Its private key, PEM.", "the local CA's")
+        Path | None, ConfigKey(read.path, "path", "Its private key, PEM.", "the local CA's")
     ] = None
     cleartext: Annotated[
         Cleartext,
-        Key(
+        ConfigKey(
             read.choice(Cleartext),
             '"refuse" or "loopback"',
             "Whether tickets are taken without TLS, from loopback addresses.",
@@ -127,20 +128,20 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = Cleartext.REFUSE
     target: Annotated[
         TargetName | None,
-        Key(read.name, "text", "The one target behind this listener.", "the client names it"),
+        ConfigKey(read.name, "text", "The one target behind this listener.", "the client names it"),
     ] = None
     max_connections: Annotated[
-        int, Key(read.integer(1, 100_000), "number", "Connections open at once.")
+        int, ConfigKey(read.integer(1, 100_000), "number", "Connections open at once.")
     ] = 2000
     idle_timeout_ms: Annotated[
-        int, Key(read.duration, "duration", "Ends a session that is silent so long.", "never")
+        int, ConfigKey(read.duration, "duration", "Ends a session that is silent so long.", "never")
     ] = 0
     notice: Annotated[
-        str, Key(read.text, "text", "Shown to every client that logs in.", "none")
+        str, ConfigKey(read.text, "text", "Shown to every client that logs in.", "none")
     ] = ""
     oauth: Annotated[
         str,
-        Key(
+        ConfigKey(
             read.name,
             "text",
             "Tokens of this [[oidc]] or [[workload]] instead of passwords (OAUTHBEARER).",
@@ -152,12 +153,12 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
 class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     """Which of the file's targets it is, from 0; for messages."""
-    name: Annotated[TargetName, Key(read.name, "text", "How clients and grants call it.")]
-    protocol: Annotated[str, Key(read.protocol(BUILT), '"postgres"', "How it is spoken to.")]
-    address: Annotated[Address, Key(read.address(1), "HOST:PORT", "Where it is.")]
+    name: Annotated[TargetName, ConfigKey(read.name, "text", "How clients and grants call it.")]
+    protocol: Annotated[str, ConfigKey(read.protocol(BUILT), '"postgres"', "How it is spoken to.")]
+    address: Annotated[Address, ConfigKey(read.address(1), "HOST:PORT", "Where it is.")]
     tls: Annotated[
         Tls,
-        Key(
+        ConfigKey(
             read.choice(Tls),
             '"off", "prefer", "require" or "verify-full"',
             "TLS towards it.",
@@ -166,13 +167,15 @@ class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = Tls.VERIFY_FULL
     ca: Annotated[
         Path | None,
-        Key(read.path, "path", "Whom `verify-full` trusts, PEM.", "the system's authorities"),
+        ConfigKey(read.path, "path", "Whom `verify-full` trusts, PEM.", "the system's authorities"),
     ] = None
-    database: Annotated[str, Key(read.some_text, "text", "The database unless a client names one.")]
-    user: Annotated[str, Key(read.some_text, "text", "Whom the gateway logs in as.")]
+    database: Annotated[
+        str, ConfigKey(read.some_text, "text", "The database unless a client names one.")
+    ]
+    user: Annotated[str, ConfigKey(read.some_text, "text", "Whom the gateway logs in as.")]
     password: Annotated[
         SecretReference | None,
-        Key(
+        ConfigKey(
             read.secret_reference,
             "reference",
             "Where the password is: `env:NAME`, `file:PATH`; `plain:…` is the password itself.",
@@ -181,35 +184,38 @@ class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     listen: Annotated[
         Address | None,
-        Key(
+        ConfigKey(
             read.address(0),
             "HOST:PORT",
             "A listener of its own, with the other settings of its protocol's listener.",
             "none",
         ),
     ] = None
-    sandbox: Annotated[bool, Key(read.flag, "true or false", "Sessions may be run again here.")] = (
-        False
-    )
+    sandbox: Annotated[
+        bool, ConfigKey(read.flag, "true or false", "Sessions may be run again here.")
+    ] = False
 
 
 class GrantConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[
-        str, Key(read.name, "text", "How explanations call it.", "`grant` and its number")
+        str, ConfigKey(read.name, "text", "How explanations call it.", "`grant` and its number")
     ] = ""
     groups: Annotated[
-        tuple[str, ...], Key(read.texts, "list", "Whoever is in one of these.", "none")
+        tuple[str, ...], ConfigKey(read.texts, "list", "Whoever is in one of these.", "none")
     ] = ()
     identities: Annotated[
-        tuple[str, ...], Key(read.texts, "list", "Subjects by name.", "none")
+        tuple[str, ...], ConfigKey(read.texts, "list", "Subjects by name.", "none")
     ] = ()
     issuer: Annotated[
-        str, Key(read.some_text, "text", "Only identities that this issuer vouched for.", "any")
+        str,
+        ConfigKey(read.some_text, "text", "Only identities that this issuer vouched for.", "any"),
     ] = ""
-    targets: Annotated[tuple[str, ...], Key(read.some_texts, "list", "Target names; `*` is all.")]
+    targets: Annotated[
+        tuple[str, ...], ConfigKey(read.some_texts, "list", "Target names; `*` is all.")
+    ]
     effects: Annotated[
         frozenset[Effect],
-        Key(
+        ConfigKey(
             read.effects,
             "list",
             "`read`, `write`, `define`, `grant`, `execute`, `unknown`. "
@@ -218,7 +224,7 @@ class GrantConfig(msgspec.Struct, frozen=True, kw_only=True):
     ]
     objects: Annotated[
         tuple[str, ...] | None,
-        Key(
+        ConfigKey(
             read.texts,
             "list",
             "Only commands all of whose objects fit one of these, such as `public.orders`; `*` is "
@@ -227,17 +233,17 @@ class GrantConfig(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     hours: Annotated[
-        Hours | None, Key(read.hours, '"08:00-18:00"', "Hours of the day, UTC.", "all day")
+        Hours | None, ConfigKey(read.hours, '"08:00-18:00"', "Hours of the day, UTC.", "all day")
     ] = None
     max_loop_ms: Annotated[
-        int | None, Key(read.duration, "duration", "How old a loop may grow.", "no limit")
+        int | None, ConfigKey(read.duration, "duration", "How old a loop may grow.", "no limit")
     ] = None
     replication: Annotated[
-        bool, Key(read.flag, "true or false", "Replication connections, recorded as opaque.")
+        bool, ConfigKey(read.flag, "true or false", "Replication connections, recorded as opaque.")
     ] = False
     concurrency: Annotated[
         int | None,
-        Key(
+        ConfigKey(
             read.integer(1, 1_000_000),
             "number",
             "Loops of one identity that rest on this grant at once.",
@@ -246,7 +252,7 @@ class GrantConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     budget: Annotated[
         Budget | None,
-        Key(
+        ConfigKey(
             read_login.budget,
             "table",
             "What a loop may use up: `commands`, `rows`, `bytes`, `writes`, `denials`; "
@@ -257,38 +263,40 @@ class GrantConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleConfig(msgspec.Struct, frozen=True, kw_only=True):
-    name: Annotated[str, Key(read.name, "text", "What refusals and records call it.")]
-    when: Annotated[str, Key(read.some_text, "CEL", "The condition.")]
+    name: Annotated[str, ConfigKey(read.name, "text", "What refusals and records call it.")]
+    when: Annotated[str, ConfigKey(read.some_text, "CEL", "The condition.")]
     then: Annotated[
         Decision,
-        Key(
+        ConfigKey(
             read.choice(Decision),
             '"deny", "ask" or "allow"',
             "The first rule that matches decides.",
         ),
     ]
-    reason: Annotated[str, Key(read.text, "text", "What the client is told.", "a sentence")] = ""
+    reason: Annotated[
+        str, ConfigKey(read.text, "text", "What the client is told.", "a sentence")
+    ] = ""
     approvers: Annotated[
-        tuple[str, ...], Key(read.texts, "list", "Groups that may answer an `ask`.", "none")
+        tuple[str, ...], ConfigKey(read.texts, "list", "Groups that may answer an `ask`.", "none")
     ] = ()
     timeout_ms: Annotated[
-        int, Key(read.duration, "duration", "How long an `ask` waits.", "`10m`")
+        int, ConfigKey(read.duration, "duration", "How long an `ask` waits.", "`10m`")
     ] = 600_000
 
 
 class CaptureConfig(msgspec.Struct, frozen=True, kw_only=True):
     response_bytes: Annotated[
-        int, Key(read.size(0, 64 << 20), "size", "Kept of each response, after masking.")
+        int, ConfigKey(read.size(0, 64 << 20), "size", "Kept of each response, after masking.")
     ] = 65_536
     command_bytes: Annotated[
-        int, Key(read.size(1024, 64 << 20), "size", "A longer SQL text is refused.")
+        int, ConfigKey(read.size(1024, 64 << 20), "size", "A longer SQL text is refused.")
     ] = 1_048_576
 
 
 class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True):
-    days: Annotated[int, Key(read.integer(1, 36_525), "number", "How long payloads are kept.")] = (
-        365
-    )
+    days: Annotated[
+        int, ConfigKey(read.integer(1, 36_525), "number", "How long payloads are kept.")
+    ] = 365
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,7 +34,7 @@ _LONGEST_TEXT: Final = 16_384
 _MOST_ITEMS: Final = 10_000
 
 
-class UnfitError(Exception):
+class UnfitValueError(Exception):
     """What a value should be; the caller knows where it stands."""
 
     def __init__(self, wanted: str, code: str = "config.value") -> None:
@@ -94,21 +94,21 @@ def _kind(value: object) -> str:
 
 def text(value: object) -> str:
     if not isinstance(value, str):
-        raise UnfitError(f"It must be a text in quotes, not {_kind(value)}.", "config.type")
+        raise UnfitValueError(f"It must be a text in quotes, not {_kind(value)}.", "config.type")
     if len(value) > _LONGEST_TEXT:
-        raise UnfitError(f"It is longer than {_LONGEST_TEXT} characters.")
+        raise UnfitValueError(f"It is longer than {_LONGEST_TEXT} characters.")
     return value
 
 
 def some_text(value: object) -> str:
     if not (found := text(value)).strip():
-        raise UnfitError("It must not be empty.")
+        raise UnfitValueError("It must not be empty.")
     return found
 
 
 def name(value: object) -> str:
     if not NAME.fullmatch(found := text(value)):
-        raise UnfitError(
+        raise UnfitValueError(
             "It must be a name of at most 63 letters, digits, dots, dashes and underscores."
         )
     return found
@@ -116,38 +116,38 @@ def name(value: object) -> str:
 
 def gateway_name(value: object) -> str:
     if not GATEWAY_NAME.fullmatch(found := text(value)):
-        raise UnfitError("It must be a name such as gw1.example.com.")
+        raise UnfitValueError("It must be a name such as gw1.example.com.")
     return found
 
 
 def texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise UnfitError(
+        raise UnfitValueError(
             f'It must be a list such as ["one", "two"], not {_kind(value)}.', "config.type"
         )
     if len(value) > _MOST_ITEMS:
-        raise UnfitError(f"It has more than {_MOST_ITEMS} entries.")
+        raise UnfitValueError(f"It has more than {_MOST_ITEMS} entries.")
     return tuple(some_text(item) for item in value)
 
 
 def some_texts(value: object) -> tuple[str, ...]:
     if not (found := texts(value)):
-        raise UnfitError("It must not be empty.")
+        raise UnfitValueError("It must not be empty.")
     return found
 
 
 def flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise UnfitError(f"It must be true or false, not {_kind(value)}.", "config.type")
+        raise UnfitValueError(f"It must be true or false, not {_kind(value)}.", "config.type")
     return value
 
 
 def integer(least: int, most: int) -> Callable[[object], int]:
     def read(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise UnfitError(f"It must be a whole number, not {_kind(value)}.", "config.type")
+            raise UnfitValueError(f"It must be a whole number, not {_kind(value)}.", "config.type")
         if not least <= value <= most:
-            raise UnfitError(f"It must be between {least} and {most}.")
+            raise UnfitValueError(f"It must be between {least} and {most}.")
         return value
 
     return read
@@ -157,7 +157,9 @@ def size(least: int, most: int) -> Callable[[object], int]:
     def read(value: object) -> int:
         if isinstance(value, str):
             if not (found := _SIZE.fullmatch(value.strip())):
-                raise UnfitError('It must be a number of bytes, or such as "64 KiB" or "1 MiB".')
+                raise UnfitValueError(
+                    'It must be a number of bytes, or such as "64 KiB" or "1 MiB".'
+                )
             value = int(found[1]) * _BYTES[found[2]]
         return integer(least, most)(value)
 
@@ -168,13 +170,13 @@ def duration(value: object) -> int:
     """Milliseconds."""
     wanted = 'It must be a duration such as "90s", "10m", "8h", "30d" or "1h30m".'
     if not isinstance(value, str):
-        raise UnfitError(wanted, "config.type")
+        raise UnfitValueError(wanted, "config.type")
     compact = value.strip()
     parts = [(int(part[1]), part[2]) for part in _PART.finditer(compact)]
     milliseconds = sum(count * UNITS_MS[unit] for count, unit in parts)
     spelled = "".join(part.group() for part in _PART.finditer(compact))
     if spelled != compact or not 0 < milliseconds <= _LONGEST_MS:
-        raise UnfitError(wanted)
+        raise UnfitValueError(wanted)
     return milliseconds
 
 
@@ -182,7 +184,7 @@ def address(least_port: int) -> Callable[[object], Address]:
     """``least_port`` 0 lets a listener pick any port."""
 
     def read(value: object) -> Address:
-        wanted = UnfitError('It must be HOST:PORT, such as "127.0.0.1:5432" or "[::1]:5432".')
+        wanted = UnfitValueError('It must be HOST:PORT, such as "127.0.0.1:5432" or "[::1]:5432".')
         host, colon, port = text(value).rpartition(":")
         if not colon or not (port.isascii() and port.isdigit() and len(port) <= 5):
             raise wanted
@@ -195,7 +197,7 @@ def address(least_port: int) -> Callable[[object], Address]:
         elif not _HOST.fullmatch(host):
             raise wanted
         if not least_port <= int(port) <= 65535:
-            raise UnfitError(f"Its port must be between {least_port} and 65535.")
+            raise UnfitValueError(f"Its port must be between {least_port} and 65535.")
         return Address(host, int(port))
 
     return read
@@ -205,23 +207,23 @@ def path(value: object) -> Path:
     """As written; whoever reads the file makes it relative to the file."""
     found = some_text(value)
     if "\0" in found:
-        raise UnfitError("It must be the path of a file.")
+        raise UnfitValueError("It must be the path of a file.")
     return Path(found)
 
 
 def secret_reference(value: object) -> SecretReference:
     if not isinstance(value, str):
-        raise UnfitError(f"It must be a text in quotes, not {_kind(value)}.", "config.type")
+        raise UnfitValueError(f"It must be a text in quotes, not {_kind(value)}.", "config.type")
     reference = read_reference(value)
     if reference is None:
-        raise UnfitError(
+        raise UnfitValueError(
             "It must be a reference: env:NAME, file:PATH, secret:NAME, vault:…, aws:… or k8s:…; "
             "plain:… if the secret itself must stand here.",
             "config.secret-reference",
         )
     scheme, rest = reference.key, reference.place
     if not rest or (scheme == "env" and not _VARIABLE.fullmatch(rest)) or "\0" in rest:
-        raise UnfitError(
+        raise UnfitValueError(
             f"After {scheme}: comes {_REST.get(scheme, 'the place of the secret')}.",
             "config.secret-reference",
         )
@@ -244,7 +246,7 @@ def choice(kind: type[C]) -> Callable[[object], C]:
         near = get_close_matches(found, options, 1)
         said = ", ".join(f'"{option}"' for option in options)
         hint = f' Did you mean "{near[0]}"?' if near else ""
-        raise UnfitError(f"It must be one of {said}.{hint}", "config.choice")
+        raise UnfitValueError(f"It must be one of {said}.{hint}", "config.choice")
 
     return read
 
@@ -253,7 +255,9 @@ def protocol(built: Collection[str]) -> Callable[[object], str]:
     def read(value: object) -> str:
         if (found := text(value)) not in built:
             said = ", ".join(f'"{one}"' for one in sorted(built))
-            raise UnfitError(f"It must be a protocol that is spoken here: {said}.", "config.choice")
+            raise UnfitValueError(
+                f"It must be a protocol that is spoken here: {said}.", "config.choice"
+            )
         return found
 
     return read
@@ -265,7 +269,7 @@ def effects(value: object) -> frozenset[Effect]:
 
 
 def hours(value: object) -> Hours:
-    wanted = UnfitError('It must be hours of the day in UTC, such as "08:00-18:00".')
+    wanted = UnfitValueError('It must be hours of the day in UTC, such as "08:00-18:00".')
     start, dash, end = text(value).replace(" ", "").partition("-")
     first, last = _CLOCK.fullmatch(start), _CLOCK.fullmatch(end)
     if not dash or first is None or last is None:

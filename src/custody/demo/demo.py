@@ -67,14 +67,14 @@ as = "token"
 _SECRETS: Final = ("536-90-4399", "219-09-9998", "ada@example.org", "4539 1488 0343 6467")
 
 
-class Finding(msgspec.Struct, frozen=True):
+class DemoClaim(msgspec.Struct, frozen=True):
     """One claim, and what stands for it."""
 
     claim: str
     lines: tuple[str, ...] = ()
 
 
-Show = Callable[[Finding], None]
+Show = Callable[[DemoClaim], None]
 
 
 def run_demo(show: Show, directory: Path | None = None) -> None:
@@ -87,7 +87,7 @@ def run_demo(show: Show, directory: Path | None = None) -> None:
         room.mkdir(parents=True, exist_ok=True)
         with scratch_postgres() as server:
             show(
-                Finding(
+                DemoClaim(
                     f"A real PostgreSQL {server.version} runs on 127.0.0.1:{server.port}, with "
                     "customers and orders."
                 )
@@ -106,7 +106,7 @@ def _tell(show: Show, room: Path, server: ScratchPostgres, password: str) -> Non
     config.write_text(_demo_config(server.port))
     with _serving(config, password) as port:
         show(
-            Finding(
+            DemoClaim(
                 f"Custody stands in front of it, on 127.0.0.1:{port}. The password stays "
                 "with Custody."
             )
@@ -116,7 +116,7 @@ def _tell(show: Show, room: Path, server: ScratchPostgres, password: str) -> Non
             *("--group", "agents", "--ttl", "1h", "--purpose", "tidy up the orders", "--quiet"),
         ).strip()
         show(
-            Finding(
+            DemoClaim(
                 "An agent gets a ticket instead: for one loop, for one hour, worthless elsewhere."
             )
         )
@@ -140,23 +140,23 @@ def _check_steps(show: Show, steps: Sequence[Mapping[str, Any]], server: Scratch
     seen = by_name["read the customers"]["result"]
     _claim("\n".join("|".join(row) for row in seen) == direct.strip(), "reads come back unchanged")
     show(
-        Finding(
+        DemoClaim(
             "The agent (psycopg, unmodified) reads the customers. It gets exactly what the server "
             "holds:",
             tuple(" | ".join(row) for row in seen),
         )
     )
     _claim(by_name["change one customer's card"].get("result") == 1, "a bounded write passes")
-    show(Finding("It changes one customer's card: allowed, because its UPDATE says which one."))
+    show(DemoClaim("It changes one customer's card: allowed, because its UPDATE says which one."))
     for step, claim in (
         ("delete all orders", "Then the agent is hijacked, and tries to delete all orders:"),
         ("run a program on the server", "It tries to run a program on the database's host:"),
     ):
         refused = by_name[step]
         _claim(refused.get("error") == "42501", f"'{step}' is refused")
-        show(Finding(claim, (f"ERROR 42501: {refused['message']}",)))
+        show(DemoClaim(claim, (f"ERROR 42501: {refused['message']}",)))
     _claim(by_name["count the orders again"]["result"] == [[3]], "nothing was deleted")
-    show(Finding("The session lives on, and all three orders are still there."))
+    show(DemoClaim("The session lives on, and all three orders are still there."))
 
 
 def _check_evidence(show: Show, config: Path, home: Path) -> None:
@@ -172,7 +172,7 @@ def _check_evidence(show: Show, config: Path, home: Path) -> None:
     transcript = _custody("show", "-c", str(config), str(sessions[0]["id"]))
     _claim("unbounded-write" in transcript, "the refusal is in the evidence")
     show(
-        Finding(
+        DemoClaim(
             "`custody show` has every statement; values were masked before they were written:",
             tuple(transcript.rstrip().splitlines()),
         )
@@ -181,7 +181,7 @@ def _check_evidence(show: Show, config: Path, home: Path) -> None:
     leaked = [s for s in _SECRETS if s.encode() in stored or s in transcript]
     _claim(not leaked, "no secret is on the gateway's disk")
     show(
-        Finding(
+        DemoClaim(
             "Not one of those social security numbers, cards or addresses is on the gateway's disk."
         )
     )
@@ -191,7 +191,7 @@ def _check_proof(show: Show, config: Path, home: Path) -> None:
     code, said = _verify(config, home)
     _claim(code == 0, f"custody verify proves the log (it said: {said})")
     show(
-        Finding(
+        DemoClaim(
             "`custody verify` proves that nothing was altered or taken out, and says what it "
             "cannot prove:",
             tuple(said.splitlines()),
@@ -208,7 +208,7 @@ def _tamper(show: Show, config: Path, home: Path) -> None:
     code, said = _verify(config, home)
     _claim(code == 1, "custody verify notices one flipped bit")
     flipped = f"Now one bit of the evidence is flipped, in byte {place} of {segment.name}:"
-    show(Finding(flipped, tuple(said.splitlines())))
+    show(DemoClaim(flipped, tuple(said.splitlines())))
 
 
 def _verify(config: Path, home: Path) -> tuple[int, str]:

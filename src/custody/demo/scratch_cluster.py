@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from custody.demo.postgres_installation import (
-    Account,
-    Installation,
-    Source,
+    PostgresInstallation,
+    ProgramSource,
+    UnixAccount,
     account_for_root,
-    brought_within_reach,
+    copy_within_reach,
     find_installation,
     within_reach,
 )
@@ -36,8 +36,8 @@ SUPERUSER: Final = "postgres"
 class Cluster(msgspec.Struct, frozen=True):
     """What the server's programs made, and who may run it."""
 
-    installation: Installation
-    account: Account | None
+    installation: PostgresInstallation
+    account: UnixAccount | None
     """``None``: the account that we run under ourselves."""
     room: Path
     doomed: Path
@@ -52,7 +52,7 @@ class Cluster(msgspec.Struct, frozen=True):
         return self.room / "postgres.log"
 
 
-def plan_cluster(directory: Path | None, source: Source) -> Cluster:
+def plan_cluster(directory: Path | None, source: ProgramSource) -> Cluster:
     """Find the programs, the account and a room that the account reaches."""
     account = account_for_root()
     installation = find_installation(source)
@@ -77,7 +77,7 @@ def make_cluster(planned: Cluster, password: str) -> Cluster:
                 "Choose a folder whose parents are open to others.",
             )
         os.chown(room, account.user, account.group)
-        installation = brought_within_reach(installation, room)
+        installation = copy_within_reach(installation, room)
     password_file = room / "password"
     _write_private(password_file, password.encode(), account)
     try:
@@ -147,7 +147,7 @@ def _open_place() -> Path:
     return own if within_reach(own / "room") else Path("/var/tmp")  # noqa: S108  # mkdtemp below it
 
 
-def _write_private(path: Path, content: bytes, account: Account | None) -> None:
+def _write_private(path: Path, content: bytes, account: UnixAccount | None) -> None:
     path.touch(mode=0o600)
     path.write_bytes(content)
     if account is not None:

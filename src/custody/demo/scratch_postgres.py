@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from custody.demo import scratch_keeper
-from custody.demo.postgres_installation import Source
+from custody.demo.postgres_installation import ProgramSource
 from custody.demo.scratch_cluster import (
     HOST,
     SUPERUSER,
@@ -108,7 +108,7 @@ class ScratchPostgres:
 def scratch_postgres(
     directory: Path | None = None,
     *,
-    source: Source = Source.ANY,
+    source: ProgramSource = ProgramSource.ANY,
     tls: bool = False,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[ScratchPostgres]:

@@ -7,7 +7,7 @@ checks alone; where none are set up for it, it is not known, like any other secr
 import re
 from typing import Final
 
-from custody.gateway.services import Door, Rooms
+from custody.gateway.services import ListenerSpec, SessionServices
 from custody.model.identity import Admission, NotAdmitted
 from custody.model.secret import Secret
 
@@ -22,8 +22,8 @@ def is_token(secret: Secret) -> bool:
     return _TOKEN.fullmatch(secret.reveal()) is not None
 
 
-async def recognise(
-    rooms: Rooms, door: Door, secret: Secret, client: str
+async def authenticate(
+    rooms: SessionServices, door: ListenerSpec, secret: Secret, client: str
 ) -> Admission | NotAdmitted:
     """The admission, or why not. Only a token's issuer may have to be waited for."""
     if door.bearer is not None:

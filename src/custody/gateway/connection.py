@@ -15,7 +15,7 @@ WRITE_HIGH_WATER: Final = 256 * 1024
 """Bytes waiting to be sent at which the other side is no longer read."""
 
 
-class Owner(Protocol):
+class ConnectionOwner(Protocol):
     """Whoever hosts a connection."""
 
     def opened(self, connection: "Connection") -> None: ...
@@ -34,7 +34,7 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: ConnectionOwner) -> None:
         self._owner: Final = owner
         self._transport: asyncio.Transport | None = None
         self._tls: TlsEngine | None = None

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from custody.gateway.budget.meter import RULE as BUDGET
-from custody.gateway.budget.meter import UNMETERED, Counter
+from custody.gateway.budget.meter import UNMETERED, UsageCounter
 from custody.model.command import Refusal, Verdict
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.event import CommandsReceived
@@ -71,7 +71,7 @@ class Gate:
         masker: Masker,
         log: EvidenceLog,
         clock: Clock,
-        meter: Counter = UNMETERED,
+        meter: UsageCounter = UNMETERED,
     ) -> None:
         self._policy: Final = policy
         self._meter: Final = meter

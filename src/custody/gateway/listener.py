@@ -9,8 +9,8 @@ import logging
 from typing import Final
 
 from custody.gateway.registry import Registry
-from custody.gateway.services import Door, Rooms
-from custody.gateway.session import SessionHost, kind_of
+from custody.gateway.services import ListenerSpec, SessionServices
+from custody.gateway.session import SessionHost, error_place
 from custody.model.errors import CustodyError
 from custody.model.record import Gap
 
@@ -23,7 +23,11 @@ class Listener:
     """One bound door. ``port`` is the one that was picked if the door asked for port 0."""
 
     def __init__(
-        self, door: Door, rooms: Rooms, registry: Registry, tasks: asyncio.TaskGroup
+        self,
+        door: ListenerSpec,
+        rooms: SessionServices,
+        registry: Registry,
+        tasks: asyncio.TaskGroup,
     ) -> None:
         self.door: Final = door
         self._rooms: Final = rooms
@@ -65,7 +69,7 @@ class Listener:
         try:
             await session.run()
         except Exception as error:  # noqa: BLE001 - one session's fault is never another's
-            _log.error("%s: its end failed with %s", session.id, kind_of(error))
+            _log.error("%s: its end failed with %s", session.id, error_place(error))
         finally:
             self.open -= 1
 
@@ -75,7 +79,7 @@ class _Full(asyncio.Protocol):
         transport.close()
 
 
-def note_unrecorded(rooms: Rooms, now: float) -> None:
+def note_unrecorded(rooms: SessionServices, now: float) -> None:
     """Record how many refused logins got no record of their own, where that is due."""
     count = rooms.strangers.untold(now)
     if not count:
@@ -89,7 +93,7 @@ def note_unrecorded(rooms: Rooms, now: float) -> None:
         _log.warning("%d refused logins got no record of their own", count)
 
 
-async def watch(registry: Registry, rooms: Rooms) -> None:
+async def watch(registry: Registry, rooms: SessionServices) -> None:
     """Ends sessions whose ticket, loop or idle time is over, and keeps the count of strangers on
     the record. Runs until it is cancelled.
     """
@@ -101,4 +105,4 @@ async def watch(registry: Registry, rooms: Rooms) -> None:
             try:
                 session.check(now)
             except Exception as error:  # noqa: BLE001 - the others are still to be checked
-                _log.error("%s: its check failed with %s", session.id, kind_of(error))
+                _log.error("%s: its check failed with %s", session.id, error_place(error))

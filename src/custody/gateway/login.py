@@ -12,23 +12,23 @@ from typing import Final, Protocol
 
 import msgspec
 
-from custody.gateway.admission import recognise
-from custody.gateway.connection import Connection, Owner
-from custody.gateway.refusals import NO_REPLICATION, NOT_RECORDED, not_recognised, not_yours
-from custody.gateway.services import Door, Rooms
+from custody.gateway.admission import authenticate
+from custody.gateway.connection import Connection, ConnectionOwner
+from custody.gateway.refusals import NO_REPLICATION, NOT_RECORDED, not_authenticated, not_yours
+from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.target import Target
 from custody.gateway.upstream import connect, secure
 from custody.model.command import Refusal
 from custody.model.errors import CustodyError
 from custody.model.event import (
     CancelReceived,
-    Ended,
     Event,
     Inquiry,
     LoginFailed,
     LoginReceived,
     Send,
     SessionReady,
+    SideEnded,
     TlsAnswered,
     TlsRequested,
 )
@@ -42,7 +42,7 @@ TLS_TIMEOUT_S: Final = 10.0
 _log: Final = logging.getLogger("custody.login")
 
 
-class Welcome(msgspec.Struct, frozen=True):
+class LoginResult(msgspec.Struct, frozen=True):
     """A login that was accepted, and everything that the session goes on with."""
 
     admission: Admission
@@ -52,7 +52,7 @@ class Welcome(msgspec.Struct, frozen=True):
     server: Connection
 
 
-class Host(Owner, Protocol):
+class LoginHost(ConnectionOwner, Protocol):
     """What the stage asks of the session that it belongs to."""
 
     id: SessionId
@@ -60,14 +60,19 @@ class Host(Owner, Protocol):
     client_key: bytes
 
     def end(self, reason: str) -> None: ...
-    def ready(self, welcome: Welcome) -> None: ...
+    def ready(self, welcome: LoginResult) -> None: ...
     def cancel_requested(self, key: bytes) -> None: ...
     def recognised(self, admission: Admission, facts: Session) -> None: ...
 
 
-class Login:
+class LoginStage:
     def __init__(
-        self, host: Host, rooms: Rooms, door: Door, codec: Codec, tasks: asyncio.TaskGroup
+        self,
+        host: LoginHost,
+        rooms: SessionServices,
+        door: ListenerSpec,
+        codec: Codec,
+        tasks: asyncio.TaskGroup,
     ) -> None:
         self._host: Final = host
         self._rooms: Final = rooms
@@ -75,7 +80,7 @@ class Login:
         self._codec: Final = codec
         self._tasks: Final = tasks
         self._server: Connection | None = None
-        self._welcome: Callable[[Connection], Welcome] | None = None
+        self._welcome: Callable[[Connection], LoginResult] | None = None
         self._target: Target | None = None
         self._advisor: Advisor | None = None
         self._over = False
@@ -153,7 +158,7 @@ class Login:
             case CancelReceived():
                 self._host.cancel_requested(event.key)
                 self._finish("cancel")
-            case Ended():
+            case SideEnded():
                 self._ended(event.reason)
             case _:
                 raise CustodyError(
@@ -195,13 +200,13 @@ class Login:
 
     async def _admit(self, event: LoginReceived) -> None:
         client = self._host.client.address
-        admission = await recognise(self._rooms, self._door, event.secret, client)
+        admission = await authenticate(self._rooms, self._door, event.secret, client)
         name = self._door.target or TargetName(event.login.target)
         if self._over:
             return
         if isinstance(admission, NotAdmitted):
             reason = admission.reason
-            refusal = not_recognised(reason, bearer=self._door.bearer is not None)
+            refusal = not_authenticated(reason, bearer=self._door.bearer is not None)
             await self._refuse(event, name, reason, refusal, admission)
         else:
             await self._weigh(event, name, admission)
@@ -275,7 +280,9 @@ class Login:
         self._target = target
         advisor = self._rooms.advisor(target, facts.database, admission.loop)
         self._advisor = advisor
-        self._welcome = lambda connection: Welcome(admission, facts, target, advisor, connection)
+        self._welcome = lambda connection: LoginResult(
+            admission, facts, target, advisor, connection
+        )
         upstream = UpstreamLogin(
             user=credential.user or target.user,
             database=facts.database,

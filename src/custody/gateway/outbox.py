@@ -15,7 +15,7 @@ _JOINED_AT_MOST: Final = 8
 """Pieces that leave together; each more is copied once more."""
 
 
-class Entry:
+class OutboxEntry:
     """One place in the line. What is rarely set stands on the class."""
 
     ready = False
@@ -37,7 +37,7 @@ class Entry:
         """Called once its bytes are handed to the connection."""
 
 
-class _Act(Entry):
+class _Act(OutboxEntry):
     """No bytes: something to do in its turn."""
 
     ready = True
@@ -56,7 +56,7 @@ def _size(wire: Wire) -> int:
 class Outbox:
     def __init__(self, connection: Connection) -> None:
         self._connection: Final = connection
-        self._line: Final[deque[Entry]] = deque()
+        self._line: Final[deque[OutboxEntry]] = deque()
         self.gathered: Wire = ()
         """Bytes that wait for no more than the next ``flush``; nothing is in line then."""
         self.waiting = 0
@@ -80,7 +80,7 @@ class Outbox:
             last.size += size
             self.waiting += size
         else:
-            entry = Entry(wire)
+            entry = OutboxEntry(wire)
             entry.ready = True
             self.hold(entry)
 
@@ -93,7 +93,7 @@ class Outbox:
         if len(self.gathered) > _JOINED_AT_MOST:
             self._part()
 
-    def hold(self, entry: Entry) -> None:
+    def hold(self, entry: OutboxEntry) -> None:
         """Bytes that wait until their entry is released, if it was not already."""
         if self.gathered:
             entry.wire = (*self.gathered, *entry.wire)

@@ -130,7 +130,7 @@ _NOT_BEGUN: Final = Refusal(
 _BEGUN: Final = ("loop.", "log.", "state.")
 
 
-def not_recognised(reason: str, *, bearer: bool = False) -> Refusal:
+def not_authenticated(reason: str, *, bearer: bool = False) -> Refusal:
     """For whoever brought a ticket or a token that was not taken. A token of which nothing may be
     told is refused as an unknown ticket is. ``bearer``: where nothing but tokens is taken.
     """

@@ -13,7 +13,7 @@ from custody.model.identity import Admission
 from custody.model.words import LoopId, SessionId
 
 
-class Live(Protocol):
+class LiveSession(Protocol):
     """An open session, as far as others may touch it."""
 
     id: SessionId
@@ -34,20 +34,20 @@ class Live(Protocol):
 
 class Registry:
     def __init__(self) -> None:
-        self._sessions: Final[dict[SessionId, Live]] = {}
-        self._by_key: Final[dict[bytes, Live]] = {}
+        self._sessions: Final[dict[SessionId, LiveSession]] = {}
+        self._by_key: Final[dict[bytes, LiveSession]] = {}
         self._empty: Final = asyncio.Event()
         self._empty.set()
 
-    def add(self, session: Live) -> None:
+    def add(self, session: LiveSession) -> None:
         self._sessions[session.id] = session
         self._empty.clear()
 
-    def add_key(self, session: Live, key: bytes) -> None:
+    def add_key(self, session: LiveSession, key: bytes) -> None:
         """The cancel key that the session's client was given."""
         self._by_key[key] = session
 
-    def remove(self, session: Live, key: bytes) -> None:
+    def remove(self, session: LiveSession, key: bytes) -> None:
         self._sessions.pop(session.id, None)
         self._by_key.pop(key, None)
         if not self._sessions:
@@ -57,18 +57,18 @@ class Registry:
         """Returns once no session is open."""
         await self._empty.wait()
 
-    def by_key(self, key: bytes) -> Live | None:
+    def by_key(self, key: bytes) -> LiveSession | None:
         """The session that this cancel key belongs to. Keys are random and unguessable."""
         return self._by_key.get(key)
 
-    def of(self, wanted: LoopId | SessionId) -> Iterator[Live]:
+    def of(self, wanted: LoopId | SessionId) -> Iterator[LiveSession]:
         """The sessions of a loop, or the one session of that id."""
         for session in list(self._sessions.values()):
             admission = session.admission
             if session.id == wanted or (admission is not None and admission.loop.id == wanted):
                 yield session
 
-    def all(self) -> list[Live]:
+    def all(self) -> list[LiveSession]:
         return list(self._sessions.values())
 
     def __len__(self) -> int:

@@ -15,23 +15,23 @@ import msgspec
 
 from custody.gateway.connection import Connection
 from custody.gateway.gate import Permit
-from custody.gateway.login import Welcome
-from custody.gateway.outbox import Entry, Outbox
+from custody.gateway.login import LoginResult
+from custody.gateway.outbox import Outbox, OutboxEntry
 from custody.gateway.refusals import unrecorded_end
-from custody.gateway.services import Rooms
+from custody.gateway.services import SessionServices
 from custody.model.command import Refusal, Wire
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.event import (
+    CatalogueStale,
     CommandsReceived,
-    Ended,
     Inquiry,
     RecordFirst,
     ResponseReceived,
     Send,
-    Stale,
+    SideEnded,
     StreamEnded,
 )
-from custody.model.event import Relay as RelayEvent
+from custody.model.event import Forward as RelayEvent
 from custody.model.interfaces import Codec
 from custody.model.record import Body, Gap, Injected, Receipt, Response, ResponseUnknown
 from custody.model.words import SessionId, Side
@@ -49,7 +49,7 @@ _now: Final = time.monotonic_ns
 _log: Final = logging.getLogger("custody.relay")
 
 
-class Host(Protocol):
+class RelayHost(Protocol):
     id: SessionId
     client: Connection
 
@@ -57,7 +57,7 @@ class Host(Protocol):
     def kill(self, reason: str, refusal: Refusal) -> None: ...
 
 
-class _Held(Entry):
+class _Held(OutboxEntry):
     """Bytes in line until their record is durable, and what the log calls once it is. Of a message
     of commands also when it left, and which answers are due: one object for the three, because
     every statement needs one.
@@ -88,7 +88,12 @@ _Answer = tuple[Response, _Held | None, int, int]
 
 class Relay:
     def __init__(
-        self, host: Host, rooms: Rooms, codec: Codec, welcome: Welcome, tasks: asyncio.TaskGroup
+        self,
+        host: RelayHost,
+        rooms: SessionServices,
+        codec: Codec,
+        welcome: LoginResult,
+        tasks: asyncio.TaskGroup,
     ) -> None:
         self._host: Final = host
         self._gate: Final = rooms.gate
@@ -119,9 +124,9 @@ class Relay:
             StreamEnded: self._stream_ended,
             RecordFirst: self._record_first,
             Inquiry: self._inquiry,
-            Stale: self._stale,
+            CatalogueStale: self._stale,
             Send: self._send,
-            Ended: self._ended,
+            SideEnded: self._ended,
         }
 
     def pump(self) -> None:
@@ -267,7 +272,7 @@ class Relay:
         box = self.to_server if event.to is Side.SERVER else self.to_client
         box.put((event.data,))
 
-    def _ended(self, event: Ended) -> None:
+    def _ended(self, event: SideEnded) -> None:
         self._leaving = self._leaving or event.reason
         self.to_server.put(event.wire)
 
@@ -329,7 +334,7 @@ class Relay:
         else:
             self._tasks.create_task(self._find(event))
 
-    def _stale(self, event: Stale) -> None:
+    def _stale(self, event: CatalogueStale) -> None:
         del event
         self._advisor.forget()
 

@@ -12,14 +12,14 @@ from custody.model.identity import Loop
 from custody.model.interfaces import (
     Advisor,
     Codec,
-    Doorkeeper,
     EvidenceLog,
     Policy,
-    TokenDoor,
+    TicketAuthenticator,
+    TokenAuthenticator,
     Vault,
 )
 from custody.model.words import TargetName
-from custody.recording.refusal_rate import Strangers
+from custody.recording.refusal_rate import RefusalRate
 
 
 class AdvisorFactory(Protocol):
@@ -28,11 +28,11 @@ class AdvisorFactory(Protocol):
         ...
 
 
-class Rooms(msgspec.Struct, frozen=True):
+class SessionServices(msgspec.Struct, frozen=True):
     gate: Gate
     policy: Policy
     log: EvidenceLog
-    doorkeeper: Doorkeeper
+    doorkeeper: TicketAuthenticator
     vault: Vault
     targets: Mapping[TargetName, Target]
     advisor: AdvisorFactory
@@ -42,13 +42,13 @@ class Rooms(msgspec.Struct, frozen=True):
     held_bytes: int = 4 * 1024 * 1024
     """Bytes of one side that wait (for the disk, for an answer) at which it is no longer read. More
     than the longest command, which must be whole before it is judged."""
-    tokens: TokenDoor | None = None
+    tokens: TokenAuthenticator | None = None
     """Takes a raw token given as a password; ``None`` where no issuer's tokens are taken so."""
-    strangers: Strangers = msgspec.field(default_factory=Strangers)
+    strangers: RefusalRate = msgspec.field(default_factory=RefusalRate)
     """Which refused logins get a record of their own."""
 
 
-class Door(msgspec.Struct, frozen=True):
+class ListenerSpec(msgspec.Struct, frozen=True):
     """What one listener is."""
 
     name: str
@@ -60,7 +60,7 @@ class Door(msgspec.Struct, frozen=True):
     """The one target behind this listener, if it has only one."""
     codec: Callable[[bool], Codec]
     """Makes a codec; the argument says whether a ticket may be asked for in clear text."""
-    bearer: TokenDoor | None = None
+    bearer: TokenAuthenticator | None = None
     """Where clients bring tokens of one issuer and nothing else: whoever checks these."""
     application_protocol: str = "postgresql"
     """ALPN name that direct TLS must agree on."""

@@ -11,11 +11,11 @@ from typing import Final
 
 from custody.gateway.connection import Connection
 from custody.gateway.ids import new_cancel_key, new_session_id
-from custody.gateway.login import Login, Welcome
+from custody.gateway.login import LoginResult, LoginStage
 from custody.gateway.refusals import unrecorded_end
 from custody.gateway.registry import Registry
 from custody.gateway.relay import Relay
-from custody.gateway.services import Door, Rooms
+from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.target import Target
 from custody.gateway.upstream import send_once
 from custody.model.command import Refusal
@@ -37,7 +37,7 @@ _log: Final = logging.getLogger("custody.session")
 class SessionHost:
     """Hosts one codec. ``run`` owns every task of the session and returns once all is over."""
 
-    def __init__(self, rooms: Rooms, registry: Registry, door: Door) -> None:
+    def __init__(self, rooms: SessionServices, registry: Registry, door: ListenerSpec) -> None:
         self.id: SessionId = new_session_id()
         self.client_key: bytes = new_cancel_key()
         self.admission: Admission | None = None
@@ -46,7 +46,7 @@ class SessionHost:
         self._registry: Final = registry
         self._door: Final = door
         self._codec: Codec | None = None
-        self._stage: Login | Relay | None = None
+        self._stage: LoginStage | Relay | None = None
         self._server: Connection | None = None
         self._target: Target | None = None
         self._facts: Session | None = None
@@ -142,7 +142,7 @@ class SessionHost:
         self._facts = facts
         self._registry.add(self)
 
-    def ready(self, welcome: Welcome) -> None:
+    def ready(self, welcome: LoginResult) -> None:
         if self._codec is None or self._tasks is None:
             return
         self._server = welcome.server
@@ -175,7 +175,7 @@ class SessionHost:
         side = Side.CLIENT if connection is self.client else Side.SERVER
         if self._first and side is Side.CLIENT:
             self._first = False
-            if data[0] == _TLS_HANDSHAKE and isinstance(stage, Login):
+            if data[0] == _TLS_HANDSHAKE and isinstance(stage, LoginStage):
                 stage.start_direct_tls(data)
                 return
         try:
@@ -220,9 +220,9 @@ class SessionHost:
         """Start the login once there is both a connection and an owner for its tasks."""
         self._tasks = tasks
         if self._codec is not None and self._stage is None:
-            self._stage = Login(self, self._rooms, self._door, self._codec, tasks)
+            self._stage = LoginStage(self, self._rooms, self._door, self._codec, tasks)
 
-    def _side_ended(self, side: Side, stage: Login | Relay) -> None:
+    def _side_ended(self, side: Side, stage: LoginStage | Relay) -> None:
         if self._codec is not None:
             self._codec.receive(side, b"")
             stage.pump()
@@ -245,7 +245,7 @@ class SessionHost:
                 _log.error("%s: %s", self.id, error.code)
                 return "log", unrecorded_end(error)
             case _:
-                _log.error("%s: ended by %s", self.id, kind_of(error))
+                _log.error("%s: ended by %s", self.id, error_place(error))
                 return "internal", _INTERNAL
 
     def _last_words(self, refusal: Refusal) -> None:
@@ -261,7 +261,7 @@ class SessionHost:
                     else:
                         self.client.write(send.data)
         except Exception as error:  # noqa: BLE001 - the session ends, with its last words or without
-            _log.error("%s: its last words failed with %s", self.id, kind_of(error))
+            _log.error("%s: its last words failed with %s", self.id, error_place(error))
 
     def _login_timed_out(self) -> None:
         if not isinstance(self._stage, Relay):
@@ -277,16 +277,16 @@ class SessionHost:
             if isinstance(self._stage, Relay):
                 counts = self._stage.finish()
         except Exception as error:  # noqa: BLE001 - the session's own end is still to be recorded
-            _log.error("%s: open commands were not closed: %s", self.id, kind_of(error))
+            _log.error("%s: open commands were not closed: %s", self.id, error_place(error))
         if self._facts is not None:
             try:
                 self._rooms.gate.note(self._facts, SessionEnd(self._reason or "shutdown", *counts))
             except Exception as error:  # noqa: BLE001 - the connections are still to be closed
                 # The next recovery accounts for sessions that have no end.
-                _log.error("%s: its end was not recorded: %s", self.id, kind_of(error))
+                _log.error("%s: its end was not recorded: %s", self.id, error_place(error))
             key = self._codec.client_key if self._codec is not None else b""
             self._registry.remove(self, key)
-        if isinstance(self._stage, Login):
+        if isinstance(self._stage, LoginStage):
             self._stage.finish()
         if self._server is not None:
             self._server.close()
@@ -300,7 +300,7 @@ class _OverError(Exception):
 _INTERNAL: Final = Refusal("XX000", "custody: this session failed inside the gateway", fatal=True)
 
 
-def kind_of(error: BaseException) -> str:
+def error_place(error: BaseException) -> str:
     """The kind and place of an error; never its text, which may quote a command."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

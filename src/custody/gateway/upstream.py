@@ -7,7 +7,7 @@ import asyncio
 import ssl
 from typing import Final
 
-from custody.gateway.connection import Connection, Owner
+from custody.gateway.connection import Connection, ConnectionOwner
 from custody.gateway.target import Target
 from custody.model.errors import CustodyError
 
@@ -15,7 +15,7 @@ CONNECT_TIMEOUT_S: Final = 10.0
 TLS_TIMEOUT_S: Final = 10.0
 
 
-async def connect(target: Target, owner: Owner) -> Connection:
+async def connect(target: Target, owner: ConnectionOwner) -> Connection:
     """A TCP connection to the target. Raises ``CustodyError`` ``target.unreachable``."""
     loop = asyncio.get_running_loop()
     try:

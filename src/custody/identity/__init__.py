@@ -14,13 +14,13 @@ from custody.identity.mint import (
     mint_ticket,
     secret_digest,
 )
-from custody.identity.ticket_authenticator import TicketBook, TicketDoorkeeper
+from custody.identity.ticket_authenticator import CachedTicketAuthenticator, TicketChanges
 
 __all__ = [
     "LOGIN_PREFIX",
     "PREFIX",
-    "TicketBook",
-    "TicketDoorkeeper",
+    "CachedTicketAuthenticator",
+    "TicketChanges",
     "local_identity",
     "mint_login_id",
     "mint_loop",

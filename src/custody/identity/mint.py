@@ -53,7 +53,7 @@ def local_identity(
     return Identity(subject=subject, issuer="local", groups=groups, kind=kind)
 
 
-def mint_loop(  # noqa: PLR0913 - a loop has these parts
+def mint_loop(
     identity: Identity,
     *,
     now: int,

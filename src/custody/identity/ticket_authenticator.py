@@ -30,7 +30,7 @@ _NO_TICKET: Final = Ticket(TicketId(""), _NOBODY, b"\0" * 32, 0, 0)
 _NO_SECRET: Final = hashlib.sha256(b"no ticket").digest()
 
 
-class TicketBook(Protocol):
+class TicketChanges(Protocol):
     """Where tickets are kept."""
 
     def version(self) -> Hashable:
@@ -42,10 +42,10 @@ class TicketBook(Protocol):
         ...
 
 
-class TicketDoorkeeper:
+class CachedTicketAuthenticator:
     """The ``Doorkeeper`` of tickets. One per gateway; not for several threads at once."""
 
-    def __init__(self, book: TicketBook) -> None:
+    def __init__(self, book: TicketChanges) -> None:
         self._book: Final = book
         self._version: Hashable = None
         self._revision = 0

@@ -4,42 +4,42 @@ Law: nothing here is evidence and nothing here is needed; all of it can be delet
 is rebuilt from the log. What stands in it was masked before it reached the log.
 """
 
-from custody.index.entry import Place
+from custody.index.entry import EventContext
 from custody.index.query import KEYS, parse_query
 from custody.index.reader import position_of
 from custody.index.search import (
-    Event,
-    Field,
-    Filed,
+    EventPage,
+    FacetCounts,
+    FiledRecord,
     Filter,
     Index,
     IndexDamagedError,
+    IndexedEvent,
     Order,
-    Page,
-    Tally,
+    SearchField,
     Term,
     Watermark,
 )
 from custody.index.store import SqliteIndex
-from custody.index.usage import Begun, Use, UsesAsked
+from custody.index.usage import CommandUse, UsageRequest, UsageStart
 
 __all__ = [
     "KEYS",
-    "Begun",
-    "Event",
-    "Field",
-    "Filed",
+    "CommandUse",
+    "EventContext",
+    "EventPage",
+    "FacetCounts",
+    "FiledRecord",
     "Filter",
     "Index",
     "IndexDamagedError",
+    "IndexedEvent",
     "Order",
-    "Page",
-    "Place",
+    "SearchField",
     "SqliteIndex",
-    "Tally",
     "Term",
-    "Use",
-    "UsesAsked",
+    "UsageRequest",
+    "UsageStart",
     "Watermark",
     "parse_query",
     "position_of",

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
-from custody.index.entry import Amendment, Draft, Place, searched
+from custody.index.entry import EventAmendment, EventContext, EventDraft, searched
 from custody.index.fault import named
 from custody.index.schema import TABLES, VERSION
 from custody.index.search import IndexDamagedError, Watermark
@@ -23,7 +23,7 @@ BUSY_SECONDS: Final = 10.0
 COMMANDS_KEPT: Final = 10_000
 
 
-class Known(NamedTuple):
+class DayState(NamedTuple):
     """What a file tells about itself."""
 
     version: int
@@ -48,12 +48,12 @@ def connect(path: Path, day: str) -> sqlite3.Connection:
         return connection
 
 
-def about(connection: sqlite3.Connection, day: str) -> Known:
+def about(connection: sqlite3.Connection, day: str) -> DayState:
     """The file's own facts. Raises ``IndexDamagedError`` where they are not of this version."""
     with named(day):
         rows = dict(connection.execute("SELECT key, value FROM meta"))
     try:
-        known = Known(
+        known = DayState(
             int(rows["version"]),
             rows["log"],
             Watermark(rows["log"], int(rows["next"])),
@@ -85,10 +85,10 @@ class DayWriter:
         self._path: Final = path
         self._connection: Final = connect(path, day)
         self._inode: Final = path.stat().st_ino
-        self._places: Final[dict[Place, int]] = {}
-        self._commands: Final[dict[tuple[Place, int], int]] = {}
+        self._places: Final[dict[EventContext, int]] = {}
+        self._commands: Final[dict[tuple[EventContext, int], int]] = {}
         """Where commands stand whose answers are due: most come soon after."""
-        self.known: Known = about(self._connection, day)
+        self.known: DayState = about(self._connection, day)
 
     @classmethod
     def create(cls, path: Path, day: str, first: Watermark) -> Self:
@@ -151,7 +151,7 @@ class DayWriter:
     def _tell(self, key: str, value: int) -> None:
         self._connection.execute("UPDATE meta SET value = ? WHERE key = ?", (str(value), key))
 
-    def insert(self, record: StoredRecord, draft: Draft) -> None:
+    def insert(self, record: StoredRecord, draft: EventDraft) -> None:
         """Keep an event, unless it is there. Within ``write``."""
         added = self._connection.execute(
             "INSERT OR IGNORE INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -184,7 +184,7 @@ class DayWriter:
                     self._commands.clear()
                 self._commands[draft.place, record.n] = record.index
 
-    def amend(self, amendment: Amendment) -> bool:
+    def amend(self, amendment: EventAmendment) -> bool:
         """Add to an event of this day; false where it has none such. Within ``write``."""
         position = self._owner(amendment)
         if position is None:
@@ -207,22 +207,22 @@ class DayWriter:
                 self._searchable(2 * position + 1, amendment.result)
         return True
 
-    def place_of_session(self, session: str) -> Place | None:
+    def place_of_session(self, session: str) -> EventContext | None:
         return self._told("session = ?", session)
 
-    def place_of_loop(self, loop: str) -> Place | None:
+    def place_of_loop(self, loop: str) -> EventContext | None:
         return self._told("session = '' AND target = '' AND identity <> '' AND loop = ?", loop)
 
-    def _told(self, condition: str, value: str) -> Place | None:
+    def _told(self, condition: str, value: str) -> EventContext | None:
         with named(self.day):
             row = self._connection.execute(
                 "SELECT loop, session, target, identity, issuer FROM place"  # noqa: S608 - the conditions above
                 f" WHERE {condition} ORDER BY id LIMIT 1",
                 (value,),
             ).fetchone()
-        return None if row is None else Place(*row)
+        return None if row is None else EventContext(*row)
 
-    def _owner(self, amendment: Amendment) -> int | None:
+    def _owner(self, amendment: EventAmendment) -> int | None:
         if amendment.kind == "command":
             at = self._commands.pop((amendment.place, amendment.n), None)
             if at is not None:
@@ -240,7 +240,7 @@ class DayWriter:
         ).fetchone()
         return None if row is None else int(row[0])
 
-    def _find_place(self, place: Place) -> int | None:
+    def _find_place(self, place: EventContext) -> int | None:
         if place in self._places:
             return self._places[place]
         row = self._connection.execute(
@@ -253,7 +253,7 @@ class DayWriter:
         self._remember(place, int(row[0]))
         return int(row[0])
 
-    def _place(self, place: Place) -> int:
+    def _place(self, place: EventContext) -> int:
         found = self._find_place(place)
         if found is not None:
             return found
@@ -266,7 +266,7 @@ class DayWriter:
         self._remember(place, made)
         return made
 
-    def _remember(self, place: Place, number: int) -> None:
+    def _remember(self, place: EventContext, number: int) -> None:
         if len(self._places) >= 10_000:
             self._places.clear()
         self._places[place] = number

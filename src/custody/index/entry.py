@@ -45,7 +45,7 @@ RESULT_CHARACTERS: Final = 4096
 """How much of one answer's captured data can be searched. ``show`` has all that was captured."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class EventContext(msgspec.Struct, frozen=True):
     """Who and where."""
 
     loop: str = ""
@@ -55,10 +55,10 @@ class Place(msgspec.Struct, frozen=True):
     issuer: str = ""
 
 
-class Draft(msgspec.Struct, frozen=True):
+class EventDraft(msgspec.Struct, frozen=True):
     """An event to keep. Fields as in ``Event``; ``result`` is the text of what came back."""
 
-    place: Place
+    place: EventContext
     kind: str
     text: str = ""
     arguments: tuple[str | None, ...] = ()
@@ -72,13 +72,13 @@ class Draft(msgspec.Struct, frozen=True):
     detail: Mapping[str, Any] = {}
 
 
-class Amendment(msgspec.Struct, frozen=True):
+class EventAmendment(msgspec.Struct, frozen=True):
     """What a later record adds to an earlier event: the one of this kind that stands at ``place``
     with the number ``n``.
     """
 
     kind: str
-    place: Place
+    place: EventContext
     n: int
     outcome: str
     rows: int | None
@@ -86,15 +86,15 @@ class Amendment(msgspec.Struct, frozen=True):
     result: str = ""
 
 
-class Surroundings(Protocol):
+class ContextSource(Protocol):
     """What earlier records told."""
 
-    def of_session(self, session: str) -> Place | None: ...
+    def of_session(self, session: str) -> EventContext | None: ...
 
-    def of_loop(self, loop: str) -> Place | None: ...
+    def of_loop(self, loop: str) -> EventContext | None: ...
 
 
-def entries(record: StoredRecord, known: Surroundings) -> Sequence[Draft | Amendment]:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one arm for each kind of record is the point
+def entries(record: StoredRecord, known: ContextSource) -> Sequence[EventDraft | EventAmendment]:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one arm for each kind of record is the point
     """What to keep of a record, in the order to keep it."""
     here = place_of(record, known)
     match record.body:
@@ -105,17 +105,17 @@ def entries(record: StoredRecord, known: Surroundings) -> Sequence[Draft | Amend
         case Response() as response:
             return (_loose_answer(response, here),)
         case ResponseUnknown(command=n):
-            return (Amendment("command", here, n, Outcome.UNKNOWN, None, {}),)
+            return (EventAmendment("command", here, n, Outcome.UNKNOWN, None, {}),)
         case SessionStart() as start:
             facts = _facts(start, "protocol", "client", "user", "database", "application", "tls")
             facts["groups"] = list(start.groups)
             text = " ".join(str(fact) for fact in facts.values() if isinstance(fact, str))
-            return (Draft(here, "session.start", text, detail=facts),)
+            return (EventDraft(here, "session.start", text, detail=facts),)
         case SessionEnd() as end:
             facts = _facts(end, "reason", "commands", "refused", "bytes_up", "bytes_down")
             return (
-                Draft(here, "session.end", end.reason, detail=facts),
-                Amendment("session.start", here, 0, "", None, {"ended": record.time, **facts}),
+                EventDraft(here, "session.end", end.reason, detail=facts),
+                EventAmendment("session.start", here, 0, "", None, {"ended": record.time, **facts}),
             )
         case LoopStart(loop=loop, ticket=ticket):
             facts = _facts(loop, "expires", "purpose", "on_behalf_of", "parent", "client", "login")
@@ -128,102 +128,110 @@ def entries(record: StoredRecord, known: Surroundings) -> Sequence[Draft | Amend
                 facts["principal_groups"] = list(loop.principal.groups)
             told = " ".join(value for _, value in loop.facts)
             text = f"{loop.purpose} {loop.on_behalf_of} {ticket} {loop.client} {told}".rstrip()
-            return (Draft(here, "loop.start", text, detail=facts),)
+            return (EventDraft(here, "loop.start", text, detail=facts),)
         case LoopEnd(reason=reason):
             return (
-                Draft(here, "loop.end", reason, detail={"reason": reason}),
-                Amendment(
+                EventDraft(here, "loop.end", reason, detail={"reason": reason}),
+                EventAmendment(
                     "loop.start", here, -1, "", None, {"ended": record.time, "reason": reason}
                 ),
             )
         case LoginRefused() as refused:
             facts = _facts(refused, "reason", "protocol", "client", "user", "application")
-            return (Draft(here, "login.refused", " ".join(facts.values()), detail=facts),)
+            return (EventDraft(here, "login.refused", " ".join(facts.values()), detail=facts),)
         case LoginAccepted() as accepted:
             facts = _facts(accepted, "login", "provider", "client", "expires")
             facts["method"] = accepted.method.value
             told = " ".join(value for _, value in accepted.facts)
             text = f"{accepted.login} {accepted.provider} {accepted.method} {told}".rstrip()
-            return (Draft(here, "login.accepted", text, detail=facts),)
+            return (EventDraft(here, "login.accepted", text, detail=facts),)
         case LoginEnd() as gone:
             facts = _facts(gone, "login", "reason")
-            return (Draft(here, "login.end", f"{gone.login} {gone.reason}", detail=facts),)
+            return (EventDraft(here, "login.end", f"{gone.login} {gone.reason}", detail=facts),)
         case BudgetExceeded() as exceeded:
             facts = _facts(exceeded, "quantity", "limit", "used")
             facts["then"] = exceeded.then.value
-            return (Draft(here, "budget.exceeded", exceeded.quantity, detail=facts),)
+            return (EventDraft(here, "budget.exceeded", exceeded.quantity, detail=facts),)
         case CredentialLeased() as leased:
             facts = _facts(leased, "source", "user", "lease", "expires")
             text = f"{leased.source} {leased.user} {leased.lease}"
-            return (Draft(here, "credential.leased", text, detail=facts),)
+            return (EventDraft(here, "credential.leased", text, detail=facts),)
         case CredentialReturned() as returned:
             facts = _facts(returned, "lease", "revoked")
-            return (Draft(here, "credential.returned", returned.lease, detail=facts),)
+            return (EventDraft(here, "credential.returned", returned.lease, detail=facts),)
         case Injected(command=n, message=message):
-            return (Draft(here, "injected", message, detail={"command": n}),)
+            return (EventDraft(here, "injected", message, detail={"command": n}),)
         case Stream() as stream:
             facts = _facts(stream, "command", "direction", "kind", "bytes", "truncated")
             return (
-                Draft(here, "stream", _cells(stream.captured, RESULT_CHARACTERS), detail=facts),
+                EventDraft(
+                    here, "stream", _cells(stream.captured, RESULT_CHARACTERS), detail=facts
+                ),
             )
         case AdminAct(act=act, subject=subject, detail=detail):
             facts = {"act": act, "subject": subject}
-            return (Draft(here, "admin", f"{act} {subject} {detail}", action=act, detail=facts),)
+            return (
+                EventDraft(here, "admin", f"{act} {subject} {detail}", action=act, detail=facts),
+            )
         case Opaque(what=what, bytes=size):
-            return (Draft(here, "opaque", what, detail={"bytes": size}),)
+            return (EventDraft(here, "opaque", what, detail={"bytes": size}),)
         case Gap(what=what, count=count):
-            return (Draft(here, "gap", what, detail={"count": count}),)
+            return (EventDraft(here, "gap", what, detail={"count": count}),)
         case ConfigLoaded(policy=policy, mask=mask, summary=summary):
-            return (Draft(here, "config", summary, detail={"policy": policy, "mask": mask}),)
+            return (EventDraft(here, "config", summary, detail={"policy": policy, "mask": mask}),)
         case ClockJump(offset_ms=offset):
-            return (Draft(here, "clock", f"{offset} ms", detail={"offset_ms": offset}),)
+            return (EventDraft(here, "clock", f"{offset} ms", detail={"offset_ms": offset}),)
         case Recovery(torn_bytes=torn, size=size, sessions=sessions):
             text = " ".join(session for session, _ in sessions)
             facts = {"torn_bytes": torn, "size": size}
             return (
-                Draft(here, "recovery", text, detail=facts),
+                EventDraft(here, "recovery", text, detail=facts),
                 *(_recovered(session, record.time, known) for session, _ in sessions),
             )
         case LogOpen() as opened:
-            return (Draft(here, "log.open", opened.version, detail=_facts(opened, "durability")),)
+            return (
+                EventDraft(here, "log.open", opened.version, detail=_facts(opened, "durability")),
+            )
         case LogClose(reason=reason):
-            return (Draft(here, "log.close", reason),)
+            return (EventDraft(here, "log.close", reason),)
         case SessionCarry():
-            return (Draft(here, "session.carry"),)
+            return (EventDraft(here, "session.carry"),)
         case Heartbeat():
             return ()
         case never:
             assert_never(never)
 
 
-def _recovered(session: str, time: int, known: Surroundings) -> Amendment:
+def _recovered(session: str, time: int, known: ContextSource) -> EventAmendment:
     """A session that a crash cut off: it ended when the next start found it open."""
-    place = known.of_session(session) or Place("", session)
-    return Amendment("session.start", place, 0, "", None, {"ended": time, "reason": "crash"})
+    place = known.of_session(session) or EventContext("", session)
+    return EventAmendment("session.start", place, 0, "", None, {"ended": time, "reason": "crash"})
 
 
-def place_of(record: StoredRecord, known: Surroundings) -> Place:  # noqa: PLR0911 - one for each kind of place
+def place_of(record: StoredRecord, known: ContextSource) -> EventContext:  # noqa: PLR0911 - one for each kind of place
     """Where a record belongs; what nobody told stays empty."""
     loop, session = record.loop or "", record.session or ""
     match record.body:
         case SessionStart() as start:
-            return Place(loop, session, start.target, start.subject, start.issuer)
+            return EventContext(loop, session, start.target, start.subject, start.issuer)
         case LoopStart(loop=started):
-            return Place(started.id, "", "", started.identity.subject, started.identity.issuer)
+            return EventContext(
+                started.id, "", "", started.identity.subject, started.identity.issuer
+            )
         case LoginRefused() as refused:
-            return Place(loop, session, refused.target, refused.subject)
+            return EventContext(loop, session, refused.target, refused.subject)
         case LoginAccepted(identity=identity):
-            return Place(loop, session, "", identity.subject, identity.issuer)
+            return EventContext(loop, session, "", identity.subject, identity.issuer)
         case AdminAct(actor=actor) if not session:
-            return Place(loop, "", "", actor)
+            return EventContext(loop, "", "", actor)
         case _ if session:
             told = known.of_session(session)
             if told is not None:
                 return told
             target = record.body.target if isinstance(record.body, CommandSeen) else ""
-            return Place(loop, session, target)
+            return EventContext(loop, session, target)
         case _:
-            return (known.of_loop(loop) if loop else None) or Place(loop)
+            return (known.of_loop(loop) if loop else None) or EventContext(loop)
 
 
 def searched(text: str, arguments: Sequence[str | None]) -> str:
@@ -231,7 +239,7 @@ def searched(text: str, arguments: Sequence[str | None]) -> str:
     return "\n".join((text, *(each for each in arguments if each is not None)))
 
 
-def _command(seen: CommandSeen, here: Place) -> Draft:
+def _command(seen: CommandSeen, here: EventContext) -> EventDraft:
     command = seen.command
     detail: dict[str, Any] = {}
     if seen.decision.value != "allow":
@@ -242,7 +250,7 @@ def _command(seen: CommandSeen, here: Place) -> Draft:
         detail["bounded"] = False
     if command.problem:
         detail["problem"] = command.problem
-    return Draft(
+    return EventDraft(
         place=here,
         kind="command",
         text=command.text,
@@ -260,13 +268,13 @@ def _argument(argument: Argument) -> str | None:
     return argument.value
 
 
-def _answer(response: Response, n: int, here: Place, index: int) -> Amendment:
+def _answer(response: Response, n: int, here: EventContext, index: int) -> EventAmendment:
     detail: dict[str, Any] = {"response": index, "duration_us": response.duration_us}
     if response.error is not None:
         detail["error"] = response.error.code
     if response.truncated:
         detail["truncated"] = True
-    return Amendment(
+    return EventAmendment(
         kind="command",
         place=here,
         n=n,
@@ -277,9 +285,9 @@ def _answer(response: Response, n: int, here: Place, index: int) -> Amendment:
     )
 
 
-def _loose_answer(response: Response, here: Place) -> Draft:
+def _loose_answer(response: Response, here: EventContext) -> EventDraft:
     detail = {} if response.error is None else {"error": response.error.code}
-    return Draft(
+    return EventDraft(
         here,
         "response",
         _result(response),

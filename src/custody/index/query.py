@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from custody.index.search import Field, Filter, Term
+from custody.index.search import Filter, SearchField, Term
 from custody.index.text import fold, is_word
 from custody.model.errors import CustodyError
 from custody.model.words import Decision, Effect, Outcome
@@ -17,16 +17,16 @@ LONGEST_QUERY: Final = 4096
 MOST_TERMS: Final = 32
 
 KEYS: Final = (
-    *(field.value for field in Field if field not in {Field.WORD, Field.TEXT}),
+    *(field.value for field in SearchField if field not in {SearchField.WORD, SearchField.TEXT}),
     "since",
     "until",
 )
 """Every key that a query may use."""
 
 _CLOSED: Final = {
-    Field.EFFECT: tuple(Effect),
-    Field.VERDICT: tuple(Decision),
-    Field.OUTCOME: tuple(Outcome),
+    SearchField.EFFECT: tuple(Effect),
+    SearchField.VERDICT: tuple(Decision),
+    SearchField.OUTCOME: tuple(Outcome),
 }
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
 _TERM: Final = re.compile(
@@ -108,7 +108,7 @@ def _term(written: _Written) -> Term:
             f"There is no key {written.key!r}.",
             f"Keys are {', '.join(KEYS)}. To search for text with a colon, put it in quotes.",
         )
-    field = Field(written.key)
+    field = SearchField(written.key)
     value = _clean(written.value)
     prefix = not written.quoted and value.endswith("*")
     if prefix:
@@ -127,14 +127,14 @@ def _free(written: _Written) -> Term:
     folded = fold(written.value)
     if not written.quoted:
         if is_word(folded):
-            return Term(Field.WORD, folded, written.negated)
+            return Term(SearchField.WORD, folded, written.negated)
         if folded.endswith("*") and is_word(folded[:-1]):
-            return Term(Field.WORD, folded[:-1], written.negated, prefix=True)
+            return Term(SearchField.WORD, folded[:-1], written.negated, prefix=True)
     if not folded:
         raise CustodyError(
             "search.syntax", "The query asks for an empty text.", "Leave the empty quotes out."
         )
-    return Term(Field.TEXT, folded, written.negated)
+    return Term(SearchField.TEXT, folded, written.negated)
 
 
 def _instant(written: _Written, now: int) -> int:

@@ -12,12 +12,12 @@ from typing import Any, Final, Self
 import msgspec
 
 from custody.index.day import about, connect
-from custody.index.entry import Place
+from custody.index.entry import EventContext
 from custody.index.fault import named
-from custody.index.search import Event, Field, Filter, Order
+from custody.index.search import Filter, IndexedEvent, Order, SearchField
 from custody.index.text import unpack
-from custody.index.usage import Begun, Use, UsesAsked, begun, uses
-from custody.index.where import Condition, condition
+from custody.index.usage import CommandUse, UsageRequest, UsageStart, starts, uses
+from custody.index.where import SqlCondition, condition
 
 FIRST_STRETCH: Final = 4096
 WIDEN: Final = 4
@@ -31,19 +31,19 @@ _FROM: Final = """FROM event JOIN place ON place.id = event.place
     LEFT JOIN result ON result.position = event.position"""
 
 _FACETS: Final = {
-    Field.LOOP: "place.loop",
-    Field.SESSION: "place.session",
-    Field.TARGET: "place.target",
-    Field.IDENTITY: "place.identity",
-    Field.EFFECT: "event.effects",
-    Field.OBJECT: "event.objects",
-    Field.ACTION: "event.action",
-    Field.VERDICT: "event.verdict",
-    Field.RULE: "event.rule",
-    Field.OUTCOME: "event.outcome",
-    Field.KIND: "event.kind",
+    SearchField.LOOP: "place.loop",
+    SearchField.SESSION: "place.session",
+    SearchField.TARGET: "place.target",
+    SearchField.IDENTITY: "place.identity",
+    SearchField.EFFECT: "event.effects",
+    SearchField.OBJECT: "event.objects",
+    SearchField.ACTION: "event.action",
+    SearchField.VERDICT: "event.verdict",
+    SearchField.RULE: "event.rule",
+    SearchField.OUTCOME: "event.outcome",
+    SearchField.KIND: "event.kind",
 }
-_PACKED: Final = frozenset({Field.EFFECT, Field.OBJECT})
+_PACKED: Final = frozenset({SearchField.EFFECT, SearchField.OBJECT})
 
 
 class DayReader:
@@ -70,7 +70,7 @@ class DayReader:
 
     def candidates(
         self, asked: Filter, order: Order, start: int | None
-    ) -> Iterator[tuple[int, Event | None]]:
+    ) -> Iterator[tuple[int, IndexedEvent | None]]:
         """Positions in order, from behind ``start``, each with its event if that is a hit.
 
         The end of a stretch that was looked through comes as a position without an event, so that
@@ -109,7 +109,7 @@ class DayReader:
 
     def _stretch(
         self, asked: Filter, order: Order, low: int, high: int
-    ) -> Iterator[tuple[int, Event | None]]:
+    ) -> Iterator[tuple[int, IndexedEvent | None]]:
         direction = "DESC" if order is Order.NEWEST else "ASC"
         where = condition(asked, low, high)
         cursor = self._connection.execute(
@@ -125,7 +125,7 @@ class DayReader:
         finally:
             cursor.close()
 
-    def count(self, asked: Filter, field: Field) -> Counter[str]:
+    def count(self, asked: Filter, field: SearchField) -> Counter[str]:
         """How many hits have each value; an event with several values counts for each."""
         counts: Counter[str] = Counter()
         for value, times in self._grouped(asked, _FACETS[field]):
@@ -141,12 +141,14 @@ class DayReader:
             counts[start] += times
         return counts
 
-    def begun(self) -> Iterator[Begun]:
+    def begun(self) -> Iterator[UsageStart]:
         """The starts of loops and sessions."""
         with named(self.day):
-            yield from begun(self._connection)
+            yield from starts(self._connection)
 
-    def uses(self, asked: UsesAsked, wanted: Callable[[Place], bool]) -> Iterator[Use]:
+    def uses(
+        self, asked: UsageRequest, wanted: Callable[[EventContext], bool]
+    ) -> Iterator[CommandUse]:
         """What was used in the places that are wanted."""
         if not self._out_of_time(Filter(since=asked.since, until=asked.until)):
             with named(self.day):
@@ -166,7 +168,7 @@ class DayReader:
             else:
                 yield from self._confirmed(where, expression)
 
-    def _confirmed(self, where: Condition, expression: str) -> Iterator[tuple[Any, int]]:
+    def _confirmed(self, where: SqlCondition, expression: str) -> Iterator[tuple[Any, int]]:
         rows = self._connection.execute(
             f"SELECT event.text, event.arguments, coalesce(result.text, ''), {expression}"
             f" {_FROM} WHERE {where.sql}",
@@ -182,9 +184,9 @@ class DayReader:
             asked.until is not None and self._known.earliest >= asked.until
         )
 
-    def _event(self, row: tuple[Any, ...]) -> tuple[Event, str]:
+    def _event(self, row: tuple[Any, ...]) -> tuple[IndexedEvent, str]:
         index = int(row[0])
-        event = Event(
+        event = IndexedEvent(
             position=self._year + index,
             log=self._log,
             index=index,

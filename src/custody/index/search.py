@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from custody.index.entry import Place
-from custody.index.usage import Begun, Use, UsesAsked
+from custody.index.entry import EventContext
+from custody.index.usage import CommandUse, UsageRequest, UsageStart
 from custody.model.errors import CustodyError
 from custody.model.record import StoredRecord
 
@@ -28,7 +28,7 @@ class IndexDamagedError(CustodyError):
         self.day = day
 
 
-class Filed(msgspec.Struct, frozen=True):
+class FiledRecord(msgspec.Struct, frozen=True):
     """A record with the day that it belongs to: its segment's (``2026-11-22``), not its time's."""
 
     day: str
@@ -42,7 +42,7 @@ class Watermark(msgspec.Struct, frozen=True):
     index: int
 
 
-class Event(msgspec.Struct, frozen=True):
+class IndexedEvent(msgspec.Struct, frozen=True):
     """A record as it is searched. A command is joined with its response once that came.
 
     What does not apply is empty. ``rows`` is ``None`` until a response tells. ``detail`` holds
@@ -81,7 +81,7 @@ class Event(msgspec.Struct, frozen=True):
         return f"rec_{self.log.rpartition('/')[2]}-{self.index}"
 
 
-class Field(StrEnum):
+class SearchField(StrEnum):
     """What a term of a query may name. The values are the keys of the query language."""
 
     WORD = "word"
@@ -104,7 +104,7 @@ class Field(StrEnum):
 class Term(msgspec.Struct, frozen=True):
     """One thing asked for. ``prefix`` asks for a beginning; ``negated`` for its absence."""
 
-    field: Field
+    field: SearchField
     value: str
     negated: bool = False
     prefix: bool = False
@@ -130,16 +130,16 @@ class Order(StrEnum):
     OLDEST = "oldest"
 
 
-class Page(msgspec.Struct, frozen=True):
+class EventPage(msgspec.Struct, frozen=True):
     """``next`` goes on behind the last event; ``None`` where nothing more is there. A page may be
     short, even empty, and still have a ``next``: the work of one call is bounded.
     """
 
-    events: tuple[Event, ...]
+    events: tuple[IndexedEvent, ...]
     next: str | None
 
 
-class Tally(msgspec.Struct, frozen=True):
+class FacetCounts(msgspec.Struct, frozen=True):
     """Counts by value, most first (a facet), or by start of time span, in order (a histogram).
     ``complete`` is false where the bound on one call's work ended the count.
     """
@@ -151,7 +151,7 @@ class Tally(msgspec.Struct, frozen=True):
 class Index(Protocol):
     """All methods may raise ``IndexDamagedError``."""
 
-    def append(self, batch: Sequence[Filed], through: Watermark) -> None:
+    def append(self, batch: Sequence[FiledRecord], through: Watermark) -> None:
         """Take records in, in the log's order; twice is once. Readers see all or nothing of a
         day's part, and ``through`` only with all of it.
         """
@@ -159,19 +159,21 @@ class Index(Protocol):
 
     def search(
         self, asked: Filter, *, order: Order, limit: int, cursor: str | None = None
-    ) -> Page: ...
+    ) -> EventPage: ...
 
-    def facet(self, asked: Filter, field: Field, *, limit: int) -> Tally: ...
+    def facet(self, asked: Filter, field: SearchField, *, limit: int) -> FacetCounts: ...
 
-    def histogram(self, asked: Filter, *, span_ms: int) -> Tally: ...
+    def histogram(self, asked: Filter, *, span_ms: int) -> FacetCounts: ...
 
     def days(self) -> Sequence[str]:
         """The days that are indexed, oldest first."""
         ...
 
-    def begun(self, since: str) -> Iterator[Begun]: ...
+    def begun(self, since: str) -> Iterator[UsageStart]: ...
 
-    def uses(self, asked: UsesAsked, wanted: Callable[[Place], bool]) -> Iterator[Use]: ...
+    def uses(
+        self, asked: UsageRequest, wanted: Callable[[EventContext], bool]
+    ) -> Iterator[CommandUse]: ...
 
     def drop(self, before: str, except_holds: Container[str] = ()) -> Sequence[str]:
         """Forget the days before a day, but for those held. The days that went."""

@@ -16,20 +16,20 @@ from pathlib import Path
 from typing import Final
 
 from custody.index.day import DayWriter, about, connect
-from custody.index.entry import Amendment, Place, entries
+from custody.index.entry import EventAmendment, EventContext, entries
 from custody.index.reader import DayReader, position_of
 from custody.index.search import (
-    Event,
-    Field,
-    Filed,
+    EventPage,
+    FacetCounts,
+    FiledRecord,
     Filter,
     IndexDamagedError,
+    IndexedEvent,
     Order,
-    Page,
-    Tally,
+    SearchField,
     Watermark,
 )
-from custody.index.usage import Begun, Use, UsesAsked
+from custody.index.usage import CommandUse, UsageRequest, UsageStart
 from custody.model.errors import CustodyError
 
 MOST_CANDIDATES: Final = 20_000
@@ -53,8 +53,8 @@ class SqliteIndex:
         self._writers: Final[OrderedDict[str, DayWriter]] = OrderedDict()
         self._busy = ""
         """The day whose transaction is open: its writer stays."""
-        self._sessions: Final[OrderedDict[str, Place]] = OrderedDict()
-        self._loops: Final[OrderedDict[str, Place]] = OrderedDict()
+        self._sessions: Final[OrderedDict[str, EventContext]] = OrderedDict()
+        self._loops: Final[OrderedDict[str, EventContext]] = OrderedDict()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def close(self) -> None:
@@ -91,7 +91,7 @@ class SqliteIndex:
         finally:
             connection.close()
 
-    def append(self, batch: Sequence[Filed], through: Watermark) -> None:
+    def append(self, batch: Sequence[FiledRecord], through: Watermark) -> None:
         self._let_go_of_discarded()
         for day, group in groupby(batch, key=lambda filed: filed.day):
             self._append_day(day, list(group))
@@ -101,13 +101,13 @@ class SqliteIndex:
             if _place(through) > _place(writer.known.watermark) and writer.known.log == through.log:
                 writer.write(lambda: None, through)
 
-    def _append_day(self, day: str, group: list[Filed]) -> None:
+    def _append_day(self, day: str, group: list[FiledRecord]) -> None:
         first, last = group[0].record, group[-1].record
         writer = self._writer(day, Watermark(first.log, first.index))
         if writer.known.log != first.log:
             raise IndexDamagedError(day, f"it holds {writer.known.log}, not {first.log}")
         fresh = writer.known.watermark.index
-        late: list[Amendment] = []
+        late: list[EventAmendment] = []
 
         def act() -> None:
             for filed in group:
@@ -123,9 +123,9 @@ class SqliteIndex:
         finally:
             self._busy = ""
 
-    def _take(self, writer: DayWriter, filed: Filed) -> Iterator[Amendment]:
+    def _take(self, writer: DayWriter, filed: FiledRecord) -> Iterator[EventAmendment]:
         for entry in entries(filed.record, self):
-            if isinstance(entry, Amendment):
+            if isinstance(entry, EventAmendment):
                 if not writer.amend(entry):
                     yield entry
             else:
@@ -135,7 +135,7 @@ class SqliteIndex:
                     _remember(self._loops, entry.place.loop, entry.place)
                 writer.insert(filed.record, entry)
 
-    def _amend_earlier(self, day: str, amendment: Amendment) -> None:
+    def _amend_earlier(self, day: str, amendment: EventAmendment) -> None:
         for earlier in self._before(day):
             writer = self._writer(earlier)
             done: list[bool] = []
@@ -146,7 +146,7 @@ class SqliteIndex:
     def _before(self, day: str) -> list[str]:
         return [each for each in reversed(self.days()) if each < day][:LOOK_BACK]
 
-    def of_session(self, session: str) -> Place | None:
+    def of_session(self, session: str) -> EventContext | None:
         """What its start told, or an earlier part of it; looked for in the newest days."""
         if session not in self._sessions:
             for day in reversed(self.days()[-LOOK_BACK:]):
@@ -156,7 +156,7 @@ class SqliteIndex:
                     break
         return self._sessions.get(session)
 
-    def of_loop(self, loop: str) -> Place | None:
+    def of_loop(self, loop: str) -> EventContext | None:
         if loop not in self._loops:
             for day in reversed(self.days()[-LOOK_BACK:]):
                 place = self._writer(day).place_of_loop(loop)
@@ -206,27 +206,29 @@ class SqliteIndex:
 
     # The readers' side.
 
-    def search(self, asked: Filter, *, order: Order, limit: int, cursor: str | None = None) -> Page:
+    def search(
+        self, asked: Filter, *, order: Order, limit: int, cursor: str | None = None
+    ) -> EventPage:
         """Raises ``search.bad-cursor``. At most ``MOST_EVENTS`` events come at once, and fewer
         where their texts are long.
         """
         limit = max(1, min(limit, MOST_EVENTS))
-        found: list[Event] = []
+        found: list[IndexedEvent] = []
         size = 0
         at = _parse_cursor(cursor)
         for looked, (position, event) in enumerate(self._candidates(asked, order, at), 1):
             if event is not None:
                 size += len(event.text) + sum(len(each or "") for each in event.arguments)
                 if found and (len(found) == limit or size > MOST_CHARACTERS):
-                    return Page(tuple(found), str(found[-1].position))
+                    return EventPage(tuple(found), str(found[-1].position))
                 found.append(event)
             if looked >= MOST_CANDIDATES:
-                return Page(tuple(found), str(position))
-        return Page(tuple(found), None)
+                return EventPage(tuple(found), str(position))
+        return EventPage(tuple(found), None)
 
     def _candidates(
         self, asked: Filter, order: Order, start: int | None
-    ) -> Iterator[tuple[int, Event | None]]:
+    ) -> Iterator[tuple[int, IndexedEvent | None]]:
         days = self.days()
         for day in reversed(days) if order is Order.NEWEST else days:
             reader = self._reader(day)
@@ -234,25 +236,29 @@ class SqliteIndex:
                 with reader:
                     yield from reader.candidates(asked, order, start)
 
-    def facet(self, asked: Filter, field: Field, *, limit: int) -> Tally:
+    def facet(self, asked: Filter, field: SearchField, *, limit: int) -> FacetCounts:
         counts: Counter[str] = Counter()
         for reader in self._readers():
             counts += reader.count(asked, field)
         ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-        return Tally(tuple(ranked[:limit]), complete=len(ranked) <= limit)
+        return FacetCounts(tuple(ranked[:limit]), complete=len(ranked) <= limit)
 
-    def histogram(self, asked: Filter, *, span_ms: int) -> Tally:
+    def histogram(self, asked: Filter, *, span_ms: int) -> FacetCounts:
         counts: Counter[int] = Counter()
         for reader in self._readers():
             counts += reader.spans(asked, span_ms)
-        return Tally(tuple((str(start), counts[start]) for start in sorted(counts)), complete=True)
+        return FacetCounts(
+            tuple((str(start), counts[start]) for start in sorted(counts)), complete=True
+        )
 
-    def begun(self, since: str) -> Iterator[Begun]:
+    def begun(self, since: str) -> Iterator[UsageStart]:
         """The starts of loops and sessions, of this day and all later ones."""
         for reader in self._readers(since):
             yield from reader.begun()
 
-    def uses(self, asked: UsesAsked, wanted: Callable[[Place], bool]) -> Iterator[Use]:
+    def uses(
+        self, asked: UsageRequest, wanted: Callable[[EventContext], bool]
+    ) -> Iterator[CommandUse]:
         """What was used in the places that are wanted, counted day by day."""
         for reader in self._readers():
             yield from reader.uses(asked, wanted)
@@ -281,7 +287,7 @@ def _place(watermark: Watermark) -> int:
     return position_of(watermark.log, watermark.index)
 
 
-def _remember(known: OrderedDict[str, Place], name: str, place: Place) -> None:
+def _remember(known: OrderedDict[str, EventContext], name: str, place: EventContext) -> None:
     known[name] = place
     while len(known) > REMEMBERED:
         known.popitem(last=False)

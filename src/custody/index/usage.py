@@ -10,17 +10,17 @@ from typing import Any, Final
 
 import msgspec
 
-from custody.index.entry import Place
+from custody.index.entry import EventContext
 from custody.index.text import unpack
 
 REPLICATION: Final = "a replication connection's stream"
 """What the opaque record of a replication session says."""
 
 
-class Use(msgspec.Struct, frozen=True):
+class CommandUse(msgspec.Struct, frozen=True):
     """Commands of one session that are alike. Times are ms, of the first and the last of them."""
 
-    place: Place
+    place: EventContext
     effects: tuple[str, ...]
     objects: tuple[str, ...]
     """Empty unless asked for."""
@@ -33,18 +33,18 @@ class Use(msgspec.Struct, frozen=True):
     last: int
 
 
-class Begun(msgspec.Struct, frozen=True):
+class UsageStart(msgspec.Struct, frozen=True):
     """The start of a loop or a session, with what later records added to it; or, of the kind
     ``opaque``, a stream of replication.
     """
 
-    place: Place
+    place: EventContext
     kind: str
     time: int
     detail: Mapping[str, Any]
 
 
-class UsesAsked(msgspec.Struct, frozen=True):
+class UsageRequest(msgspec.Struct, frozen=True):
     """``since`` counts in, ``until`` does not. ``span_ms`` keeps the hours of the day that wide
     apart; 0 does not.
     """
@@ -59,7 +59,7 @@ _DAY_MS: Final = 86_400_000
 _PLACES: Final = "SELECT id, loop, session, target, identity, issuer FROM place"
 
 
-def begun(connection: sqlite3.Connection) -> Iterator[Begun]:
+def starts(connection: sqlite3.Connection) -> Iterator[UsageStart]:
     """All of one day's, in order."""
     rows = connection.execute(
         "SELECT place.loop, place.session, place.target, place.identity, place.issuer, event.kind,"
@@ -71,18 +71,18 @@ def begun(connection: sqlite3.Connection) -> Iterator[Begun]:
     )
     for *place, kind, time, detail in rows:
         told = msgspec.json.decode(detail, type=dict[str, Any]) if detail else {}
-        yield Begun(Place(*place), kind, time, told)
+        yield UsageStart(EventContext(*place), kind, time, told)
 
 
 def uses(
-    connection: sqlite3.Connection, asked: UsesAsked, wanted: Callable[[Place], bool]
-) -> Iterator[Use]:
+    connection: sqlite3.Connection, asked: UsageRequest, wanted: Callable[[EventContext], bool]
+) -> Iterator[CommandUse]:
     """One day's, of the places that are wanted; in no order."""
     count = 0
-    places: dict[int, Place] = {}
+    places: dict[int, EventContext] = {}
     for number, *place in connection.execute(_PLACES):
         count += 1
-        found = Place(*place)
+        found = EventContext(*place)
         if wanted(found):
             places[number] = found
     if not places:
@@ -105,7 +105,7 @@ def uses(
     for number, effects, verdict, rule, outcome, objects, _, commands, told, first, last in rows:
         at = places.get(number)
         if at is not None:
-            yield Use(
+            yield CommandUse(
                 at,
                 unpack(effects),
                 unpack(objects),

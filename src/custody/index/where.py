@@ -7,31 +7,31 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from custody.index.entry import searched
-from custody.index.search import Field, Filter, Term
+from custody.index.search import Filter, SearchField, Term
 from custody.index.text import SEPARATOR, fold, trigram_query, word_query
 
 _OF_PLACE: Final = {
-    Field.LOOP: "loop",
-    Field.SESSION: "session",
-    Field.TARGET: "target",
-    Field.IDENTITY: "identity",
+    SearchField.LOOP: "loop",
+    SearchField.SESSION: "session",
+    SearchField.TARGET: "target",
+    SearchField.IDENTITY: "identity",
 }
 _OF_EVENT: Final = {
-    Field.ACTION: "action",
-    Field.VERDICT: "verdict",
-    Field.RULE: "rule",
-    Field.OUTCOME: "outcome",
-    Field.KIND: "kind",
+    SearchField.ACTION: "action",
+    SearchField.VERDICT: "verdict",
+    SearchField.RULE: "rule",
+    SearchField.OUTCOME: "outcome",
+    SearchField.KIND: "kind",
 }
 _ORDINARY: Final = {
     # Each of these repeats the condition of a partial index, which SQLite then may use.
-    Field.VERDICT: ({"", "allow"}, "event.verdict NOT IN ('', 'allow')"),
-    Field.OUTCOME: ({"", "ok"}, "event.outcome NOT IN ('', 'ok')"),
-    Field.KIND: ({"command"}, "event.kind <> 'command'"),
+    SearchField.VERDICT: ({"", "allow"}, "event.verdict NOT IN ('', 'allow')"),
+    SearchField.OUTCOME: ({"", "ok"}, "event.outcome NOT IN ('', 'ok')"),
+    SearchField.KIND: ({"command"}, "event.kind <> 'command'"),
 }
 
 
-class Condition(NamedTuple):
+class SqlCondition(NamedTuple):
     """SQL with its parameters, and the folded texts that a candidate must (not) hold."""
 
     sql: str
@@ -62,7 +62,7 @@ class _Built(NamedTuple):
         self.parameters.extend(parameters)
 
 
-def condition(asked: Filter, low: int, high: int) -> Condition:
+def condition(asked: Filter, low: int, high: int) -> SqlCondition:
     """The condition on ``event`` for positions from ``low`` up to, not including, ``high``."""
     built = _Built([], [])
     built.add("event.position >= ? AND event.position < ?", low, high)
@@ -76,26 +76,26 @@ def condition(asked: Filter, low: int, high: int) -> Condition:
     absent: list[str] = []
     for term in asked.terms:
         match term.field:
-            case Field.WORD:
+            case SearchField.WORD:
                 query = word_query(term.value, prefix=term.prefix)
                 _text(built, "words", query, low, high, negated=term.negated)
-            case Field.TEXT if term.negated:
+            case SearchField.TEXT if term.negated:
                 absent.append(term.value)
-            case Field.TEXT:
+            case SearchField.TEXT:
                 texts.append(term.value)
                 query = trigram_query(term.value) or ""
                 if query:
                     _text(built, "grams", query, low, high, negated=False)
             case _:
                 pass
-    for field in Field:
+    for field in SearchField:
         _one_of(built, field, [each for each in asked.terms if each.field is field])
-    return Condition(" AND ".join(built.sql), tuple(built.parameters), tuple(texts), tuple(absent))
+    return SqlCondition(
+        " AND ".join(built.sql), tuple(built.parameters), tuple(texts), tuple(absent)
+    )
 
 
-def _text(  # noqa: PLR0913 - it is one clause with six variables
-    built: _Built, table: str, query: str, low: int, high: int, *, negated: bool
-) -> None:
+def _text(built: _Built, table: str, query: str, low: int, high: int, *, negated: bool) -> None:
     built.add(
         f"event.position {'NOT IN' if negated else 'IN'} (SELECT rowid >> 1 FROM {table}"  # noqa: S608 - one of two names
         f" WHERE {table} MATCH ? AND rowid >= ? AND rowid < ?)",
@@ -105,8 +105,8 @@ def _text(  # noqa: PLR0913 - it is one clause with six variables
     )
 
 
-def _one_of(built: _Built, field: Field, terms: Sequence[Term]) -> None:
-    if field in {Field.WORD, Field.TEXT}:
+def _one_of(built: _Built, field: SearchField, terms: Sequence[Term]) -> None:
+    if field in {SearchField.WORD, SearchField.TEXT}:
         return
     wanted = [term for term in terms if not term.negated]
     if wanted:
@@ -119,7 +119,7 @@ def _one_of(built: _Built, field: Field, terms: Sequence[Term]) -> None:
         _any(built, field, unwanted, "NOT ")
 
 
-def _any(built: _Built, field: Field, terms: Iterable[Term], negation: str) -> None:
+def _any(built: _Built, field: SearchField, terms: Iterable[Term], negation: str) -> None:
     made = _Built([], [])
     for term in terms:
         _compare(made, field, term)
@@ -131,11 +131,11 @@ def _any(built: _Built, field: Field, terms: Iterable[Term], negation: str) -> N
     built.add(sql, *made.parameters)
 
 
-def _compare(made: _Built, field: Field, term: Term) -> None:
+def _compare(made: _Built, field: SearchField, term: Term) -> None:
     match field:
-        case Field.EFFECT:
+        case SearchField.EFFECT:
             made.add("instr(event.effects, ?)", f"{SEPARATOR}{term.value}{SEPARATOR}")
-        case Field.OBJECT:
+        case SearchField.OBJECT:
             # A bare name means that name in any schema.
             end = "" if term.prefix else SEPARATOR
             made.add("instr(event.objects, ?)", f"{SEPARATOR}{term.value}{end}")

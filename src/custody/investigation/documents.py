@@ -10,14 +10,14 @@ from typing import Any
 
 import msgspec
 
-from custody.index import Event
+from custody.index import IndexedEvent
 from custody.model.durations import moment
 from custody.model.record import ErrorReport, Response, StoredRecord, Stream
 
 Item = dict[str, Any]
 
 
-def event_item(event: Event) -> Item:
+def event_item(event: IndexedEvent) -> Item:
     return {
         "id": event.id,
         "kind": event.kind,
@@ -41,7 +41,9 @@ def event_item(event: Event) -> Item:
     }
 
 
-def session_item(event: Event, counts: Mapping[str, int], refused: Mapping[str, int]) -> Item:
+def session_item(
+    event: IndexedEvent, counts: Mapping[str, int], refused: Mapping[str, int]
+) -> Item:
     """A session, from its start; counts are for those whose end told none."""
     detail = event.detail
     return {
@@ -66,7 +68,7 @@ def session_item(event: Event, counts: Mapping[str, int], refused: Mapping[str, 
 
 
 def loop_item(
-    event: Event,
+    event: IndexedEvent,
     sessions: Mapping[str, int],
     commands: Mapping[str, int],
     refused: Mapping[str, int],

@@ -19,18 +19,18 @@ NEAR: Final = 32
 AT_ONCE: Final = 256
 
 
-class Unopened(msgspec.Struct, frozen=True):
+class UnopenedRecord(msgspec.Struct, frozen=True):
     """A record that is there but whose content cannot be read, and why."""
 
     code: str
     fault: str
 
 
-Found = Mapping[int, StoredRecord | Unopened]
+FoundRecord = Mapping[int, StoredRecord | UnopenedRecord]
 
 
 class LogReader(Protocol):
-    def records(self, log: str, indices: Collection[int]) -> Found:
+    def records(self, log: str, indices: Collection[int]) -> FoundRecord:
         """Records of one log by their indices; those that do not exist are left out."""
         ...
 
@@ -42,8 +42,8 @@ class EvidenceRecords:
         self._reader: Final = reader
         self._lock: Final = threading.Lock()
 
-    def records(self, log: str, indices: Collection[int]) -> Found:
-        found: dict[int, StoredRecord | Unopened] = {}
+    def records(self, log: str, indices: Collection[int]) -> FoundRecord:
+        found: dict[int, StoredRecord | UnopenedRecord] = {}
         wanted = frozenset(indices)
         with self._lock:
             for first, last in _runs(sorted(wanted)):
@@ -51,7 +51,7 @@ class EvidenceRecords:
                     if read.number not in wanted:
                         continue
                     if isinstance(read.record, CustodyError):
-                        found[read.number] = Unopened(read.record.code, read.record.fault)
+                        found[read.number] = UnopenedRecord(read.record.code, read.record.fault)
                     else:
                         found[read.number] = read.record
         return found

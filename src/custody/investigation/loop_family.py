@@ -8,17 +8,17 @@ from typing import Any, Final
 
 import msgspec
 
-from custody.index import Event, Field, Filter, Index, Order, Term
+from custody.index import Filter, Index, IndexedEvent, Order, SearchField, Term
 
 STARTS_AT_MOST: Final = 20_000
 """Starts of loops that are looked at for one question."""
 LOOPS_AT_MOST: Final = 500
 _PAGE: Final = 1000
 
-STARTS: Final = Term(Field.KIND, "loop.start")
+STARTS: Final = Term(SearchField.KIND, "loop.start")
 
 
-class Family(msgspec.Struct, frozen=True):
+class LoopFamily(msgspec.Struct, frozen=True):
     """``parents`` has every loop below the eldest, in the order in which they began, with the loop
     directly above it. ``complete`` is false where a bound ended the search.
     """
@@ -38,14 +38,14 @@ class Family(msgspec.Struct, frozen=True):
         return said if self.complete else {**said, "children_complete": False}
 
 
-def family_of(index: Index, eldest: str) -> Family:
+def family_of(index: Index, eldest: str) -> LoopFamily:
     """The loop and all below it. Blocks for the disk."""
     start = _start_of(index, eldest)
     if start is None:
-        return Family(eldest)
+        return LoopFamily(eldest)
     terms = [STARTS]
     if start.identity:
-        terms.append(Term(Field.IDENTITY, start.identity))
+        terms.append(Term(SearchField.IDENTITY, start.identity))
     expires = start.detail.get("expires")
     until = expires if isinstance(expires, int) else None
     wanted = Filter(tuple(terms), since=start.time, until=until)
@@ -59,17 +59,17 @@ def family_of(index: Index, eldest: str) -> Family:
             if parent == eldest or parent in parents:
                 parents[event.loop] = str(parent)
             if len(parents) >= LOOPS_AT_MOST:
-                return Family(eldest, parents, complete=False)
+                return LoopFamily(eldest, parents, complete=False)
         seen += len(page.events)
         cursor = page.next
         if cursor is None:
-            return Family(eldest, parents)
+            return LoopFamily(eldest, parents)
         if seen >= STARTS_AT_MOST:
-            return Family(eldest, parents, complete=False)
+            return LoopFamily(eldest, parents, complete=False)
 
 
-def _start_of(index: Index, loop: str) -> Event | None:
-    wanted = Filter((STARTS, Term(Field.LOOP, loop)))
+def _start_of(index: Index, loop: str) -> IndexedEvent | None:
+    wanted = Filter((STARTS, Term(SearchField.LOOP, loop)))
     cursor: str | None = None
     while True:
         page = index.search(wanted, order=Order.OLDEST, limit=1, cursor=cursor)

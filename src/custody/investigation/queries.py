@@ -10,12 +10,12 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from custody.index import (
-    Event,
-    Field,
+    EventPage,
     Filter,
     Index,
+    IndexedEvent,
     Order,
-    Page,
+    SearchField,
     Term,
     parse_query,
     position_of,
@@ -29,16 +29,16 @@ from custody.investigation.documents import (
     session_item,
     stream_document,
 )
-from custody.investigation.grants.suggest import SuggestAsked, suggest
-from custody.investigation.grants.unused_grants import UnusedAsked, unused
-from custody.investigation.log_records import LogReader, Unopened
-from custody.investigation.loop_family import Family, family_of
+from custody.investigation.grants.suggest import SuggestRequest, suggest
+from custody.investigation.grants.unused_grants import UnusedRequest, unused
+from custody.investigation.log_records import LogReader, UnopenedRecord
+from custody.investigation.loop_family import LoopFamily, family_of
 from custody.model.command import Argument
 from custody.model.durations import moment
 from custody.model.errors import CustodyError
 from custody.model.record import CommandSeen, Response, StoredRecord, Stream
 
-Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+PageLimit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Cursor = Annotated[str, msgspec.Meta(max_length=64)] | None
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Document = dict[str, Any]
@@ -48,54 +48,54 @@ AT_ONCE: Final = 32
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Of one answer of ``show``, about; a single record may have more."""
 
-COMMANDS: Final = Term(Field.KIND, "command")
+COMMANDS: Final = Term(SearchField.KIND, "command")
 
 
-class LoopsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    limit: Limit = 50
+class LoopsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    limit: PageLimit = 50
     cursor: Cursor = None
 
 
-class SessionsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SessionsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     loop: Id | None = None
-    limit: Limit = 50
+    limit: PageLimit = 50
     cursor: Cursor = None
 
 
-class ShowAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ShowRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: Id
     """A session, a command or another record. Pages go through a session's events."""
-    limit: Limit = 100
+    limit: PageLimit = 100
     cursor: Cursor = None
 
 
-class TimelineAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TimelineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     loop: Id
     alone: bool = False
     """Without the loops that run below it."""
-    limit: Limit = 200
+    limit: PageLimit = 200
     cursor: Cursor = None
 
 
-class SearchAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SearchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     query: str
     order: Order = Order.NEWEST
-    limit: Limit = 50
+    limit: PageLimit = 50
     cursor: Cursor = None
 
 
-class FacetsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    field: Field
+class FacetsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    field: SearchField
     query: str = ""
-    limit: Limit = 50
+    limit: PageLimit = 50
 
 
-class HistogramAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HistogramRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     span_ms: Annotated[int, msgspec.Meta(ge=1000)]
     query: str = ""
 
 
-class Reading:
+class Investigation:
     """Calls block for the disk: not for the event loop. Each opens what it needs and closes it."""
 
     def __init__(self, index: Index, log: LogReader, clock: Callable[[], int]) -> None:
@@ -103,41 +103,43 @@ class Reading:
         self._log: Final = log
         self._clock: Final = clock
 
-    def loops(self, asked: LoopsAsked) -> Document:
+    def loops(self, asked: LoopsRequest) -> Document:
         """The newest loops first, with how much happened in each."""
-        page = self._page(Filter((Term(Field.KIND, "loop.start"),)), Order.NEWEST, asked)
-        inside = [Term(Field.LOOP, event.loop) for event in page.events]
-        sessions = self._counts(Field.LOOP, inside, Term(Field.KIND, "session.start"))
-        commands = self._counts(Field.LOOP, inside, COMMANDS)
-        refused = self._counts(Field.LOOP, inside, COMMANDS, Term(Field.OUTCOME, "refused"))
+        page = self._page(Filter((Term(SearchField.KIND, "loop.start"),)), Order.NEWEST, asked)
+        inside = [Term(SearchField.LOOP, event.loop) for event in page.events]
+        sessions = self._counts(SearchField.LOOP, inside, Term(SearchField.KIND, "session.start"))
+        commands = self._counts(SearchField.LOOP, inside, COMMANDS)
+        refused = self._counts(
+            SearchField.LOOP, inside, COMMANDS, Term(SearchField.OUTCOME, "refused")
+        )
         items = [loop_item(event, sessions, commands, refused) for event in page.events]
         return _document(items, page)
 
-    def sessions(self, asked: SessionsAsked) -> Document:
+    def sessions(self, asked: SessionsRequest) -> Document:
         """The newest sessions first; those of one loop, if it is named."""
-        terms = [Term(Field.KIND, "session.start")]
+        terms = [Term(SearchField.KIND, "session.start")]
         if asked.loop is not None:
             self._require_loop(asked.loop)
-            terms.append(Term(Field.LOOP, asked.loop))
+            terms.append(Term(SearchField.LOOP, asked.loop))
         page = self._page(Filter(tuple(terms)), Order.NEWEST, asked)
         return _document(self._session_items(page.events), page)
 
-    def search(self, asked: SearchAsked) -> Document:
+    def search(self, asked: SearchRequest) -> Document:
         """Commands that a query finds; other kinds of record where it has a ``kind:``."""
         wanted = self._parse(asked.query)
         page = self._page(wanted, asked.order, asked)
         return _document([event_item(event) for event in page.events], page)
 
-    def timeline(self, asked: TimelineAsked) -> Document:
+    def timeline(self, asked: TimelineRequest) -> Document:
         """Everything that happened in a loop and in those below it, in order."""
         self._require_loop(asked.loop)
-        family = Family(asked.loop) if asked.alone else family_of(self._index, asked.loop)
-        wanted = Filter(tuple(Term(Field.LOOP, loop) for loop in family.loops))
+        family = LoopFamily(asked.loop) if asked.alone else family_of(self._index, asked.loop)
+        wanted = Filter(tuple(Term(SearchField.LOOP, loop) for loop in family.loops))
         page = self._page(wanted, Order.OLDEST, asked)
         document = _document([event_item(event) for event in page.events], page)
         return {**document, **family.document()}
 
-    def show(self, asked: ShowAsked) -> Document:
+    def show(self, asked: ShowRequest) -> Document:
         """A session or a single record, with all that was captured of each command."""
         session, dash, _ = asked.id.partition("-")
         if not dash and session.startswith("ses_"):
@@ -152,9 +154,9 @@ class Reading:
             )
         return {"items": self._whole([event]), "next": None}
 
-    def facets(self, asked: FacetsAsked) -> Document:
+    def facets(self, asked: FacetsRequest) -> Document:
         """How many hits have each value of a field."""
-        if asked.field in {Field.WORD, Field.TEXT}:
+        if asked.field in {SearchField.WORD, SearchField.TEXT}:
             raise CustodyError(
                 "search.bad-value",
                 f"{asked.field.value!r} cannot be counted.",
@@ -165,23 +167,23 @@ class Reading:
         items = [{"value": value, "count": count} for value, count in tally.counts]
         return {"items": items, "next": None, "complete": tally.complete}
 
-    def histogram(self, asked: HistogramAsked) -> Document:
+    def histogram(self, asked: HistogramRequest) -> Document:
         """How many hits begin in each span of time that has any."""
         tally = self._index.histogram(self._parse(asked.query), span_ms=asked.span_ms)
         items = [{"time": moment(int(start)), "count": count} for start, count in tally.counts]
         return {"items": items, "next": None, "complete": tally.complete}
 
-    def suggest_grants(self, asked: SuggestAsked) -> Document:
+    def suggest_grants(self, asked: SuggestRequest) -> Document:
         """The narrowest grants that would have allowed what somebody did."""
         return suggest(self._index, asked, self._clock())
 
-    def unused_grants(self, asked: UnusedAsked) -> Document:
+    def unused_grants(self, asked: UnusedRequest) -> Document:
         """For each grant, what was never done with it."""
         return unused(self._index, asked, self._clock())
 
     def _parse(self, query: str) -> Filter:
         wanted = parse_query(query, self._clock())
-        if any(term.field is Field.KIND for term in wanted.terms):
+        if any(term.field is SearchField.KIND for term in wanted.terms):
             return wanted
         return wanted.also(COMMANDS)
 
@@ -189,27 +191,31 @@ class Reading:
         self,
         wanted: Filter,
         order: Order,
-        asked: LoopsAsked | SessionsAsked | TimelineAsked | SearchAsked | ShowAsked,
-    ) -> Page:
+        asked: LoopsRequest | SessionsRequest | TimelineRequest | SearchRequest | ShowRequest,
+    ) -> EventPage:
         return self._index.search(wanted, order=order, limit=asked.limit, cursor=asked.cursor)
 
-    def _counts(self, field: Field, inside: list[Term], *also: Term) -> dict[str, int]:
+    def _counts(self, field: SearchField, inside: list[Term], *also: Term) -> dict[str, int]:
         if not inside:
             return {}
         wanted = Filter((*inside, *also))
         return dict(self._index.facet(wanted, field, limit=len(inside)).counts)
 
-    def _session_items(self, starts: Iterable[Event]) -> list[Item]:
+    def _session_items(self, starts: Iterable[IndexedEvent]) -> list[Item]:
         events = list(starts)
         still_open = [
-            Term(Field.SESSION, event.session) for event in events if "commands" not in event.detail
+            Term(SearchField.SESSION, event.session)
+            for event in events
+            if "commands" not in event.detail
         ]
-        commands = self._counts(Field.SESSION, still_open, COMMANDS)
-        refused = self._counts(Field.SESSION, still_open, COMMANDS, Term(Field.OUTCOME, "refused"))
+        commands = self._counts(SearchField.SESSION, still_open, COMMANDS)
+        refused = self._counts(
+            SearchField.SESSION, still_open, COMMANDS, Term(SearchField.OUTCOME, "refused")
+        )
         return [session_item(event, commands, refused) for event in events]
 
     def _require_loop(self, loop: str) -> None:
-        wanted = Filter((Term(Field.LOOP, loop),))
+        wanted = Filter((Term(SearchField.LOOP, loop),))
         if not self._first(wanted):
             raise CustodyError(
                 "loop.not-found",
@@ -217,7 +223,7 @@ class Reading:
                 "`custody loops` shows the loops by their ids.",
             )
 
-    def _first(self, wanted: Filter) -> Event | None:
+    def _first(self, wanted: Filter) -> IndexedEvent | None:
         """The first hit; goes through as many pages as it takes."""
         cursor: str | None = None
         while True:
@@ -226,16 +232,16 @@ class Reading:
                 return page.events[0] if page.events else None
             cursor = page.next
 
-    def _find(self, wanted: str) -> Event | None:
+    def _find(self, wanted: str) -> IndexedEvent | None:
         """A record by ``<session>-<n>`` or ``rec_<year>-<index>``."""
         name, _, number = wanted.rpartition("-")
         if not (name and number.isascii() and number.isdigit() and len(number) <= 15):
             return None
         if name.startswith("rec_"):
             return self._at(name.removeprefix("rec_"), int(number))
-        return self._first(Filter((Term(Field.SESSION, name),), n=int(number)))
+        return self._first(Filter((Term(SearchField.SESSION, name),), n=int(number)))
 
-    def _at(self, year: str, index: int) -> Event | None:
+    def _at(self, year: str, index: int) -> IndexedEvent | None:
         if not (year.isascii() and year.isdigit() and len(year) == 4):
             return None
         before = position_of(f"/{year}", index) - 1
@@ -243,8 +249,8 @@ class Reading:
         found = page.events[0] if page.events else None
         return found if found is not None and found.position == before + 1 else None
 
-    def _show_session(self, asked: ShowAsked) -> Document:
-        wanted = Filter((Term(Field.SESSION, asked.id),))
+    def _show_session(self, asked: ShowRequest) -> Document:
+        wanted = Filter((Term(SearchField.SESSION, asked.id),))
         start = self._first(wanted)
         if start is None:
             raise CustodyError(
@@ -262,7 +268,7 @@ class Reading:
             document["session"] = self._session_items([start])[0]
         return document
 
-    def _whole(self, events: Sequence[Event]) -> list[Item]:
+    def _whole(self, events: Sequence[IndexedEvent]) -> list[Item]:
         """Events with what the log holds of them: as many as fit into one answer, at least one."""
         items: list[Item] = []
         size = 0
@@ -280,9 +286,9 @@ class Reading:
         return items
 
     def _records(
-        self, events: Sequence[Event]
-    ) -> Mapping[tuple[str, int], StoredRecord | Unopened]:
-        found: dict[tuple[str, int], StoredRecord | Unopened] = {}
+        self, events: Sequence[IndexedEvent]
+    ) -> Mapping[tuple[str, int], StoredRecord | UnopenedRecord]:
+        found: dict[tuple[str, int], StoredRecord | UnopenedRecord] = {}
         for log in {event.log for event in events}:
             wanted = [n for event in events if event.log == log for n in _indices(event)]
             for index, record in self._log.records(log, wanted).items():
@@ -290,18 +296,18 @@ class Reading:
         return found
 
 
-def _indices(event: Event) -> list[int]:
+def _indices(event: IndexedEvent) -> list[int]:
     """Where the log holds an event and, if it came, its answer."""
     answer = event.detail.get("response")
     return [event.index] if answer is None else [event.index, int(answer)]
 
 
-def _add(item: Item, record: StoredRecord | Unopened | None) -> None:
+def _add(item: Item, record: StoredRecord | UnopenedRecord | None) -> None:
     """What the log holds, put beside what the index told."""
     match record:
         case None:
             item["missing"] = {"code": "record.missing", "message": "It is not in the log."}
-        case Unopened(code=code, fault=fault):
+        case UnopenedRecord(code=code, fault=fault):
             item["missing"] = {"code": code, "message": fault}
         case StoredRecord(body=Response() as response):
             item["response"] = response_document(response)
@@ -329,5 +335,5 @@ def _bind(argument: Argument) -> Item:
     }
 
 
-def _document(items: list[Item], page: Page) -> Document:
+def _document(items: list[Item], page: EventPage) -> Document:
     return {"items": items, "next": page.next}

@@ -4,9 +4,9 @@ Law: every record passes through a ``RecordMasker`` before it is kept; nothing h
 file, a clock or a socket.
 """
 
-from custody.masking.marks import Form
+from custody.masking.marks import MaskForm
 from custody.masking.masker import RecordMasker
 from custody.masking.rules import MaskRule
-from custody.masking.truncation import CAPTURE_MARGIN, Bounds
+from custody.masking.truncation import CAPTURE_MARGIN, CaptureBounds
 
-__all__ = ["CAPTURE_MARGIN", "Bounds", "Form", "MaskRule", "RecordMasker"]
+__all__ = ["CAPTURE_MARGIN", "CaptureBounds", "MaskForm", "MaskRule", "RecordMasker"]

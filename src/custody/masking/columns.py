@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from custody.masking.marks import Form, Kind
-from custody.masking.object_cache import Same
+from custody.masking.marks import MarkKind, MaskForm
+from custody.masking.object_cache import ObjectCache
 from custody.model.command import Column, Relation
 from custody.model.errors import CustodyError
 
@@ -124,7 +124,7 @@ class ColumnRules:
 
     __slots__ = ("_builtin", "_kinds", "_memory", "_rules", "_touched", "configured")
 
-    def __init__(self, rules: Sequence[tuple[ColumnPattern, Kind]]) -> None:
+    def __init__(self, rules: Sequence[tuple[ColumnPattern, MarkKind]]) -> None:
         self._rules: Final = tuple(rules)
         self._builtin: Final = tuple(
             (ColumnPattern("pg_catalog", relation, name), BUILTIN_KIND)
@@ -133,10 +133,10 @@ class ColumnRules:
         self.configured: Final = bool(rules)
         """Whether an operator named any column at all."""
         self._memory: Final[dict[Relation, bool]] = {}
-        self._kinds: Final[dict[Column, Kind | None]] = {}
-        self._touched: Final = Same[tuple[Relation, ...], bool]()
+        self._kinds: Final[dict[Column, MarkKind | None]] = {}
+        self._touched: Final = ObjectCache[tuple[Relation, ...], bool]()
 
-    def kind_of(self, columns: Sequence[Column]) -> Kind | None:
+    def kind_of(self, columns: Sequence[Column]) -> MarkKind | None:
         """The kind of the first rule that meets one of these columns."""
         for column in columns:
             try:
@@ -148,7 +148,7 @@ class ColumnRules:
                 return kind
         return None
 
-    def _find_kind(self, column: Column) -> Kind | None:
+    def _find_kind(self, column: Column) -> MarkKind | None:
         for pattern, kind in self._rules:
             if pattern.meets(column):
                 return kind
@@ -204,4 +204,4 @@ class ColumnRules:
         return relation.schema == "pg_catalog" and relation.name in _CREDENTIAL_RELATIONS
 
 
-BUILTIN_KIND: Final = Kind("credential", Form.REDACT)
+BUILTIN_KIND: Final = MarkKind("credential", MaskForm.REDACT)

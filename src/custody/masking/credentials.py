@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from custody.masking.numbers import Found
+from custody.masking.numbers import NumberMatch
 
 _GAP: Final = rb"(?:[\s]|/\*(?:[^*\x1f]|\*+[^*/\x1f])*\*+/|--[^\n\x1f]*\n)*"
 """White space and comments, as SQL has them."""
@@ -77,7 +77,7 @@ def border(data: bytes, start: int) -> int:
     return len(data) if at < 0 else at
 
 
-def quoted(data: bytes, start: int, end: int) -> Iterator[Found]:
+def quoted(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
     """From an opening quote (the span) to its end, doubled and escaped quotes included."""
     opener = data[start:end]
     if opener.startswith(b"$"):
@@ -89,10 +89,10 @@ def quoted(data: bytes, start: int, end: int) -> Iterator[Found]:
         if opener.startswith(b"\\") and data[end:close].endswith(b"\\"):
             close -= 1
     if close > end and not _PLACEHOLDER.fullmatch(data, end, close):
-        yield Found(end, close)
+        yield NumberMatch(end, close)
 
 
-def bare(data: bytes, start: int, end: int) -> Iterator[Found]:
+def bare(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
     """A value without quotes; a placeholder, a column or a function call is none."""
     value = data[start:end].rstrip(_TRAILING)
     if not value or _PLACEHOLDER.fullmatch(data[start:end]) or _PLACEHOLDER.fullmatch(value):
@@ -100,20 +100,20 @@ def bare(data: bytes, start: int, end: int) -> Iterator[Found]:
     name = data[max(0, start - 48) : start]
     if len(value) < _SHORTEST_WEAK and not _STRONG_NAME.search(name):
         return
-    yield Found(start, start + len(value))
+    yield NumberMatch(start, start + len(value))
 
 
-def userinfo(data: bytes, start: int, end: int) -> Iterator[Found]:
+def userinfo(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
     """The password of an address; a port is none."""
     if end > start and not _PORT.match(data, start, end):
-        yield Found(start, end)
+        yield NumberMatch(start, end)
 
 
-def private_key(data: bytes, start: int, end: int) -> Iterator[Found]:
+def private_key(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
     """From the first line of a private key to its last, or to the end of the value."""
     limit = border(data, end)
     closing = _KEY_END.search(data, end, limit)
-    yield Found(start, closing.end() if closing else limit)
+    yield NumberMatch(start, closing.end() if closing else limit)
 
 
 def opens_private_key(text: str) -> bool:
@@ -131,7 +131,7 @@ def closes_private_key(text: str) -> bool:
     return _KEY_END.search(text.encode("ascii", "replace")) is not None
 
 
-def long_secret(data: bytes, start: int, end: int) -> Iterator[Found]:
+def long_secret(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
     """Forty characters of base64 as AWS makes its secret keys: mixed, and no hexadecimal digest."""
     value = data[start:end]
     if len(value) != 40:
@@ -140,10 +140,10 @@ def long_secret(data: bytes, start: int, end: int) -> Iterator[Found]:
     lower = sum(97 <= char <= 122 for char in value)
     others = sum(char < 65 for char in value)
     if upper >= 5 and lower >= 5 and others >= 2 and len(set(value)) >= 18:
-        yield Found(start, end)
+        yield NumberMatch(start, end)
 
 
-def whole(data: bytes, start: int, end: int) -> Iterator[Found]:
+def whole(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
     """The pattern alone decides."""
     if data[start:end].strip(_OWN):
-        yield Found(start, end)
+        yield NumberMatch(start, end)

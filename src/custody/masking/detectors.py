@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from custody.masking import credentials, numbers, services
-from custody.masking.numbers import IBAN_LENGTHS, Found
+from custody.masking.numbers import IBAN_LENGTHS, NumberMatch
 
-Judge = Callable[[bytes, int, int], Iterator[Found]]
+Judge = Callable[[bytes, int, int], Iterator[NumberMatch]]
 
 
 class Shape(NamedTuple):

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from custody.masking.columns import ColumnRules
-from custody.masking.marks import REDACTED, Tokens
+from custody.masking.marks import REDACTED, Marks
 from custody.masking.statements import StatementMasker, canonical, is_short_number
 from custody.model.command import Column, Relation
 from custody.model.record import ErrorReport
@@ -53,7 +53,7 @@ class FaultMasker:
 
     __slots__ = ("_rules", "_statements", "_tokens")
 
-    def __init__(self, rules: ColumnRules, statements: StatementMasker, tokens: Tokens) -> None:
+    def __init__(self, rules: ColumnRules, statements: StatementMasker, tokens: Marks) -> None:
         self._rules: Final = rules
         self._statements: Final = statements
         self._tokens: Final = tokens

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 
-class Sort(Enum):
+class LexemeKind(Enum):
     STRING = "string"
     NUMBER = "number"
     COMMENT = "comment"
@@ -19,10 +19,10 @@ class Sort(Enum):
     """In double quotes."""
 
 
-class Piece(NamedTuple):
+class Lexeme(NamedTuple):
     """``text[start:end]``, and what it means once quotes and escapes are read."""
 
-    sort: Sort
+    sort: LexemeKind
     start: int
     end: int
     value: str
@@ -61,7 +61,7 @@ def may_hide(text: str) -> bool:
     return any(sign in text for sign in _HIDING) or ("'" in text and "\n" in text)
 
 
-def pieces(text: str) -> Iterator[Piece]:
+def pieces(text: str) -> Iterator[Lexeme]:
     """All comments, strings, quoted identifiers and numbers, in order."""
     at = 0
     while (found := _START.search(text, at)) is not None:
@@ -72,12 +72,12 @@ def pieces(text: str) -> Iterator[Piece]:
 
 def _piece(  # noqa: PLR0911 - one return for each kind of opening
     text: str, found: re.Match[str]
-) -> Piece:
+) -> Lexeme:
     start, opener = found.start(), found.group()
     if opener == "--":
         end = text.find("\n", start)
         end = len(text) if end < 0 else end
-        return Piece(Sort.COMMENT, start, end, text[start + 2 : end])
+        return Lexeme(LexemeKind.COMMENT, start, end, text[start + 2 : end])
     if opener == "/*":
         return _comment(text, start)
     if opener.endswith("'"):
@@ -88,21 +88,21 @@ def _piece(  # noqa: PLR0911 - one return for each kind of opening
         inside = found.end()
         end = text.find(opener, inside)
         if end < 0:
-            return Piece(Sort.STRING, start, len(text), text[inside:], terminated=False)
-        return Piece(Sort.STRING, start, end + len(opener), text[inside:end])
-    return Piece(Sort.NUMBER, start, found.end(), _number(opener))
+            return Lexeme(LexemeKind.STRING, start, len(text), text[inside:], terminated=False)
+        return Lexeme(LexemeKind.STRING, start, end + len(opener), text[inside:end])
+    return Lexeme(LexemeKind.NUMBER, start, found.end(), _number(opener))
 
 
-def _comment(text: str, start: int) -> Piece:
+def _comment(text: str, start: int) -> Lexeme:
     depth = 0
     for mark in _COMMENT_MARK.finditer(text, start):
         depth += 1 if mark.group() == "/*" else -1
         if depth == 0:
-            return Piece(Sort.COMMENT, start, mark.end(), text[start + 2 : mark.start()])
-    return Piece(Sort.COMMENT, start, len(text), text[start + 2 :], terminated=False)
+            return Lexeme(LexemeKind.COMMENT, start, mark.end(), text[start + 2 : mark.start()])
+    return Lexeme(LexemeKind.COMMENT, start, len(text), text[start + 2 :], terminated=False)
 
 
-def _string(text: str, start: int, opener: str) -> Piece:
+def _string(text: str, start: int, opener: str) -> Lexeme:
     """One string constant, with the parts that continue it on later lines."""
     escaped = opener[0] in "eE"
     body = _ESCAPED if escaped else _STANDARD
@@ -113,7 +113,7 @@ def _string(text: str, start: int, opener: str) -> Piece:
         end = inside.end() if inside else at
         raw.append(text[at:end].replace("''", "'"))
         if end >= len(text):
-            return Piece(Sort.STRING, start, len(text), "".join(raw), terminated=False)
+            return Lexeme(LexemeKind.STRING, start, len(text), "".join(raw), terminated=False)
         end += 1
         following = _CONTINUED.match(text, end)
         if following is None:
@@ -121,24 +121,24 @@ def _string(text: str, start: int, opener: str) -> Piece:
         at = following.end()
     value = "".join(raw)
     if escaped:
-        return Piece(Sort.STRING, start, end, _paired(_unescape(value)))
+        return Lexeme(LexemeKind.STRING, start, end, _paired(_unescape(value)))
     if opener[0] in "uU":
         end, value = _unicode(text, end, value)
-        return Piece(Sort.STRING, start, end, value)
-    return Piece(Sort.STRING, start, end, value, doubtful="\\" in value)
+        return Lexeme(LexemeKind.STRING, start, end, value)
+    return Lexeme(LexemeKind.STRING, start, end, value, doubtful="\\" in value)
 
 
-def _quoted_identifier(text: str, start: int, opener: str) -> Piece:
+def _quoted_identifier(text: str, start: int, opener: str) -> Lexeme:
     at = start + len(opener)
     inside = _IDENTIFIER.match(text, at)
     end = inside.end() if inside else at
     value = text[at:end].replace('""', '"')
     if end >= len(text):
-        return Piece(Sort.IDENTIFIER, start, len(text), value, terminated=False)
+        return Lexeme(LexemeKind.IDENTIFIER, start, len(text), value, terminated=False)
     end += 1
     if opener[0] in "uU":
         end, value = _unicode(text, end, value)
-    return Piece(Sort.IDENTIFIER, start, end, value)
+    return Lexeme(LexemeKind.IDENTIFIER, start, end, value)
 
 
 def _unicode(text: str, end: int, value: str) -> tuple[int, str]:
@@ -196,7 +196,7 @@ def is_disguised(written: str, value: str) -> bool:
 def value_of(literal: str) -> str:
     """What a literal says; the text itself where it is no literal that we can read."""
     found = list(pieces(literal.strip()))
-    if len(found) == 1 and found[0].sort in {Sort.STRING, Sort.NUMBER}:
+    if len(found) == 1 and found[0].sort in {LexemeKind.STRING, LexemeKind.NUMBER}:
         sign = literal.strip()[: found[0].start].strip()
         return found[0].value if sign in {"", "+"} else sign + found[0].value
     return literal.strip()

@@ -25,7 +25,7 @@ OWN: Final = "\x1a"
 """Stands for each character of an own mark while detectors look at a text."""
 
 
-class Form(StrEnum):
+class MaskForm(StrEnum):
     """What becomes of a masked value: the ``as`` of a mask rule."""
 
     REDACT = "redact"
@@ -33,38 +33,38 @@ class Form(StrEnum):
     LAST4 = "last4"
 
 
-class Kind:
+class MarkKind:
     """What a value was found to be: a name for its mark, and how the mark is made."""
 
     __slots__ = ("form", "identity", "label", "redaction")
 
-    def __init__(self, identity: str, form: Form) -> None:
+    def __init__(self, identity: str, form: MaskForm) -> None:
         self.identity: Final = identity.encode("utf-8", "replace")
         self.form: Final = form
         self.label: Final = _UNSAFE.sub("_", identity)[:_LABEL_LIMIT]
         self.redaction: Final = f"‹{self.label}›"  # noqa: RUF001 - marks use these
 
 
-REDACTED: Final = Kind("redacted", Form.REDACT)
+REDACTED: Final = MarkKind("redacted", MaskForm.REDACT)
 
 
-class Tokens:
+class Marks:
     """Makes marks and knows its own. ``kinds`` are all that may ever stand in a mark."""
 
     __slots__ = ("_key", "_labels")
 
-    def __init__(self, key: bytes, kinds: Iterable[Kind]) -> None:
+    def __init__(self, key: bytes, kinds: Iterable[MarkKind]) -> None:
         self._key: Final = key
         self._labels: Final = frozenset(kind.label for kind in kinds) | {REDACTED.label}
 
-    def mark(self, kind: Kind, normal: str) -> str:
+    def mark(self, kind: MarkKind, normal: str) -> str:
         """The mark for a value, given in its normalised form."""
         match kind.form:
-            case Form.REDACT:
+            case MaskForm.REDACT:
                 return kind.redaction
-            case Form.TOKEN:
+            case MaskForm.TOKEN:
                 return f"‹{kind.label}:{self._letters(kind, normal)}›"  # noqa: RUF001 - as above
-            case Form.LAST4:
+            case MaskForm.LAST4:
                 tail = normal[-_TAIL:]
                 if len(normal) < _LONG_ENOUGH or not tail.isalnum() or not tail.isascii():
                     return kind.redaction
@@ -99,7 +99,7 @@ class Tokens:
             return False
         return hmac.compare_digest(rest[_DIGEST_LETTERS:], self._check(rest[:_DIGEST_LETTERS]))
 
-    def _letters(self, kind: Kind, normal: str) -> str:
+    def _letters(self, kind: MarkKind, normal: str) -> str:
         message = kind.identity + b"\x00" + normal.encode("utf-8", "replace")
         letters = self._digest(b"value\x00" + message)[:_DIGEST_LETTERS]
         return letters + self._check(letters)

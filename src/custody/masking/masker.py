@@ -13,12 +13,12 @@ from custody.masking.detectors import SECRETS
 from custody.masking.faults import FaultMasker
 from custody.masking.fields import FieldMasker
 from custody.masking.literals import may_hide
-from custody.masking.marks import Tokens
-from custody.masking.object_cache import Same
+from custody.masking.marks import Marks
+from custody.masking.object_cache import ObjectCache
 from custody.masking.rules import MaskRule, check_rules
 from custody.masking.scanner import Scanner
 from custody.masking.statements import StatementMasker
-from custody.masking.truncation import Bounds, Cutter, size
+from custody.masking.truncation import CaptureBounds, Truncator, size
 from custody.masking.values import ValueMasker
 from custody.model.command import Command, Relation
 from custody.model.errors import CustodyError
@@ -52,7 +52,9 @@ def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
 class RecordMasker:
     """Masks records by an operator's rules. ``key`` makes the tokens: at least 32 bytes."""
 
-    def __init__(self, rules: Sequence[MaskRule], key: bytes, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self, rules: Sequence[MaskRule], key: bytes, bounds: CaptureBounds | None = None
+    ) -> None:
         """Raises ``CustodyError`` where a rule cannot work."""
         if len(key) < _KEY_BYTES:
             raise CustodyError(
@@ -62,12 +64,12 @@ class RecordMasker:
             )
         checked = check_rules(rules)
         self._digest: Final = checked.digest
-        self._bounds: Final = bounds or Bounds()
-        tokens = Tokens(key, checked.kinds)
+        self._bounds: Final = bounds or CaptureBounds()
+        tokens = Marks(key, checked.kinds)
         self._scanner: Final = Scanner(checked.detectors, checked.own, tokens)
         credentials = Scanner({name: checked.detectors[name] for name in SECRETS}, (), tokens)
         self._rules: Final = ColumnRules(checked.columns)
-        self._cutter: Final = Cutter(self._scanner, tokens)
+        self._cutter: Final = Truncator(self._scanner, tokens)
         self._fields: Final = FieldMasker(self._scanner, credentials)
         self._statements: Final = StatementMasker(self._rules, self._scanner, tokens, self._cutter)
         self._faults: Final = FaultMasker(self._rules, self._statements, tokens)
@@ -81,7 +83,7 @@ class RecordMasker:
         """Every statement passes twice; what is not here is masked field by field."""
         self._clean: Final[dict[str, None]] = {}
         """Texts without literals, and their words, in which the scanner found nothing."""
-        self._headings: Final = Same[Sequence[OutputColumn], tuple[OutputColumn, ...]]()
+        self._headings: Final = ObjectCache[Sequence[OutputColumn], tuple[OutputColumn, ...]]()
         """Columns, masked: a description that comes again brings the very same."""
         self._tags: Final[dict[str, str]] = {}
         self._values: Final = ValueMasker(

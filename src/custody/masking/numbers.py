@@ -27,7 +27,7 @@ _NO_PART_OF_A_WORD: Final = b" \t\n\r,;:=.'\"()[]{}<>|/\x1f\x1a"
 _NEIGHBOURHOOD: Final = 40
 
 
-class Found(NamedTuple):
+class NumberMatch(NamedTuple):
     """A part of the text, and its value in one canonical spelling (``None``: take the text)."""
 
     start: int
@@ -35,14 +35,14 @@ class Found(NamedTuple):
     normal: str | None = None
 
 
-def cards(data: bytes, start: int, end: int) -> Iterator[Found]:
+def cards(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
     """Payment cards, ISO/IEC 7812: issuer ranges, lengths 12 to 19, Luhn's check digit."""
     written = data[start:end]
     digits = written.translate(None, b" ._-")
     if len(digits) <= 19 and (len(digits) == len(written) or _is_card(digits, written)):
         # The usual case: one number and nothing else.
         if _is_card(digits, written) and not _inside_hexadecimal(data, start, end):
-            yield Found(start, end, digits.decode())
+            yield NumberMatch(start, end, digits.decode())
         return
     yield from _cards_among(data, start, end)
 
@@ -56,7 +56,7 @@ def _is_card(digits: bytes, written: bytes) -> bool:
     return _is_usual_grouping([0, *accumulate(sizes)], 0, len(sizes) - 1)
 
 
-def _cards_among(data: bytes, start: int, end: int) -> Iterator[Found]:
+def _cards_among(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
     """Cards among other numbers, told apart by their groups of digits."""
     groups = [(g.start(), g.end()) for g in _DIGITS.finditer(data, start, end)]
     digits = b"".join(data[a:b] for a, b in groups)
@@ -74,7 +74,7 @@ def _cards_among(data: bytes, start: int, end: int) -> Iterator[Found]:
             at += 1
             continue
         number = digits[offsets[at] : offsets[last + 1]]
-        yield Found(groups[at][0], groups[last][1], number.decode())
+        yield NumberMatch(groups[at][0], groups[last][1], number.decode())
         at = last + 1
 
 
@@ -166,7 +166,7 @@ IBAN_LENGTHS: Final = {
 """ISO 13616 registry: country, length."""
 
 
-def ibans(data: bytes, start: int, end: int) -> Iterator[Found]:
+def ibans(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
     """ISO 13616: the country's length and the MOD 97-10 check of ISO 7064."""
     length = IBAN_LENGTHS.get(data[start : start + 2].upper())
     if length is None:
@@ -180,11 +180,11 @@ def ibans(data: bytes, start: int, end: int) -> Iterator[Found]:
         if len(letters) == length:
             number = letters.decode()
             if mod_97_10.checksum(number[4:] + number[:4]) == 1:
-                yield Found(start, at + 1, number)
+                yield NumberMatch(start, at + 1, number)
             return
 
 
-def social_security(data: bytes, start: int, end: int) -> Iterator[Found]:
+def social_security(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
     """US social security numbers: the ranges that are or were ever issued."""
     digits = b"".join(_DIGITS.findall(data, start, end))
     if len(digits) != 9:
@@ -192,10 +192,10 @@ def social_security(data: bytes, start: int, end: int) -> Iterator[Found]:
     area, group, serial = int(digits[:3]), int(digits[3:5]), int(digits[5:])
     if area in {0, 666} or area >= 900 or group == 0 or serial == 0:
         return
-    yield Found(start, end, digits.decode())
+    yield NumberMatch(start, end, digits.decode())
 
 
-def phones(data: bytes, start: int, end: int) -> Iterator[Found]:
+def phones(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
     """ITU-T E.164: 7 to 15 digits; what is a date is not a phone number."""
     text = data[start:end]
     digits = b"".join(_DIGITS.findall(text))
@@ -205,20 +205,20 @@ def phones(data: bytes, start: int, end: int) -> Iterator[Found]:
         digits = digits[2:]
         text = b"+" + text
     sign = "+" if text.lstrip(b"( ").startswith(b"+") else ""
-    yield Found(start, end, sign + digits.decode())
+    yield NumberMatch(start, end, sign + digits.decode())
 
 
-def addresses(data: bytes, start: int, end: int) -> Iterator[Found]:
+def addresses(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
     """IP addresses, both versions, in their canonical spelling."""
     text = data[start:end].rstrip(b".:") if not data[start:end].endswith(b"::") else data[start:end]
     if not 2 < len(text) <= 45 or _MORE_DOTS.match(data, start + len(text)):
         return
     if b":" not in text:
         if all(int(octet) < 256 for octet in text.split(b".")):
-            yield Found(start, start + len(text), text.decode())
+            yield NumberMatch(start, start + len(text), text.decode())
         return
     try:
         address = ipaddress.ip_address(text.decode())
     except ValueError:
         return
-    yield Found(start, start + len(text), str(address))
+    yield NumberMatch(start, start + len(text), str(address))

@@ -11,21 +11,21 @@ _KEPT: Final = 4096
 _LONGEST: Final = 64
 """Items of a value that is kept."""
 
-Key = TypeVar("Key", bound=Sized)
-Answer = TypeVar("Answer")
+K = TypeVar("K", bound=Sized)
+V = TypeVar("V")
 
 
-class Same(Generic[Key, Answer]):
+class ObjectCache(Generic[K, V]):
     __slots__ = ("_kept",)
 
     def __init__(self) -> None:
-        self._kept: Final[dict[int, tuple[Key, Answer]]] = {}
+        self._kept: Final[dict[int, tuple[K, V]]] = {}
 
-    def recall(self, key: Key) -> Answer | None:
+    def recall(self, key: K) -> V | None:
         known = self._kept.get(id(key))
         return known[1] if known is not None and known[0] is key else None
 
-    def keep(self, key: Key, answer: Answer) -> Answer:
+    def keep(self, key: K, answer: V) -> V:
         if len(key) > _LONGEST:
             return answer
         if len(self._kept) >= _KEPT:

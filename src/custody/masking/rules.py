@@ -13,7 +13,7 @@ import re2
 
 from custody.masking.columns import BUILTIN_KIND, ColumnPattern, parse_column
 from custody.masking.detectors import NAMES, PERSONAL, SECRETS
-from custody.masking.marks import Form, Kind
+from custody.masking.marks import MarkKind, MaskForm
 from custody.masking.scanner import compile_own
 from custody.model.errors import CustodyError
 
@@ -32,20 +32,20 @@ class MaskRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pattern: str = ""
     name: str = ""
     """What ``pattern`` finds: it names the marks."""
-    form: Form = msgspec.field(name="as", default=Form.REDACT)
+    form: MaskForm = msgspec.field(name="as", default=MaskForm.REDACT)
 
 
-class Checked(NamedTuple):
+class CheckedRules(NamedTuple):
     """Rules that can work."""
 
-    columns: list[tuple[ColumnPattern, Kind]]
-    detectors: dict[str, Kind]
-    own: list[tuple[Any, Kind]]
-    kinds: list[Kind]
+    columns: list[tuple[ColumnPattern, MarkKind]]
+    detectors: dict[str, MarkKind]
+    own: list[tuple[Any, MarkKind]]
+    kinds: list[MarkKind]
     digest: bytes
 
 
-def check_rules(rules: Sequence[MaskRule], path: str = "mask") -> Checked:
+def check_rules(rules: Sequence[MaskRule], path: str = "mask") -> CheckedRules:
     """Raises ``CustodyError`` (``config.mask-…``) that names the rule by its path."""
     if len(rules) > _RULE_LIMIT:
         raise CustodyError(
@@ -53,7 +53,7 @@ def check_rules(rules: Sequence[MaskRule], path: str = "mask") -> Checked:
             f"{path} has more than {_RULE_LIMIT} tables.",
             "Put several columns or detectors into one table.",
         )
-    checked = Checked([], {}, [], [BUILTIN_KIND], _digest(rules))
+    checked = CheckedRules([], {}, [], [BUILTIN_KIND], _digest(rules))
     for at, rule in enumerate(rules):
         where = f"{path}[{at}]"
         if sum(map(bool, (rule.columns, rule.detect, rule.pattern))) != 1:
@@ -74,22 +74,22 @@ def check_rules(rules: Sequence[MaskRule], path: str = "mask") -> Checked:
             _own(checked, rule, where)
     for name in SECRETS:
         if name not in checked.detectors:
-            checked.detectors[name] = Kind(name, Form.REDACT)
+            checked.detectors[name] = MarkKind(name, MaskForm.REDACT)
     checked.kinds.extend(checked.detectors.values())
     return checked
 
 
-def _columns(checked: Checked, rule: MaskRule, where: str) -> None:
+def _columns(checked: CheckedRules, rule: MaskRule, where: str) -> None:
     for number, text in enumerate(rule.columns):
         pattern = parse_column(text, f"{where}.columns[{number}]")
         parts = (pattern.relation, pattern.name)
         identity = ".".join(parts if pattern.schema == "*" else (pattern.schema, *parts))
-        kind = Kind(identity, rule.form)
+        kind = MarkKind(identity, rule.form)
         checked.columns.append((pattern, kind))
         checked.kinds.append(kind)
 
 
-def _detectors(checked: Checked, rule: MaskRule, where: str) -> None:
+def _detectors(checked: CheckedRules, rule: MaskRule, where: str) -> None:
     for number, name in enumerate(rule.detect):
         if name == "secret":
             names: Sequence[str] = SECRETS
@@ -102,10 +102,10 @@ def _detectors(checked: Checked, rule: MaskRule, where: str) -> None:
                 f"Choose from: {', '.join((*PERSONAL, *SECRETS, 'secret'))}.",
             )
         for each in names:
-            checked.detectors.setdefault(each, Kind(each, rule.form))
+            checked.detectors.setdefault(each, MarkKind(each, rule.form))
 
 
-def _own(checked: Checked, rule: MaskRule, where: str) -> None:
+def _own(checked: CheckedRules, rule: MaskRule, where: str) -> None:
     if not rule.name:
         raise CustodyError(
             "config.mask-rule",
@@ -135,7 +135,7 @@ def _own(checked: Checked, rule: MaskRule, where: str) -> None:
                 f"{where}.pattern matches the empty string.",
                 'Make it match at least one character: "+" instead of "*", for example.',
             )
-    kind = Kind(rule.name, rule.form)
+    kind = MarkKind(rule.name, rule.form)
     checked.own.append((pattern, kind))
     checked.kinds.append(kind)
 

@@ -17,7 +17,7 @@ from custody.masking import ascii_fold
 from custody.masking.ascii_fold import BORDER, DELETED
 from custody.masking.cues import Cues, re2_options
 from custody.masking.detectors import SHAPES, Shape
-from custody.masking.marks import OWN, REDACTED, Kind, Tokens
+from custody.masking.marks import OWN, REDACTED, MarkKind, Marks
 
 _PASSES: Final = 6
 _SHORT_CANDIDATE: Final = 128
@@ -45,7 +45,7 @@ class Span(NamedTuple):
 class _Hit(NamedTuple):
     start: int
     end: int
-    kind: Kind
+    kind: MarkKind
     normal: str | None
 
 
@@ -69,13 +69,13 @@ class Scanner:
 
     def __init__(
         self,
-        kinds: dict[str, Kind],
-        own: Sequence[tuple[Any, Kind]],
-        tokens: Tokens,
+        kinds: dict[str, MarkKind],
+        own: Sequence[tuple[Any, MarkKind]],
+        tokens: Marks,
     ) -> None:
         self._tokens: Final = tokens
         self._own: Final = tuple(own)
-        self._exact: Final[list[tuple[Shape, Any, Kind]]] = []
+        self._exact: Final[list[tuple[Shape, Any, MarkKind]]] = []
         exact = re2_options(_PATTERN_MEMORY, latin=True)
         cues: list[tuple[str, bytes]] = []
         for shape in SHAPES:
@@ -225,7 +225,7 @@ class Scanner:
             found[at] = _join_spans(spans) if len(spans) > 1 else spans
 
 
-def _hits_of(shape: Shape, pattern: Any, kind: Kind, data: bytes) -> Iterator[_Hit]:  # noqa: ANN401 - re2 publishes no types
+def _hits_of(shape: Shape, pattern: Any, kind: MarkKind, data: bytes) -> Iterator[_Hit]:  # noqa: ANN401 - re2 publishes no types
     reached = 0
     for start, end in _candidates(shape, pattern, data):
         if start < reached or (shape.apart and not _stands_apart(data, start, end)):

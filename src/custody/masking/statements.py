@@ -10,11 +10,11 @@ from typing import Final, NamedTuple, assert_never
 
 from custody.masking import ascii_fold, literals
 from custody.masking.columns import ColumnRules
-from custody.masking.literals import Piece, Sort
-from custody.masking.marks import REDACTED, Tokens
-from custody.masking.object_cache import Same
+from custody.masking.literals import Lexeme, LexemeKind
+from custody.masking.marks import REDACTED, Marks
+from custody.masking.object_cache import ObjectCache
 from custody.masking.scanner import Scanner
-from custody.masking.truncation import Cutter
+from custody.masking.truncation import Truncator
 from custody.model.command import TextMark
 
 _LONGEST_PLAIN_NUMBER: Final = 5
@@ -35,13 +35,13 @@ class StatementMasker:
     __slots__ = ("_cutter", "_rules", "_scanner", "_tokens", "_wanted")
 
     def __init__(
-        self, rules: ColumnRules, scanner: Scanner, tokens: Tokens, cutter: Cutter
+        self, rules: ColumnRules, scanner: Scanner, tokens: Marks, cutter: Truncator
     ) -> None:
         self._cutter: Final = cutter
         self._rules: Final = rules
         self._scanner: Final = scanner
         self._tokens: Final = tokens
-        self._wanted: Final = Same[Sequence[TextMark], bool]()
+        self._wanted: Final = ObjectCache[Sequence[TextMark], bool]()
 
     def mask_marked(self, text: str, marks: Sequence[TextMark], *, touched: bool) -> str:
         """The marked literals that must go are gone; if ``touched``, unmarked ones as well."""
@@ -83,7 +83,7 @@ class StatementMasker:
         candidates = [
             piece
             for piece in literals.pieces(text)
-            if piece.sort in {Sort.STRING, Sort.IDENTIFIER}
+            if piece.sort in {LexemeKind.STRING, LexemeKind.IDENTIFIER}
             and literals.is_disguised(text[piece.start : piece.end], piece.value)
         ]
         if not candidates:
@@ -154,17 +154,17 @@ class StatementMasker:
             changes.extend(self._blind(text, piece))
         return changes
 
-    def _blind(self, text: str, piece: Piece) -> list[_Change]:
+    def _blind(self, text: str, piece: Lexeme) -> list[_Change]:
         """The changes that take the values out of one piece."""
         whole = [_Change(piece.start, piece.end, quote_mark(REDACTED.redaction))]
         match piece.sort:
-            case Sort.STRING:
+            case LexemeKind.STRING:
                 gone = bool(piece.value) and not self._tokens.is_own(piece.value)
-            case Sort.NUMBER:
+            case LexemeKind.NUMBER:
                 gone = not is_short_number(piece.value)
-            case Sort.IDENTIFIER:
+            case LexemeKind.IDENTIFIER:
                 gone = not piece.terminated
-            case Sort.COMMENT:
+            case LexemeKind.COMMENT:
                 return [
                     _Change(found.start(), found.end(), quote_mark(REDACTED.redaction))
                     for found in _IN_COMMENT.finditer(text, piece.start, piece.end)
@@ -194,8 +194,8 @@ def is_short_number(text: str) -> bool:
     return len(_DIGIT.findall(text)) <= _LONGEST_PLAIN_NUMBER
 
 
-def _quoted_as(piece: Piece, value: str) -> str:
-    if piece.sort is Sort.IDENTIFIER:
+def _quoted_as(piece: Lexeme, value: str) -> str:
+    if piece.sort is LexemeKind.IDENTIFIER:
         return '"' + value.replace('"', '""') + '"'
     return literals.quote(value)
 

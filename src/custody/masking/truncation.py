@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from custody.masking.marks import Tokens
+from custody.masking.marks import Marks
 from custody.masking.scanner import Scanner, Span, apply
 
 CAPTURE_MARGIN: Final = 4096
@@ -21,7 +21,7 @@ _CUT_BYTES: Final = len(CUT.encode())
 _RETRIES: Final = 8
 
 
-class Bounds(msgspec.Struct, frozen=True):
+class CaptureBounds(msgspec.Struct, frozen=True):
     """``command_bytes`` bounds a command's text, and all of its bind values together;
     ``response_bytes`` bounds the captured cells of one response or stream, and one bind value.
     UTF-8 bytes, counted after masking; a cell costs one byte beside its text.
@@ -45,12 +45,12 @@ def head(text: str, limit: int) -> int:
     return len(text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore"))
 
 
-class Cutter:
+class Truncator:
     """Cuts single texts so that the result is what masking would leave alone."""
 
     __slots__ = ("_scanner", "_tokens")
 
-    def __init__(self, scanner: Scanner, tokens: Tokens) -> None:
+    def __init__(self, scanner: Scanner, tokens: Marks) -> None:
         self._scanner: Final = scanner
         self._tokens: Final = tokens
 

@@ -10,11 +10,11 @@ from typing import Final
 from custody.masking.ascii_fold import BORDER
 from custody.masking.columns import ColumnRules
 from custody.masking.credentials import closes_private_key, opens_private_key
-from custody.masking.marks import REDACTED, Kind, Tokens
-from custody.masking.object_cache import Same
+from custody.masking.marks import REDACTED, MarkKind, Marks
+from custody.masking.object_cache import ObjectCache
 from custody.masking.scanner import Scanner
 from custody.masking.statements import canonical
-from custody.masking.truncation import CUT, Bounds, Cutter, size
+from custody.masking.truncation import CUT, CaptureBounds, Truncator, size
 from custody.model.command import Argument
 from custody.model.record import OutputColumn
 
@@ -33,7 +33,12 @@ class ValueMasker:
     __slots__ = ("_bounds", "_cutter", "_kinds", "_rules", "_scanner", "_tokens", "_types")
 
     def __init__(
-        self, rules: ColumnRules, scanner: Scanner, tokens: Tokens, cutter: Cutter, bounds: Bounds
+        self,
+        rules: ColumnRules,
+        scanner: Scanner,
+        tokens: Marks,
+        cutter: Truncator,
+        bounds: CaptureBounds,
     ) -> None:
         self._rules: Final = rules
         self._scanner: Final = scanner
@@ -41,7 +46,7 @@ class ValueMasker:
         self._cutter: Final = cutter
         self._bounds: Final = bounds
         self._types: Final[dict[str, str]] = {}
-        self._kinds: Final = Same[Sequence[OutputColumn], Sequence[Kind | None]]()
+        self._kinds: Final = ObjectCache[Sequence[OutputColumn], Sequence[MarkKind | None]]()
 
     def arguments(
         self, arguments: Sequence[Argument], *, touched: bool, blind: bool = False
@@ -107,7 +112,7 @@ class ValueMasker:
             return self._cutter.cut_masked(masked, limit), True
         return masked, False
 
-    def _argument_kind(self, argument: Argument, *, touched: bool, blind: bool) -> Kind | None:
+    def _argument_kind(self, argument: Argument, *, touched: bool, blind: bool) -> MarkKind | None:
         if argument.secret:
             return REDACTED
         kind = self._rules.kind_of(argument.columns) if argument.columns else None
@@ -150,7 +155,7 @@ class ValueMasker:
         kept, cut = self._fit(captured, rows, limit, lambda at: self._is_whole(kinds, default, at))
         return kept, truncated or cut
 
-    def _kinds_of(self, columns: Sequence[OutputColumn]) -> Sequence[Kind | None]:
+    def _kinds_of(self, columns: Sequence[OutputColumn]) -> Sequence[MarkKind | None]:
         """What the columns' origins become."""
         known = self._kinds.recall(columns)
         if known is not None:
@@ -161,11 +166,11 @@ class ValueMasker:
         )
 
     @staticmethod
-    def _is_whole(kinds: Sequence[Kind | None], default: Kind | None, at: int) -> bool:
+    def _is_whole(kinds: Sequence[MarkKind | None], default: MarkKind | None, at: int) -> bool:
         return (kinds[at] if at < len(kinds) else default) is not None
 
     def _mask_rows(
-        self, kinds: Sequence[Kind | None], default: Kind | None, captured: Sequence[Row]
+        self, kinds: Sequence[MarkKind | None], default: MarkKind | None, captured: Sequence[Row]
     ) -> list[Row]:
         if default is None and not any(kinds):
             return self._scan_rows(captured)

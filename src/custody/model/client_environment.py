@@ -12,7 +12,7 @@ import msgspec
 from custody.model.secret import Secret
 
 
-class Way(msgspec.Struct, frozen=True):
+class Route(msgspec.Struct, frozen=True):
     """How a target is reached: the gateway's listener, and what to ask for there."""
 
     target: str
@@ -29,7 +29,7 @@ class Way(msgspec.Struct, frozen=True):
     """Whose loop it is; what clients call themselves is a claim, this one is at least true."""
 
 
-class Equipment(msgspec.Struct, frozen=True):
+class ClientEnvironment(msgspec.Struct, frozen=True):
     """``environment`` is set, ``unset`` is taken out of what was there before, ``files`` are
     written, by their names inside the private folder.
     """
@@ -39,7 +39,7 @@ class Equipment(msgspec.Struct, frozen=True):
     unset: Sequence[str] = ()
 
 
-class Outfitter(Protocol):
+class ClientSetup(Protocol):
     """What a protocol's ``client`` module offers as ``CLIENT``. Pure."""
 
     @property
@@ -63,8 +63,8 @@ class Outfitter(Protocol):
         ...
 
     def equip(
-        self, ways: Sequence[Way], secret: Secret, *, folder: str, authority: str
-    ) -> Equipment:
+        self, ways: Sequence[Route], secret: Secret, *, folder: str, authority: str
+    ) -> ClientEnvironment:
         """For clients that read the environment. The first way is the default one.
 
         ``folder`` will hold the files, ``authority`` is the path of the PEM of whom the gateway's
@@ -72,7 +72,7 @@ class Outfitter(Protocol):
         """
         ...
 
-    def rewrite(self, url: str, way: Way, secret: Secret) -> str:
+    def rewrite(self, url: str, way: Route, secret: Secret) -> str:
         """The URL of the same database through a listener on this host (``way``), in clear text
         as far as that listener. What of its path and query still makes sense is kept, another
         database of the same target too. Raises ``ValueError`` where it cannot be read.

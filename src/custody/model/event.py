@@ -40,7 +40,7 @@ class TlsAnswered(msgspec.Struct, frozen=True):
     buffered: int = 0
 
 
-class Login(msgspec.Struct, frozen=True):
+class LoginRequest(msgspec.Struct, frozen=True):
     """What a client asked for. All of it is claims."""
 
     target: str
@@ -57,7 +57,7 @@ class Login(msgspec.Struct, frozen=True):
 class LoginReceived(msgspec.Struct, frozen=True):
     """A complete login. The host answers with ``codec.admit`` or ``codec.refuse``."""
 
-    login: Login
+    login: LoginRequest
     secret: Secret
 
 
@@ -89,7 +89,7 @@ class Inquiry(msgspec.Struct, frozen=True):
     question: Hashable
 
 
-class Stale(msgspec.Struct, frozen=True):
+class CatalogueStale(msgspec.Struct, frozen=True):
     """What was learnt from the target's catalogue may be true no more: the host forgets it."""
 
 
@@ -108,7 +108,7 @@ class CommandsReceived(msgspec.Struct, frozen=True):
     """The codec's own mark for this message; it comes back in ``ResponseReceived``."""
 
 
-class Relay(msgspec.Struct, frozen=True):
+class Forward(msgspec.Struct, frozen=True):
     """Bytes to forward as they are, behind all that was given before them for that side."""
 
     to: Side
@@ -147,7 +147,7 @@ class StreamEnded(msgspec.Struct, frozen=True):
     index: int = 0
 
 
-class Ended(msgspec.Struct, frozen=True):
+class SideEnded(msgspec.Struct, frozen=True):
     """A side said goodbye in its protocol. ``wire`` is to be forwarded first."""
 
     reason: str
@@ -162,12 +162,12 @@ Event = (
     | LoginFailed
     | CancelReceived
     | Inquiry
-    | Stale
+    | CatalogueStale
     | CommandsReceived
-    | Relay
+    | Forward
     | RecordFirst
     | ResponseReceived
     | StreamEnded
-    | Ended
+    | SideEnded
     | Send
 )

@@ -45,7 +45,7 @@ class Proof(msgspec.Struct, frozen=True):
     """What must not be used twice (``jti``, assertion id); empty where repeats are meant."""
 
 
-class Login(msgspec.Struct, frozen=True):
+class RememberedLogin(msgspec.Struct, frozen=True):
     """A proof that the gateway remembers; starts loops until it ends. ``digest`` as in a ticket."""
 
     id: LoginId

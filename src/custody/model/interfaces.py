@@ -207,7 +207,7 @@ class Vault(Protocol):
         ...
 
 
-class Doorkeeper(Protocol):
+class TicketAuthenticator(Protocol):
     """Recognises tickets."""
 
     def recognise(self, secret: Secret, now: int) -> Admission | str:
@@ -222,7 +222,7 @@ class Doorkeeper(Protocol):
         ...
 
 
-class TokenDoor(Protocol):
+class TokenAuthenticator(Protocol):
     """Admits whoever brings a provider's token where a ticket would be given."""
 
     async def admit(self, token: Secret, client: str, now: int) -> Admission | NotAdmitted:

@@ -52,13 +52,13 @@ _TOKEN: Final = re.compile(
 )
 
 
-class Token(msgspec.Struct, frozen=True):
+class CelToken(msgspec.Struct, frozen=True):
     kind: str
     text: str
     start: int
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ConditionScan(msgspec.Struct, frozen=True):
     """``mentioned`` maps each variable to the fields touched; all of them where any may be."""
 
     source: str
@@ -74,16 +74,16 @@ class Reading(msgspec.Struct, frozen=True):
     """String literals given to ``matches``, as CEL literals."""
 
 
-def tokens(source: str) -> list[Token]:
+def tokens(source: str) -> list[CelToken]:
     """The condition's tokens, without white space and comments; total."""
     return [
-        Token(match.lastgroup or "mark", match.group(), match.start())
+        CelToken(match.lastgroup or "mark", match.group(), match.start())
         for match in _TOKEN.finditer(source)
         if match.lastgroup != "space"
     ]
 
 
-def read(source: str) -> Reading:
+def read(source: str) -> ConditionScan:
     """Total: also what is not CEL gives a reading, and fails later where it is compiled."""
     stream = tokens(source)
     spelled = list(source)
@@ -103,7 +103,7 @@ def read(source: str) -> Reading:
                 unknown.append(f"{token.text}.{field}")
             touched = frozenset({field}) & FIELDS[token.text] if field else FIELDS[token.text]
             mentioned[token.text] = mentioned.get(token.text, frozenset()) | touched
-    return Reading(
+    return ConditionScan(
         source="".join(spelled),
         mentioned=mentioned,
         names=frozenset(names),
@@ -113,24 +113,24 @@ def read(source: str) -> Reading:
     )
 
 
-def _text(stream: Sequence[Token], at: int) -> str:
+def _text(stream: Sequence[CelToken], at: int) -> str:
     return stream[at].text if 0 <= at < len(stream) else ""
 
 
-def _field(stream: Sequence[Token], at: int) -> str:
+def _field(stream: Sequence[CelToken], at: int) -> str:
     """The field that is read of the variable at ``at``; empty where it may be any of them."""
     if _text(stream, at + 1) != "." or _text(stream, at + 3) == "(":
         return ""
     return stream[at + 2].text if at + 2 < len(stream) and stream[at + 2].kind == "name" else ""
 
 
-def _bound(stream: Sequence[Token]) -> Iterator[str]:
+def _bound(stream: Sequence[CelToken]) -> Iterator[str]:
     for at, token in enumerate(stream):
         if token.text in MACROS and _text(stream, at - 1) == "." and _text(stream, at + 1) == "(":
             yield _text(stream, at + 2)
 
 
-def _patterns(stream: Sequence[Token]) -> Iterator[str]:
+def _patterns(stream: Sequence[CelToken]) -> Iterator[str]:
     for at, token in enumerate(stream):
         if token.text == "matches" and _text(stream, at + 1) == "(":
             literal = stream[at + 2] if at + 2 < len(stream) else token

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from custody.model.errors import CustodyError
-from custody.policy.cel_scan import FIELDS, Reading, read
+from custody.policy.cel_scan import FIELDS, ConditionScan, read
 
 if TYPE_CHECKING:
     import cel
@@ -35,7 +35,7 @@ LONGEST: Final = 16_384
 """Characters in a condition."""
 
 
-class Failed(msgspec.Struct, frozen=True):
+class ConditionFailure(msgspec.Struct, frozen=True):
     """The condition gave no answer. ``why`` is one of a closed set of phrases: it never repeats
     what was evaluated, which may hold a secret.
     """
@@ -46,20 +46,20 @@ class Failed(msgspec.Struct, frozen=True):
 class Condition:
     """A compiled condition. ``mentioned`` says which facts it needs."""
 
-    def __init__(self, reading: Reading, program: "cel.Program") -> None:
+    def __init__(self, reading: ConditionScan, program: "cel.Program") -> None:
         self.mentioned: Final = reading.mentioned
         self._execute: Final = program.execute
 
-    def evaluate(self, facts: "cel.Context") -> bool | Failed:
+    def evaluate(self, facts: "cel.Context") -> bool | ConditionFailure:
         try:
             value = self._execute(facts)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001  # a panic of the Rust library is no Exception
-            return Failed(_phrase(error))
+            return ConditionFailure(_phrase(error))
         if value is False or value is True:
             return value
-        return Failed(f"its condition gave {_kind(value)}, not true or false")
+        return ConditionFailure(f"its condition gave {_kind(value)}, not true or false")
 
 
 def _phrase(error: BaseException) -> str:
@@ -144,7 +144,7 @@ def _message(raw: str) -> str:
     return f"{text[:200]} (line {row}, column {column})"
 
 
-def _check_names(reading: Reading, owner: str) -> None:
+def _check_names(reading: ConditionScan, owner: str) -> None:
     if shadowed := sorted(name for name in reading.bound if name in FIELDS or name == "Loop"):
         raise CustodyError(
             "policy.shadowed-variable",
@@ -177,7 +177,7 @@ def _nearest(name: str, known: Collection[str], what: str) -> str:
     return f"Did you mean {near[0]}?" if near else f"{what}: {', '.join(sorted(known))}."
 
 
-def _check_patterns(reading: Reading, owner: str) -> None:
+def _check_patterns(reading: ConditionScan, owner: str) -> None:
     import cel  # noqa: PLC0415 - as in ``_compile``
 
     for literal in reading.patterns:

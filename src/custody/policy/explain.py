@@ -8,7 +8,7 @@ import msgspec
 from custody.model.command import Command, Verdict
 from custody.model.identity import Session
 from custody.model.words import Effect
-from custody.policy.condition import Failed
+from custody.policy.condition import ConditionFailure
 from custody.policy.judge import CompiledPolicy, never_refused
 
 
@@ -46,7 +46,9 @@ def explain(policy: CompiledPolicy, session: Session, command: Command, now: int
     for rule in policy.rules:
         value = "not reached"
         if reached:
-            answer = facts if isinstance(facts, Failed) else rule.condition.evaluate(facts)
+            answer = (
+                facts if isinstance(facts, ConditionFailure) else rule.condition.evaluate(facts)
+            )
             value = _spelled(answer)
             reached = answer is False
         rules.append(RuleTrace(rule.rule.name, rule.rule.then.value, value))
@@ -60,9 +62,9 @@ def explain(policy: CompiledPolicy, session: Session, command: Command, now: int
     )
 
 
-def _spelled(answer: bool | Failed) -> str:  # noqa: FBT001  # a condition's answer is the subject
+def _spelled(answer: bool | ConditionFailure) -> str:  # noqa: FBT001  # a condition's answer is the subject
     match answer:
-        case Failed(why):
+        case ConditionFailure(why):
             return f"error: {why}"
         case _:
             return "true" if answer else "false"

@@ -18,11 +18,11 @@ import msgspec
 from custody.model.command import Command, Verdict
 from custody.model.identity import Loop, Session
 from custody.model.words import Decision, Effect, SessionId, TargetName
-from custody.policy.condition import Failed
+from custody.policy.condition import ConditionFailure
 from custody.policy.grant import FOREVER, Grant
 from custody.policy.reach import ceiling, holding, outside, replicates
 from custody.policy.rule import RESERVED, Rule, compile_rule
-from custody.policy.variables import Facts, TargetFacts
+from custody.policy.variables import ConditionVariables, TargetFacts
 
 if TYPE_CHECKING:
     import cel
@@ -36,7 +36,7 @@ OBJECTS_SAID: Final = 8
 """How many objects a denial names."""
 
 
-class Standing(msgspec.Struct, frozen=True):
+class SessionStanding(msgspec.Struct, frozen=True):
     """What a session may do at most, from ``since`` to before ``until`` (ms)."""
 
     number: int
@@ -67,7 +67,7 @@ class CompiledPolicy:
         self.rules: Final = tuple(compile_rule(rule, self.digest) for rule in rules)
         self._evaluations: Final = [(rule.condition.evaluate, rule) for rule in self.rules]
         mentioned = _union(rule.condition.mentioned for rule in self.rules)
-        self._facts: Final = Facts(mentioned, targets or {})
+        self._facts: Final = ConditionVariables(mentioned, targets or {})
         self._by_object: Final = any(grant.objects is not None for grant in grants)
         self._key: Final = _key(mentioned, by_object=self._by_object)
         self._by_text: Final = "text" in mentioned.get("command", ())
@@ -75,7 +75,7 @@ class CompiledPolicy:
             Decision.ALLOW, RESERVED, "ROLLBACK is never refused.", self.digest
         )
         self.granted: Final = Verdict(Decision.ALLOW, RESERVED, "A grant allows it.", self.digest)
-        self._standings: dict[SessionId, Standing] = {}
+        self._standings: dict[SessionId, SessionStanding] = {}
         self._verdicts: dict[tuple[int, object], Verdict] = {}
         self._numbers = 0
 
@@ -115,7 +115,7 @@ class CompiledPolicy:
             self._verdicts[key] = verdict
         return verdict
 
-    def _stand(self, session: Session, now: int) -> Standing:
+    def _stand(self, session: Session, now: int) -> SessionStanding:
         if len(self._standings) >= SESSIONS_KEPT:
             self._standings.clear()
         self._numbers += 1
@@ -123,9 +123,9 @@ class CompiledPolicy:
         self._standings[session.id] = standing
         return standing
 
-    def standing(self, session: Session, now: int, number: int = 0) -> Standing:
+    def standing(self, session: Session, now: int, number: int = 0) -> SessionStanding:
         grants = tuple(self.holding(session.loop, session.target, now))
-        return Standing(
+        return SessionStanding(
             number=number,
             session=session,
             since=now,
@@ -139,14 +139,16 @@ class CompiledPolicy:
             facts=self._facts.of_session(session),
         )
 
-    def facts(self, standing: Standing, command: Command, now: int) -> "cel.Context | Failed":
+    def facts(
+        self, standing: SessionStanding, command: Command, now: int
+    ) -> "cel.Context | ConditionFailure":
         """The variables of the rules' conditions, ready for evaluation."""
         try:
             return self._context({**standing.facts, **self._facts.of_command(command, now)})
         except ValueError:  # text that is not Unicode (lone surrogates) has no CEL value
-            return Failed("the command holds text that CEL cannot represent")
+            return ConditionFailure("the command holds text that CEL cannot represent")
 
-    def ceiling(self, standing: Standing, command: Command) -> frozenset[Effect]:
+    def ceiling(self, standing: SessionStanding, command: Command) -> frozenset[Effect]:
         """The effects that the grants allow on what the command touches."""
         if not self._by_object or not command.objects:
             return standing.ceiling
@@ -155,7 +157,7 @@ class CompiledPolicy:
         since = standing.since
         return ceiling(self.grants, session.loop, session.target, since, command.objects)
 
-    def over_ceiling(self, standing: Standing, command: Command) -> Verdict | None:
+    def over_ceiling(self, standing: SessionStanding, command: Command) -> Verdict | None:
         """The denial, where the grants that hold do not cover the command's effects."""
         allowed = self.ceiling(standing, command)
         if standing.outside:
@@ -175,14 +177,14 @@ class CompiledPolicy:
                 reason = f"This loop may not {missing} on {target}; it may: {granted}."
         return Verdict(Decision.DENY, RESERVED, reason, self.digest)
 
-    def _judge(self, standing: Standing, command: Command, now: int) -> Verdict:
+    def _judge(self, standing: SessionStanding, command: Command, now: int) -> Verdict:
         denial = self.over_ceiling(standing, command)
         if denial is not None:
             return denial
         if not self.rules:
             return self.granted
         facts = self.facts(standing, command, now)
-        if isinstance(facts, Failed):
+        if isinstance(facts, ConditionFailure):
             return self.rules[0].failure(facts)
         for evaluate, rule in self._evaluations:
             value = evaluate(facts)

@@ -16,18 +16,18 @@ from custody.policy.grant import Grant
 from custody.policy.reach import ceiling, outside, rests_on
 
 
-class Within(msgspec.Struct, frozen=True):
+class TargetReach(msgspec.Struct, frozen=True):
     """A target that the loop may use now, and how."""
 
     target: TargetName
     effects: frozenset[Effect]
 
 
-def reach(
+def targets_in_reach(
     grants: Sequence[Grant], targets: Iterable[TargetName], loop: Loop, now: int
-) -> tuple[Within, ...]:
+) -> tuple[TargetReach, ...]:
     return tuple(
-        Within(target, ceiling(grants, loop, target, now))
+        TargetReach(target, ceiling(grants, loop, target, now))
         for target in targets
         if not outside(grants, loop, target, now)
     )
@@ -41,7 +41,7 @@ def check_scope(
     """
     known = tuple(targets)
     bare = msgspec.structs.replace(loop, scope=None)
-    reachable = {one.target: one.effects for one in reach(grants, known, bare, now)}
+    reachable = {one.target: one.effects for one in targets_in_reach(grants, known, bare, now)}
     if not reachable:
         raise CustodyError(
             "loop.no-grant",

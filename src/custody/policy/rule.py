@@ -11,8 +11,8 @@ from custody.model.command import Command, Verdict
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Session
 from custody.model.words import Decision, Effect, LoopId, SessionId, TargetName
-from custody.policy.condition import Condition, Failed, compile_condition
-from custody.policy.variables import Facts
+from custody.policy.condition import Condition, ConditionFailure, compile_condition
+from custody.policy.variables import ConditionVariables
 
 RESERVED: Final = "grant"
 """What a verdict names where no rule matched."""
@@ -43,7 +43,7 @@ class CompiledRule:
             timeout_ms=rule.timeout_ms if rule.then is Decision.ASK else 0,
         )
 
-    def failure(self, failed: Failed) -> Verdict:
+    def failure(self, failed: ConditionFailure) -> Verdict:
         return Verdict(
             Decision.DENY,
             self.rule.name,
@@ -102,16 +102,16 @@ def _try_out(condition: Condition, owner: str) -> None:
     """One evaluation on a sample. Types do not depend on values, so a wrong type shows here."""
     import cel  # noqa: PLC0415 - as in ``condition``
 
-    facts = Facts(condition.mentioned, {})
+    facts = ConditionVariables(condition.mentioned, {})
     context = cel.Context(facts.of_session(_SAMPLE_SESSION) | facts.of_command(_SAMPLE_COMMAND, 0))
     match condition.evaluate(context):
         case bool():
             return
-        case Failed(why) if "not true or false" in why or "types" in why:
+        case ConditionFailure(why) if "not true or false" in why or "types" in why:
             raise CustodyError(
                 "policy.condition-type",
                 f"The condition of {owner} can never decide: {why}.",
                 "A condition must be true or false for every command.",
             )
-        case Failed():
+        case ConditionFailure():
             return

@@ -67,7 +67,7 @@ IDENTITY: Final[Mapping[str, Callable[[Session], object]]] = {
 }
 
 
-class Facts:
+class ConditionVariables:
     """Gathers the variables that a set of rules mentions."""
 
     def __init__(

@@ -11,7 +11,7 @@ from custody.model.interfaces import EvidenceLog, Masker
 from custody.model.record import Receipt, Record
 
 
-class Scribe:
+class Recorder:
     def __init__(self, masker: Masker, log: EvidenceLog) -> None:
         self._masker: Final = masker
         self._log: Final = log

@@ -20,7 +20,7 @@ REFILL_OF_ALL_S: Final = 1.0
 """For strangers of all addresses together: about 50 MB of evidence in a day at most."""
 KNOWN_AT_MOST: Final = 4096
 """Addresses, and loops, that are remembered; the one that was longest away is forgotten."""
-TOLD_EVERY_S: Final = 60.0
+COUNT_EVERY_S: Final = 60.0
 
 
 class Bucket:
@@ -55,7 +55,7 @@ class Buckets:
         return bucket.take(BURST, REFILL_S, now)
 
 
-class Strangers:
+class RefusalRate:
     """``now`` is in seconds of any clock that only goes forward."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Strangers:
         self._loops: Final = Buckets()
         self._all = Bucket(BURST_OF_ALL, 0)
         self._unrecorded = 0
-        self._told = -TOLD_EVERY_S
+        self._told = -COUNT_EVERY_S
 
     def recorded(self, address: str, loop: LoopId | None, now: float) -> bool:
         """Whether this refusal gets a record; if not, it is counted. ``loop``: of its ticket, where
@@ -80,7 +80,7 @@ class Strangers:
 
     def untold(self, now: float) -> int:
         """The count that is to be recorded now; 0 where there is none, or it is not yet time."""
-        return self._unrecorded if now - self._told >= TOLD_EVERY_S else 0
+        return self._unrecorded if now - self._told >= COUNT_EVERY_S else 0
 
     def told(self, count: int, now: float) -> None:
         """That count is on the record."""

@@ -12,7 +12,7 @@ from typing import Final
 from custody.model.errors import CustodyError
 from custody.model.record import LoginRefused, Milliseconds, Receipt, Record
 from custody.model.words import LoopId
-from custody.recording.refusal_rate import Strangers
+from custody.recording.refusal_rate import RefusalRate
 
 _log: Final = logging.getLogger("custody.logins")
 
@@ -28,15 +28,15 @@ class RefusedLogins:
         self,
         scribe: Callable[[Record], Awaitable[Receipt]],
         clock: Callable[[], int],
-        strangers: Strangers | None = None,
+        strangers: RefusalRate | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._scribe: Final = scribe
         self._clock: Final = clock
-        self._strangers: Final = strangers or Strangers()
+        self._strangers: Final = strangers or RefusalRate()
         self._monotonic: Final = monotonic
 
-    async def record(  # noqa: PLR0913 - what such a record has
+    async def record(
         self,
         reason: str,
         *,

@@ -13,11 +13,11 @@ from sqlalchemy.dialects.sqlite import insert
 from custody.model.identity import Spent, Tally
 from custody.model.words import LoopId
 from custody.state import rows
-from custody.state.database_errors import Failing
+from custody.state.database_errors import DatabaseErrors
 from custody.state.schema import spent
 
 
-class Spending:
+class BudgetBook:
     """Raises ``CustodyError`` ``state.failed`` where the disk or a lock fails."""
 
     def __init__(self, engine: Engine, reader: Engine) -> None:
@@ -42,12 +42,12 @@ class Spending:
             index_elements=[spent.c.loop],
             set_={"spent": new.spent, "forgiven": new.forgiven, "paused": new.paused},
         )
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(statement, wanted)
 
     def kept(self) -> Mapping[LoopId, Tally]:
         """Of every loop that is still known."""
-        with Failing(), self._reader.begin() as connection:
+        with DatabaseErrors(), self._reader.begin() as connection:
             return {
                 LoopId(row.loop): Tally(
                     rows.value(row.spent, Spent), rows.value(row.forgiven, Spent), row.paused

@@ -8,7 +8,7 @@ from sqlalchemy import exc
 from custody.model.errors import CustodyError
 
 
-class Failing:
+class DatabaseErrors:
     def __enter__(self) -> None:
         return
 

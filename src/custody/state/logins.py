@@ -12,31 +12,31 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from custody.model.identity import Login, Proof
+from custody.model.identity import Proof, RememberedLogin
 from custody.model.words import LoginId
 from custody.state import rows
-from custody.state.database_errors import Failing
-from custody.state.loops import Ended, end_identity, end_loops, is_revoked, revoked_identity
+from custody.state.database_errors import DatabaseErrors
+from custody.state.loops import EndedLoop, end_identity, end_loops, is_revoked, revoked_identity
 from custody.state.schema import logins, loops, revoked, used
 
 
-class LoginEnded(msgspec.Struct, frozen=True):
+class EndedLogin(msgspec.Struct, frozen=True):
     """A login that has ended by this call, and the loops that ended with it."""
 
     login: LoginId
     reason: str
-    loops: Sequence[Ended] = ()
+    loops: Sequence[EndedLoop] = ()
 
 
 class DueLogin(msgspec.Struct, frozen=True):
     """A login that is to be asked for again at its provider."""
 
-    login: Login
+    login: RememberedLogin
     refresh: bytes
     """The refresh token, sealed."""
 
 
-class Revoked(msgspec.Struct, frozen=True):
+class RevokedIdentity(msgspec.Struct, frozen=True):
     issuer: str
     subject: str
     time: int
@@ -50,9 +50,9 @@ class LoginBook:
         self._engine: Final = engine
         self._reader: Final = reader
 
-    def add(self, login: Login, refresh: bytes | None) -> None:
+    def add(self, login: RememberedLogin, refresh: bytes | None) -> None:
         """Keep a new login. Raises ``identity.revoked``."""
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             if is_revoked(connection, login.proof.identity):
                 raise revoked_identity()
             row = rows.login_row(login)
@@ -61,15 +61,15 @@ class LoginBook:
 
     def drop(self, login: LoginId) -> None:
         """Forget a login that is not on the record; nobody has its secret."""
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(delete(logins).where(logins.c.id == login))
 
-    def find(self, digest: bytes) -> Login | None:
-        with Failing(), self._reader.begin() as connection:
+    def find(self, digest: bytes) -> RememberedLogin | None:
+        with DatabaseErrors(), self._reader.begin() as connection:
             row = connection.execute(select(logins).where(logins.c.digest == digest)).first()
         return None if row is None else rows.login(row)
 
-    def all_open(self, *, limit: int = 1000) -> Sequence[Login]:
+    def all_open(self, *, limit: int = 1000) -> Sequence[RememberedLogin]:
         """Those that hold, the newest first."""
         query = (
             select(logins)
@@ -77,7 +77,7 @@ class LoginBook:
             .order_by(logins.c.started.desc(), logins.c.id)
             .limit(limit)
         )
-        with Failing(), self._reader.begin() as connection:
+        with DatabaseErrors(), self._reader.begin() as connection:
             return [rows.login(row) for row in connection.execute(query)]
 
     def due(self, provider: str, before: int, *, limit: int = 100) -> Sequence[DueLogin]:
@@ -95,12 +95,12 @@ class LoginBook:
             .order_by(logins.c.checked)
             .limit(limit)
         )
-        with Failing(), self._reader.begin() as connection:
+        with DatabaseErrors(), self._reader.begin() as connection:
             return [DueLogin(rows.login(row), row.refresh) for row in connection.execute(query)]
 
     def checked(self, login: LoginId, now: int) -> None:
         """It was asked for, whatever came of it."""
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(update(logins).where(logins.c.id == login).values(checked=now))
 
     def renew(self, login: LoginId, proof: Proof, refresh: bytes | None) -> bool:
@@ -108,16 +108,16 @@ class LoginBook:
         values: dict[str, object] = {"proof": rows.text(proof)}
         if refresh is not None:
             values["refresh"] = refresh
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             open_one = (logins.c.id == login) & logins.c.ended.is_(None)
             return connection.execute(update(logins).where(open_one).values(values)).rowcount > 0
 
-    def end(self, login: LoginId, now: int, reason: str) -> Sequence[LoginEnded]:
+    def end(self, login: LoginId, now: int, reason: str) -> Sequence[EndedLogin]:
         return self._end(logins.c.id == login, now, reason)
 
     def end_of_session(
         self, provider: str, subject: str, session: str, now: int, reason: str
-    ) -> Sequence[LoginEnded]:
+    ) -> Sequence[EndedLogin]:
         """By what a provider's logout names; what is empty is not compared, both empty is none."""
         if not subject and not session:
             return []
@@ -130,18 +130,18 @@ class LoginBook:
 
     def end_of_other_providers(
         self, providers: Sequence[str], now: int, reason: str
-    ) -> Sequence[LoginEnded]:
+    ) -> Sequence[EndedLogin]:
         """Those of providers that are not among these any more."""
         return self._end(logins.c.provider.not_in(providers), now, reason)
 
-    def lapse(self, now: int) -> Sequence[LoginEnded]:
+    def lapse(self, now: int) -> Sequence[EndedLogin]:
         return self._end(logins.c.expires <= now, now, "expired")
 
-    def _end(self, which: ColumnElement[bool], now: int, reason: str) -> Sequence[LoginEnded]:
-        with Failing(), self._engine.begin() as connection:
+    def _end(self, which: ColumnElement[bool], now: int, reason: str) -> Sequence[EndedLogin]:
+        with DatabaseErrors(), self._engine.begin() as connection:
             return _end_logins(connection, which, now, reason)
 
-    def untold(self, *, limit: int = 1000) -> Sequence[LoginEnded]:
+    def untold(self, *, limit: int = 1000) -> Sequence[EndedLogin]:
         """Ends that are not on the record yet."""
         query = (
             select(logins.c.id, logins.c.reason)
@@ -149,19 +149,19 @@ class LoginBook:
             .order_by(logins.c.ended, logins.c.id)
             .limit(limit)
         )
-        with Failing(), self._reader.begin() as connection:
-            return [LoginEnded(LoginId(row.id), row.reason) for row in connection.execute(query)]
+        with DatabaseErrors(), self._reader.begin() as connection:
+            return [EndedLogin(LoginId(row.id), row.reason) for row in connection.execute(query)]
 
     def told(self, login: LoginId) -> None:
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(update(logins).where(logins.c.id == login).values(told=1))
 
     def revoke(
         self, issuer: str, subject: str, now: int, actor: str
-    ) -> tuple[Sequence[LoginEnded], Sequence[Ended]]:
+    ) -> tuple[Sequence[EndedLogin], Sequence[EndedLoop]]:
         """Remember the identity as revoked, and end all that is its own or acts for it."""
         mine = (logins.c.issuer == issuer) & (logins.c.subject == subject)
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             row = {"issuer": issuer, "subject": subject, "time": now, "actor": actor}
             connection.execute(insert(revoked).on_conflict_do_nothing(), [row])
             ended = _end_logins(connection, mine, now, "revoked")
@@ -170,35 +170,35 @@ class LoginBook:
     def restore(self, issuer: str, subject: str) -> bool:
         """False where it was not revoked."""
         which = (revoked.c.issuer == issuer) & (revoked.c.subject == subject)
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             return connection.execute(delete(revoked).where(which)).rowcount > 0
 
-    def revoked(self, *, limit: int = 1000) -> Sequence[Revoked]:
+    def revoked(self, *, limit: int = 1000) -> Sequence[RevokedIdentity]:
         """The newest first."""
         query = select(revoked).order_by(revoked.c.time.desc(), revoked.c.subject).limit(limit)
-        with Failing(), self._reader.begin() as connection:
+        with DatabaseErrors(), self._reader.begin() as connection:
             return [
-                Revoked(row.issuer, row.subject, row.time, row.actor)
+                RevokedIdentity(row.issuer, row.subject, row.time, row.actor)
                 for row in connection.execute(query)
             ]
 
     def use(self, kind: str, value: str, until: int) -> bool:
         """True the first time only, for as long as ``until`` is ahead; survives a restart."""
         digest = hashlib.sha256(f"{kind}\0{value}".encode()).digest()
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             row = {"digest": digest, "until": until}
             return connection.execute(insert(used).on_conflict_do_nothing(), [row]).rowcount > 0
 
     def forget(self, before: int, now: int) -> None:
         """Delete logins that ended long ago, and used ids that could not be used any more."""
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(delete(logins).where(logins.c.ended <= before))
             connection.execute(delete(used).where(used.c.until <= now))
 
 
 def _end_logins(
     connection: Connection, which: ColumnElement[bool], now: int, reason: str
-) -> Sequence[LoginEnded]:
+) -> Sequence[EndedLogin]:
     found = list(
         connection.execute(select(logins.c.id).where(logins.c.ended.is_(None), which)).scalars()
     )
@@ -208,5 +208,5 @@ def _end_logins(
             update(logins).where(logins.c.id == one).values(ended=now, reason=reason, refresh=None)
         )
         gone = end_loops(connection, loops.c.login == one, now, f"login.{reason}")
-        ended.append(LoginEnded(LoginId(one), reason, gone))
+        ended.append(EndedLogin(LoginId(one), reason, gone))
     return ended

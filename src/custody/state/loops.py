@@ -15,9 +15,9 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop
 from custody.model.words import LoginId, LoopId
 from custody.state import rows
-from custody.state.database_errors import Failing
+from custody.state.database_errors import DatabaseErrors
 from custody.state.schema import logins, loops, revoked, tickets, tokens
-from custody.state.tokens import NOT_KEPT, Brought, keep_token
+from custody.state.tokens import NOT_KEPT, PresentedToken, keep_token
 
 OPEN_AT_MOST: Final = 1000
 """Loops of one identity that are open at once, whatever grants say: all are held in memory."""
@@ -28,7 +28,7 @@ Fits = Callable[[Running], None]
 """Raises ``CustodyError`` where one more loop is too many."""
 
 
-class Ended(msgspec.Struct, frozen=True):
+class EndedLoop(msgspec.Struct, frozen=True):
     loop: LoopId
     reason: str
 
@@ -40,14 +40,16 @@ class LoopBook:
         self._engine: Final = engine
         self._reader: Final = reader
 
-    def reserve(self, loop: Loop, now: int, fits: Fits, token: Brought | None = None) -> None:
+    def reserve(
+        self, loop: Loop, now: int, fits: Fits, token: PresentedToken | None = None
+    ) -> None:
         """Keep a loop that has no ticket yet, if what it hangs on holds still; and the token that
         it is for, where it is for one.
 
         Raises ``identity.revoked``, ``identity.login-ended``, ``loop.ended``, ``loop.too-many``,
         and as ``fits`` does.
         """
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             for identity in (loop.identity, loop.principal):
                 if identity is not None and is_revoked(connection, identity):
                     raise revoked_identity()
@@ -78,7 +80,7 @@ class LoopBook:
 
     def drop(self, loop: LoopId) -> None:
         """Forget a reserved loop that never began."""
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             begun = select(tickets.c.loop)
             connection.execute(delete(loops).where(loops.c.id == loop, loops.c.id.not_in(begun)))
             here = select(loops.c.id)
@@ -89,37 +91,37 @@ class LoopBook:
     def open(self) -> Sequence[Loop]:
         """Every loop that has not ended, parents before their children."""
         query = select(loops).where(loops.c.ended.is_(None)).order_by(loops.c.started, loops.c.id)
-        with Failing(), self._reader.begin() as connection:
+        with DatabaseErrors(), self._reader.begin() as connection:
             return [rows.loop(row) for row in connection.execute(query).mappings()]
 
     def of_login(self, login: LoginId) -> Sequence[Loop]:
         """Those that have not ended."""
         query = select(loops).where(loops.c.login == login, loops.c.ended.is_(None))
-        with Failing(), self._reader.begin() as connection:
+        with DatabaseErrors(), self._reader.begin() as connection:
             return [rows.loop(row) for row in connection.execute(query).mappings()]
 
-    def end(self, loop: LoopId, now: int, reason: str) -> Sequence[Ended]:
+    def end(self, loop: LoopId, now: int, reason: str) -> Sequence[EndedLoop]:
         """End a loop and all below it; what is given back has ended by this call alone."""
         return self._end(loops.c.id == loop, now, reason)
 
     def end_of_identity(
         self, issuer: str, subject: str | None, now: int, reason: str
-    ) -> Sequence[Ended]:
+    ) -> Sequence[EndedLoop]:
         """Those that the identity acts in, and those that act for it. ``None``: of that issuer."""
         if subject is None:
             return self._end(loops.c.issuer == issuer, now, reason)
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             return end_identity(connection, issuer, subject, now, reason)
 
-    def end_unstarted(self, now: int) -> Sequence[Ended]:
+    def end_unstarted(self, now: int) -> Sequence[EndedLoop]:
         """At a start: loops that a crash left without a ticket, so that nobody can be in them."""
         return self._end(loops.c.id.not_in(select(tickets.c.loop)), now, NOT_KEPT)
 
-    def lapse(self, now: int) -> Sequence[Ended]:
+    def lapse(self, now: int) -> Sequence[EndedLoop]:
         """End every loop whose time is over, at the time that was set for it."""
         return self._end(loops.c.expires <= now, None, "expired")
 
-    def untold(self, *, limit: int = 1000) -> Sequence[Ended]:
+    def untold(self, *, limit: int = 1000) -> Sequence[EndedLoop]:
         """Ends that are not on the record yet, the oldest first."""
         query = (
             select(loops.c.id, loops.c.reason)
@@ -127,22 +129,22 @@ class LoopBook:
             .order_by(loops.c.ended, loops.c.id)
             .limit(limit)
         )
-        with Failing(), self._reader.begin() as connection:
-            return [Ended(LoopId(row.id), row.reason) for row in connection.execute(query)]
+        with DatabaseErrors(), self._reader.begin() as connection:
+            return [EndedLoop(LoopId(row.id), row.reason) for row in connection.execute(query)]
 
     def told(self, loop: LoopId) -> None:
         """The record of its end is made."""
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(update(loops).where(loops.c.id == loop).values(told=1))
 
-    def _end(self, which: ColumnElement[bool], now: int | None, reason: str) -> Sequence[Ended]:
-        with Failing(), self._engine.begin() as connection:
+    def _end(self, which: ColumnElement[bool], now: int | None, reason: str) -> Sequence[EndedLoop]:
+        with DatabaseErrors(), self._engine.begin() as connection:
             return end_loops(connection, which, now, reason)
 
 
 def end_loops(
     connection: Connection, which: ColumnElement[bool], now: int | None, reason: str
-) -> Sequence[Ended]:
+) -> Sequence[EndedLoop]:
     """End open loops and what is open below them. Where ``now`` is ``None``: when they expire."""
     roots = set(
         connection.execute(select(loops.c.id).where(loops.c.ended.is_(None), which)).scalars()
@@ -152,7 +154,7 @@ def end_loops(
     tree = select(loops.c.id).where(loops.c.id.in_(roots)).cte("tree", recursive=True)
     below = select(loops.c.id).where(loops.c.parent == tree.c.id, loops.c.ended.is_(None))
     ids = list(connection.execute(select(tree.union(below).c.id)).scalars())
-    ended = [Ended(LoopId(each), reason if each in roots else "parent.ended") for each in ids]
+    ended = [EndedLoop(LoopId(each), reason if each in roots else "parent.ended") for each in ids]
     for one in ended:
         connection.execute(
             update(loops)
@@ -171,7 +173,7 @@ def end_loops(
 
 def end_identity(
     connection: Connection, issuer: str, subject: str, now: int, reason: str
-) -> Sequence[Ended]:
+) -> Sequence[EndedLoop]:
     acting = (loops.c.issuer == issuer) & (loops.c.subject == subject)
     whom = (func.json_extract(loops.c.principal, "$.issuer") == issuer) & (
         func.json_extract(loops.c.principal, "$.subject") == subject

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Row, select
 
-from custody.model.identity import Budget, Identity, Login, Loop, Proof, Scope, Ticket
+from custody.model.identity import Budget, Identity, Loop, Proof, RememberedLogin, Scope, Ticket
 from custody.model.words import IdentityKind, LoginId, LoopId, TicketId
 from custody.state.schema import loops, tickets
 
@@ -96,7 +96,7 @@ def ticket(row: Row[Any]) -> Ticket:
     )
 
 
-def login_row(login: Login) -> dict[str, object]:
+def login_row(login: RememberedLogin) -> dict[str, object]:
     proof = login.proof
     return {
         "id": login.id,
@@ -113,8 +113,8 @@ def login_row(login: Login) -> dict[str, object]:
     }
 
 
-def login(row: Row[Any]) -> Login:
-    return Login(
+def login(row: Row[Any]) -> RememberedLogin:
+    return RememberedLogin(
         id=LoginId(row.id),
         proof=value(row.proof, Proof),
         digest=row.digest,

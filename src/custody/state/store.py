@@ -15,11 +15,11 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Ticket
 from custody.model.words import LoopId, TicketId
 from custody.state import rows
-from custody.state.budgets import Spending
+from custody.state.budgets import BudgetBook
 from custody.state.database import READER_BUSY_SECONDS, READING, open_engine, wait
-from custody.state.database_errors import Failing
+from custody.state.database_errors import DatabaseErrors
 from custody.state.logins import LoginBook
-from custody.state.loops import Ended, LoopBook, next_revision
+from custody.state.loops import EndedLoop, LoopBook, next_revision
 from custody.state.schema import loops, spent, tickets
 from custody.state.tokens import TokenBook
 
@@ -38,7 +38,7 @@ class State:
         wait(self._watch, READER_BUSY_SECONDS)
         self.loops: Final = LoopBook(engine, self._reader)
         self.logins: Final = LoginBook(engine, self._reader)
-        self.spending: Final = Spending(engine, self._reader)
+        self.spending: Final = BudgetBook(engine, self._reader)
         self.tokens: Final = TokenBook(engine, self._reader)
 
     @classmethod
@@ -58,7 +58,7 @@ class State:
 
     def add(self, ticket: Ticket) -> None:
         """Keep a new ticket, and its loop where that is new."""
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(insert(loops).on_conflict_do_nothing(), [rows.loop_row(ticket.loop)])
             connection.execute(
                 insert(tickets),
@@ -77,7 +77,7 @@ class State:
 
     def revoke(self, ticket: TicketId, now: int) -> Ticket:
         """Withdraw a ticket; again is no fault. Raises ``ticket.not-found``."""
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(
                 update(tickets)
                 .where(tickets.c.id == ticket, tickets.c.revoked.is_(None))
@@ -92,7 +92,7 @@ class State:
             )
         return rows.ticket(row)
 
-    def end_loop(self, loop: LoopId, now: int, reason: str = "ended") -> Sequence[Ended]:
+    def end_loop(self, loop: LoopId, now: int, reason: str = "ended") -> Sequence[EndedLoop]:
         """End a loop, all below it, and every ticket bound to them; empty where none was open."""
         return self.loops.end(loop, now, reason)
 
@@ -100,7 +100,7 @@ class State:
         """Delete tickets whose loop ended at ``before`` or earlier, and loops that are left without
         one. How many tickets went; at most ``limit``, so that no transaction is long.
         """
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             newest = select(func.max(tickets.c.revision)).scalar_subquery()
             # The newest revision stays: the next one is counted from it, and a number that was
             # given twice would hide a change from whoever has seen it already.
@@ -126,17 +126,17 @@ class State:
         query = rows.joined().order_by(tickets.c.created.desc(), tickets.c.id).limit(limit)
         if loop is not None:
             query = query.where(tickets.c.loop == loop)
-        with Failing(), self._reader.begin() as connection:
+        with DatabaseErrors(), self._reader.begin() as connection:
             return [rows.ticket(row) for row in connection.execute(query)]
 
     def version(self) -> Hashable:
         """Changes whenever any process changed the database; costs microseconds."""
-        with Failing():
+        with DatabaseErrors():
             return self._watch.exec_driver_sql("PRAGMA data_version").scalar()
 
     def changes(self, after: int) -> tuple[int, Sequence[Ticket]]:
         """What changed since a revision (0: everything), and the revision to ask with next."""
         query = rows.joined().where(tickets.c.revision > after)
-        with Failing(), self._reader.begin() as connection:
+        with DatabaseErrors(), self._reader.begin() as connection:
             newest = connection.execute(select(func.max(tickets.c.revision))).scalar() or 0
             return int(newest), [rows.ticket(row) for row in connection.execute(query)]

@@ -13,7 +13,7 @@ from custody.model.errors import CustodyError
 
 WAITING_AT_MOST: Final = 64
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class StateThread:
@@ -23,7 +23,7 @@ class StateThread:
         self._executor: Final = ThreadPoolExecutor(1, "custody-state")
         self._waiting = 0
 
-    async def run(self, act: Callable[[], Answer]) -> Answer:
+    async def run(self, act: Callable[[], Result]) -> Result:
         """What ``act`` gives or raises; ``state.busy`` where too many wait already."""
         if self._waiting >= WAITING_AT_MOST:
             raise CustodyError(
@@ -36,7 +36,7 @@ class StateThread:
         running.add_done_callback(self._over)
         return await asyncio.shield(running)
 
-    def _over(self, running: "asyncio.Future[Answer]") -> None:
+    def _over(self, running: "asyncio.Future[Result]") -> None:
         self._waiting -= 1
         if not running.cancelled():
             running.exception()  # whoever asked may have gone: then nobody is left to be told

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite import insert
 from custody.model.identity import Ticket
 from custody.model.words import LoopId
 from custody.state import rows
-from custody.state.database_errors import Failing
+from custody.state.database_errors import DatabaseErrors
 from custody.state.schema import loops, tickets, tokens
 
 NOT_KEPT: Final = "ticket.not-kept"
@@ -22,7 +22,7 @@ NOT_KEPT: Final = "ticket.not-kept"
 _NO_BAR: Final = frozenset({NOT_KEPT, "expired"})
 
 
-class Brought(msgspec.Struct, frozen=True):
+class PresentedToken(msgspec.Struct, frozen=True):
     """A token that is to begin a loop. ``until``: when it can begin nothing any more."""
 
     digest: bytes
@@ -30,7 +30,7 @@ class Brought(msgspec.Struct, frozen=True):
     until: int
 
 
-class Begun(msgspec.Struct, frozen=True):
+class TokenLoop(msgspec.Struct, frozen=True):
     """What a token began at a provider's entrance. Without a ticket: it was ended since."""
 
     provider: str
@@ -44,7 +44,7 @@ class TokenBook:
         self._engine: Final = engine
         self._reader: Final = reader
 
-    def begun(self, digest: bytes, now: int) -> Sequence[Begun]:
+    def begun(self, digest: bytes, now: int) -> Sequence[TokenLoop]:
         """What the token began that is not over by itself: at most one loop for each provider."""
         query = (
             select(tokens.c.provider, tokens.c.loop, loops.c.id, loops.c.ended, loops.c.reason)
@@ -52,24 +52,24 @@ class TokenBook:
             .where(tokens.c.digest == digest, tokens.c.until > now)
         )
         found = []
-        with Failing(), self._reader.begin() as connection:
+        with DatabaseErrors(), self._reader.begin() as connection:
             for row in connection.execute(query):
                 if row.id is None or (row.ended is not None and row.reason not in _NO_BAR):
-                    found.append(Begun(row.provider, None))
+                    found.append(TokenLoop(row.provider, None))
                     continue
                 held = rows.joined().where(tickets.c.loop == row.loop, loops.c.expires > now)
                 ticket = connection.execute(held.where(loops.c.ended.is_(None))).first()
                 if ticket is not None:
-                    found.append(Begun(row.provider, rows.ticket(ticket)))
+                    found.append(TokenLoop(row.provider, rows.ticket(ticket)))
         return found
 
     def forget(self, now: int) -> None:
         """Delete what can be brought no more."""
-        with Failing(), self._engine.begin() as connection:
+        with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(delete(tokens).where(tokens.c.until <= now))
 
 
-def keep_token(connection: Connection, token: Brought, loop: LoopId) -> None:
+def keep_token(connection: Connection, token: PresentedToken, loop: LoopId) -> None:
     """In the transaction that reserves the loop."""
     row = {
         "digest": token.digest,

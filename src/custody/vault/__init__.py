@@ -4,7 +4,7 @@ Law: a credential exists only as a ``Secret`` in memory, for one loop; an error 
 never the value.
 """
 
-from custody.vault.credential_leases import LeasingVault, Returned
+from custody.vault.credential_leases import LeasingVault, ReturnedLease
 from custody.vault.plain_stores import warnings_for
 
-__all__ = ["LeasingVault", "Returned", "warnings_for"]
+__all__ = ["LeasingVault", "ReturnedLease", "warnings_for"]

@@ -15,7 +15,7 @@ import msgspec
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential, Loop
 from custody.model.words import LoopId, TargetName
-from custody.vault.lease_book import LeaseBook, Out
+from custody.vault.lease_book import LeaseBook, OpenLease
 from custody.vault.reference import Reference, read_reference
 from custody.vault.store import Store
 
@@ -24,7 +24,7 @@ ENDED_KEPT: Final = 10_000
 _log: Final = logging.getLogger("custody.vault")
 
 
-class Returned(msgspec.Struct, frozen=True):
+class ReturnedLease(msgspec.Struct, frozen=True):
     """A lease that was taken back. ``revoked``: the store has confirmed it."""
 
     loop: LoopId
@@ -76,14 +76,14 @@ class LeasingVault:
             if not credential.lease:
                 self._turns.pop(key, None)
                 return credential
-            await self._enter(Out(reference.key, credential.lease, loop.id, target), store)
+            await self._enter(OpenLease(reference.key, credential.lease, loop.id, target), store)
             self._hold(key, reference.key, credential)
         if loop.id in self._ended:  # it ended while the store was asked
             await self.release(loop.id)
             raise CustodyError("vault.loop-ended", "The loop has ended.", "Start a new loop.")
         return credential
 
-    async def release(self, loop: LoopId) -> tuple[Returned, ...]:
+    async def release(self, loop: LoopId) -> tuple[ReturnedLease, ...]:
         """Take back everything that was made for a loop that has ended."""
         self._ended[loop] = None
         if len(self._ended) > ENDED_KEPT:
@@ -95,7 +95,7 @@ class LeasingVault:
         outs = [out for out in self._book.out if out.loop == loop]
         return tuple([await self._take_back(out) for out in outs])
 
-    async def release_stale(self) -> tuple[Returned, ...]:
+    async def release_stale(self) -> tuple[ReturnedLease, ...]:
         """Take back what an earlier run left out: its sessions are gone, and so are its secrets."""
         held = {each.credential.lease for each in self._held.values()}
         outs = [out for out in self._book.out if out.lease not in held]
@@ -166,14 +166,14 @@ class LeasingVault:
         left = (credential.expires or now) - now
         self._held[key] = _Held(store, credential, now + left // 2)
 
-    async def _enter(self, out: Out, store: Store) -> None:
+    async def _enter(self, out: OpenLease, store: Store) -> None:
         try:
             self._book.add(out)
         except CustodyError:
             await store.revoke(out.lease)
             raise
 
-    async def _take_back(self, out: Out) -> Returned:
+    async def _take_back(self, out: OpenLease) -> ReturnedLease:
         store = self._stores.get(out.store)
         revoked = store is not None and await store.revoke(out.lease)
         if revoked:
@@ -183,7 +183,7 @@ class LeasingVault:
                 _log.error("%s: a returned lease stands in the book still: %s", out.loop, error)
         else:
             _log.error("%s: the lease of %s could not be revoked", out.loop, out.target)
-        return Returned(out.loop, out.target, out.lease, revoked)
+        return ReturnedLease(out.loop, out.target, out.lease, revoked)
 
 
 async def _read(store: Store, reference: Reference, target: TargetName) -> Credential:

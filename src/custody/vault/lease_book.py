@@ -16,7 +16,7 @@ from custody.vault.private_file import replace_file
 MOST_LEASES: Final = 10_000
 
 
-class Out(msgspec.Struct, frozen=True):
+class OpenLease(msgspec.Struct, frozen=True):
     """A lease that is out."""
 
     store: str
@@ -31,9 +31,9 @@ class LeaseBook:
     def __init__(self, path: Path) -> None:
         """Raises ``vault.lease-book`` where there is a book that cannot be read."""
         self._path: Final = path
-        self._out: dict[str, Out] = {}
+        self._out: dict[str, OpenLease] = {}
         try:
-            for out in msgspec.json.decode(path.read_bytes(), type=list[Out]):
+            for out in msgspec.json.decode(path.read_bytes(), type=list[OpenLease]):
                 self._out[out.lease] = out
         except FileNotFoundError:
             pass
@@ -46,10 +46,10 @@ class LeaseBook:
             ) from None
 
     @property
-    def out(self) -> tuple[Out, ...]:
+    def out(self) -> tuple[OpenLease, ...]:
         return tuple(self._out.values())
 
-    def add(self, out: Out) -> None:
+    def add(self, out: OpenLease) -> None:
         """Raises ``vault.lease-book``, ``vault.unwritable``; then the lease must not be used."""
         if len(self._out) >= MOST_LEASES:
             raise CustodyError("vault.lease-book", f"{MOST_LEASES} leases are out.", "End loops.")

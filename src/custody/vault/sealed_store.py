@@ -41,7 +41,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secrets: dict[str, _Sealed]
 
 
-class SecretNamed(msgspec.Struct, frozen=True):
+class SecretEntry(msgspec.Struct, frozen=True):
     """What may be told of a kept secret. ``changed`` in Unix milliseconds."""
 
     name: str
@@ -114,11 +114,11 @@ class SealedStore:
                 raise _no_secret(name)
             self._save({each: value for each, value in kept.items() if each != name})
 
-    def names(self) -> list[SecretNamed]:
+    def names(self) -> list[SecretEntry]:
         """By name; blocks. Raises ``vault.unreadable``."""
         with self._turn:
             kept = self._load().secrets
-        return [SecretNamed(name, kept[name].changed) for name in sorted(kept)]
+        return [SecretEntry(name, kept[name].changed) for name in sorted(kept)]
 
     def _open(self, name: str) -> Credential:
         with self._turn:

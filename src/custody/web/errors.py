@@ -11,7 +11,7 @@ from litestar import MediaType, Response
 
 from custody.model.errors import CustodyError, LogFailureError
 
-TOLD: Final = ("login.", "identity.", "exchange.", "loop.", "ticket.", "web.")
+PUBLIC_CODES: Final = ("login.", "identity.", "exchange.", "loop.", "ticket.", "web.")
 """Codes whose sentences are written for clients."""
 
 _OAUTH: Final = {
@@ -45,9 +45,9 @@ class RefusedError(CustodyError):
         self.error: Final = error or ("invalid_request" if status < 500 else "server_error")
 
 
-def told(error: CustodyError) -> tuple[str, str]:
+def public_sentences(error: CustodyError) -> tuple[str, str]:
     """The fault and the cure, where they are written for whoever asks."""
-    if error.code.startswith(TOLD) and not isinstance(error, LogFailureError):
+    if error.code.startswith(PUBLIC_CODES) and not isinstance(error, LogFailureError):
         return error.fault, error.cure
     return "The gateway cannot do this now.", "Its operator finds the cause in its log."
 
@@ -55,13 +55,15 @@ def told(error: CustodyError) -> tuple[str, str]:
 def status_of(error: CustodyError) -> int:
     if isinstance(error, RefusedError):
         return error.status
-    if error.code in _BUSY or not error.code.startswith(TOLD):
+    if error.code in _BUSY or not error.code.startswith(PUBLIC_CODES):
         return 503
     return 404 if error.code == "login.provider" else 400
 
 
 def fault_of(error: CustodyError) -> Fault:
-    return Fault(_word(error), described(" ".join(told(error)).strip()), error.code)
+    return Fault(
+        _word(error), printable_description(" ".join(public_sentences(error)).strip()), error.code
+    )
 
 
 def _word(error: CustodyError) -> str:
@@ -76,7 +78,7 @@ def _word(error: CustodyError) -> str:
     return "access_denied" if error.code.startswith("loop.") else "invalid_request"
 
 
-def described(text: str) -> str:
+def printable_description(text: str) -> str:
     """In the characters that RFC 6749 §5.2 allows a description."""
     plain = text.replace('"', "'").replace("\\", "/").replace("…", "...")
     return "".join(sign if " " <= sign <= "~" else "?" for sign in plain)

@@ -15,8 +15,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from custody.web.errors import RefusedError, refusal_body
-from custody.web.quotas import Shares, Taking
-from custody.web.rate_limit import Rates
+from custody.web.quotas import AddressQuotas, QuotaHold
+from custody.web.rate_limit import RateLimiter
 
 BODY_BYTES: Final = 512 * 1024
 """A SAML response with its signature and certificates, in base64."""
@@ -61,13 +61,13 @@ class Guard:
     """
 
     def __init__(
-        self, site: Site, url: str, words: Collection[str] = (), rates: Rates | None = None
+        self, site: Site, url: str, words: Collection[str] = (), rates: RateLimiter | None = None
     ) -> None:
         self._site: Final = site
         self._hosts: Final = hosts_of(url)
         self._words: Final = frozenset(words)
-        self._rates: Final = rates or Rates()
-        self._shares: Final = Shares()
+        self._rates: Final = rates or RateLimiter()
+        self._shares: Final = AddressQuotas()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -126,7 +126,7 @@ class Guard:
             raise RefusedError("web.query", "The address is too long.", status=414)
 
 
-async def _body(scope: Scope, receive: Receive, taking: Taking) -> bytes:
+async def _body(scope: Scope, receive: Receive, taking: QuotaHold) -> bytes:
     """All of it, counted against what all requests may hold together."""
     announced = next((v for n, v in scope["headers"] if n == b"content-length"), b"0")
     if not announced.isdigit() or len(announced) > 9 or int(announced) > BODY_BYTES:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from litestar import Controller, MediaType, Response, get, post
 
-from custody.access.login_request import LoginAsked, ask_login
+from custody.access.login_request import AuthorizationRequest, parse_authorization_request
 from custody.access.pending_logins import LOGIN_MS
 from custody.access.sign_in import FailedStep
 from custody.app.console_faces import ConsoleParts
@@ -22,7 +22,7 @@ from custody.web.render import error_page, form_action_to, page
 from custody.web.request_parser import (
     AnyRequest,
     address,
-    behind,
+    console_parts,
     cookie,
     form,
     header,
@@ -43,12 +43,12 @@ GROUPS_SHOWN: Final = 12
 Page = Response[str]
 
 
-class Logins(Controller):
+class LoginController(Controller):
     path = "/"
 
     @get("/login", opt=says("Choose a provider.", query=LoginQuery, page="The choice."))
     async def choose(self, request: AnyRequest) -> Page:
-        parts = behind(request)
+        parts = console_parts(request)
         asked = query(request, LoginQuery)
         names = parts.signing_in.browser_providers
         links = []
@@ -69,7 +69,7 @@ class Logins(Controller):
         ),
     )
     async def begin(self, request: AnyRequest) -> Page:
-        parts = behind(request)
+        parts = console_parts(request)
         provider = provider_of(request)
         _must_be_visit(request)
         asked = _asked(query(request, LoginQuery))
@@ -89,7 +89,7 @@ class Logins(Controller):
         ),
     )
     async def callback(self, request: AnyRequest) -> Page:
-        parts = behind(request)
+        parts = console_parts(request)
         provider = provider_of(request)
         back = query(request, CallbackQuery)
         failed = await parts.signing_in.returned(
@@ -114,7 +114,7 @@ class Logins(Controller):
         ),
     )
     async def assertion(self, request: AnyRequest) -> Page:
-        parts = behind(request)
+        parts = console_parts(request)
         provider = provider_of(request)
         posted = await form(request, SamlForm)
         failed = await parts.signing_in.asserted(
@@ -134,7 +134,7 @@ class Logins(Controller):
         ),
     )
     async def metadata(self, request: AnyRequest) -> Response[bytes]:
-        parts = behind(request)
+        parts = console_parts(request)
         provider = provider_of(request)
         no_query(request)
         return Response(
@@ -151,7 +151,7 @@ class Logins(Controller):
         ),
     )
     async def confirm(self, request: AnyRequest) -> Page:
-        parts = behind(request)
+        parts = console_parts(request)
         state = query(request, ConfirmQuery).state
         client = address(request)
         found = await parts.signing_in.waiting(state, _cookie_of(request, parts, state), client)
@@ -183,7 +183,7 @@ class Logins(Controller):
         ),
     )
     async def answer(self, request: AnyRequest) -> Page:
-        parts = behind(request)
+        parts = console_parts(request)
         _must_be_own_page(request)
         said = await form(request, ConfirmForm)
         kept = _cookie_of(request, parts, said.state)
@@ -199,7 +199,7 @@ class Logins(Controller):
 
     @get("/done", opt=says("Where a tool may send the browser in the end.", page="Good-bye."))
     async def done(self, request: AnyRequest) -> Page:
-        parts = behind(request)
+        parts = console_parts(request)
         no_query(request)
         return page("done", gateway=parts.facts().name)
 
@@ -213,7 +213,7 @@ class Logins(Controller):
         ),
     )
     async def logout(self, request: AnyRequest) -> Response[bytes]:
-        parts = behind(request)
+        parts = console_parts(request)
         provider = provider_of(request)
         told = await form(request, LogoutForm)
         await parts.signing_in.logged_out(provider, told.logout_token, address(request))
@@ -224,8 +224,10 @@ def browser_error(error: CustodyError, parts: ConsoleParts) -> Page:
     return error_page(error, parts.facts().name)
 
 
-def _asked(said: LoginQuery) -> LoginAsked:
-    return ask_login(said.redirect_uri, said.state, said.code_challenge, said.code_challenge_method)
+def _asked(said: LoginQuery) -> AuthorizationRequest:
+    return parse_authorization_request(
+        said.redirect_uri, said.state, said.code_challenge, said.code_challenge_method
+    )
 
 
 def _must_be_visit(request: AnyRequest) -> None:
@@ -290,7 +292,7 @@ def _tell(failed: FailedStep) -> Page:
     )
 
 
-def _back(asked: LoginAsked, answer: dict[str, str]) -> Page:
+def _back(asked: AuthorizationRequest, answer: dict[str, str]) -> Page:
     return _go(f"{asked.redirect_uri}?{urlencode({**answer, 'state': asked.state})}")
 
 

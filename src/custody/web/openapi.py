@@ -66,7 +66,7 @@ def words(site: Litestar) -> frozenset[str]:
     return frozenset(part for _, path, _ in endpoints(site) for part in path.split("/"))
 
 
-def describe(site: Litestar, *, version: str, url: str) -> dict[str, Any]:
+def openapi_document(site: Litestar, *, version: str, url: str) -> dict[str, Any]:
     """The document."""
     told = endpoints(site)
     kinds: list[type[msgspec.Struct]] = [Fault]

@@ -30,19 +30,19 @@ class _Share:
         self.turn: Final = asyncio.Semaphore(AT_ONCE_OF_ADDRESS)
 
 
-class Shares:
+class AddressQuotas:
     def __init__(self) -> None:
         self._all: Final = asyncio.Semaphore(AT_ONCE)
         self._of: Final[dict[str, _Share]] = {}
         self._held = 0
 
     @asynccontextmanager
-    async def request(self, address: str) -> AsyncIterator["Taking"]:
+    async def request(self, address: str) -> AsyncIterator["QuotaHold"]:
         """For as long as one request lasts."""
         place = network(address)
         share = self._of.setdefault(place, _Share())
         share.users += 1
-        taking = Taking(self, share)
+        taking = QuotaHold(self, share)
         try:
             yield taking
         finally:
@@ -59,10 +59,10 @@ class Shares:
         share.held += length
 
 
-class Taking:
+class QuotaHold:
     """What one request takes."""
 
-    def __init__(self, shares: Shares, share: _Share) -> None:
+    def __init__(self, shares: AddressQuotas, share: _Share) -> None:
         self._shares: Final = shares
         self._share: Final = share
         self.held = 0

@@ -15,7 +15,7 @@ REFILL_S: Final = 0.1
 KNOWN_AT_MOST: Final = 4096
 
 
-class Rates:
+class RateLimiter:
     """``now`` is in seconds of a clock that only goes forward."""
 
     def __init__(self, burst: int = BURST, refill_s: float = REFILL_S) -> None:

@@ -14,7 +14,7 @@ import jinja2
 from litestar import MediaType, Response
 
 from custody.model.errors import CustodyError
-from custody.web.errors import status_of, told
+from custody.web.errors import public_sentences, status_of
 
 LONGEST_SHOWN: Final = 200
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
@@ -61,7 +61,7 @@ def page(
 
 
 def error_page(error: CustodyError, gateway: str) -> Response[str]:
-    fault, cure = told(error)
+    fault, cure = public_sentences(error)
     status = 403 if error.code == "login.browser" else status_of(error)
     return page("error", status=status, gateway=gateway, fault=fault, cure=cure, code=error.code)
 

@@ -20,11 +20,11 @@ FIELDS_AT_MOST: Final = 200
 _BEARER: Final = re.compile(rb"(?i:bearer) ([A-Za-z0-9._~+/=-]{1,8192})")  # RFC 6750 §2.1
 _FORM: Final = re.compile(rb"(?i:application/x-www-form-urlencoded(?:\s*;\s*charset=utf-8)?)")
 
-Form = TypeVar("Form", bound=msgspec.Struct)
+F = TypeVar("F", bound=msgspec.Struct)
 AnyRequest = Request[Any, Any, Any]
 
 
-def behind(request: AnyRequest) -> ConsoleParts:
+def console_parts(request: AnyRequest) -> ConsoleParts:
     """What the site was made from."""
     parts: ConsoleParts = request.app.state.parts
     return parts
@@ -49,7 +49,7 @@ def header(request: AnyRequest, name: bytes) -> bytes | None:
     return found[0] if found else None
 
 
-async def form(request: AnyRequest, kind: type[Form]) -> Form:
+async def form(request: AnyRequest, kind: type[F]) -> F:
     """The body's fields. A query beside them is refused: secrets do not belong into addresses."""
     no_query(request)
     if not _FORM.fullmatch(header(request, b"content-type") or b""):
@@ -62,7 +62,7 @@ async def form(request: AnyRequest, kind: type[Form]) -> Form:
     return _read(await request.body(), kind)
 
 
-def query(request: AnyRequest, kind: type[Form]) -> Form:
+def query(request: AnyRequest, kind: type[F]) -> F:
     return _read(request.scope["query_string"], kind)
 
 
@@ -103,7 +103,7 @@ def cookie(request: AnyRequest, name: str) -> str:
     return found[0].decode("latin-1") if len(found) == 1 else ""
 
 
-def _read(raw: bytes, kind: type[Form]) -> Form:
+def _read(raw: bytes, kind: type[F]) -> F:
     lists = {field.encode_name for field in msgspec.structs.fields(kind) if _is_list(field.type)}
     values: dict[str, Any] = {}
     for name, value in _pairs(raw):

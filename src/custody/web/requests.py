@@ -11,7 +11,7 @@ import msgspec
 from custody.model.secret import Secret
 
 Text = Annotated[str, msgspec.Meta(max_length=1024)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+FormCount = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -78,17 +78,19 @@ class TokenForm(msgspec.Struct, frozen=True, kw_only=True):
         str, msgspec.Meta(max_length=255, description="For whom it acts; a claim.")
     ] = ""
     budget_commands: Annotated[
-        Count | None, msgspec.Meta(description="Commands that it may run.")
+        FormCount | None, msgspec.Meta(description="Commands that it may run.")
     ] = None
-    budget_rows: Annotated[Count | None, msgspec.Meta(description="Rows that it may read.")] = None
+    budget_rows: Annotated[FormCount | None, msgspec.Meta(description="Rows that it may read.")] = (
+        None
+    )
     budget_bytes: Annotated[
-        Count | None, msgspec.Meta(description="Result bytes that it may read.")
+        FormCount | None, msgspec.Meta(description="Result bytes that it may read.")
     ] = None
     budget_writes: Annotated[
-        Count | None, msgspec.Meta(description="Commands that may do more than read.")
+        FormCount | None, msgspec.Meta(description="Commands that may do more than read.")
     ] = None
     budget_denials: Annotated[
-        Count | None, msgspec.Meta(description="Commands that may be refused.")
+        FormCount | None, msgspec.Meta(description="Commands that may be refused.")
     ] = None
     budget_then: Annotated[
         Literal["", "ask", "pause", "end"],

@@ -8,9 +8,9 @@ from typing import Annotated, Final
 
 import msgspec
 
-from custody.access.interfaces import LOGIN, TICKET, LoggedIn, Reachable, Started
+from custody.access.interfaces import LOGIN, TICKET, ReachableTarget, StartedLogin, StartedLoop
 from custody.access.sign_in import DeviceStep
-from custody.app.console_faces import LoopUse
+from custody.app.console_faces import LoopUsage
 from custody.model.durations import moment
 from custody.model.identity import Admission, Budget, Identity, Loop, Spent
 
@@ -18,7 +18,7 @@ NOT_A_TOKEN_TYPE: Final = "N_A"  # noqa: S105 - a type's name
 """RFC 8693 §2.2.1: it is carried as a database's password, not as a Bearer token."""
 
 
-class TargetGiven(msgspec.Struct, frozen=True):
+class TargetInfo(msgspec.Struct, frozen=True):
     """A target that the loop may use."""
 
     name: str
@@ -27,53 +27,53 @@ class TargetGiven(msgspec.Struct, frozen=True):
     effects: tuple[str, ...]
 
 
-class PersonGiven(msgspec.Struct, frozen=True):
+class PersonInfo(msgspec.Struct, frozen=True):
     subject: str
     issuer: str
     groups: tuple[str, ...]
     kind: str
 
 
-class LoopGiven(msgspec.Struct, frozen=True):
+class LoopInfo(msgspec.Struct, frozen=True):
     """``principal`` is for whom it acts, where that is proven."""
 
     id: str
     identity: str
     issuer: str
     groups: tuple[str, ...]
-    principal: PersonGiven | None
-    targets: tuple[TargetGiven, ...]
+    principal: PersonInfo | None
+    targets: tuple[TargetInfo, ...]
     expires: str
 
 
-class TicketAnswer(msgspec.Struct, frozen=True):
+class TicketResponse(msgspec.Struct, frozen=True):
     """A loop that runs, with its ticket."""
 
     access_token: Annotated[str, msgspec.Meta(description="The ticket: a client's password.")]
     issued_token_type: str
     token_type: str
     expires_in: int
-    loop: LoopGiven
+    loop: LoopInfo
 
 
-class LoginGiven(msgspec.Struct, frozen=True):
+class LoginInfo(msgspec.Struct, frozen=True):
     id: str
-    identity: PersonGiven
+    identity: PersonInfo
     provider: str
     expires: str
 
 
-class LoginAnswer(msgspec.Struct, frozen=True):
+class LoginResponse(msgspec.Struct, frozen=True):
     """A login that holds, with its secret, which starts loops."""
 
     access_token: Annotated[str, msgspec.Meta(description="The login: a `subject_token` to come.")]
     issued_token_type: str
     token_type: str
     expires_in: int
-    login: LoginGiven
+    login: LoginInfo
 
 
-class DeviceAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+class DeviceResponse(msgspec.Struct, frozen=True, omit_defaults=True):
     """RFC 8628 §3.2."""
 
     device_code: str
@@ -84,7 +84,7 @@ class DeviceAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     verification_uri_complete: str = ""
 
 
-class SpentGiven(msgspec.Struct, frozen=True):
+class SpentInfo(msgspec.Struct, frozen=True):
     commands: int
     rows: int
     bytes: int
@@ -92,7 +92,7 @@ class SpentGiven(msgspec.Struct, frozen=True):
     denials: int
 
 
-class BudgetGiven(msgspec.Struct, frozen=True):
+class BudgetInfo(msgspec.Struct, frozen=True):
     """What the loop was narrowed to at its start; null: its grants' own holds alone."""
 
     commands: int | None
@@ -103,35 +103,35 @@ class BudgetGiven(msgspec.Struct, frozen=True):
     then: str
 
 
-class SelfAnswer(msgspec.Struct, frozen=True):
+class SelfResponse(msgspec.Struct, frozen=True):
     """A loop, as its own ticket sees it."""
 
     id: str
-    identity: PersonGiven
-    principal: PersonGiven | None
+    identity: PersonInfo
+    principal: PersonInfo | None
     on_behalf_of: str
     purpose: str
     parent: str | None
     facts: dict[str, str]
     started: str
     expires: str
-    targets: tuple[TargetGiven, ...]
-    budget: BudgetGiven | None
-    spent: SpentGiven
+    targets: tuple[TargetInfo, ...]
+    budget: BudgetInfo | None
+    spent: SpentInfo
 
 
-class EndedAnswer(msgspec.Struct, frozen=True):
+class EndedResponse(msgspec.Struct, frozen=True):
     ended: bool
 
 
-def ticket_answer(started: Started, now: int) -> TicketAnswer:
+def ticket_response(started: StartedLoop, now: int) -> TicketResponse:
     loop = started.ticket.loop
-    return TicketAnswer(
+    return TicketResponse(
         access_token=started.secret.reveal(),
         issued_token_type=TICKET,
         token_type=NOT_A_TOKEN_TYPE,
         expires_in=_seconds(started.ticket.expires, now),
-        loop=LoopGiven(
+        loop=LoopInfo(
             id=loop.id,
             identity=loop.identity.subject,
             issuer=loop.identity.issuer,
@@ -143,14 +143,14 @@ def ticket_answer(started: Started, now: int) -> TicketAnswer:
     )
 
 
-def login_answer(logged_in: LoggedIn, now: int) -> LoginAnswer:
+def login_response(logged_in: StartedLogin, now: int) -> LoginResponse:
     login = logged_in.login
-    return LoginAnswer(
+    return LoginResponse(
         access_token=logged_in.secret.reveal(),
         issued_token_type=LOGIN,
         token_type=NOT_A_TOKEN_TYPE,
         expires_in=_seconds(login.expires, now),
-        login=LoginGiven(
+        login=LoginInfo(
             id=login.id,
             identity=_person(login.proof.identity),
             provider=login.proof.provider,
@@ -159,9 +159,9 @@ def login_answer(logged_in: LoggedIn, now: int) -> LoginAnswer:
     )
 
 
-def device_answer(step: DeviceStep) -> DeviceAnswer:
+def device_response(step: DeviceStep) -> DeviceResponse:
     told = step.provider
-    return DeviceAnswer(
+    return DeviceResponse(
         device_code=step.code.reveal(),
         user_code=told.user_code,
         verification_uri=told.verification_uri,
@@ -171,9 +171,9 @@ def device_answer(step: DeviceStep) -> DeviceAnswer:
     )
 
 
-def self_answer(admission: Admission, use: LoopUse) -> SelfAnswer:
+def self_response(admission: Admission, use: LoopUsage) -> SelfResponse:
     loop: Loop = admission.loop
-    return SelfAnswer(
+    return SelfResponse(
         id=loop.id,
         identity=_person(loop.identity),
         principal=_someone(loop.principal),
@@ -193,8 +193,8 @@ def _seconds(expires: int, now: int) -> int:
     return max((expires - now) // 1000, 0)
 
 
-def _target(reachable: Reachable) -> TargetGiven:
-    return TargetGiven(
+def _target(reachable: ReachableTarget) -> TargetInfo:
+    return TargetInfo(
         name=reachable.target,
         protocol=reachable.protocol,
         database=reachable.database,
@@ -202,16 +202,16 @@ def _target(reachable: Reachable) -> TargetGiven:
     )
 
 
-def _person(identity: Identity) -> PersonGiven:
-    return PersonGiven(identity.subject, identity.issuer, identity.groups, kind=identity.kind.value)
+def _person(identity: Identity) -> PersonInfo:
+    return PersonInfo(identity.subject, identity.issuer, identity.groups, kind=identity.kind.value)
 
 
-def _someone(identity: Identity | None) -> PersonGiven | None:
+def _someone(identity: Identity | None) -> PersonInfo | None:
     return None if identity is None else _person(identity)
 
 
-def _budget(budget: Budget) -> BudgetGiven:
-    return BudgetGiven(
+def _budget(budget: Budget) -> BudgetInfo:
+    return BudgetInfo(
         commands=budget.commands,
         rows=budget.rows,
         bytes=budget.bytes,
@@ -221,8 +221,8 @@ def _budget(budget: Budget) -> BudgetGiven:
     )
 
 
-def _spent(spent: Spent) -> SpentGiven:
-    return SpentGiven(
+def _spent(spent: Spent) -> SpentInfo:
+    return SpentInfo(
         commands=spent.commands,
         rows=spent.rows,
         bytes=spent.bytes,

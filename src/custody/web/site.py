@@ -14,11 +14,11 @@ from litestar.handlers import HTTPRouteHandler
 from custody.app.console_faces import ConsoleParts
 from custody.model.errors import CustodyError
 from custody.web.errors import RefusedError, document, refusal
-from custody.web.logins import Logins, browser_error
-from custody.web.loops import Loops
-from custody.web.openapi import describe, says
+from custody.web.logins import LoginController, browser_error
+from custody.web.loops import LoopController
+from custody.web.openapi import openapi_document, says
 from custody.web.request_parser import AnyRequest, no_query
-from custody.web.tokens import Tokens
+from custody.web.tokens import TokenController
 
 _Answers = Callable[[AnyRequest, Exception], Response[Any]]
 
@@ -32,14 +32,14 @@ def make_site(parts: ConsoleParts) -> Litestar:
     site = routes(_answers(parts))
     site.state.parts = parts
     # Made once: every handler is known now, and none comes later.
-    site.state.description = describe(site, version=parts.facts().version, url=parts.url)
+    site.state.description = openapi_document(site, version=parts.facts().version, url=parts.url)
     return site
 
 
 def routes(answers: _Answers | None = None) -> Litestar:
     """Every route; with nothing behind them, for whoever only reads what they say."""
     return Litestar(
-        route_handlers=[Tokens, Loops, Logins, _schema()],
+        route_handlers=[TokenController, LoopController, LoginController, _schema()],
         exception_handlers={} if answers is None else {Exception: answers},
         openapi_config=None,
         logging_config=None,

@@ -8,7 +8,13 @@ from typing import Final
 
 from litestar import Controller, Response, post
 
-from custody.access.interfaces import TICKET, ExchangeAsked, LoggedIn, LoopWish, Started
+from custody.access.interfaces import (
+    TICKET,
+    ExchangeRequest,
+    LoopRequest,
+    StartedLogin,
+    StartedLoop,
+)
 from custody.app.console_faces import ConsoleParts
 from custody.identity.oidc.responses import DevicePending
 from custody.model.identity import Budget
@@ -17,13 +23,13 @@ from custody.model.words import Effect, Exceeded, TargetName
 from custody.web import responses
 from custody.web.errors import RefusedError, document
 from custody.web.openapi import says
-from custody.web.request_parser import AnyRequest, address, behind, form
+from custody.web.request_parser import AnyRequest, address, console_parts, form
 from custody.web.requests import DEVICE, EXCHANGE, DeviceForm, RevokeForm, TokenForm
 
 EFFECTS: Final = frozenset(effect.value for effect in Effect) - {Effect.UNKNOWN.value}
 
 
-class Tokens(Controller):
+class TokenController(Controller):
     path = "/oauth"
 
     @post(
@@ -32,12 +38,12 @@ class Tokens(Controller):
         opt=says(
             "Exchange a token, a one-time code or a device code for a loop's ticket or a login.",
             form=TokenForm,
-            gives=(responses.TicketAnswer, responses.LoginAnswer),
+            gives=(responses.TicketResponse, responses.LoginResponse),
             faults=(400, 415, 503),
         ),
     )
     async def token(self, request: AnyRequest) -> Response[bytes]:
-        parts = behind(request)
+        parts = console_parts(request)
         asked = await form(request, TokenForm)
         client = address(request)
         match asked.grant_type:
@@ -46,16 +52,16 @@ class Tokens(Controller):
                 logged_in = await parts.signing_in.redeem(
                     code, _needed(verifier, "code_verifier"), asked.redirect_uri, client
                 )
-                return document(responses.login_answer(logged_in, parts.clock()))
+                return document(responses.login_response(logged_in, parts.clock()))
             case grant if grant == DEVICE:
                 return await _device(parts, _needed(asked.device_code, "device_code"), client)
             case grant if grant == EXCHANGE:
-                answer = await parts.exchange.exchange(exchange_asked(asked), client)
+                answer = await parts.exchange.exchange(exchange_request(asked), client)
                 match answer:
-                    case Started():
-                        return document(responses.ticket_answer(answer, parts.clock()))
-                    case LoggedIn():
-                        return document(responses.login_answer(answer, parts.clock()))
+                    case StartedLoop():
+                        return document(responses.ticket_response(answer, parts.clock()))
+                    case StartedLogin():
+                        return document(responses.login_response(answer, parts.clock()))
             case _:
                 raise RefusedError(
                     "web.grant-type",
@@ -70,15 +76,15 @@ class Tokens(Controller):
         opt=says(
             "Begin a device's login (RFC 8628); the gateway asks the provider.",
             form=DeviceForm,
-            gives=(responses.DeviceAnswer,),
+            gives=(responses.DeviceResponse,),
             faults=(400, 404, 415, 503),
         ),
     )
     async def device(self, request: AnyRequest) -> Response[bytes]:
-        parts = behind(request)
+        parts = console_parts(request)
         asked = await form(request, DeviceForm)
         step = await parts.signing_in.begin_device(asked.provider, address(request))
-        return document(responses.device_answer(step))
+        return document(responses.device_response(step))
 
     @post(
         "/revoke",
@@ -90,7 +96,7 @@ class Tokens(Controller):
         ),
     )
     async def revoke(self, request: AnyRequest) -> Response[bytes]:
-        parts = behind(request)
+        parts = console_parts(request)
         asked = await form(request, RevokeForm)
         await parts.exchange.revoke(asked.token, address(request))
         return document({})
@@ -99,8 +105,8 @@ class Tokens(Controller):
 async def _device(parts: ConsoleParts, code: Secret, client: str) -> Response[bytes]:
     answer = await parts.signing_in.poll_device(code, client)
     match answer:
-        case LoggedIn():
-            return document(responses.login_answer(answer, parts.clock()))
+        case StartedLogin():
+            return document(responses.login_response(answer, parts.clock()))
         case DevicePending(reason=reason):
             raise _pending(reason)
 
@@ -138,7 +144,7 @@ def _pending(reason: str) -> RefusedError:
             )
 
 
-def exchange_asked(asked: TokenForm) -> ExchangeAsked:
+def exchange_request(asked: TokenForm) -> ExchangeRequest:
     """Raises where a parameter is missing, or means something that is not done here."""
     if asked.resource or asked.audience or asked.scope:
         raise RefusedError(
@@ -151,7 +157,7 @@ def exchange_asked(asked: TokenForm) -> ExchangeAsked:
         raise _missing("subject_token_type")
     if (asked.actor_token is None) is not (not asked.actor_token_type):
         raise _missing("actor_token, or its type,")
-    return ExchangeAsked(
+    return ExchangeRequest(
         subject=_needed(asked.subject_token, "subject_token"),
         subject_type=asked.subject_token_type,
         actor=asked.actor_token,
@@ -161,14 +167,14 @@ def exchange_asked(asked: TokenForm) -> ExchangeAsked:
     )
 
 
-def _wish(asked: TokenForm) -> LoopWish:
+def _wish(asked: TokenForm) -> LoopRequest:
     if asked.ttl is not None and not 1 <= asked.ttl <= 366 * 86_400:
         raise RefusedError(
             "web.ttl",
             "The ttl is not between a second and 366 days.",
             "Leave it out for the grants' longest.",
         )
-    return LoopWish(
+    return LoopRequest(
         purpose=asked.purpose,
         targets=tuple(map(TargetName, asked.target)) or None,
         effects=_effects(asked.effects),

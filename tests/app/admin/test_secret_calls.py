@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from custody.app.admin.secret_calls import SecretDesk
+from custody.app.admin.secret_calls import SecretCalls
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.record import AdminAct, Receipt, Record
 from custody.vault.sealed_store import SealedStore
@@ -20,7 +20,7 @@ class Scene:
         self.records: list[Record] = []
         self.full = False
         self.store = SealedStore(folder / "secrets", folder / "key", clock=lambda: 0)
-        self.desk = SecretDesk(self.store, self.write, lambda: 7)
+        self.desk = SecretCalls(self.store, self.write, lambda: 7)
 
     async def write(self, record: Record) -> Receipt:
         if self.full:

@@ -21,7 +21,7 @@ from custody.evidence.keys.keyring import log_key
 from custody.evidence.log.log import Log
 from custody.evidence.record.leaf import parse
 from custody.evidence.tlog.checkpoint import open_checkpoint
-from custody.evidence.verifier.verify import Options, verify
+from custody.evidence.verifier.verify import VerifyOptions, verify
 from custody.model.errors import LogFailureError
 from custody.model.record import ClockJump, LogOpen, ResponseUnknown, SessionCarry
 
@@ -49,7 +49,7 @@ def days_of(scene: Scene, year: str = "2026") -> list[str]:
 
 def proved(scene: Scene, tmp_path: Path) -> None:
     scene.disk.spill(Path("/"), tmp_path)
-    options = Options(anchor=tmp_path / "outside/anchor", open_day=scene.keys().unwrap)
+    options = VerifyOptions(anchor=tmp_path / "outside/anchor", open_day=scene.keys().unwrap)
     report = verify(tmp_path / "data", options)
     assert report.faults == ()
 

@@ -32,7 +32,7 @@ from custody.evidence.keys.keyring import create_keys, load_keyring
 from custody.evidence.log.log import Log, LogOptions
 from custody.evidence.log.reader import EvidenceReader
 from custody.evidence.log.startup import open_log
-from custody.evidence.verifier.verify import Options, verify
+from custody.evidence.verifier.verify import VerifyOptions, verify
 from custody.model.errors import LogFailureError
 from custody.model.record import ClockJump, Heartbeat, Recovery, ResponseUnknown, StoredRecord
 
@@ -264,7 +264,7 @@ def contents(house: Path) -> list[StoredRecord]:
 
 def check(house: Path) -> None:
     keys = load_keyring(DiskFiles(), house / "keys", None, os.urandom)
-    report = verify(house / "data", Options(anchor=house / "anchor", open_day=keys.unwrap))
+    report = verify(house / "data", VerifyOptions(anchor=house / "anchor", open_day=keys.unwrap))
     assert report.faults == ()
 
 

@@ -29,7 +29,7 @@ from custody.evidence.log.log import Log
 from custody.evidence.record.frame import HEADER_SIZE
 from custody.evidence.tlog.merkle import leaf_hash
 from custody.evidence.tlog.tile import TiledTree
-from custody.evidence.verifier.verify import Options, verify
+from custody.evidence.verifier.verify import VerifyOptions, verify
 from custody.model.errors import LogFailureError
 from custody.model.record import (
     AdminAct,
@@ -147,7 +147,7 @@ def test_after_a_crash_the_verifier_is_content(tmp_path: Path) -> None:
         scene.disk.spill(Path("/"), there)
         keys = scene.keys()
         report = verify(
-            there / "data", Options(anchor=there / "outside/anchor", open_day=keys.unwrap)
+            there / "data", VerifyOptions(anchor=there / "outside/anchor", open_day=keys.unwrap)
         )
         assert report.faults == (), operation
 

@@ -8,8 +8,8 @@ from custody.evidence.record.frame import (
     HEADER_SIZE,
     LEAF_MAX,
     MAGIC,
-    Fault,
     Frame,
+    FrameFault,
     find,
     measure,
     pack,
@@ -54,25 +54,25 @@ def test_a_flipped_bit_is_never_a_frame(frame: bytes, data: st.DataObject) -> No
     position = data.draw(st.integers(0, len(frame) - 1))
     flipped = bytearray(frame)
     flipped[position] ^= 1 << data.draw(st.integers(0, 7))
-    assert isinstance(read(bytes(flipped)), Fault)
+    assert isinstance(read(bytes(flipped)), FrameFault)
 
 
 @given(FRAMES, st.data())
 def test_a_frame_that_is_cut_short_is_no_frame(frame: bytes, data: st.DataObject) -> None:
     cut = frame[: data.draw(st.integers(0, len(frame) - 1))]
-    assert read(cut) is (Fault.SHORT if cut else Fault.UNUSED)
+    assert read(cut) is (FrameFault.SHORT if cut else FrameFault.UNUSED)
 
 
 @given(st.binary(max_size=400), st.integers(0, 50))
 def test_garbage_is_a_fault(data: bytes, offset: int) -> None:
-    assert isinstance(read(data, offset), Fault)
-    assert isinstance(read(MAGIC + data), Fault)
-    assert isinstance(read(MAGIC + FORMAT.to_bytes(4, "little") + data), Fault)
+    assert isinstance(read(data, offset), FrameFault)
+    assert isinstance(read(MAGIC + data), FrameFault)
+    assert isinstance(read(MAGIC + FORMAT.to_bytes(4, "little") + data), FrameFault)
 
 
 @given(st.integers(0, 200))
 def test_zeros_are_unused_space(size: int) -> None:
-    assert read(bytes(size)) is Fault.UNUSED
+    assert read(bytes(size)) is FrameFault.UNUSED
     assert measure(bytes(size), 0) is None
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from custody.evidence.record.leaf import VERSION, parse
 from custody.evidence.record.leaf_facts import KINDS
-from custody.evidence.record.leaf_templates import LeafForms, encode, fill, form_of
+from custody.evidence.record.leaf_templates import LeafTemplates, encode, fill_template, template_of
 from custody.model.command import Command
 from custody.model.record import Body, CommandSeen, Response
 from custody.model.words import Decision, Effect, Outcome
@@ -47,13 +47,13 @@ def facts_of(body: Body, mask: str) -> dict[str, Any]:
 def test_a_form_gives_what_the_encoder_gives(body: Body, mask: str, filled: dict[str, Any]) -> None:
     kind = KINDS[type(body)]
     facts = facts_of(body, mask)
-    forms = LeafForms()
+    forms = LeafTemplates()
     assert not forms.of(body)
     forms.learn(kind, body, facts)
     given = tuple(filled[name] for name in sorted(filled))
     form = forms.of(body)
     assert form is not None
-    leaf = fill(form, *given)
+    leaf = fill_template(form, *given)
     assert leaf == encode({**facts, **filled, "v": VERSION, "type": kind.name})
     assert parse(leaf).facts.keys() == facts.keys()
     forms.forget()
@@ -70,11 +70,11 @@ def test_constant_facts_may_hold_any_text(facts: dict[str, Any]) -> None:
     filled = dict.fromkeys(("ct", "loop", "pc", "prev", "seg", "session"), "x") | {"n": 1, "t": 2}
     expected = encode({**facts, **filled, "v": VERSION, "type": kind.name})
     given: tuple[Any, ...] = tuple(filled[name] for name in sorted(filled))
-    assert fill(form_of(kind, {**facts}), *given) == expected
+    assert fill_template(template_of(kind, {**facts}), *given) == expected
 
 
 def test_what_has_no_form() -> None:
-    forms = LeafForms()
+    forms = LeafTemplates()
     command = Command("SELECT", frozenset(), (), True, "SELECT 1")
     for body in (
         CommandSeen(command, Decision.DENY, "grant", "", "", "orders"),

@@ -215,7 +215,7 @@ def test_the_empty_tree_is_consistent_with_every_tree_and_needs_no_proof() -> No
     ],
 )
 def test_questions_about_leaves_that_are_not_there(
-    ask: Callable[[merkle.Subtree], object], code: str
+    ask: Callable[[merkle.SubtreeHash], object], code: str
 ) -> None:
     with pytest.raises(MerkleError) as caught:
         ask(subtree_of(ENTRIES))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.evidence.signing import log_key, witness_key
 
 from custody.evidence.tlog.note import COSIGNATURE_ML_DSA_44, VerifierKey, verifier_key
-from custody.evidence.tlog.policy import Policy, PolicyError, parse_policy, policy_text
+from custody.evidence.tlog.policy import PolicyError, TlogPolicy, parse_policy, policy_text
 
 LOG = log_key("gw1.example.com/2026")
 NAMES = ["X1", "X2", "X3", "Y1", "Y2", "Y3"]
@@ -32,7 +32,7 @@ quorum X-and-Y
 W = WITNESSES["X1"].text
 
 
-def read(text: str) -> Policy:
+def read(text: str) -> TlogPolicy:
     return parse_policy(text.encode())
 
 

@@ -9,7 +9,7 @@ from custody.evidence.tlog import merkle
 from custody.evidence.tlog.checkpoint import Checkpoint, CheckpointError, sign_checkpoint
 from custody.evidence.tlog.merkle import MerkleError
 from custody.evidence.tlog.note import NoteError, encode_base64
-from custody.evidence.tlog.proof import Proof, ProofError, check_proof, parse_proof
+from custody.evidence.tlog.proof import ProofError, TlogProof, check_proof, parse_proof
 from custody.evidence.tlog.tile import TiledTree, tile_subtree
 
 ORIGIN = "gw1.example.com/2026"
@@ -18,14 +18,14 @@ SIZE, INDEX = 1000, 300
 LEAVES = [merkle.leaf_hash(b"%d" % number) for number in range(SIZE)]
 
 
-def made() -> Proof:
+def made() -> TlogProof:
     tree = TiledTree()
     for leaf in LEAVES:
         tree.append(leaf)
     tiles = {each.path: each.data for each in tree.take()}
     subtree = tile_subtree(SIZE, lambda tile: tiles[tile.path])
     served = sign_checkpoint(Checkpoint(ORIGIN, SIZE, tree.root()), KEY, private(ORIGIN).sign)
-    return Proof(INDEX, merkle.inclusion_proof(INDEX, SIZE, subtree), served)
+    return TlogProof(INDEX, merkle.inclusion_proof(INDEX, SIZE, subtree), served)
 
 
 PROOF = made()
@@ -34,7 +34,7 @@ HASH = encode_base64(bytes(32)).encode()
 
 
 def test_a_proof_reads_as_the_spec_shows() -> None:
-    lines = Proof(73894, (bytes(32),), b"CHECKPOINT", b"age").encode().decode()
+    lines = TlogProof(73894, (bytes(32),), b"CHECKPOINT", b"age").encode().decode()
     assert lines == (
         "c2sp.org/tlog-proof@v1\n"
         "extra YWdl\n"
@@ -56,9 +56,9 @@ def test_a_proof_proves_its_record_and_no_other() -> None:
 
 
 def test_extra_is_carried_and_proves_nothing() -> None:
-    proof = Proof(PROOF.index, PROOF.hashes, PROOF.checkpoint, b"anything")
+    proof = TlogProof(PROOF.index, PROOF.hashes, PROOF.checkpoint, b"anything")
     assert parse_proof(proof.encode()) == proof
-    empty = Proof(PROOF.index, PROOF.hashes, PROOF.checkpoint, b"")
+    empty = TlogProof(PROOF.index, PROOF.hashes, PROOF.checkpoint, b"")
     assert parse_proof(empty.encode()) == empty
 
 

@@ -5,11 +5,11 @@ from tests.evidence.small_log import (
     open_day,
 )
 
-from custody.evidence.tlog.policy import Policy, parse_policy, policy_text
-from custody.evidence.verifier import Kind, Options, Report, verify
+from custody.evidence.tlog.policy import TlogPolicy, parse_policy, policy_text
+from custody.evidence.verifier import FaultKind, Report, VerifyOptions, verify
 
 
-def policy_of(log: SmallLog) -> Policy:
+def policy_of(log: SmallLog) -> TlogPolicy:
     return parse_policy(policy_text(log.key).encode())
 
 
@@ -20,8 +20,8 @@ def judged(log: SmallLog, **changed: object) -> Report:
         "open_day": open_day,
         "pause": lambda: None,
     }
-    return verify(log.evidence, Options(**{**options, **changed}))  # type: ignore[arg-type]  # a table of named options
+    return verify(log.evidence, VerifyOptions(**{**options, **changed}))  # type: ignore[arg-type]  # a table of named options
 
 
-def kinds(report: Report) -> set[Kind]:
+def kinds(report: Report) -> set[FaultKind]:
     return {fault.kind for fault in report.faults}

@@ -29,7 +29,7 @@ from tests.evidence.verifier.judging import judged
 from tests.evidence.verifier.test_tamper import ACTS
 
 from custody.evidence.verifier import Exit, Report, worker_pool
-from custody.evidence.verifier.clean_runs import Examiner, Passage
+from custody.evidence.verifier.clean_runs import SegmentExaminer, SegmentScan
 from custody.evidence.verifier.full_tiles import FullTiles
 from custody.evidence.verifier.records import RecordsCheck
 
@@ -39,7 +39,9 @@ Act = Callable[[SmallLog], object]
 def one_by_one(log: SmallLog, monkeypatch: pytest.MonkeyPatch, **options: object) -> Report:
     """What is said where nothing is told in stretches, and no tile is passed over."""
     with monkeypatch.context() as patched:
-        patched.setattr(Examiner, "examine", lambda _, segment: Passage(segment, (), unused=False))
+        patched.setattr(
+            SegmentExaminer, "examine", lambda _, segment: SegmentScan(segment, (), unused=False)
+        )
         patched.setattr(FullTiles, "roots", lambda _, tiles: [b""] * len(tiles))
         return judged(log, **options)
 

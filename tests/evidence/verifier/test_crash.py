@@ -18,7 +18,7 @@ from tests.evidence.small_log import (
 from tests.evidence.verifier import tampering
 from tests.evidence.verifier.judging import judged, kinds
 
-from custody.evidence.verifier import Exit, Kind
+from custody.evidence.verifier import Exit, FaultKind
 
 
 def crashed(root: Path, torn: bytes) -> SmallLog:
@@ -53,7 +53,7 @@ def test_a_torn_tail_altered_after_its_recovery(tmp_path: Path) -> None:
     log = crashed(tmp_path, b"half a frame")
     _, offset, length = log.places[2]
     tampering.flip(tampering.segment(log, 2), offset + length + 3)
-    assert kinds(judged(log)) == {Kind.TAIL_ALTERED}
+    assert kinds(judged(log)) == {FaultKind.TAIL_ALTERED}
 
 
 def open_log_with(root: Path, torn: bytes, durable: int) -> SmallLog:
@@ -85,5 +85,5 @@ def test_damage_below_what_a_frame_says_was_durable(tmp_path: Path) -> None:
     log.write(*DIALOGUE[6:8])
     tampering.flip(tampering.segment(log, 4), log.places[4][1] + 70)
     report = judged(log)
-    assert Kind.FRAME_DAMAGED in kinds(report)
+    assert FaultKind.FRAME_DAMAGED in kinds(report)
     assert report.exit is Exit.TAMPERED

@@ -8,7 +8,7 @@ import pytest
 from tests.evidence.small_log import DIALOGUE, SmallLog, dialogue, open_day
 
 from custody.evidence.tlog.policy import parse_policy, policy_text
-from custody.evidence.verifier import Exit, Options, verify
+from custody.evidence.verifier import Exit, VerifyOptions, verify
 
 SAMPLED_EVERY = 53
 PROVED_EVERY = 1 if os.environ.get("PROVE_WHOLE", "1") == "1" else 11
@@ -40,7 +40,7 @@ def flips(root: Path, every: int) -> Iterator[tuple[Path, int]]:
                 yield file, offset
 
 
-def check(tmp_path: Path, every: int, masks: tuple[int, ...], options: Options) -> None:
+def check(tmp_path: Path, every: int, masks: tuple[int, ...], options: VerifyOptions) -> None:
     log = dialogue(tmp_path)
     assert verify(log.evidence, options).exit is Exit.PROVED
     unnoticed: list[tuple[str, int]] = []
@@ -56,12 +56,12 @@ def check(tmp_path: Path, every: int, masks: tuple[int, ...], options: Options) 
     assert verify(log.evidence, options).exit is Exit.PROVED
 
 
-def options_of(tmp_path: Path, *, all_of_them: bool) -> Options:
+def options_of(tmp_path: Path, *, all_of_them: bool) -> VerifyOptions:
     if not all_of_them:
-        return Options(pause=lambda: None)
+        return VerifyOptions(pause=lambda: None)
     log = SmallLog(tmp_path / "data" / "evidence")
     policy = parse_policy(policy_text(log.key).encode())
-    return Options(policy, log.anchor, open_day, pause=lambda: None)
+    return VerifyOptions(policy, log.anchor, open_day, pause=lambda: None)
 
 
 @pytest.mark.parametrize("all_of_them", [True, False], ids=["policy-anchor-keys", "nothing"])

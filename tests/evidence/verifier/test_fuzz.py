@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.evidence.small_log import SmallLog, dialogue, open_day
 
-from custody.evidence.verifier import Exit, Kind, Options, Report, find_evidence, verify
+from custody.evidence.verifier import Exit, FaultKind, Report, VerifyOptions, find_evidence, verify
 from custody.model.errors import CustodyError
 
 
@@ -18,7 +18,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> SmallLog:
 
 
 def judged(log: SmallLog, evidence: Path) -> Report:
-    return verify(evidence, Options(None, log.anchor, open_day, pause=lambda: None))
+    return verify(evidence, VerifyOptions(None, log.anchor, open_day, pause=lambda: None))
 
 
 DAMAGE = st.one_of(
@@ -125,7 +125,7 @@ def test_the_name_is_found_without_the_key_file(whole: SmallLog, tmp_path: Path)
     copy = tmp_path / "evidence"
     shutil.copytree(whole.evidence, copy)
     (copy / "log.vkey").unlink()
-    report = verify(copy, Options(None, None, open_day))
-    assert {fault.kind for fault in report.faults} == {Kind.KEY_FILE_MISSING}
+    report = verify(copy, VerifyOptions(None, None, open_day))
+    assert {fault.kind for fault in report.faults} == {FaultKind.KEY_FILE_MISSING}
     assert report.logs[0].origin == whole.origin
     assert report.opened == report.logs[0].records

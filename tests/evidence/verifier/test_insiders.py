@@ -19,36 +19,36 @@ from tests.evidence.small_log import (
 )
 from tests.evidence.verifier.judging import judged, kinds
 
-from custody.evidence.verifier import Exit, Kind
+from custody.evidence.verifier import Exit, FaultKind
 
 # By who holds the log key and writes what the writer never would.
-INSIDERS: list[tuple[str, tuple[Step, ...], Kind]] = [
+INSIDERS: list[tuple[str, tuple[Step, ...], FaultKind]] = [
     (
         "a link that leads elsewhere",
         (log_open(), start(ANN), Step("opaque", ANN, leaf={"prev": "0" * 64}), end(ANN)),
-        Kind.SESSION_LINK,
+        FaultKind.SESSION_LINK,
     ),
     (
         "a number left out",
         (log_open(), start(ANN), Step("opaque", ANN, leaf={"n": 2}), end(ANN)),
-        Kind.SESSION_GAP,
+        FaultKind.SESSION_GAP,
     ),
     (
         "a session without its beginning",
         (log_open(), Step("opaque", ANN, leaf={"n": 4, "prev": "0" * 64}), end(ANN)),
-        Kind.SESSION_GAP,
+        FaultKind.SESSION_GAP,
     ),
     (
         "a session that begins with a command",
         (log_open(), command(ANN), end(ANN)),
-        Kind.SESSION_START,
+        FaultKind.SESSION_START,
     ),
     (
         "a session that starts again",
         (log_open(), start(ANN), Step("session.start", ANN, leaf={"n": 1}), end(ANN)),
-        Kind.SESSION_START,
+        FaultKind.SESSION_START,
     ),
-    ("a session never ended", (log_open(), start(ANN), log_close()), Kind.SESSION_UNFINISHED),
+    ("a session never ended", (log_open(), start(ANN), log_close()), FaultKind.SESSION_UNFINISHED),
     (
         "a heartbeat that knows of another session",
         (
@@ -59,7 +59,7 @@ INSIDERS: list[tuple[str, tuple[Step, ...], Kind]] = [
                 body={"open": 1, "digest": "0" * 64},
             ),
         ),
-        Kind.HEARTBEAT,
+        FaultKind.HEARTBEAT,
     ),
     (
         "a recovery that forgets a session",
@@ -72,12 +72,12 @@ INSIDERS: list[tuple[str, tuple[Step, ...], Kind]] = [
                 body={"torn_bytes": 0, "torn_hash": "0" * 64, "size": 2, "sessions": []},
             ),
         ),
-        Kind.RECOVERY,
+        FaultKind.RECOVERY,
     ),
     (
         "a record filed elsewhere",
         (log_open(), Step("admin", leaf={"seg": f"{DAY}/007"})),
-        Kind.LEAF_SEGMENT,
+        FaultKind.LEAF_SEGMENT,
     ),
     (
         "a verdict that is not the payload's",
@@ -92,7 +92,7 @@ INSIDERS: list[tuple[str, tuple[Step, ...], Kind]] = [
             ),
             end(ANN),
         ),
-        Kind.PAYLOAD_DISAGREES,
+        FaultKind.PAYLOAD_DISAGREES,
     ),
     (
         "effects that are not the payload's",
@@ -107,17 +107,17 @@ INSIDERS: list[tuple[str, tuple[Step, ...], Kind]] = [
             ),
             end(ANN),
         ),
-        Kind.PAYLOAD_DISAGREES,
+        FaultKind.PAYLOAD_DISAGREES,
     ),
     (
         "a leaf of another version",
         (log_open(), Step("admin", leaf={"v": "custody-leaf/9"})),
-        Kind.LEAF_MALFORMED,
+        FaultKind.LEAF_MALFORMED,
     ),
     (
         "free text in a leaf",
         (log_open(), Step("admin", leaf={"note": "a sentence"})),
-        Kind.LEAF_MALFORMED,
+        FaultKind.LEAF_MALFORMED,
     ),
 ]
 
@@ -125,7 +125,9 @@ INSIDERS: list[tuple[str, tuple[Step, ...], Kind]] = [
 @pytest.mark.parametrize(
     ("steps", "kind"), [each[1:] for each in INSIDERS], ids=[each[0] for each in INSIDERS]
 )
-def test_what_is_signed_and_yet_wrong(tmp_path: Path, steps: tuple[Step, ...], kind: Kind) -> None:
+def test_what_is_signed_and_yet_wrong(
+    tmp_path: Path, steps: tuple[Step, ...], kind: FaultKind
+) -> None:
     log = SmallLog(tmp_path / "data" / "evidence").write(*steps).publish()
     report = judged(log)
     assert kinds(report) == {kind}
@@ -136,7 +138,7 @@ def test_a_day_that_goes_back(tmp_path: Path) -> None:
     log = SmallLog(tmp_path / "data" / "evidence")
     back = Step("admin", leaf={"seg": "2026-02-28/000"})
     report = judged(log.write(log_open(), back).publish())
-    assert Kind.DAY_WENT_BACK in kinds(report)
+    assert FaultKind.DAY_WENT_BACK in kinds(report)
     assert report.exit is Exit.TAMPERED
 
 
@@ -147,7 +149,7 @@ def test_a_session_left_out_and_signed_anew_breaks_a_heartbeat(tmp_path: Path) -
     kept = [step for step in DIALOGUE[:9] if step.session != BOB]
     log = SmallLog(tmp_path / "data" / "evidence")
     log.write(*kept, Step("heartbeat", facts=dict(said), body=dict(said))).publish()
-    assert kinds(judged(log)) == {Kind.HEARTBEAT}
+    assert kinds(judged(log)) == {FaultKind.HEARTBEAT}
 
 
 def test_an_honest_response_is_no_fault(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.evidence.verifier.judging import judged, kinds
 from custody.evidence.tlog.checkpoint import Checkpoint, sign_checkpoint
 from custody.evidence.tlog.note import Note, parse_note, verifier_key
 from custody.evidence.tlog.tile import Bundle, Tile
-from custody.evidence.verifier import Exit, Kind
+from custody.evidence.verifier import Exit, FaultKind
 
 Act = Callable[[SmallLog], None]
 LAST = len(DIALOGUE) - 1
@@ -97,157 +97,157 @@ def everything(log: SmallLog) -> None:
 BUNDLE = Bundle(0, LAST + 1).path
 TILE = Tile(0, 0, LAST + 1).path
 
-ACTS: list[tuple[str, Act, Kind, Exit]] = [
+ACTS: list[tuple[str, Act, FaultKind, Exit]] = [
     (
         "a frame cut out",
         lambda log: tampering.cut_frame(log, 3),
-        Kind.RECORD_MISSING,
+        FaultKind.RECORD_MISSING,
         Exit.TAMPERED,
     ),
     (
         "a frame blanked",
         lambda log: tampering.blank_frame(log, 3),
-        Kind.FRAME_DAMAGED,
+        FaultKind.FRAME_DAMAGED,
         Exit.TAMPERED,
     ),
     (
         "the last frame cut off",
         lambda log: tampering.blank_frame(log, LAST),
-        Kind.RECORD_MISSING,
+        FaultKind.RECORD_MISSING,
         Exit.TAMPERED,
     ),
     (
         "a whole session's frames cut out",
         lambda log: tampering.remove_session(log, CYD),
-        Kind.RECORD_MISSING,
+        FaultKind.RECORD_MISSING,
         Exit.TAMPERED,
     ),
     (
         "a segment removed",
         lambda log: tampering.remove(tampering.segment(log, 8)),
-        Kind.SEGMENT_MISSING,
+        FaultKind.SEGMENT_MISSING,
         Exit.TAMPERED,
     ),
     (
         "the last segment removed",
         lambda log: tampering.remove(tampering.segment(log, LAST)),
-        Kind.SEGMENT_MISSING,
+        FaultKind.SEGMENT_MISSING,
         Exit.TAMPERED,
     ),
     (
         "all segments removed",
         lambda log: tampering.remove(log.evidence / "segments"),
-        Kind.SEGMENT_MISSING,
+        FaultKind.SEGMENT_MISSING,
         Exit.TAMPERED,
     ),
     (
         "a tile removed",
         lambda log: tampering.remove(tampering.published(log, TILE)),
-        Kind.TILE_MISSING,
+        FaultKind.TILE_MISSING,
         Exit.TAMPERED,
     ),
     (
         "a bundle removed",
         lambda log: tampering.remove(tampering.published(log, BUNDLE)),
-        Kind.ENTRIES_MISSING,
+        FaultKind.ENTRIES_MISSING,
         Exit.TAMPERED,
     ),
     (
         "all tiles and entries removed",
         lambda log: tampering.remove(tampering.published(log, "tile")),
-        Kind.TREE_ROOT,
+        FaultKind.TREE_ROOT,
         Exit.TAMPERED,
     ),
     (
         "two frames swapped",
         lambda log: tampering.swap_frames(log, 2),
-        Kind.RECORD_MISPLACED,
+        FaultKind.RECORD_MISPLACED,
         Exit.TAMPERED,
     ),
     (
         "two records swapped",
         lambda log: tampering.swap_indexes(log, 2),
-        Kind.FRAME_DIFFERS,
+        FaultKind.FRAME_DIFFERS,
         Exit.TAMPERED,
     ),
     (
         "two entries swapped",
         lambda log: tampering.change_entries(log, {2: 3, 3: 2}),
-        Kind.RECORD_ALTERED,
+        FaultKind.RECORD_ALTERED,
         Exit.TAMPERED,
     ),
     (
         "an entry taken out",
         lambda log: tampering.change_entries(log, {2: None}),
-        Kind.ENTRIES_ALTERED,
+        FaultKind.ENTRIES_ALTERED,
         Exit.TAMPERED,
     ),
-    ("an entry and its tile replaced", entries_and_tile, Kind.TREE_ROOT, Exit.TAMPERED),
+    ("an entry and its tile replaced", entries_and_tile, FaultKind.TREE_ROOT, Exit.TAMPERED),
     (
         "a tile's hash altered",
         lambda log: tampering.flip(tampering.published(log, TILE), 40),
-        Kind.TILE_ALTERED,
+        FaultKind.TILE_ALTERED,
         Exit.TAMPERED,
     ),
     (
         "a sealed payload replaced",
         lambda log: tampering.repack(log, 2, sealed=b"something else"),
-        Kind.PAYLOAD_CORRUPT,
+        FaultKind.PAYLOAD_CORRUPT,
         Exit.TAMPERED,
     ),
     (
         "a frame's random bytes replaced",
         lambda log: tampering.repack(log, 2, random=bytes(32)),
-        Kind.PAYLOAD_COMMITMENT,
+        FaultKind.PAYLOAD_COMMITMENT,
         Exit.TAMPERED,
     ),
     (
         "a frame's durable size raised",
         lambda log: tampering.repack(log, 2, durable=9),
-        Kind.FRAME_DURABLE,
+        FaultKind.FRAME_DURABLE,
         Exit.TAMPERED,
     ),
     (
         "a frame's durable size lowered",
         lambda log: tampering.repack(log, 9, durable=1),
-        Kind.FRAME_DURABLE,
+        FaultKind.FRAME_DURABLE,
         Exit.TAMPERED,
     ),
     (
         "a frame replayed",
         lambda log: tampering.put_frame(log, 3, tampering.framed(log, 2)),
-        Kind.RECORD_MISPLACED,
+        FaultKind.RECORD_MISPLACED,
         Exit.TAMPERED,
     ),
-    ("an old checkpoint replayed", old_checkpoint, Kind.CHECKPOINT_STALE, Exit.INCOMPLETE),
-    ("an old copy put back", old_copy, Kind.ANCHOR_ROLLED_BACK, Exit.TAMPERED),
-    ("another history, signed", other_history, Kind.ANCHOR_FORK, Exit.TAMPERED),
-    ("a session left out, signed", session_unwritten, Kind.ANCHOR_ROLLED_BACK, Exit.TAMPERED),
-    ("a root signed that is not this tree's", resigned_root, Kind.TREE_ROOT, Exit.TAMPERED),
-    ("signed by another key", signed_by_another, Kind.CHECKPOINT_UNKNOWN_KEY, Exit.TAMPERED),
-    ("a signed text altered", forged, Kind.CHECKPOINT_FORGED, Exit.TAMPERED),
+    ("an old checkpoint replayed", old_checkpoint, FaultKind.CHECKPOINT_STALE, Exit.INCOMPLETE),
+    ("an old copy put back", old_copy, FaultKind.ANCHOR_ROLLED_BACK, Exit.TAMPERED),
+    ("another history, signed", other_history, FaultKind.ANCHOR_FORK, Exit.TAMPERED),
+    ("a session left out, signed", session_unwritten, FaultKind.ANCHOR_ROLLED_BACK, Exit.TAMPERED),
+    ("a root signed that is not this tree's", resigned_root, FaultKind.TREE_ROOT, Exit.TAMPERED),
+    ("signed by another key", signed_by_another, FaultKind.CHECKPOINT_UNKNOWN_KEY, Exit.TAMPERED),
+    ("a signed text altered", forged, FaultKind.CHECKPOINT_FORGED, Exit.TAMPERED),
     (
         "the checkpoint removed",
         lambda log: tampering.remove(tampering.published(log, "checkpoint")),
-        Kind.CHECKPOINT_MISSING,
+        FaultKind.CHECKPOINT_MISSING,
         Exit.INCOMPLETE,
     ),
     (
         "the checkpoint emptied",
         emptied_checkpoint,
-        Kind.CHECKPOINT_MALFORMED,
+        FaultKind.CHECKPOINT_MALFORMED,
         Exit.TAMPERED,
     ),
     (
         "the day's keys removed",
         lambda log: tampering.remove(log.evidence / "wrapped"),
-        Kind.DAY_KEY_MISSING,
+        FaultKind.DAY_KEY_MISSING,
         Exit.INCOMPLETE,
     ),
     (
         "everything removed but the keys",
         everything,
-        Kind.ANCHOR_ROLLED_BACK,
+        FaultKind.ANCHOR_ROLLED_BACK,
         Exit.TAMPERED,
     ),
 ]
@@ -256,7 +256,7 @@ ACTS: list[tuple[str, Act, Kind, Exit]] = [
 @pytest.mark.parametrize(
     ("act", "kind", "exit_code"), [each[1:] for each in ACTS], ids=[each[0] for each in ACTS]
 )
-def test_each_act_is_named(tmp_path: Path, act: Act, kind: Kind, exit_code: Exit) -> None:
+def test_each_act_is_named(tmp_path: Path, act: Act, kind: FaultKind, exit_code: Exit) -> None:
     log = dialogue(tmp_path)
     act(log)
     report = judged(log)
@@ -267,7 +267,7 @@ def test_each_act_is_named(tmp_path: Path, act: Act, kind: Kind, exit_code: Exit
 def test_a_lost_session_is_named_by_records(tmp_path: Path) -> None:
     log = dialogue(tmp_path)
     tampering.remove_session(log, CYD)
-    gone = {fault.index for fault in judged(log).faults if fault.kind is Kind.RECORD_MISSING}
+    gone = {fault.index for fault in judged(log).faults if fault.kind is FaultKind.RECORD_MISSING}
     assert gone == {10}
     assert "records 10 to 11" in judged(log).faults[0].sentence
 
@@ -277,14 +277,14 @@ def test_one_flip_is_one_fault_that_names_its_record(tmp_path: Path) -> None:
     _, offset, length = log.places[6]
     tampering.flip(tampering.segment(log, 6), offset + length - 1)
     faults = judged(log).faults
-    assert [(fault.kind, fault.index) for fault in faults] == [(Kind.FRAME_DAMAGED, 6)]
+    assert [(fault.kind, fault.index) for fault in faults] == [(FaultKind.FRAME_DAMAGED, 6)]
 
 
 def test_an_old_checkpoint_of_a_closed_log_shows_without_an_anchor(tmp_path: Path) -> None:
     log = dialogue(tmp_path)
     old_checkpoint(log)
     report = judged(log, anchor=None)
-    assert kinds(report) == {Kind.UNSIGNED_AFTER_CLOSE}
+    assert kinds(report) == {FaultKind.UNSIGNED_AFTER_CLOSE}
     assert report.exit is Exit.INCOMPLETE
 
 
@@ -297,4 +297,4 @@ def test_a_running_gateway_may_sign_before_it_shows(tmp_path: Path) -> None:
         tampering.published(log, "checkpoint").write_bytes(newest)
 
     report = judged(log, pause=gateway_goes_on)
-    assert Kind.CHECKPOINT_STALE not in kinds(report)
+    assert FaultKind.CHECKPOINT_STALE not in kinds(report)

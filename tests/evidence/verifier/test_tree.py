@@ -8,8 +8,8 @@ from tests.evidence.verifier.tampering import flip
 from custody.evidence.tlog.checkpoint import Checkpoint
 from custody.evidence.tlog.merkle import leaf_hash
 from custody.evidence.tlog.tile import Bundle, EntryBundles, Tile, TiledTree, encode_bundle
-from custody.evidence.verifier.published_tree import Shelf
-from custody.evidence.verifier.report import Fault, Findings, Kind
+from custody.evidence.verifier.published_tree import PublishedTree
+from custody.evidence.verifier.report import FaultKind, Findings, VerifyFault
 from custody.evidence.verifier.tree import TreeCheck
 
 SIZE = 66_500
@@ -36,9 +36,9 @@ def put(folder: Path, tree: TiledTree, bundles: EntryBundles) -> None:
         path.write_bytes(each.data)
 
 
-def faults(folder: Path, checkpoint: Checkpoint) -> list[Fault]:
+def faults(folder: Path, checkpoint: Checkpoint) -> list[VerifyFault]:
     findings = Findings()
-    TreeCheck(Shelf(folder), checkpoint, findings).run(lambda _done: None)
+    TreeCheck(PublishedTree(folder), checkpoint, findings).run(lambda _done: None)
     return findings.faults
 
 
@@ -60,24 +60,24 @@ def test_a_whole_tree_of_three_levels(log: tuple[Path, Checkpoint]) -> None:
 @pytest.mark.parametrize(
     ("path", "at", "kind", "index"),
     [
-        (Tile(0, 0).path, 5, Kind.TILE_ALTERED, None),
-        (Tile(0, 200).path, 8191, Kind.TILE_ALTERED, None),
-        (Tile(0, 259, 196).path, 0, Kind.TILE_ALTERED, None),
-        (Tile(1, 0).path, 4096, Kind.TILE_ALTERED, None),
-        (Tile(1, 1, 3).path, 95, Kind.TILE_ALTERED, None),
-        (Tile(2, 0, 1).path, 31, Kind.TILE_ALTERED, None),
+        (Tile(0, 0).path, 5, FaultKind.TILE_ALTERED, None),
+        (Tile(0, 200).path, 8191, FaultKind.TILE_ALTERED, None),
+        (Tile(0, 259, 196).path, 0, FaultKind.TILE_ALTERED, None),
+        (Tile(1, 0).path, 4096, FaultKind.TILE_ALTERED, None),
+        (Tile(1, 1, 3).path, 95, FaultKind.TILE_ALTERED, None),
+        (Tile(2, 0, 1).path, 31, FaultKind.TILE_ALTERED, None),
         # Partial tiles of older sizes, which nobody needs any more.
-        (Tile(0, 0, 100).path, 3, Kind.TILE_ALTERED, None),
-        (Tile(1, 0, 1).path, 3, Kind.TILE_ALTERED, None),
-        (Bundle(0, 100).path, 30, Kind.ENTRIES_ALTERED, None),
-        (Bundle(0).path, 4, Kind.RECORD_ALTERED, 0),
-        (Bundle(200).path, 9, Kind.RECORD_ALTERED, 51_200),
-        (Bundle(259, 196).path, 9, Kind.RECORD_ALTERED, 66_304),
-        (Bundle(3).path, 1, Kind.ENTRIES_ALTERED, None),
+        (Tile(0, 0, 100).path, 3, FaultKind.TILE_ALTERED, None),
+        (Tile(1, 0, 1).path, 3, FaultKind.TILE_ALTERED, None),
+        (Bundle(0, 100).path, 30, FaultKind.ENTRIES_ALTERED, None),
+        (Bundle(0).path, 4, FaultKind.RECORD_ALTERED, 0),
+        (Bundle(200).path, 9, FaultKind.RECORD_ALTERED, 51_200),
+        (Bundle(259, 196).path, 9, FaultKind.RECORD_ALTERED, 66_304),
+        (Bundle(3).path, 1, FaultKind.ENTRIES_ALTERED, None),
     ],
 )
 def test_a_flip_names_its_file(
-    log: tuple[Path, Checkpoint], path: str, at: int, kind: Kind, index: int | None
+    log: tuple[Path, Checkpoint], path: str, at: int, kind: FaultKind, index: int | None
 ) -> None:
     folder, checkpoint = log
     flip(folder / path, at)
@@ -86,23 +86,23 @@ def test_a_flip_names_its_file(
     finally:
         flip(folder / path, at)
     assert (kind, path, index) in [(fault.kind, fault.path, fault.index) for fault in found]
-    assert Kind.TREE_ROOT not in [fault.kind for fault in found]
+    assert FaultKind.TREE_ROOT not in [fault.kind for fault in found]
 
 
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        (Tile(0, 7).path, Kind.TILE_MISSING),
-        (Tile(0, 259, 196).path, Kind.TILE_MISSING),
-        (Tile(1, 0).path, Kind.TILE_MISSING),
-        (Tile(1, 1, 3).path, Kind.TILE_MISSING),
-        (Tile(2, 0, 1).path, Kind.TILE_MISSING),
-        (Bundle(7).path, Kind.ENTRIES_MISSING),
-        (Bundle(259, 196).path, Kind.ENTRIES_MISSING),
+        (Tile(0, 7).path, FaultKind.TILE_MISSING),
+        (Tile(0, 259, 196).path, FaultKind.TILE_MISSING),
+        (Tile(1, 0).path, FaultKind.TILE_MISSING),
+        (Tile(1, 1, 3).path, FaultKind.TILE_MISSING),
+        (Tile(2, 0, 1).path, FaultKind.TILE_MISSING),
+        (Bundle(7).path, FaultKind.ENTRIES_MISSING),
+        (Bundle(259, 196).path, FaultKind.ENTRIES_MISSING),
     ],
 )
 def test_a_missing_file_is_named_and_the_rest_still_proves(
-    log: tuple[Path, Checkpoint], path: str, kind: Kind
+    log: tuple[Path, Checkpoint], path: str, kind: FaultKind
 ) -> None:
     folder, checkpoint = log
     data = (folder / path).read_bytes()
@@ -132,7 +132,7 @@ def test_an_entry_changed_with_its_tile_is_named_by_the_tile_above(
         for path, data in kept.items():
             (folder / path).write_bytes(data)
     assert [(fault.kind, fault.path) for fault in found] == [
-        (Kind.ENTRIES_ALTERED, Tile(0, 5).path)
+        (FaultKind.ENTRIES_ALTERED, Tile(0, 5).path)
     ]
 
 
@@ -142,7 +142,7 @@ def test_published_ahead_of_the_signature(tmp_path: Path) -> None:
     publish(tmp_path, 1000, 700)
     assert faults(tmp_path, signed) == []
     flip(tmp_path / Tile(0, 3, 232).path, 3)
-    assert [fault.kind for fault in faults(tmp_path, signed)] == [Kind.TILE_ALTERED]
+    assert [fault.kind for fault in faults(tmp_path, signed)] == [FaultKind.TILE_ALTERED]
 
 
 def test_partial_tiles_may_go_once_the_full_one_is_there(tmp_path: Path) -> None:
@@ -156,4 +156,4 @@ def test_partial_tiles_may_go_once_the_full_one_is_there(tmp_path: Path) -> None
 def test_another_root_is_not_this_trees(log: tuple[Path, Checkpoint]) -> None:
     folder, checkpoint = log
     other = Checkpoint(checkpoint.origin, checkpoint.size, bytes(32))
-    assert [fault.kind for fault in faults(folder, other)] == [Kind.TREE_ROOT]
+    assert [fault.kind for fault in faults(folder, other)] == [FaultKind.TREE_ROOT]

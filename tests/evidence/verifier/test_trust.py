@@ -16,7 +16,7 @@ from tests.evidence.verifier.judging import judged, kinds, policy_of
 from custody.evidence.tlog.cosignature import cosign
 from custody.evidence.tlog.note import Note, parse_note
 from custody.evidence.tlog.policy import parse_policy
-from custody.evidence.verifier import Exit, Kind
+from custody.evidence.verifier import Exit, FaultKind
 
 
 def test_a_policy_may_ask_for_witnesses(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_a_policy_may_ask_for_witnesses(tmp_path: Path) -> None:
     text = f"log {log.key.text}\nwitness w {witness.text}\nquorum w\n"
     policy = parse_policy(text.encode())
     report = judged(log, policy=policy)
-    assert kinds(report) == {Kind.UNWITNESSED}
+    assert kinds(report) == {FaultKind.UNWITNESSED}
     assert report.exit is Exit.INCOMPLETE
 
     path = tampering.published(log, "checkpoint")
@@ -41,7 +41,7 @@ def test_a_policy_that_does_not_know_this_log(tmp_path: Path) -> None:
     log = dialogue(tmp_path)
     other = SmallLog(tmp_path / "other" / "evidence", year="2031")
     report = judged(log, policy=policy_of(other))
-    assert Kind.CHECKPOINT_UNKNOWN_KEY in kinds(report)
+    assert FaultKind.CHECKPOINT_UNKNOWN_KEY in kinds(report)
 
 
 def test_a_key_line_that_a_crash_cut_short(tmp_path: Path) -> None:
@@ -78,5 +78,5 @@ def test_a_key_line_altered_is_missed_where_it_is_needed(tmp_path: Path) -> None
     keys = log.evidence / "wrapped" / DAY
     tampering.flip(keys, keys.read_bytes().index(BOB.encode()) + 30)
     report = judged(log)
-    assert kinds(report) == {Kind.DAY_KEY_MISSING}
+    assert kinds(report) == {FaultKind.DAY_KEY_MISSING}
     assert BOB in report.faults[0].sentence

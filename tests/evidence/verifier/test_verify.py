@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.evidence.small_log import DIALOGUE, SmallLog, dialogue, open_day
 
 from custody.evidence.tlog.policy import parse_policy, policy_text
-from custody.evidence.verifier import Exit, Options, Report, verify
+from custody.evidence.verifier import Exit, Report, VerifyOptions, verify
 
 
 def lines(report: Report) -> str:
@@ -15,7 +15,7 @@ def lines(report: Report) -> str:
 def test_a_whole_log_is_proved(tmp_path: Path) -> None:
     log = dialogue(tmp_path)
     policy = parse_policy(policy_text(log.key).encode())
-    report = verify(tmp_path / "data", Options(policy, log.anchor, open_day))
+    report = verify(tmp_path / "data", VerifyOptions(policy, log.anchor, open_day))
     assert report.faults == ()
     assert report.exit is Exit.PROVED
     assert report.opened == len(DIALOGUE)
@@ -38,6 +38,6 @@ def test_records_behind_the_checkpoint_of_an_open_log(tmp_path: Path) -> None:
     log = SmallLog(tmp_path / "data" / "evidence")
     log.write(*DIALOGUE[:6]).publish()
     log.write(*DIALOGUE[6:9])
-    report = verify(tmp_path / "data", Options(None, log.anchor, open_day))
+    report = verify(tmp_path / "data", VerifyOptions(None, log.anchor, open_day))
     assert report.exit is Exit.PROVED
     assert "3 not yet signed" in lines(report)

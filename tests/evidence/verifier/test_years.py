@@ -18,7 +18,7 @@ from tests.evidence.small_log import (
 from tests.evidence.verifier import tampering
 
 from custody.evidence.tlog.policy import parse_policy, policy_text
-from custody.evidence.verifier import Exit, Kind, Options, Report, verify
+from custody.evidence.verifier import Exit, FaultKind, Report, VerifyOptions, verify
 
 NEW_YEAR = "2027-01-01"
 
@@ -52,7 +52,7 @@ def two_years(root: Path) -> tuple[SmallLog, SmallLog]:
 
 def judged(old: SmallLog) -> Report:
     policy = parse_policy(policy_text(old.key).encode())
-    return verify(old.evidence, Options(policy, old.anchor, open_day, pause=lambda: None))
+    return verify(old.evidence, VerifyOptions(policy, old.anchor, open_day, pause=lambda: None))
 
 
 def test_two_years_are_proved_under_the_policy_of_the_first(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_an_old_year_that_vanished_although_it_is_anchored(tmp_path: Path) -> No
     old, _ = two_years(tmp_path)
     for gone in (old.evidence / "log" / "2026", old.evidence / "segments" / "2026-03-01"):
         tampering.remove(gone)
-    assert {fault.kind for fault in judged(old).faults} == {Kind.ANCHOR_ROLLED_BACK}
+    assert {fault.kind for fault in judged(old).faults} == {FaultKind.ANCHOR_ROLLED_BACK}
 
 
 def test_a_year_that_continues_another_history(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_year_that_continues_another_history(tmp_path: Path) -> None:
     SmallLog(old.evidence).write(*other).publish()
     # The sessions' links into the new year break, too: their last records are others now.
     kinds = {fault.kind for fault in judged(old).faults}
-    assert {Kind.YEAR_LINK, Kind.SESSION_LINK} <= kinds
+    assert {FaultKind.YEAR_LINK, FaultKind.SESSION_LINK} <= kinds
 
 
 def test_a_day_prepared_ahead_is_no_log(tmp_path: Path) -> None:

@@ -11,7 +11,13 @@ from typing import Any, Final, TypeVar
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from custody.identity.oidc import Answered, Asked, OidcProvider, OidcSettings, WorkloadIssuer
+from custody.identity.oidc import (
+    FetchRequest,
+    FetchResponse,
+    OidcProvider,
+    OidcSettings,
+    WorkloadIssuer,
+)
 from custody.identity.oidc import WorkloadSettings as Workload
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
@@ -102,13 +108,13 @@ class FakeIssuer:
             "token_endpoint": f"{issuer}/token",
             "device_authorization_endpoint": f"{issuer}/device",
         }
-        self.answers: dict[str, Callable[[Asked], Answered]] = {}
-        self.asked: list[Asked] = []
+        self.answers: dict[str, Callable[[FetchRequest], FetchResponse]] = {}
+        self.asked: list[FetchRequest] = []
 
     def clock(self) -> int:
         return self.now
 
-    async def __call__(self, asked: Asked) -> Answered:
+    async def __call__(self, asked: FetchRequest) -> FetchResponse:
         await asyncio.sleep(0)
         self.asked.append(asked)
         if self.down:
@@ -146,8 +152,8 @@ class FakeIssuer:
         return WorkloadIssuer(Workload(**fields), self, self.clock)
 
 
-def answer(document: object, status: int = 200) -> Answered:
-    return Answered(status, json.dumps(document).encode())
+def answer(document: object, status: int = 200) -> FetchResponse:
+    return FetchResponse(status, json.dumps(document).encode())
 
 
 def run(work: Awaitable[T]) -> T:

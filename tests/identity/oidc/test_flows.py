@@ -22,15 +22,15 @@ from tests.identity.oidc.issuing import (
 )
 
 from custody.identity.oidc import (
-    Answered,
-    Asked,
     ClientAuth,
     DevicePending,
+    FetchRequest,
+    FetchResponse,
     Flow,
-    Granted,
     OidcProvider,
+    ProviderLogin,
 )
-from custody.identity.oidc.tokens.compact import take_apart
+from custody.identity.oidc.tokens.compact import parse_compact
 from custody.identity.oidc.tokens.keys import read_keys, signed_by
 from custody.model.secret import Secret
 from custody.model.words import IdentityKind, Method
@@ -60,11 +60,11 @@ class Endpoint:
 
     def __init__(self, issuer: FakeIssuer, says: object, status: int = 200) -> None:
         self.says, self.status = says, status
-        self.asked: list[Asked] = []
+        self.asked: list[FetchRequest] = []
         for path in ("/token", "/device"):
             issuer.answers[issuer.issuer + path] = self.reply
 
-    def reply(self, asked: Asked) -> Answered:
+    def reply(self, asked: FetchRequest) -> FetchResponse:
         self.asked.append(asked)
         return answer(self.says, self.status)
 
@@ -100,7 +100,7 @@ def test_a_code_becomes_a_proof() -> None:
     issuer = FakeIssuer()
     endpoint = Endpoint(issuer, tokens())
     granted = run(redeem(issuer.provider(secret=None)))
-    assert isinstance(granted, Granted)
+    assert isinstance(granted, ProviderLogin)
     assert granted.proof.identity.subject == "alice"
     assert granted.proof.identity.groups == ("agents", "dba")
     assert granted.proof.identity.kind is IdentityKind.HUMAN
@@ -218,14 +218,14 @@ def test_a_private_key_signs_for_itself(key: Any) -> None:
     pem = key.as_pem(private=True).decode()
     run(redeem(issuer.provider(client_auth=ClientAuth.PRIVATE_KEY, secret=pem)))
     assertion = Secret(endpoint.form["client_assertion"])
-    apart = take_apart(assertion, ("RS256", "ES256", "EdDSA"))
+    apart = parse_compact(assertion, ("RS256", "ES256", "EdDSA"))
     found = read_keys(json.dumps({"keys": [public(key)]}).encode()).keys[0]
     assert signed_by(apart, found)
     assert apart.claims["iss"] == apart.claims["sub"] == "custody"
     assert apart.claims["aud"] == f"{issuer.issuer}/token"
     first = apart.claims["jti"]
     run(redeem(issuer.provider(client_auth=ClientAuth.PRIVATE_KEY, secret=pem)))
-    again = take_apart(Secret(endpoint.form["client_assertion"]), ("RS256", "ES256", "EdDSA"))
+    again = parse_compact(Secret(endpoint.form["client_assertion"]), ("RS256", "ES256", "EdDSA"))
     assert again.claims["jti"] != first
 
 
@@ -298,7 +298,7 @@ def test_a_device_login_ends_well_or_badly() -> None:
     issuer = FakeIssuer()
     endpoint = Endpoint(issuer, tokens(claims={"nonce": None}))
     granted = run(issuer.provider().poll_device(Secret("d1")))
-    assert isinstance(granted, Granted)
+    assert isinstance(granted, ProviderLogin)
     assert granted.proof.method is Method.OIDC_DEVICE
     assert endpoint.form["grant_type"] == "urn:ietf:params:oauth:grant-type:device_code"
     Endpoint(issuer, {"error": "invalid_grant"}, 400)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.identity.oidc.issuing import refusal, run
 
-from custody.identity.oidc import Answered, Asked, HttpFetch
+from custody.identity.oidc import FetchRequest, FetchResponse, HttpFetch
 from custody.identity.oidc.fetch import MAX_ANSWER
 from custody.model.errors import CustodyError
 
@@ -53,15 +53,15 @@ async def serving(says: bytes, tls: ssl.SSLContext | None = None) -> AsyncIterat
         await listener.wait_closed()
 
 
-async def ask(says: bytes, **asked: object) -> tuple[Answered, Server]:
+async def ask(says: bytes, **asked: object) -> tuple[FetchResponse, Server]:
     async with serving(says) as server:
-        question = Asked(f"http://127.0.0.1:{server.port}/x", **asked)  # type: ignore[arg-type]  # a test's own
+        question = FetchRequest(f"http://127.0.0.1:{server.port}/x", **asked)  # type: ignore[arg-type]  # a test's own
         return await HttpFetch()(question), server
 
 
 def test_a_question_and_its_answer() -> None:
     answered, server = run(ask(reply(b'{"a":1}')))
-    assert answered == Answered(200, b'{"a":1}')
+    assert answered == FetchResponse(200, b'{"a":1}')
     head = server.heard[0].lower()
     assert head.startswith(b"get /x ")
     assert b"accept-encoding: identity" in head
@@ -120,7 +120,7 @@ def test_a_provider_that_takes_for_ever_is_left(monkeypatch: pytest.MonkeyPatch)
         listener = await asyncio.start_server(drip, "127.0.0.1", 0)
         port = listener.sockets[0].getsockname()[1]
         try:
-            await HttpFetch()(Asked(f"http://127.0.0.1:{port}/"))
+            await HttpFetch()(FetchRequest(f"http://127.0.0.1:{port}/"))
         finally:
             hold.set()
             listener.close()
@@ -134,7 +134,7 @@ def test_a_provider_that_takes_for_ever_is_left(monkeypatch: pytest.MonkeyPatch)
     "url", ["http://127.0.0.1:1/", "https://id.invalid/", "nonsense", "http://"]
 )
 def test_nobody_there(url: str) -> None:
-    assert refusal(HttpFetch()(Asked(url))) == "identity.unreachable"
+    assert refusal(HttpFetch()(FetchRequest(url))) == "identity.unreachable"
 
 
 def test_the_environment_chooses_neither_proxy_nor_credentials(
@@ -194,10 +194,10 @@ def test_tls_is_verified(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
 
-    async def over_tls() -> Answered:
+    async def over_tls() -> FetchResponse:
         async with serving(reply(), context) as server:
             fetch = HttpFetch(cert if trusts is True else None)
-            return await fetch(Asked(f"https://{host}:{server.port}/"))
+            return await fetch(FetchRequest(f"https://{host}:{server.port}/"))
 
     assert refusal(over_tls()) == code
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from tests.identity.oidc.issuing import ISSUER, SECOND, FakeIssuer, id_claims, refusal, run, signed
 
-from custody.identity.oidc import Flow, LoggedOut, TokenKind
+from custody.identity.oidc import Flow, LogoutToken, TokenKind
 from custody.model.secret import Secret
 from custody.model.words import IdentityKind, Method
 
@@ -182,7 +182,7 @@ def test_another_claim_may_name_the_identity_but_a_subject_there_must_be() -> No
 @pytest.mark.parametrize("typ", ["logout+jwt", "JWT", None])
 def test_a_logout_names_its_session(typ: str | None) -> None:
     left = run(FakeIssuer().provider().check_logout(logout_token(typ)))
-    assert left == LoggedOut(ISSUER, "alice", "s1", "l1", (SECOND + 300) * 1000)
+    assert left == LogoutToken(ISSUER, "alice", "s1", "l1", (SECOND + 300) * 1000)
 
 
 @pytest.mark.parametrize(

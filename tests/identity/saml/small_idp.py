@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
-from custody.identity.saml.document import Canonical, Unreadable
-from custody.identity.saml.document_reader import DocumentReader
+from custody.identity.saml.document import CanonicalDocument, UnreadableDocument
+from custody.identity.saml.document_reader import SamlDocumentReader
 from custody.identity.saml.element import odd
 from custody.identity.saml.provider import SamlProvider
 from custody.identity.saml.settings import SamlSettings
@@ -238,12 +238,12 @@ def metadata(
     ).encode()
 
 
-class NearReader(DocumentReader):
+class NearReader(SamlDocumentReader):
     """The worker's reading without the process around it: a case takes a millisecond."""
 
-    async def read(self, document: bytes) -> Canonical:
+    async def read(self, document: bytes) -> CanonicalDocument:
         reading = read(document)
-        if isinstance(reading, Unreadable):
+        if isinstance(reading, UnreadableDocument):
             raise odd()
         return reading
 
@@ -292,7 +292,7 @@ def forged(element: etree._Element, name: str = "_evil") -> etree._Element:
 
 async def provider(*keys: PrivateKey, settings: SamlSettings = SETTINGS, until: str = "",
                    now: Callable[[], int] = lambda: NOW,
-                   reader: DocumentReader | None = None) -> SamlProvider:  # fmt: skip
+                   reader: SamlDocumentReader | None = None) -> SamlProvider:  # fmt: skip
     return await SamlProvider.open(
         settings,
         metadata(*keys, until=until),

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from custody.identity.saml import worker
-from custody.identity.saml.document import Canonical, Reading, Unreadable
-from custody.identity.saml.document_reader import DocumentReader
+from custody.identity.saml.document import CanonicalDocument, Reading, UnreadableDocument
+from custody.identity.saml.document_reader import SamlDocumentReader
 from custody.model.errors import CustodyError
 
 PLAIN = b"<a/>"
@@ -19,7 +19,7 @@ PLAIN = b"<a/>"
 
 def read(reader_arguments: dict[str, float], document: bytes = PLAIN) -> str:
     async def go() -> str:
-        reader = DocumentReader(**reader_arguments)  # type: ignore[arg-type]  # numbers of its own
+        reader = SamlDocumentReader(**reader_arguments)  # type: ignore[arg-type]  # numbers of its own
         try:
             return (await reader.read(document)).document.decode()
         except CustodyError as error:
@@ -95,7 +95,7 @@ def test_those_who_wait_are_bounded(impostor: Callable[[str], None]) -> None:
     impostor(f"{READY}; time.sleep(60)")
 
     async def go() -> list[str]:
-        reader = DocumentReader(timeout=0.3, at_once=1, waiting=1)
+        reader = SamlDocumentReader(timeout=0.3, at_once=1, waiting=1)
 
         async def one() -> str:
             with pytest.raises(CustodyError) as refused:
@@ -115,7 +115,7 @@ def test_a_cancelled_caller_leaves_no_process(
     impostor(f"open({str(told)!r}, 'w').write(str(os.getpid())); {READY}; time.sleep(60)")
 
     async def go() -> None:
-        reader = DocumentReader(timeout=30.0)
+        reader = SamlDocumentReader(timeout=30.0)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.7):
                 await reader.read(PLAIN)
@@ -182,7 +182,7 @@ def test_odd_shapes_are_unreadable(name: str) -> None:
         .replace("<s:Signature/>", '<s:Signature xmlns:s="http://www.w3.org/2000/09/xmldsig#"/>')
     )
     found: Reading = worker.read(text.encode("utf-8", "surrogateescape"))
-    assert found == Unreadable()
+    assert found == UnreadableDocument()
 
 
 def test_the_text_behind_a_signature_stays() -> None:
@@ -192,6 +192,6 @@ def test_the_text_behind_a_signature_stays() -> None:
         b"<s:SignatureValue> v </s:SignatureValue></s:Signature>y</a>"
     )
     found = worker.read(document)
-    assert isinstance(found, Canonical)
+    assert isinstance(found, CanonicalDocument)
     (seal,) = found.seals
     assert (seal.covered, seal.value) == (b"<a>xy</a>", b" v ")

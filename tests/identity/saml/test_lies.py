@@ -21,33 +21,33 @@ from tests.identity.saml.small_idp import (
 )  # fmt: skip
 
 from custody.identity.saml import worker
-from custody.identity.saml.document import Canonical
+from custody.identity.saml.document import CanonicalDocument
 from custody.model.errors import CustodyError
 
 
 class Lying(NearReader):
     """A worker that a document took over: it may say whatever it wants."""
 
-    def __init__(self, lie: Callable[[Canonical], Canonical]) -> None:
+    def __init__(self, lie: Callable[[CanonicalDocument], CanonicalDocument]) -> None:
         super().__init__()
         self._lie = lie
 
-    async def read(self, document: bytes) -> Canonical:
+    async def read(self, document: bytes) -> CanonicalDocument:
         reading = await super().read(document)
         return self._lie(reading) if reading.seals else reading
 
 
-def _other_document(told: Canonical) -> Canonical:
-    return Canonical(told.document.replace(b">ada<", b">mallory<"), told.seals)
+def _other_document(told: CanonicalDocument) -> CanonicalDocument:
+    return CanonicalDocument(told.document.replace(b">ada<", b">mallory<"), told.seals)
 
 
-def _other_covered(told: Canonical) -> Canonical:
+def _other_covered(told: CanonicalDocument) -> CanonicalDocument:
     (seal,) = told.seals
     covered = seal.covered.replace(b">ada<", b">mallory<")
-    return Canonical(told.document, (type(seal)(seal.signed_info, seal.value, covered),))
+    return CanonicalDocument(told.document, (type(seal)(seal.signed_info, seal.value, covered),))
 
 
-def _other_info(told: Canonical) -> Canonical:
+def _other_info(told: CanonicalDocument) -> CanonicalDocument:
     (seal,) = told.seals
     covered = seal.covered.replace(b">ada<", b">mallory<")
     right, wrong = (
@@ -55,16 +55,16 @@ def _other_info(told: Canonical) -> Canonical:
     )
     info = seal.signed_info.replace(right, wrong)
     assert info != seal.signed_info
-    return Canonical(told.document, (type(seal)(info, seal.value, covered),))
+    return CanonicalDocument(told.document, (type(seal)(info, seal.value, covered),))
 
 
-def _no_seals(told: Canonical) -> Canonical:
-    return Canonical(told.document, ())
+def _no_seals(told: CanonicalDocument) -> CanonicalDocument:
+    return CanonicalDocument(told.document, ())
 
 
 @pytest.mark.parametrize("lie", [_other_covered, _other_info, _no_seals])
 def test_a_worker_that_lies_is_not_believed(
-    lie: Callable[[Canonical], Canonical], key: rsa.RSAPrivateKey
+    lie: Callable[[CanonicalDocument], CanonicalDocument], key: rsa.RSAPrivateKey
 ) -> None:
     async def go() -> None:
         known = await provider(key, reader=Lying(lie))
@@ -83,45 +83,49 @@ def test_the_name_is_read_from_the_signed_bytes_only(key: rsa.RSAPrivateKey) -> 
     assert asyncio.run(go()) == "ada"
 
 
-def read(root: etree._Element) -> Canonical:
+def read(root: etree._Element) -> CanonicalDocument:
     found = worker.read(etree.tostring(root))
-    assert isinstance(found, Canonical)
+    assert isinstance(found, CanonicalDocument)
     return found
 
 
-def hidden_assertion(key: rsa.RSAPrivateKey) -> Canonical:
+def hidden_assertion(key: rsa.RSAPrivateKey) -> CanonicalDocument:
     """What was signed holds a second assertion, which the document does not show."""
     more = f'<saml:Advice><saml:Assertion xmlns:saml="{SAML}" ID="_x"/></saml:Advice>'
-    return Canonical(read(response(key)).document, read(response(key, Says(more=more))).seals)
+    return CanonicalDocument(
+        read(response(key)).document, read(response(key, Says(more=more))).seals
+    )
 
 
-def hidden_response(key: rsa.RSAPrivateKey) -> Canonical:
+def hidden_response(key: rsa.RSAPrivateKey) -> CanonicalDocument:
     """The same, where the whole response was signed."""
     shown = read(response(key, where="response")).document
     more = f'<saml:Advice><saml:Assertion xmlns:saml="{SAML}" ID="_x"/></saml:Advice>'
-    return Canonical(shown, read(response(key, Says(more=more), where="response")).seals)
+    return CanonicalDocument(shown, read(response(key, Says(more=more), where="response")).seals)
 
 
-def failed_response(key: rsa.RSAPrivateKey) -> Canonical:
+def failed_response(key: rsa.RSAPrivateKey) -> CanonicalDocument:
     """What was signed says that the login failed; the document says that it did not."""
     shown = read(response(key, where="response")).document
     status = '<samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Requester"/>'
-    return Canonical(shown, read(response(key, Says(status=status), where="response")).seals)
+    return CanonicalDocument(
+        shown, read(response(key, Says(status=status), where="response")).seals
+    )
 
 
-def signed_apart(key: rsa.RSAPrivateKey) -> Canonical:
+def signed_apart(key: rsa.RSAPrivateKey) -> CanonicalDocument:
     """A response and an assertion that were signed on different days."""
     told = read(response(key, where="both"))
     other = read(response(key, Says(id="_assertion2"), where="assertion"))
-    return Canonical(told.document, (told.seals[0], other.seals[0]))
+    return CanonicalDocument(told.document, (told.seals[0], other.seals[0]))
 
 
-def twice_the_same(key: rsa.RSAPrivateKey) -> Canonical:
+def twice_the_same(key: rsa.RSAPrivateKey) -> CanonicalDocument:
     told = read(response(key, where="both"))
-    return Canonical(told.document, (told.seals[0], told.seals[0]))
+    return CanonicalDocument(told.document, (told.seals[0], told.seals[0]))
 
 
-def something_else(key: rsa.RSAPrivateKey) -> Canonical:
+def something_else(key: rsa.RSAPrivateKey) -> CanonicalDocument:
     """A rightly signed element that is neither response nor assertion."""
     told = read(response(key))
     root = Says().tree()
@@ -129,7 +133,7 @@ def something_else(key: rsa.RSAPrivateKey) -> Canonical:
     assert status is not None
     status.set("ID", "_status")
     sign(status, key)
-    return Canonical(told.document, read(root).seals)
+    return CanonicalDocument(told.document, read(root).seals)
 
 
 @pytest.mark.parametrize("told", [
@@ -137,7 +141,7 @@ def something_else(key: rsa.RSAPrivateKey) -> Canonical:
     something_else,
 ])  # fmt: skip
 def test_right_signatures_under_a_document_that_lies(
-    told: Callable[[rsa.RSAPrivateKey], Canonical], key: rsa.RSAPrivateKey
+    told: Callable[[rsa.RSAPrivateKey], CanonicalDocument], key: rsa.RSAPrivateKey
 ) -> None:
     async def go() -> str:
         known = await provider(key, reader=Lying(lambda _: told(key)))

@@ -35,7 +35,7 @@ from tests.identity.saml.small_idp import (
 )  # fmt: skip
 
 from custody.identity.saml import SamlAnswer, SamlSettings
-from custody.identity.saml.document_reader import DocumentReader
+from custody.identity.saml.document_reader import SamlDocumentReader
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity
 from custody.model.words import IdentityKind, Method
@@ -68,7 +68,7 @@ def test_the_process_reads_what_the_tests_read(
     run: Callable[[Coroutine[None, None, str]], str], key: rsa.RSAPrivateKey
 ) -> None:
     async def go() -> str:
-        known = await provider(key, reader=DocumentReader())
+        known = await provider(key, reader=SamlDocumentReader())
         answer = await known.check(posted(response(key)), request_ids=[REQUEST])
         return answer.proof.identity.subject
 

@@ -23,7 +23,7 @@ from tests.investigation.grants_scene import (
     done,
 )
 
-from custody.investigation.grants.suggest import SuggestAsked, suggest
+from custody.investigation.grants.suggest import SuggestRequest, suggest
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity
 from custody.model.words import Decision, Effect
@@ -36,7 +36,7 @@ def asked(
     work: Work, folder: Path, *, grants: str = GRANT, since: int = 30 * DAY, **more: Any
 ) -> dict[str, Any]:
     known = config(grants)
-    wanted = SuggestAsked(
+    wanted = SuggestRequest(
         since, known.grants, tuple(target.name for target in known.targets), **more
     )
     index = work.index(folder)

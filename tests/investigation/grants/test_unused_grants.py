@@ -16,7 +16,7 @@ from tests.investigation.grants_scene import (
     done,
 )
 
-from custody.investigation.grants.unused_grants import UnusedAsked, unused
+from custody.investigation.grants.unused_grants import UnusedRequest, unused
 from custody.model.identity import Identity
 from custody.model.words import Decision
 
@@ -33,7 +33,7 @@ def asked(work: Work, folder: Path, grants: str, since: int = 30 * DAY) -> list[
     index = work.index(folder)
     try:
         targets = tuple(target.name for target in known.targets)
-        items = unused(index, UnusedAsked(since, known.grants, targets), NOW)["items"]
+        items = unused(index, UnusedRequest(since, known.grants, targets), NOW)["items"]
     finally:
         index.close()
     assert isinstance(items, list)

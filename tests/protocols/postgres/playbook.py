@@ -12,16 +12,16 @@ from tests.protocols.postgres import messages as m
 from custody.model.command import Command, Refusal
 from custody.model.event import (
     CommandsReceived,
-    Ended,
     Event,
+    Forward,
     Inquiry,
     LoginFailed,
     LoginReceived,
     RecordFirst,
-    Relay,
     ResponseReceived,
     Send,
     SessionReady,
+    SideEnded,
     StreamEnded,
     TlsAnswered,
 )
@@ -32,7 +32,7 @@ from custody.model.words import Side
 from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.frames import error as refusal_message
 from custody.protocols.postgres.options import PostgresOptions
-from custody.protocols.postgres.statements.catalogue import SessionDefaults, SessionFacts
+from custody.protocols.postgres.statements.catalogue import SessionDefaultsQuestion, SessionFacts
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import ParseQuestion
 
@@ -40,7 +40,7 @@ CLIENT_KEY = b"\0\0\0\x01" + bytes(range(32))
 NO = Refusal("42501", "not here", detail="because", hint="ask")
 NO_MESSAGE = refusal_message(NO)
 FACTS: dict[Hashable, object] = {
-    SessionDefaults(): SessionFacts('"$user", public', "app", conforming=True)
+    SessionDefaultsQuestion(): SessionFacts('"$user", public', "app", conforming=True)
 }
 Judge = Callable[[Command], bool]
 
@@ -112,11 +112,11 @@ class Dialogue:
                     self.held.append(event)
                 else:
                     self.decide(event)
-            case Relay(to=to, wire=wire) | RecordFirst(to=to, wire=wire):
+            case Forward(to=to, wire=wire) | RecordFirst(to=to, wire=wire):
                 self._write(to, b"".join(wire))
             case ResponseReceived(wire=wire):
                 self._write(Side.CLIENT, b"".join(wire))
-            case StreamEnded(wire=wire) | Ended(wire=wire):
+            case StreamEnded(wire=wire) | SideEnded(wire=wire):
                 self._write(Side.SERVER, b"".join(wire))
             case Send():
                 self._send((event,))

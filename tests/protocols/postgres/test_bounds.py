@@ -8,7 +8,7 @@ from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import NO_MESSAGE, denying, playbook
 
 from custody.model.errors import WireError
-from custody.model.event import RecordFirst, Relay, StreamEnded
+from custody.model.event import Forward, RecordFirst, StreamEnded
 from custody.model.words import Side
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.options import PostgresOptions
@@ -144,7 +144,7 @@ def test_a_large_row_is_relayed_as_it_comes() -> None:
         p.client(m.query("TABLE t"))
         answer = m.column("a") + m.row(b"y" * 200_000)
         p.server(answer[:100_000]).replies(answer[:100_000])
-        assert p.of(Relay)
+        assert p.of(Forward)
 
 
 def test_a_long_error_is_passed_whole_and_kept_in_part() -> None:

@@ -11,14 +11,14 @@ from custody.model.errors import CustodyError, WireError
 from custody.model.interfaces import UpstreamLogin
 from custody.protocols.postgres.inquirer import ANSWER_BYTES_AT_MOST, PostgresInquirer
 from custody.protocols.postgres.statements.catalogue import (
-    ColumnsOf,
-    SessionDefaults,
+    ColumnsQuestion,
+    SessionDefaultsQuestion,
     SessionFacts,
     TableFact,
     sql,
 )
 
-QUESTION = ColumnsOf(7)
+QUESTION = ColumnsQuestion(7)
 
 
 def is_ready(inquirer: PostgresInquirer) -> bool:
@@ -132,7 +132,7 @@ def test_a_real_server_answers_and_nothing_can_be_written(postgres: ScratchPostg
         line.sendall(inquirer.begin(login))
         while not is_ready(inquirer):
             line.sendall(inquirer.receive(line.recv(65536)))
-        line.sendall(inquirer.ask(SessionDefaults()))
+        line.sendall(inquirer.ask(SessionDefaultsQuestion()))
         while not is_ready(inquirer):
             inquirer.receive(line.recv(65536))
         facts = inquirer.take_answer()

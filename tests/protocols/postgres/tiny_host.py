@@ -17,18 +17,18 @@ from custody.model.command import Command, Refusal
 from custody.model.errors import WireError
 from custody.model.event import (
     CancelReceived,
+    CatalogueStale,
     CommandsReceived,
-    Ended,
     Event,
+    Forward,
     Inquiry,
     LoginFailed,
     LoginReceived,
     RecordFirst,
-    Relay,
     ResponseReceived,
     Send,
     SessionReady,
-    Stale,
+    SideEnded,
     StreamEnded,
     TlsAnswered,
     TlsRequested,
@@ -247,7 +247,7 @@ class Conversation:
                 codec.answer(event.question, self.host.find(event.question, self.database))
             case CommandsReceived():
                 self.judge(event)
-            case Relay():
+            case Forward():
                 self.write(event.to, tuple(event.wire))
             case RecordFirst():
                 self.write(event.to, tuple(event.wire))
@@ -257,9 +257,9 @@ class Conversation:
                 self.write(Side.SERVER, tuple(event.wire))
             case Send():
                 self.send([event])
-            case Stale():
+            case CatalogueStale():
                 self.host.forget()
-            case Ended():
+            case SideEnded():
                 self.write(Side.SERVER, tuple(event.wire))
                 self.over = True
 

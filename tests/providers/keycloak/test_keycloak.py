@@ -21,10 +21,10 @@ from tests.providers.oidc_provider.running import Browser
 from custody.identity.oidc import (
     DevicePending,
     Flow,
-    Granted,
     HttpFetch,
     OidcProvider,
     OidcSettings,
+    ProviderLogin,
     TokenKind,
 )
 from custody.model.secret import Secret
@@ -101,7 +101,7 @@ def relying(issuer: str, **more: Any) -> OidcProvider:
     )
 
 
-def log_in(provider: OidcProvider, browser: Browser) -> Granted:
+def log_in(provider: OidcProvider, browser: Browser) -> ProviderLogin:
     verifier, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(8)
     challenge = encode(hashlib.sha256(verifier.encode()).digest())
     url = run(
@@ -109,7 +109,7 @@ def log_in(provider: OidcProvider, browser: Browser) -> Granted:
     )
     _, answer = browser.visit(url, until=BACK)
 
-    async def finish() -> Granted:
+    async def finish() -> ProviderLogin:
         await provider.check_response_issuer(answer.get("iss"))
         return await provider.redeem(
             code=Secret(answer["code"]), verifier=Secret(verifier), nonce=nonce, redirect_uri=BACK
@@ -167,7 +167,7 @@ def test_a_logout_at_keycloak_names_the_session(issuer: str, alice: Browser) -> 
 def test_a_login_on_another_screen(issuer: str) -> None:
     provider = relying(issuer, subject="preferred_username")
 
-    async def wait_for_bob() -> Granted:
+    async def wait_for_bob() -> ProviderLogin:
         begun = await provider.begin_device()
         assert await provider.poll_device(begun.device_code) == DevicePending(
             "authorization_pending"
@@ -179,7 +179,7 @@ def test_a_login_on_another_screen(issuer: str) -> None:
             browser.close()
         await asyncio.sleep(begun.interval)
         granted = await provider.poll_device(begun.device_code)
-        assert isinstance(granted, Granted)
+        assert isinstance(granted, ProviderLogin)
         return granted
 
     granted = run(wait_for_bob())

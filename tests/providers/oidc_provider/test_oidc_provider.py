@@ -30,10 +30,10 @@ from custody.identity.oidc import (
     ClientAuth,
     DevicePending,
     Flow,
-    Granted,
     HttpFetch,
     OidcProvider,
     OidcSettings,
+    ProviderLogin,
     TokenKind,
     WorkloadIssuer,
     WorkloadSettings,
@@ -127,7 +127,9 @@ def relying(
     )
 
 
-def log_in(provider: OidcProvider, login: str = "alice", browser: Browser | None = None) -> Granted:
+def log_in(
+    provider: OidcProvider, login: str = "alice", browser: Browser | None = None
+) -> ProviderLogin:
     """The whole way of the browser: the address, the forms, the answer, the code."""
     verifier, nonce, state = (secrets.token_urlsafe(32) for _ in range(3))
     challenge = encode(hashlib.sha256(verifier.encode()).digest())
@@ -144,7 +146,7 @@ def log_in(provider: OidcProvider, login: str = "alice", browser: Browser | None
             own.close()
     assert answer["state"] == state
 
-    async def finish() -> Granted:
+    async def finish() -> ProviderLogin:
         await provider.check_response_issuer(answer.get("iss"))
         return await provider.redeem(
             code=Secret(answer["code"]), verifier=Secret(verifier), nonce=nonce, redirect_uri=BACK
@@ -211,7 +213,7 @@ def test_a_wrong_secret_is_our_fault_and_not_the_persons(real: RunningProvider) 
 def test_a_login_on_another_screen(real: RunningProvider) -> None:
     provider = relying(real, "public")
 
-    async def wait_for_bob() -> Granted:
+    async def wait_for_bob() -> ProviderLogin:
         begun = await provider.begin_device()
         assert begun.verification_uri.startswith(real.issuer)
         assert await provider.poll_device(begun.device_code) == DevicePending(
@@ -223,7 +225,7 @@ def test_a_login_on_another_screen(real: RunningProvider) -> None:
         finally:
             browser.close()
         granted = await provider.poll_device(begun.device_code)
-        assert isinstance(granted, Granted)
+        assert isinstance(granted, ProviderLogin)
         return granted
 
     granted = run(wait_for_bob())

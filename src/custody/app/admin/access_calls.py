@@ -15,14 +15,14 @@ import msgspec
 from custody.access.interfaces import (
     LOGIN,
     TICKET,
-    ExchangeAsked,
+    ExchangeRequest,
     Exchanges,
-    LoggedIn,
-    LoopWish,
-    Started,
+    LoopRequest,
+    StartedLogin,
+    StartedLoop,
 )
-from custody.app.access_services import Authority
-from custody.app.console_faces import GatewayFacts
+from custody.app.access_services import AccessServices
+from custody.app.console_faces import GatewayInfo
 from custody.gateway.budget.meter import Meter
 from custody.gateway.registry import Registry
 from custody.identity import local_identity
@@ -30,7 +30,7 @@ from custody.model.command import Refusal
 from custody.model.durations import moment
 from custody.model.errors import CustodyError
 from custody.model.identity import Budget, Proof
-from custody.model.interfaces import Doorkeeper
+from custody.model.interfaces import TicketAuthenticator
 from custody.model.record import AdminAct, Milliseconds, Record
 from custody.model.secret import Secret
 from custody.model.words import (
@@ -49,13 +49,13 @@ Token = Annotated[str, msgspec.Meta(min_length=1, max_length=32_768)]
 Sentence = Annotated[str, msgspec.Meta(max_length=1024)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Document = dict[str, Any]
-Asked = TypeVar("Asked", bound=msgspec.Struct)
+Arguments = TypeVar("Arguments", bound=msgspec.Struct)
 
 _LOCAL_MS: Final = 366 * 86_400_000
 _KILLED: Final = Refusal("57P01", "custody: the operator ended this session", fatal=True)
 
 
-class _Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class _LoopArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     purpose: Sentence = ""
     targets: tuple[Name, ...] | None = None
     effects: tuple[Effect, ...] | None = None
@@ -69,9 +69,9 @@ class _Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     denials: Count | None = None
     then: Exceeded = Exceeded.END
 
-    def wish(self) -> LoopWish:
+    def wish(self) -> LoopRequest:
         budget = Budget(self.commands, self.rows, self.bytes, self.writes, self.denials, self.then)
-        return LoopWish(
+        return LoopRequest(
             purpose=self.purpose,
             targets=None if self.targets is None else tuple(map(TargetName, self.targets)),
             effects=None if self.effects is None else frozenset(self.effects),
@@ -82,7 +82,7 @@ class _Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         )
 
 
-class LoopStartAsked(_Wish, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class LoopStartRequest(_LoopArguments, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Without a ``subject``: the account that the gateway runs as, with its groups. With a
     ``ticket``: a child of that ticket's loop.
     """
@@ -93,7 +93,7 @@ class LoopStartAsked(_Wish, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     kind: IdentityKind = IdentityKind.AGENT
 
 
-class ExchangeCall(_Wish, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ExchangeArguments(_LoopArguments, frozen=True, forbid_unknown_fields=True, kw_only=True):
     subject_token: Token
     subject_token_type: Name
     actor_token: Token | None = None
@@ -101,41 +101,41 @@ class ExchangeCall(_Wish, frozen=True, forbid_unknown_fields=True, kw_only=True)
     requested_token_type: Name = TICKET
 
 
-class TokenAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TokenArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token: Name
 
 
-class ThingAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class IdArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A loop's, a session's or a login's id."""
 
     id: Name
     actor: Name
 
 
-class IdentityAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class IdentityArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subject: Name
     issuer: Name
     actor: Name
 
 
-class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NoArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class AuthorityCalls:
+class AccessCalls:
     """``exchange``, ``doorkeeper`` and ``registry`` are those of a running gateway; without it,
     nothing begins here.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is made of
+    def __init__(
         self,
-        authority: Authority,
+        authority: AccessServices,
         meter: Meter,
         scribe: Callable[[Record], Awaitable[object]],
         clock: Callable[[], int],
         *,
         exchange: Exchanges | None = None,
-        doorkeeper: Doorkeeper | None = None,
+        doorkeeper: TicketAuthenticator | None = None,
         registry: Registry | None = None,
     ) -> None:
         self._authority: Final = authority
@@ -145,25 +145,25 @@ class AuthorityCalls:
         self._exchange: Final = exchange
         self._doorkeeper: Final = doorkeeper
         self._registry: Final = registry
-        self._facts: GatewayFacts | None = None
+        self._facts: GatewayInfo | None = None
         self._calls: Final[Mapping[str, tuple[type[Any], Callable[[Any], Awaitable[Document]]]]] = {
-            "kill": (ThingAsked, self._kill),
-            "loop.resume": (ThingAsked, self._resume),
-            "identity.revoke": (IdentityAsked, self._revoke),
-            "identity.restore": (IdentityAsked, self._restore),
-            "identity.list": (Nothing, self._revoked),
-            "login.list": (Nothing, self._logins),
-            "login.end": (ThingAsked, self._end_login),
+            "kill": (IdArguments, self._kill),
+            "loop.resume": (IdArguments, self._resume),
+            "identity.revoke": (IdentityArguments, self._revoke),
+            "identity.restore": (IdentityArguments, self._restore),
+            "identity.list": (NoArguments, self._revoked),
+            "login.list": (NoArguments, self._logins),
+            "login.end": (IdArguments, self._end_login),
             **({} if exchange is None else {
-                "gateway": (Nothing, self._gateway),
-                "loop.start": (LoopStartAsked, self._start),
-                "loop.end": (TokenAsked, self._end),
-                "token.exchange": (ExchangeCall, self._exchanged),
-                "token.revoke": (TokenAsked, self._end),
+                "gateway": (NoArguments, self._gateway),
+                "loop.start": (LoopStartRequest, self._start),
+                "loop.end": (TokenArguments, self._end),
+                "token.exchange": (ExchangeArguments, self._exchanged),
+                "token.revoke": (TokenArguments, self._end),
             }),
         }  # fmt: skip
 
-    def open_at(self, facts: GatewayFacts) -> None:
+    def open_at(self, facts: GatewayInfo) -> None:
         """The listeners are open: this is what a client on this host is told of them."""
         self._facts = facts
 
@@ -175,7 +175,7 @@ class AuthorityCalls:
         wanted, act = self._calls[call]
         return await act(_typed(arguments, wanted))
 
-    async def _gateway(self, _: Nothing) -> Document:
+    async def _gateway(self, _: NoArguments) -> Document:
         if self._facts is None:
             raise CustodyError(
                 "admin.starting", "The gateway's listeners are not open yet.", "Try again."
@@ -184,7 +184,7 @@ class AuthorityCalls:
 
     # Loops.
 
-    async def _start(self, asked: LoopStartAsked) -> Document:
+    async def _start(self, asked: LoopStartRequest) -> Document:
         loops, wish = self._authority.loops, asked.wish()
         if asked.ticket is not None:
             return _items(_started(await self._child(asked.ticket, wish), self._clock()))
@@ -198,18 +198,18 @@ class AuthorityCalls:
         who = Proof(identity, Method.LOCAL, "local", now, now + _LOCAL_MS)
         return _items(_started(await loops.start(who, wish, client="local"), now))
 
-    async def _child(self, ticket: str, wish: LoopWish) -> Started:
+    async def _child(self, ticket: str, wish: LoopRequest) -> StartedLoop:
         exchange = self._running()
         answer = await exchange.exchange(
-            ExchangeAsked(subject=Secret(ticket), subject_type=TICKET, wish=wish), "local"
+            ExchangeRequest(subject=Secret(ticket), subject_type=TICKET, wish=wish), "local"
         )
-        if not isinstance(answer, Started):
+        if not isinstance(answer, StartedLoop):
             raise CustodyError("admin.failed", "A ticket was exchanged for something else.")
         return answer
 
-    async def _exchanged(self, asked: ExchangeCall) -> Document:
+    async def _exchanged(self, asked: ExchangeArguments) -> Document:
         answer = await self._running().exchange(
-            ExchangeAsked(
+            ExchangeRequest(
                 subject=Secret(asked.subject_token),
                 subject_type=asked.subject_token_type,
                 actor=None if asked.actor_token is None else Secret(asked.actor_token),
@@ -220,15 +220,15 @@ class AuthorityCalls:
             "local",
         )
         match answer:
-            case Started():
+            case StartedLoop():
                 return _items(_started(answer, self._clock()))
-            case LoggedIn():
+            case StartedLogin():
                 return _items(_logged_in(answer, self._clock()))
 
-    async def _end(self, asked: TokenAsked) -> Document:
+    async def _end(self, asked: TokenArguments) -> Document:
         return _items({"ended": await self._running().revoke(Secret(asked.token), "local")})
 
-    async def _kill(self, asked: ThingAsked) -> Document:
+    async def _kill(self, asked: IdArguments) -> Document:
         if asked.id.startswith("ses_"):
             return await self._kill_session(SessionId(asked.id), asked.actor)
         if not await self._authority.loops.end(LoopId(asked.id), "killed", asked.actor):
@@ -254,7 +254,7 @@ class AuthorityCalls:
         await self._scribe(Record(Milliseconds(self._clock()), act, loop))
         return _items({"id": wanted, "ended": True})
 
-    async def _resume(self, asked: ThingAsked) -> Document:
+    async def _resume(self, asked: IdArguments) -> Document:
         """Recorded first: it opens something."""
         loop = LoopId(asked.id)
         tally = self._meter.tally(loop)
@@ -270,15 +270,15 @@ class AuthorityCalls:
 
     # Identities and logins.
 
-    async def _revoke(self, asked: IdentityAsked) -> Document:
+    async def _revoke(self, asked: IdentityArguments) -> Document:
         ended = await self._authority.logins.revoke(asked.issuer, asked.subject, asked.actor)
         return _items({"subject": asked.subject, "issuer": asked.issuer, "loops": ended})
 
-    async def _restore(self, asked: IdentityAsked) -> Document:
+    async def _restore(self, asked: IdentityArguments) -> Document:
         await self._authority.logins.restore(asked.issuer, asked.subject, asked.actor)
         return _items({"subject": asked.subject, "issuer": asked.issuer})
 
-    async def _revoked(self, _: Nothing) -> Document:
+    async def _revoked(self, _: NoArguments) -> Document:
         return _items(
             *(
                 {
@@ -291,7 +291,7 @@ class AuthorityCalls:
             )
         )
 
-    async def _logins(self, _: Nothing) -> Document:
+    async def _logins(self, _: NoArguments) -> Document:
         return _items(
             *(
                 {
@@ -307,7 +307,7 @@ class AuthorityCalls:
             )
         )
 
-    async def _end_login(self, asked: ThingAsked) -> Document:
+    async def _end_login(self, asked: IdArguments) -> Document:
         ended = await self._authority.logins.end(LoginId(asked.id), "revoked")
         if ended:
             act = AdminAct("login.end", asked.actor, asked.id)
@@ -320,7 +320,7 @@ class AuthorityCalls:
         return self._exchange
 
 
-def _typed(arguments: Mapping[str, object], wanted: type[Asked]) -> Asked:
+def _typed(arguments: Mapping[str, object], wanted: type[Arguments]) -> Arguments:
     try:
         return msgspec.convert(dict(arguments), wanted)
     except msgspec.ValidationError as error:
@@ -346,7 +346,7 @@ def _groups_of(account: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _started(started: Started, now: int) -> dict[str, Any]:
+def _started(started: StartedLoop, now: int) -> dict[str, Any]:
     """As the API's token endpoint answers."""
     loop = started.ticket.loop
     whom = loop.principal
@@ -375,7 +375,7 @@ def _started(started: Started, now: int) -> dict[str, Any]:
     }
 
 
-def _logged_in(made: LoggedIn, now: int) -> dict[str, Any]:
+def _logged_in(made: StartedLogin, now: int) -> dict[str, Any]:
     login = made.login
     return {
         "access_token": made.secret.reveal(),

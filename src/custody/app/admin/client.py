@@ -57,9 +57,9 @@ def ask(config: "Config", call: str, arguments: Mapping[str, object]) -> Documen
     # What is needed without a gateway costs half a second of imports.
     import asyncio  # noqa: PLC0415 - see above
 
-    from custody.app.admin.offline import answer_directly  # noqa: PLC0415 - see above
+    from custody.app.admin.offline import answer_offline  # noqa: PLC0415 - see above
 
-    return asyncio.run(answer_directly(config, call, arguments))
+    return asyncio.run(answer_offline(config, call, arguments))
 
 
 def pages(
@@ -82,7 +82,9 @@ def pages(
             left -= len(document["items"])
 
 
-def gather(config: "Config", call: str, arguments: Mapping[str, object], *, most: int) -> Document:
+def all_items(
+    config: "Config", call: str, arguments: Mapping[str, object], *, most: int
+) -> Document:
     """One document of up to ``most`` items; its ``next`` says how to go on."""
     items: list[Document] = []
     whole: Document = {}

@@ -12,43 +12,43 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from custody.access.tickets import TicketCreate, TicketDesk, TicketList, TicketRevoke
+from custody.access.tickets import TicketCreate, TicketList, TicketRevoke, TicketService
 from custody.evidence.disk.files import DiskFiles
 from custody.evidence.keys.keyring import KeyService
 from custody.evidence.log.reader import EvidenceReader
 from custody.index import IndexDamagedError, SqliteIndex
-from custody.investigation.grants.suggest import SuggestAsked
-from custody.investigation.grants.unused_grants import UnusedAsked
+from custody.investigation.grants.suggest import SuggestRequest
+from custody.investigation.grants.unused_grants import UnusedRequest
 from custody.investigation.log_records import EvidenceRecords
 from custody.investigation.queries import (
     Document,
-    FacetsAsked,
-    HistogramAsked,
-    LoopsAsked,
-    Reading,
-    SearchAsked,
-    SessionsAsked,
-    ShowAsked,
-    TimelineAsked,
+    FacetsRequest,
+    HistogramRequest,
+    Investigation,
+    LoopsRequest,
+    SearchRequest,
+    SessionsRequest,
+    ShowRequest,
+    TimelineRequest,
 )
 from custody.model.errors import CustodyError
 
-Asked = TypeVar("Asked", bound=msgspec.Struct)
+Arguments = TypeVar("Arguments", bound=msgspec.Struct)
 
 READERS_AT_ONCE: Final = 2
 
-Answer = Callable[[Reading, Any], Document]
+ReadCall = Callable[[Investigation, Any], Document]
 
-READS: Final[Mapping[str, tuple[type[msgspec.Struct], Answer]]] = {
-    "loops": (LoopsAsked, Reading.loops),
-    "sessions": (SessionsAsked, Reading.sessions),
-    "show": (ShowAsked, Reading.show),
-    "timeline": (TimelineAsked, Reading.timeline),
-    "search": (SearchAsked, Reading.search),
-    "facets": (FacetsAsked, Reading.facets),
-    "histogram": (HistogramAsked, Reading.histogram),
-    "grants.suggest": (SuggestAsked, Reading.suggest_grants),
-    "grants.unused": (UnusedAsked, Reading.unused_grants),
+READS: Final[Mapping[str, tuple[type[msgspec.Struct], ReadCall]]] = {
+    "loops": (LoopsRequest, Investigation.loops),
+    "sessions": (SessionsRequest, Investigation.sessions),
+    "show": (ShowRequest, Investigation.show),
+    "timeline": (TimelineRequest, Investigation.timeline),
+    "search": (SearchRequest, Investigation.search),
+    "facets": (FacetsRequest, Investigation.facets),
+    "histogram": (HistogramRequest, Investigation.histogram),
+    "grants.suggest": (SuggestRequest, Investigation.suggest_grants),
+    "grants.unused": (UnusedRequest, Investigation.unused_grants),
 }
 """Calls that read: what they are asked with, and what answers."""
 
@@ -67,27 +67,29 @@ LISTS: Final = frozenset({"ticket.list", "identity.list", "login.list"})
 Freshen = Callable[[], Awaitable[bool]]
 
 
-class Shelf(NamedTuple):
+class EvidenceView(NamedTuple):
     """Where evidence is read, and how its index is kept fresh."""
 
-    reading: Reading
+    reading: Investigation
     freshen: Freshen
     """Returns once the index has caught up with the log (true), or has had its time (false)."""
     discard: Callable[[str], object]
     """Forgets a damaged day of the index and all later ones; with an empty text, all of it."""
 
 
-def gateway_shelf(data: Path, name: str, keys: KeyService, freshen: Freshen) -> Shelf:
+def gateway_evidence_view(
+    data: Path, name: str, keys: KeyService, freshen: Freshen
+) -> EvidenceView:
     """The shelf of a running gateway, whose index a process of its own keeps (``freshen`` is that
     process's). ``keys`` is asked from a thread.
     """
     index = SqliteIndex(data / "index")
     reader = EvidenceReader(DiskFiles(), data / "evidence", name, keys)
-    reading = Reading(index, EvidenceRecords(reader), lambda: time.time_ns() // 1_000_000)
-    return Shelf(reading, freshen, index.discard)
+    reading = Investigation(index, EvidenceRecords(reader), lambda: time.time_ns() // 1_000_000)
+    return EvidenceView(reading, freshen, index.discard)
 
 
-class Calls(Protocol):
+class CallHandler(Protocol):
     """More calls: ``custody.app.admin.access_calls``, ``custody.app.admin.secret_calls``."""
 
     def knows(self, call: str) -> bool: ...
@@ -95,14 +97,14 @@ class Calls(Protocol):
     async def dispatch(self, call: str, arguments: Mapping[str, object]) -> Document: ...
 
 
-class Desk:
+class CallDispatcher:
     """``dispatch`` fits the admin socket. What it was not given, it does not do."""
 
     def __init__(
         self,
-        shelf: Shelf | None,
-        tickets: TicketDesk | None,
-        *calls: Calls,
+        shelf: EvidenceView | None,
+        tickets: TicketService | None,
+        *calls: CallHandler,
         paused: Callable[[str], str] = lambda _: "",
     ) -> None:
         """``paused`` gives the quantity for which a loop waits to be let on, or nothing."""
@@ -146,7 +148,7 @@ class Desk:
         items = [{**item, "paused": self._paused(item["id"]) or None} for item in document["items"]]
         return {**document, "items": items}
 
-    async def _read(self, shelf: Shelf, answer: Answer, asked: msgspec.Struct) -> Document:
+    async def _read(self, shelf: EvidenceView, answer: ReadCall, asked: msgspec.Struct) -> Document:
         async with self._turn:
             fresh = await shelf.freshen()
             try:
@@ -167,7 +169,7 @@ class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-def _typed(arguments: Mapping[str, object], wanted: type[Asked]) -> Asked:
+def _typed(arguments: Mapping[str, object], wanted: type[Arguments]) -> Arguments:
     try:
         return msgspec.convert(dict(arguments), wanted)
     except msgspec.ValidationError as error:

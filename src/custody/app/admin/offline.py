@@ -12,10 +12,10 @@ from typing import Final
 
 from custody import __version__
 from custody.access.loops import Scribe
-from custody.app.admin.dispatch import LISTS, WRITES, Desk, Shelf
-from custody.app.admin.secret_calls import SecretDesk
+from custody.app.admin.dispatch import LISTS, WRITES, CallDispatcher, EvidenceView
+from custody.app.admin.secret_calls import SecretCalls
 from custody.app.composition import make_masker
-from custody.app.indexer.tail import Tail
+from custody.app.indexer.tail import LogFollower
 from custody.app.stores import local_vault
 from custody.config.tables import Config
 from custody.evidence.disk.files import DiskFiles
@@ -25,16 +25,16 @@ from custody.evidence.log.reader import EvidenceReader
 from custody.evidence.log.startup import open_log
 from custody.index import SqliteIndex
 from custody.investigation.log_records import EvidenceRecords
-from custody.investigation.queries import Document, Reading
+from custody.investigation.queries import Document, Investigation
 from custody.model.errors import CustodyError
 from custody.model.record import Receipt, Record
-from custody.recording.recorder import Scribe as RecordScribe
+from custody.recording.recorder import Recorder as RecordScribe
 from custody.state import State, StateThread
 
 LOCK_SECONDS: Final = 10.0
 
 
-async def answer_directly(config: Config, call: str, arguments: Mapping[str, object]) -> Document:
+async def answer_offline(config: Config, call: str, arguments: Mapping[str, object]) -> Document:
     """One call, on the data itself. Raises ``CustodyError``."""
     async with contextlib.AsyncExitStack() as stack:
         if call.startswith("secret."):
@@ -42,21 +42,23 @@ async def answer_directly(config: Config, call: str, arguments: Mapping[str, obj
         elif call in WRITES or call in LISTS:
             desk = await _authority_desk(config, stack, writes=call in WRITES)
         else:
-            desk = Desk(stack.enter_context(_shelf(config)), None)
+            desk = CallDispatcher(stack.enter_context(_shelf(config)), None)
         return await desk.dispatch(call, arguments)
 
 
-async def _secret_desk(config: Config, stack: contextlib.AsyncExitStack, *, writes: bool) -> Desk:
+async def _secret_desk(
+    config: Config, stack: contextlib.AsyncExitStack, *, writes: bool
+) -> CallDispatcher:
     scribe = await stack.enter_async_context(_open_log(config)) if writes else _no_scribe
-    return Desk(None, None, SecretDesk(local_vault(config, _now), scribe, _now))
+    return CallDispatcher(None, None, SecretCalls(local_vault(config, _now), scribe, _now))
 
 
 async def _authority_desk(
     config: Config, stack: contextlib.AsyncExitStack, *, writes: bool
-) -> Desk:
+) -> CallDispatcher:
     # What decides about loops is not needed to read.
-    from custody.app.access_services import keep_spending, make_authority  # noqa: PLC0415 - see above
-    from custody.app.admin.access_calls import AuthorityCalls  # noqa: PLC0415 - see above
+    from custody.app.access_services import make_access_services, save_spent  # noqa: PLC0415 - see above
+    from custody.app.admin.access_calls import AccessCalls  # noqa: PLC0415 - see above
     from custody.gateway.budget.meter import Meter  # noqa: PLC0415 - see above
 
     scribe: Scribe = _no_scribe
@@ -65,13 +67,13 @@ async def _authority_desk(
     state = stack.enter_context(State.open(config.gateway.data / "state.db"))
     thread = await stack.enter_async_context(StateThread())
     meter = Meter(note=_nothing, ends=_nothing, policy=b"")
-    authority = make_authority(
+    authority = make_access_services(
         config, state=state, beside=thread.run, scribe=scribe, clock=_now, meter=meter
     )
     if writes:
         await authority.loops.resume_accounts()
-        stack.push_async_callback(keep_spending, state, thread.run, meter)
-    return Desk(None, authority.tickets, AuthorityCalls(authority, meter, scribe, _now))
+        stack.push_async_callback(save_spent, state, thread.run, meter)
+    return CallDispatcher(None, authority.tickets, AccessCalls(authority, meter, scribe, _now))
 
 
 def _nothing(*_: object) -> None:
@@ -79,7 +81,7 @@ def _nothing(*_: object) -> None:
 
 
 @contextlib.contextmanager
-def _shelf(config: Config) -> Iterator[Shelf]:
+def _shelf(config: Config) -> Iterator[EvidenceView]:
     data, name = config.gateway.data, config.gateway.name
     with contextlib.ExitStack() as stack:
         keys = stack.enter_context(KeyholderProcess(config.gateway.keys, name=name))
@@ -91,7 +93,9 @@ def _shelf(config: Config) -> Iterator[Shelf]:
         async def freshen() -> bool:
             return await asyncio.to_thread(_catch_up, index, reader)
 
-        yield Shelf(Reading(index, EvidenceRecords(reader), _now), freshen, index.discard)
+        yield EvidenceView(
+            Investigation(index, EvidenceRecords(reader), _now), freshen, index.discard
+        )
 
 
 def _catch_up(index: SqliteIndex, reader: EvidenceReader) -> bool:
@@ -100,7 +104,7 @@ def _catch_up(index: SqliteIndex, reader: EvidenceReader) -> bool:
     while True:
         with index.writing() as held:
             if held:
-                Tail(index, reader).catch_up()
+                LogFollower(index, reader).catch_up()
                 return True
         if time.monotonic() > until:
             return False

@@ -38,7 +38,7 @@ class SecretList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class SecretDesk:
+class SecretCalls:
     """``clock`` gives Unix milliseconds; ``scribe`` returns once a record is durable."""
 
     def __init__(

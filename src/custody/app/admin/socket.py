@@ -31,7 +31,7 @@ Dispatch = Callable[[str, Mapping[str, object]], Awaitable[object]]
 _log: Final = logging.getLogger("custody.admin")
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AdminRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     call: str
     arguments: dict[str, object] = {}
 
@@ -52,7 +52,7 @@ class AdminServer:
         self._tasks: Final = tasks
         self._answer_s: Final = answer_s
         self._turn: Final = asyncio.Semaphore(REQUESTS_AT_ONCE)
-        self._decoder: Final = msgspec.json.Decoder(Request)
+        self._decoder: Final = msgspec.json.Decoder(AdminRequest)
         self._server: asyncio.Server | None = None
         self._open = 0
 
@@ -128,7 +128,7 @@ class AdminServer:
             fault = {"code": "admin.failed", "message": "The request failed inside the gateway."}
         return msgspec.json.encode({"error": fault})
 
-    async def _result(self, request: Request) -> object:
+    async def _result(self, request: AdminRequest) -> object:
         try:
             async with asyncio.timeout(self._answer_s), self._turn:
                 return await self._dispatch(request.call, request.arguments)

@@ -14,16 +14,16 @@ from typing import BinaryIO, Final
 
 from custody.app.indexer.pipe import (
     LINE_MAX,
-    DayKeyGiven,
-    DayKeyWanted,
-    Follow,
+    DayKeyReply,
+    DayKeyRequest,
+    FollowOrder,
     FromChild,
-    Reached,
+    IndexReached,
     line,
     to_child,
 )
-from custody.app.indexer.tail import Tail
-from custody.app.process import harden, log_to_stderr, stand_back
+from custody.app.indexer.tail import LogFollower
+from custody.app.process import harden, log_to_stderr, lower_priority
 from custody.evidence.disk.files import DiskFiles
 from custody.evidence.log.reader import DurableEnd, EvidenceReader
 from custody.index import SqliteIndex
@@ -44,14 +44,14 @@ class Pipe:
     def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
         self._incoming: Final = incoming
         self._outgoing: Final = outgoing
-        self._waiting: Final[deque[Follow]] = deque(maxlen=1024)
+        self._waiting: Final[deque[FollowOrder]] = deque(maxlen=1024)
 
-    def next_order(self) -> Follow:
+    def next_order(self) -> FollowOrder:
         while not self._waiting:
             self._read()
         return self._waiting.popleft()
 
-    def day_key(self, wanted: DayKeyWanted) -> DayKeyGiven:
+    def day_key(self, wanted: DayKeyRequest) -> DayKeyReply:
         self.send(wanted)
         while True:
             given = self._read()
@@ -62,18 +62,18 @@ class Pipe:
         self._outgoing.write(line(message))
         self._outgoing.flush()
 
-    def _read(self) -> DayKeyGiven | None:
+    def _read(self) -> DayKeyReply | None:
         text = self._incoming.readline(LINE_MAX)
         if not text:
             raise ParentGoneError
         message = to_child.decode(text)
-        if isinstance(message, Follow):
+        if isinstance(message, FollowOrder):
             self._waiting.append(message)
             return None
         return message
 
 
-class BorrowedKeys:
+class ParentKeys:
     """A ``KeyService`` that asks the parent to open day keys and can do nothing else."""
 
     def __init__(self, name: str, pipe: Pipe) -> None:
@@ -88,7 +88,7 @@ class BorrowedKeys:
         raise LogFailureError("keys.not-here", "The indexing process wraps nothing.")
 
     def unwrap(self, day: str, wrapped: bytes) -> bytes:
-        given = self._pipe.day_key(DayKeyWanted(day, wrapped))
+        given = self._pipe.day_key(DayKeyRequest(day, wrapped))
         if not given.secret:
             raise LogFailureError(given.code, given.fault)
         return given.secret
@@ -99,20 +99,20 @@ class BorrowedKeys:
 
 def work(pipe: Pipe, data: Path, name: str) -> None:
     """Follow until the parent is gone."""
-    reader = EvidenceReader(DiskFiles(), data / "evidence", name, BorrowedKeys(name, pipe))
+    reader = EvidenceReader(DiskFiles(), data / "evidence", name, ParentKeys(name, pipe))
     index = SqliteIndex(data / "index")
-    tail = Tail(index, reader)
+    tail = LogFollower(index, reader)
     with index.writing() as held:
         try:
             while True:
                 order = pipe.next_order()
-                pipe.send(Reached(order.token, _once(tail, order, held=held)))
+                pipe.send(IndexReached(order.token, _once(tail, order, held=held)))
         finally:
             index.close()
             reader.close()
 
 
-def _once(tail: Tail, order: Follow, *, held: bool) -> str:
+def _once(tail: LogFollower, order: FollowOrder, *, held: bool) -> str:
     if not held:
         return "index.locked"
     try:
@@ -133,7 +133,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     harden()
     log_to_stderr()
-    stand_back(NICENESS)
+    lower_priority(NICENESS)
     try:
         work(Pipe(sys.stdin.buffer, sys.stdout.buffer), options.data, options.name)
     except (ParentGoneError, BrokenPipeError, KeyboardInterrupt):

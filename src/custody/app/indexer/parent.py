@@ -17,10 +17,10 @@ import msgspec
 
 from custody.app.indexer.pipe import (
     LINE_MAX,
-    DayKeyGiven,
-    DayKeyWanted,
-    Follow,
-    Reached,
+    DayKeyReply,
+    DayKeyRequest,
+    FollowOrder,
+    IndexReached,
     from_child,
     line,
 )
@@ -136,10 +136,10 @@ class IndexerProcess:
         self._token += 1
         token = self._token
         log, size = self._durable()
-        await self._send(Follow(log, size, token))
+        await self._send(FollowOrder(log, size, token))
         return token
 
-    async def _send(self, message: Follow | DayKeyGiven) -> None:
+    async def _send(self, message: FollowOrder | DayKeyReply) -> None:
         if self._stdin is None:
             raise BrokenPipeError
         self._stdin.write(line(message))
@@ -148,19 +148,19 @@ class IndexerProcess:
     async def _listen(self, stdout: asyncio.StreamReader) -> None:
         while text := await stdout.readline():
             match from_child.decode(text):
-                case DayKeyWanted(day=day, wrapped=wrapped):
+                case DayKeyRequest(day=day, wrapped=wrapped):
                     await self._send(await asyncio.to_thread(self._open, day, wrapped))
-                case Reached(token=token, code=code):
+                case IndexReached(token=token, code=code):
                     async with self._moved:
                         self._fault = code
                         self._reached = max(self._reached, token)
                         self._moved.notify_all()
 
-    def _open(self, day: str, wrapped: bytes) -> DayKeyGiven:
+    def _open(self, day: str, wrapped: bytes) -> DayKeyReply:
         try:
-            return DayKeyGiven(day, self._keys.unwrap(day, wrapped))
+            return DayKeyReply(day, self._keys.unwrap(day, wrapped))
         except (LogFailureError, SealError) as error:
-            return DayKeyGiven(day, b"", error.code, error.fault)
+            return DayKeyReply(day, b"", error.code, error.fault)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

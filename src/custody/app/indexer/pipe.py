@@ -11,15 +11,15 @@ import msgspec
 LINE_MAX: Final = 65_536
 
 
-class Follow(msgspec.Struct, frozen=True, tag="follow"):
-    """To the child: so much of this log is durable. ``token`` comes back in ``Reached``."""
+class FollowOrder(msgspec.Struct, frozen=True, tag="follow"):
+    """To the child: so much of this log is durable. ``token`` comes back in ``IndexReached``."""
 
     log: str
     size: int
     token: int = 0
 
 
-class DayKeyGiven(msgspec.Struct, frozen=True, tag="key"):
+class DayKeyReply(msgspec.Struct, frozen=True, tag="key"):
     """To the child: the open day key; empty where it does not open, and why."""
 
     day: str
@@ -28,23 +28,23 @@ class DayKeyGiven(msgspec.Struct, frozen=True, tag="key"):
     fault: str = ""
 
 
-class DayKeyWanted(msgspec.Struct, frozen=True, tag="unwrap"):
+class DayKeyRequest(msgspec.Struct, frozen=True, tag="unwrap"):
     """From the child: the wrapped day key that it found in the evidence."""
 
     day: str
     wrapped: bytes
 
 
-class Reached(msgspec.Struct, frozen=True, tag="reached"):
-    """From the child: what ``Follow`` asked for was done as far as it can be."""
+class IndexReached(msgspec.Struct, frozen=True, tag="reached"):
+    """From the child: what ``FollowOrder`` asked for was done as far as it can be."""
 
     token: int
     code: str = ""
     """Empty, or why the index could not be written."""
 
 
-ToChild = Follow | DayKeyGiven
-FromChild = DayKeyWanted | Reached
+ToChild = FollowOrder | DayKeyReply
+FromChild = DayKeyRequest | IndexReached
 
 to_child: Final[msgspec.json.Decoder[ToChild]] = msgspec.json.Decoder(ToChild)
 from_child: Final[msgspec.json.Decoder[FromChild]] = msgspec.json.Decoder(FromChild)

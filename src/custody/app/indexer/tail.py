@@ -8,8 +8,8 @@ import logging
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from custody.evidence.log.reader import DurableEnd, EvidenceReader, Passage, ReadRecord
-from custody.index import Filed, IndexDamagedError, Watermark
+from custody.evidence.log.reader import DurableEnd, EvidenceReader, ReadRecord, RecordBatch
+from custody.index import FiledRecord, IndexDamagedError, Watermark
 from custody.model.errors import CustodyError
 
 BATCH: Final = 1000
@@ -19,20 +19,20 @@ MOST_REPAIRS: Final = 5
 _log: Final = logging.getLogger("custody.index")
 
 
-class TailedIndex(Protocol):
+class FollowedIndex(Protocol):
     """What following asks of the index."""
 
     def watermark(self) -> Watermark | None: ...
 
-    def append(self, batch: Sequence[Filed], through: Watermark) -> None: ...
+    def append(self, batch: Sequence[FiledRecord], through: Watermark) -> None: ...
 
     def discard(self, since: str = "") -> Sequence[str]: ...
 
 
-class Tail:
+class LogFollower:
     """Follows one gateway's log into its index."""
 
-    def __init__(self, index: TailedIndex, reader: EvidenceReader) -> None:
+    def __init__(self, index: FollowedIndex, reader: EvidenceReader) -> None:
         self._index: Final = index
         self._reader: Final = reader
         self._marked: Watermark | None = None
@@ -76,14 +76,14 @@ class Tail:
         if marked != self._marked or marked is None:
             self._marked = self._reached = marked
 
-    def _follow(self, durable: DurableEnd | None) -> Passage | None:
+    def _follow(self, durable: DurableEnd | None) -> RecordBatch | None:
         reached = self._reached
         if reached is None:
             logs = self._reader.logs()
             return self._reader.follow(logs[0], 0, BATCH, durable) if logs else None
         return self._reader.follow(reached.log, reached.index, BATCH, durable)
 
-    def _take(self, passage: Passage) -> int:
+    def _take(self, passage: RecordBatch) -> int:
         filed = [kept for record in passage.records if (kept := _filed(record)) is not None]
         through = Watermark(passage.log, passage.following)
         if passage.records:
@@ -93,11 +93,11 @@ class Tail:
         return len(filed)
 
 
-def _filed(read: ReadRecord) -> Filed | None:
+def _filed(read: ReadRecord) -> FiledRecord | None:
     if isinstance(read.record, CustodyError):
         if not read.record.code.startswith("evidence.") or read.record.code == "evidence.no-keys":
             raise read.record  # the keys cannot be asked now: later, rather than never
         # Pruned or shredded content leaves nothing to search; its leaf stays in the log.
         _log.info("record %d is not indexed: %s", read.number, read.record.code)
         return None
-    return Filed(read.day, read.record)
+    return FiledRecord(read.day, read.record)

@@ -14,8 +14,8 @@ import typer
 from custody.model.errors import CustodyError
 
 if TYPE_CHECKING:
-    from custody.client.gateway import Gateway
-    from custody.client.run import Starter
+    from custody.client.gateway import GatewayClient
+    from custody.client.run import LoopStarter
 
 GatewayOption = Annotated[
     str | None,
@@ -37,20 +37,20 @@ AuthorityOption = Annotated[
 ]
 
 
-def starter_for(
+def loop_starter(
     gateway: str | None,
     ca: Path | None,
     config: Path | None,
     folder: Path,
     groups: Sequence[str] = (),
-) -> "Starter":
+) -> "LoopStarter":
     """Whoever begins loops for this command. ``groups`` are for this host's own gateway.
 
     Raises ``client.none`` where there is nobody, ``login.file``.
     """
-    from custody.client import login_file  # noqa: PLC0415 - see main: start fast
-    from custody.client.remote_starter import RemoteStarter  # noqa: PLC0415 - see main: start fast
-    from custody.client.run import TICKET_AT  # noqa: PLC0415 - see main: start fast
+    from custody.client import login_file
+    from custody.client.remote_starter import RemoteStarter
+    from custody.client.run import TICKET_AT
 
     kept = login_file.load(login_file.place(os.environ))
     url = gateway or (os.environ.get("CUSTODY_GATEWAY") if config is None else None)
@@ -70,18 +70,18 @@ def starter_for(
     return RemoteStarter(there, os.environ, own)
 
 
-def connect(url: str, ca: Path | None, authority: str = "") -> "Gateway":
+def connect(url: str, ca: Path | None, authority: str = "") -> "GatewayClient":
     """The gateway's API. ``authority`` is the PEM that was kept when it was logged in to."""
-    from custody.client.gateway import Gateway  # noqa: PLC0415 - see main: start fast
+    from custody.client.gateway import GatewayClient
 
     path = ca or (Path(named) if (named := os.environ.get("CUSTODY_CA")) else None)
-    return Gateway(url, path, authority if path is None else "")
+    return GatewayClient(url, path, authority if path is None else "")
 
 
-def _of_this_host(config: Path | None, folder: Path, groups: Sequence[str]) -> "Starter":
+def _of_this_host(config: Path | None, folder: Path, groups: Sequence[str]) -> "LoopStarter":
     """The gateway that the configuration here is of, over its admin socket."""
-    from custody.cli.agent.local_starter import LocalStarter  # noqa: PLC0415 - see main: start fast
-    from custody.config.load import find_config, load_config  # noqa: PLC0415 - see main: start fast
+    from custody.cli.agent.local_starter import LocalStarter
+    from custody.config.load import find_config, load_config
 
     path = find_config(config, os.environ, folder)
     if not path.exists():

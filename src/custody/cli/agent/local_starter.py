@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from custody.app.admin.client import ask_gateway, socket_path
-from custody.client.gateway import GatewayFacts, Granted, LoopFacts
+from custody.client.gateway import GatewayDescription, LoopDescription, TokenResponse
 from custody.client.remote_starter import parent_ticket
-from custody.client.run import CONFIG, LoopWish
+from custody.client.run import CONFIG, LoopOptions
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
@@ -39,10 +39,10 @@ class LocalStarter:
     def found_by(self) -> Mapping[str, str]:
         return {CONFIG: str(self._config.path.absolute())}
 
-    def facts(self) -> GatewayFacts:
-        return msgspec.convert(self._ask("gateway", {}), GatewayFacts)
+    def facts(self) -> GatewayDescription:
+        return msgspec.convert(self._ask("gateway", {}), GatewayDescription)
 
-    def start(self, wish: LoopWish) -> Granted:
+    def start(self, wish: LoopOptions) -> TokenResponse:
         """Raises ``loop.*``, ``login.local-off``, ``ticket.*``, ``run.parent``."""
         arguments: dict[str, object] = {
             "purpose": wish.purpose,
@@ -57,8 +57,8 @@ class LocalStarter:
         elif self._groups:
             arguments["groups"] = self._groups
         told = self._ask("loop.start", arguments)
-        loop = msgspec.convert(told["loop"], LoopFacts)
-        return Granted(Secret(str(told["access_token"])), int(told["expires_in"]), loop)
+        loop = msgspec.convert(told["loop"], LoopDescription)
+        return TokenResponse(Secret(str(told["access_token"])), int(told["expires_in"]), loop)
 
     def end(self, ticket: Secret) -> None:
         self._ask("loop.end", {"token": ticket.reveal()})

@@ -14,11 +14,11 @@ from custody.model.errors import CustodyError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from custody.client.gateway import Gateway, Granted, Provider
-    from custody.client.login_file import Kept
+    from custody.client.gateway import GatewayClient, ProviderDescription, TokenResponse
+    from custody.client.login_file import SavedLogin
 
 
-def login(  # noqa: PLR0913 - each is an option of its own
+def login(
     *,
     provider: Annotated[
         str, typer.Option(help="Which of the gateway's providers; needed where it has several.")
@@ -43,7 +43,7 @@ def login(  # noqa: PLR0913 - each is an option of its own
 
     What is kept afterwards opens nothing but loops at that gateway, and ends by itself.
     """
-    from custody.client import login_file  # noqa: PLC0415 - see main: start fast
+    from custody.client import login_file
 
     path = login_file.place(os.environ)
     kept = _kept(path)
@@ -63,7 +63,7 @@ def login(  # noqa: PLR0913 - each is an option of its own
         granted = _by_browser(there, chosen, opened=not no_browser)
     login_file.save(
         path,
-        login_file.Kept(
+        login_file.SavedLogin(
             gateway=there.url,
             ca=there.authority,
             provider=chosen.name,
@@ -77,7 +77,7 @@ def login(  # noqa: PLR0913 - each is an option of its own
 
 def logout(*, ca: AuthorityOption = None) -> None:
     """End the login, and every loop that it started."""
-    from custody.client import login_file  # noqa: PLC0415 - see main: start fast
+    from custody.client import login_file
 
     path = login_file.place(os.environ)
     kept = _kept(path)
@@ -98,8 +98,8 @@ def logout(*, ca: AuthorityOption = None) -> None:
     say(f"logged out of {kept.gateway}")
 
 
-def _kept(path: "Path") -> "Kept | None":
-    from custody.client import login_file  # noqa: PLC0415 - see main: start fast
+def _kept(path: "Path") -> "SavedLogin | None":
+    from custody.client import login_file
 
     try:
         return login_file.load(path)
@@ -107,7 +107,7 @@ def _kept(path: "Path") -> "Kept | None":
         return None  # a file that cannot be read is written anew
 
 
-def _choose(there: "Gateway", wanted: str) -> "Provider":
+def _choose(there: "GatewayClient", wanted: str) -> "ProviderDescription":
     offered = [each for each in there.facts().providers if each.kind != "workload"]
     named = [each for each in offered if not wanted or each.name == wanted]
     if len(named) == 1:
@@ -126,8 +126,10 @@ def _choose(there: "Gateway", wanted: str) -> "Provider":
     )
 
 
-def _by_browser(there: "Gateway", provider: "Provider", *, opened: bool) -> "Granted":
-    from custody.client.browser import BrowserLogin  # noqa: PLC0415 - see main: start fast
+def _by_browser(
+    there: "GatewayClient", provider: "ProviderDescription", *, opened: bool
+) -> "TokenResponse":
+    from custody.client.browser import BrowserLogin
 
     waiting = BrowserLogin()
     try:
@@ -145,13 +147,13 @@ def _by_browser(there: "Gateway", provider: "Provider", *, opened: bool) -> "Gra
     return there.exchange(form, secrets={"code": back.code, "code_verifier": back.verifier})
 
 
-def _by_device(there: "Gateway", provider: "Provider") -> "Granted":
-    from custody.client.device import log_in  # noqa: PLC0415 - see main: start fast
+def _by_device(there: "GatewayClient", provider: "ProviderDescription") -> "TokenResponse":
+    from custody.client.device import log_in
 
     return log_in(there, provider.name, say, time.sleep)
 
 
-def _as_service(there: "Gateway", provider: "Provider") -> "Granted":
-    from custody.client.service import log_in  # noqa: PLC0415 - see main: start fast
+def _as_service(there: "GatewayClient", provider: "ProviderDescription") -> "TokenResponse":
+    from custody.client.service import log_in
 
     return log_in(there, provider, os.environ)

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from custody.cli.agent.gateway_connection import AuthorityOption, GatewayOption, starter_for
+from custody.cli.agent.gateway_connection import AuthorityOption, GatewayOption, loop_starter
 from custody.cli.output import ConfigOption, print_error, say
 from custody.model.errors import CustodyError
 from custody.model.words import Effect
@@ -15,7 +15,7 @@ _AS_SHELLS: Final = {"run.not-found": 127, "run.not-executable": 126}
 """Exit codes of a command that was not started (POSIX, "Exit Status for Commands")."""
 
 
-def run(  # noqa: PLR0913 - each is an option of its own
+def run(
     command: Annotated[list[str], typer.Argument(metavar="-- CMD…", help="What is to run.")],
     *,
     target: Annotated[
@@ -56,11 +56,11 @@ def run(  # noqa: PLR0913 - each is an option of its own
     psql, psycopg, asyncpg and whatever else reads the standard variables and files need no change.
     The exit code is the command's.
     """
-    from custody.client import run  # noqa: PLC0415 - see main: start fast
+    from custody.client import run
 
-    asked = run.RunAsked(
+    asked = run.RunRequest(
         command=tuple(command),
-        wish=run.LoopWish(
+        wish=run.LoopOptions(
             targets=tuple(target or ()),
             purpose=purpose,
             effects=tuple(each.value for each in effect or ()),
@@ -70,7 +70,7 @@ def run(  # noqa: PLR0913 - each is an option of its own
         chosen=dict(_chosen(each) for each in map or ()),
         quiet=quiet,
     )
-    starter = starter_for(gateway, ca, config, Path.cwd(), group or ())
+    starter = loop_starter(gateway, ca, config, Path.cwd(), group or ())
     try:
         code = run.run(asked, starter, os.environ, say)
     except CustodyError as error:
@@ -84,11 +84,11 @@ def run(  # noqa: PLR0913 - each is an option of its own
 def _seconds(text: str) -> int | None:
     if not text:
         return None
-    from custody.config.values import UnfitError, duration  # noqa: PLC0415 - see above
+    from custody.config.values import UnfitValueError, duration
 
     try:
         return max(1, duration(text) // 1000)
-    except UnfitError as error:
+    except UnfitValueError as error:
         raise CustodyError("usage.ttl", f"--ttl {text!r} is not usable.", error.wanted) from None
 
 

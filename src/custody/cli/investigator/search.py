@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from custody.app.admin.client import ask, gather
+from custody.app.admin.client import all_items, ask
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
 from custody.cli.terminal import print_document, warn_if_behind
 
 
-def search(  # noqa: PLR0913 - a question has these parts
+def search(
     query: Annotated[
         list[str] | None,
         typer.Argument(help='Words, "parts of text" and key:value terms.', show_default=False),
@@ -38,11 +38,13 @@ def search(  # noqa: PLR0913 - a question has these parts
         document = ask(read, "facets", {**asked, "field": count, "limit": min(limit, 1000)})
     else:
         order = "oldest" if oldest else "newest"
-        document = gather(read, "search", {**asked, "order": order, "cursor": cursor}, most=limit)
+        document = all_items(
+            read, "search", {**asked, "order": order, "cursor": cursor}, most=limit
+        )
     if json:
         print_document(document)
         return
-    from custody.cli import tables  # noqa: PLC0415 - Rich is not needed for --json
+    from custody.cli import tables
 
     out = console()
     items = document["items"]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from custody.app.admin.client import gather
+from custody.app.admin.client import all_items
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
 from custody.cli.terminal import print_document, warn_if_behind
 
@@ -19,11 +19,11 @@ def sessions(
 ) -> None:
     """List the connections of agents to targets, the newest first."""
     asked = {"loop": loop, "cursor": cursor}
-    document = gather(read_config(config, judges=False), "sessions", asked, most=limit)
+    document = all_items(read_config(config, judges=False), "sessions", asked, most=limit)
     if json:
         print_document(document)
         return
-    from custody.cli import tables  # noqa: PLC0415 - Rich is not needed for --json
+    from custody.cli import tables
 
     tables.print_whole(console(), tables.sessions(document["items"]))
     warn_if_behind(document)

@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from custody.app.admin.client import gather, pages
+from custody.app.admin.client import all_items, pages
 from custody.cli.output import ConfigOption, JsonOption, console, read_config
 from custody.cli.terminal import print_document, warn_if_behind
 
 
-def show(  # noqa: PLR0913 - what is shown, and how much of it
+def show(
     what: Annotated[str, typer.Argument(metavar="ID", help="A session's or a command's id.")],
     *,
     rows: Annotated[int, typer.Option(min=0, help="Captured rows to show of each answer.")] = 20,
@@ -25,9 +25,9 @@ def show(  # noqa: PLR0913 - what is shown, and how much of it
     read = read_config(config, judges=False)
     asked = {"id": what, "cursor": cursor}
     if json:
-        print_document(gather(read, "show", asked, most=limit or 1000))
+        print_document(all_items(read, "show", asked, most=limit or 1000))
         return
-    from custody.cli.investigator import transcript  # noqa: PLC0415 - Rich is not needed for --json
+    from custody.cli.investigator import transcript
 
     out = console()
     first = cursor is None

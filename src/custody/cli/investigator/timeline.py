@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from custody.app.admin.client import gather, pages
+from custody.app.admin.client import all_items, pages
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
 from custody.cli.terminal import print_document, warn_if_behind
 
 
-def timeline(  # noqa: PLR0913 - each is an option of its own
+def timeline(
     loop: Annotated[str, typer.Argument(metavar="LOOP", help="The loop's id: loop_…")],
     *,
     limit: Annotated[
@@ -30,10 +30,10 @@ def timeline(  # noqa: PLR0913 - each is an option of its own
     read = read_config(config, judges=False)
     asked = {"loop": loop, "cursor": cursor, "alone": alone}
     if json:
-        print_document(gather(read, "timeline", asked, most=limit or 1000))
+        print_document(all_items(read, "timeline", asked, most=limit or 1000))
         return
-    from custody.cli.family import Depths, further_in  # noqa: PLC0415 - as for --json
-    from custody.cli.investigator.transcript import event  # noqa: PLC0415 - Rich is not needed for --json
+    from custody.cli.family import Depths, further_in
+    from custody.cli.investigator.transcript import event
 
     out = console()
     for document in pages(read, "timeline", asked, most=limit):

@@ -19,12 +19,12 @@ from custody.cli.output import (
 from custody.model.errors import CustodyError
 
 if TYPE_CHECKING:
-    from custody.evidence.tlog.policy import Policy
+    from custody.evidence.tlog.policy import TlogPolicy
     from custody.evidence.verifier.report import Report
     from custody.evidence.verifier.verify import Progress
 
 
-def verify(  # noqa: PLR0913 - the options of a command
+def verify(
     directory: Annotated[
         Path, typer.Argument(help="A data or evidence directory, of a running gateway too.")
     ],
@@ -49,10 +49,10 @@ def verify(  # noqa: PLR0913 - the options of a command
     With a configuration whose data this is (-c, $CUSTODY_CONFIG or ./custody.toml), its keys and
     anchor are used. Exit codes: 0 proved, 1 tampered, 2 incomplete, 3 wrong use.
     """
-    from custody.evidence.verifier.report import Exit  # noqa: PLC0415 - see main: start fast
-    from custody.evidence.verifier.verify import Options  # noqa: PLC0415 - see main: start fast
-    from custody.evidence.verifier.verify import verify as run  # noqa: PLC0415 - see main: start fast
-    from custody.evidence.verifier.worker_pool import (  # noqa: PLC0415 - see main: start fast
+    from custody.evidence.verifier.report import Exit
+    from custody.evidence.verifier.verify import VerifyOptions
+    from custody.evidence.verifier.verify import verify as run
+    from custody.evidence.verifier.worker_pool import (
         PROCESS_ENDED,
         usable_processors,
     )
@@ -64,7 +64,7 @@ def verify(  # noqa: PLR0913 - the options of a command
     beside = _beside(directory, config)
     keys, anchor = keys or beside[0], anchor or beside[1]
     with _opener(keys) as open_day, _progress(quiet=json) as progress:
-        options = Options(
+        options = VerifyOptions(
             policy=_policy(policy),
             anchor=anchor,
             open_day=open_day,
@@ -100,10 +100,10 @@ def _beside(directory: Path, config: Path | None) -> tuple[Path | None, Path | N
     return gateway.keys, gateway.anchor
 
 
-def _policy(path: Path | None) -> "Policy | None":
+def _policy(path: Path | None) -> "TlogPolicy | None":
     if path is None:
         return None
-    from custody.evidence.tlog.policy import parse_policy  # noqa: PLC0415 - see main: start fast
+    from custody.evidence.tlog.policy import parse_policy
 
     try:
         return parse_policy(path.read_bytes())
@@ -121,7 +121,7 @@ def _opener(keys: Path | None) -> "Iterator[Any]":
     if keys is None:
         yield None
         return
-    from custody.evidence.keys.keyclient import KeyholderProcess  # noqa: PLC0415 - see main: start fast
+    from custody.evidence.keys.keyclient import KeyholderProcess
 
     with KeyholderProcess(keys) as process:
         yield process.unwrap
@@ -129,13 +129,13 @@ def _opener(keys: Path | None) -> "Iterator[Any]":
 
 @contextmanager
 def _progress(*, quiet: bool) -> "Iterator[Progress | None]":
-    import sys  # noqa: PLC0415 - see main: start fast
+    import sys
 
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    from rich.progress import Progress as Bars  # noqa: PLC0415 - see main: start fast
-    from rich.progress import TaskID  # noqa: PLC0415 - see main: start fast
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
     with Bars(console=console(sys.stderr), transient=True) as bars:
         tasks: dict[str, TaskID] = {}

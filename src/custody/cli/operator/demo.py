@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 if TYPE_CHECKING:
-    from custody.demo.demo import Finding
+    from custody.demo.demo import DemoClaim
 
 _WIDEST: Final = 100
 _INDENT: Final = 4
@@ -20,16 +20,16 @@ def demo(
     ] = None,
 ) -> None:
     """See the main job end to end: a real PostgreSQL, an agent, a refusal, the proof."""
-    from custody.cli.layout import Lines  # noqa: PLC0415 - see main: start fast
-    from custody.cli.output import console  # noqa: PLC0415 - see main: start fast
-    from custody.cli.terminal import shown  # noqa: PLC0415 - see main: start fast
-    from custody.demo.demo import run_demo  # noqa: PLC0415 - see main: start fast
+    from custody.cli.layout import Lines
+    from custody.cli.output import console
+    from custody.cli.terminal import shown
+    from custody.demo.demo import run_demo
 
     screen = console()
     width = min(screen.width, _WIDEST)
     number = 0
 
-    def show(finding: "Finding") -> None:
+    def show(finding: "DemoClaim") -> None:
         nonlocal number
         number += 1
         said = textwrap.wrap(finding.claim, width - _INDENT, break_long_words=False)

@@ -33,7 +33,7 @@ def doctor(*, config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 def _print(finding: Finding) -> None:
-    from rich.text import Text  # noqa: PLC0415 - not needed for --json
+    from rich.text import Text
 
     line = Text(f"{finding.level.value:5} ", style=_COLOURS[finding.level])
     line.append(finding.what, style="default")

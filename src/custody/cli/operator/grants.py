@@ -22,7 +22,7 @@ app = typer.Typer(
 
 
 @app.command()
-def suggest(  # noqa: PLR0913 - the options of a command line
+def suggest(
     *,
     identity: Annotated[
         str | None,
@@ -72,8 +72,8 @@ def suggest(  # noqa: PLR0913 - the options of a command line
     typer.echo(document["toml"], nl=False)
     warn_if_behind(document)
     if document["refused"]:
-        from custody.cli import tables  # noqa: PLC0415 - Rich where there is a table
-        from custody.cli.operator import grants_tables  # noqa: PLC0415 - Rich where there is a table
+        from custody.cli import tables
+        from custody.cli.operator import grants_tables
 
         say("\nRefused in this period, and so not in the grants above:")
         tables.print_whole(_errors(), grants_tables.refused(document["refused"]))
@@ -92,8 +92,8 @@ def unused(
     if json:
         print_document(document)
         return
-    from custody.cli import tables  # noqa: PLC0415 - Rich is not needed for --json
-    from custody.cli.operator import grants_tables  # noqa: PLC0415 - Rich is not needed for --json
+    from custody.cli import tables
+    from custody.cli.operator import grants_tables
 
     tables.print_whole(console(), grants_tables.unused(document["items"]))
     warn_if_behind(document)
@@ -101,13 +101,13 @@ def unused(
 
 
 def _ask(config: "Config", call: str, since: str, **more: object) -> dict[str, Any]:
-    import msgspec  # noqa: PLC0415 - see main: start fast
+    import msgspec
 
-    from custody.config.values import UnfitError, duration  # noqa: PLC0415 - see main
+    from custody.config.values import UnfitValueError, duration
 
     try:
         since_ms = duration(since)
-    except UnfitError as error:
+    except UnfitValueError as error:
         raise CustodyError(
             "usage.since", f"--since {since!r} is not usable.", error.wanted
         ) from None
@@ -124,7 +124,7 @@ def _ask(config: "Config", call: str, since: str, **more: object) -> dict[str, A
 
 
 def _say_rest(document: dict[str, Any]) -> None:
-    from custody.investigation.grants.toml_text import many  # noqa: PLC0415 - see main: start fast
+    from custody.investigation.grants.toml_text import many
 
     period = document["period"]
     say(
@@ -137,6 +137,6 @@ def _say_rest(document: dict[str, Any]) -> None:
 
 
 def _errors() -> "Any":  # noqa: ANN401 - Rich is imported only where a table is printed
-    import sys  # noqa: PLC0415 - for this alone
+    import sys
 
     return console(sys.stderr)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from custody.app.init import Installation, initialise
+from custody.app.init import InitResult, initialise
 from custody.cli.output import JsonOption, print_items
 
 
@@ -39,7 +39,7 @@ def _host_name() -> str:
     return re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname()).strip(".-") or "gateway"
 
 
-def _next_steps(made: Installation) -> str:
+def _next_steps(made: InitResult) -> str:
     width = max(len(str(path)) for path in (made.config, made.keys, made.authority))
     return f"""Made:
   {made.config!s:<{width}}  what the gateway does

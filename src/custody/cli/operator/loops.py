@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from custody.app.admin.client import actor, ask, gather
+from custody.app.admin.client import actor, all_items, ask
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
 from custody.cli.terminal import print_document, shown, warn_if_behind
 
@@ -27,11 +27,11 @@ def loops(
     """List the runs of agents, the newest first."""
     if context.invoked_subcommand is not None:
         return
-    document = gather(read_config(config, judges=False), "loops", {"cursor": cursor}, most=limit)
+    document = all_items(read_config(config, judges=False), "loops", {"cursor": cursor}, most=limit)
     if json:
         print_document(document)
         return
-    from custody.cli import tables  # noqa: PLC0415 - Rich is not needed for --json
+    from custody.cli import tables
 
     tables.print_whole(console(), tables.loops(document["items"]))
     warn_if_behind(document)

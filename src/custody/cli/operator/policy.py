@@ -13,7 +13,7 @@ from custody.model.identity import Identity
 from custody.model.words import Decision, IdentityKind
 
 if TYPE_CHECKING:
-    from custody.app.policy_trial import Judged
+    from custody.app.policy_trial import TrialVerdict
 
 app = typer.Typer(
     name="policy",
@@ -36,7 +36,7 @@ def check(*, config: ConfigOption = None, json: JsonOption = False) -> None:
 
     Ends with 3 if there is a fault.
     """
-    from custody.config.load import compile_policy  # noqa: PLC0415 - reads rules: slow to import
+    from custody.config.load import compile_policy
 
     found = read_config(config, warn=not json)
     counts = {
@@ -60,7 +60,7 @@ def _plural(name: str, count: int) -> str:
 
 
 @app.command()
-def explain(  # noqa: PLR0913 - the options of a command line
+def explain(
     statement: Annotated[str, typer.Argument(metavar="SQL", help="What to judge.")],
     *,
     target: Annotated[str, typer.Option(help="The target it would be sent to.")],
@@ -77,11 +77,11 @@ def explain(  # noqa: PLR0913 - the options of a command line
 
     Asks nothing of the target and records nothing.
     """
-    from custody.app.policy_trial import judge  # noqa: PLC0415 - reads rules and parses: slow to import
+    from custody.app.policy_trial import try_statements
 
     identity = Identity(subject, issuer, tuple(group or ()), kind)
     now = time.time_ns() // 1_000_000
-    judged = asyncio.run(judge(read_config(config), target, identity, statement, now))
+    judged = asyncio.run(try_statements(read_config(config), target, identity, statement, now))
     if json:
         print_items([_item(one) for one in judged])
         return
@@ -92,7 +92,7 @@ def explain(  # noqa: PLR0913 - the options of a command line
     typer.echo(_CAVEAT, err=True)
 
 
-def _item(judged: "Judged") -> dict[str, object]:
+def _item(judged: "TrialVerdict") -> dict[str, object]:
     command, steps = judged.command, judged.explanation
     return {
         "action": command.action,
@@ -111,7 +111,7 @@ def _item(judged: "Judged") -> dict[str, object]:
     }
 
 
-def _print(judged: "Judged") -> None:
+def _print(judged: "TrialVerdict") -> None:
     command, steps = judged.command, judged.explanation
     out = console()
     head = Text(f"{command.action or 'statement'}: ", style="bold")

@@ -25,16 +25,16 @@ def serve(
     Prints each address that it listens on, then `ready`. SIGTERM lets sessions finish for at most
     ten seconds.
     """
-    from custody.app.process import harden, log_to_stderr  # noqa: PLC0415 - see main: start fast
+    from custody.app.process import harden, log_to_stderr
 
     harden()
     log_to_stderr()
     settings = read_config(config, warn=True)
 
-    import uvloop  # noqa: PLC0415 - see main: start fast
+    import uvloop
 
-    from custody.app.serve import serve as run  # noqa: PLC0415 - see main: start fast
-    from custody.web import console  # noqa: PLC0415 - see main: start fast
+    from custody.app.serve import serve as run
+    from custody.web import console
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings, _announce, accept_new_anchor=accept_new_anchor, console=console))

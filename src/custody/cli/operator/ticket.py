@@ -23,7 +23,7 @@ app = typer.Typer(
 
 
 @app.command()
-def create(  # noqa: PLR0913 - a ticket has these parts
+def create(
     *,
     subject: Annotated[str, typer.Option(help="Whose ticket it is.")],
     ttl: Annotated[str, typer.Option(help="How long it holds: 30m, 1h, 8h.")],
@@ -36,11 +36,11 @@ def create(  # noqa: PLR0913 - a ticket has these parts
     json: JsonOption = False,
 ) -> None:
     """Make a ticket for a new loop. Its secret is shown this once."""
-    from custody.config.values import UnfitError, duration  # noqa: PLC0415 - see main
+    from custody.config.values import UnfitValueError, duration
 
     try:
         ttl_ms = duration(ttl)
-    except UnfitError as error:
+    except UnfitValueError as error:
         raise CustodyError("usage.ttl", f"--ttl {ttl!r} is not usable.", error.wanted) from None
     read = read_config(config, judges=False)
     arguments = {
@@ -77,7 +77,7 @@ def list_tickets(
     if json:
         print_document(document)
     else:
-        from custody.cli import tables  # noqa: PLC0415 - Rich is not needed for --json
+        from custody.cli import tables
 
         tables.print_whole(console(), tables.tickets(document["items"]))
 
@@ -104,7 +104,7 @@ def revoke(
 
 
 def _reachable(config: "Config", subject: str, groups: tuple[str, ...]) -> "list[TargetConfig]":
-    from custody.identity import local_identity  # noqa: PLC0415 - see main
+    from custody.identity import local_identity
 
     identity = local_identity(subject, groups)
     granted = {
@@ -119,7 +119,7 @@ def _word(subject: str) -> str:
 
 
 def _explain(config: "Config", item: dict[str, Any], targets: "list[TargetConfig]") -> None:
-    from custody.cli.tables import clock  # noqa: PLC0415 - not needed for --json
+    from custody.cli.tables import clock
 
     out = console()
     for name in ("id", "loop", "identity"):

@@ -14,7 +14,7 @@ _DISTRUST_MS: Final = 3_600_000
 _DAY_MS: Final = 86_400_000
 
 
-class Clock(NamedTuple):
+class LogClock(NamedTuple):
     """Milliseconds since the Unix epoch, and milliseconds that never jump (suspension included,
     where the system can).
     """
@@ -39,7 +39,7 @@ def milliseconds_to_midnight(wall_ms: int) -> int:
 class ClockWatch:
     """Compares the wall clock with steady time."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: LogClock) -> None:
         self._clock = clock
         # Where the wall clock stood against steady time when it was last believed, and last seen.
         self._believed = self._reported = clock.wall_ms() - clock.steady_ms()

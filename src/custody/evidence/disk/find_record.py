@@ -12,7 +12,7 @@ from typing import Final
 
 from custody.evidence.disk.files import Files
 from custody.evidence.disk.segment import (
-    Place,
+    FramePosition,
     SegmentName,
     first_frame,
     segment_path,
@@ -35,7 +35,7 @@ class _Starts:
         self.end = 0
 
 
-class Finder:
+class RecordFinder:
     """Places of one evidence directory's records."""
 
     def __init__(self, files: Files, evidence: Path) -> None:
@@ -44,16 +44,16 @@ class Finder:
         self._held: OrderedDict[SegmentName, _Starts] = OrderedDict()
         self._firsts: dict[SegmentName, int] = {}
 
-    def find(self, year: str, index: int) -> Place | None:
+    def find(self, year: str, index: int) -> FramePosition | None:
         """Where the frame of this index begins; ``None`` where there is none."""
         starts = self._starts(year, index)
         if starts is None:
             return None
         segment, known = starts
         at = index - known.first
-        return Place(segment, known.offsets[at]) if at < len(known.offsets) else None
+        return FramePosition(segment, known.offsets[at]) if at < len(known.offsets) else None
 
-    def before(self, year: str, index: int) -> Place | None:
+    def before(self, year: str, index: int) -> FramePosition | None:
         """Where the frame of this index begins or, at the end of the log, will be looked for."""
         starts = self._starts(year, index - 1)
         if starts is None:
@@ -62,7 +62,7 @@ class Finder:
         at = index - known.first
         if at > len(known.offsets):
             return None
-        return Place(segment, known.offsets[at] if at < len(known.offsets) else known.end)
+        return FramePosition(segment, known.offsets[at] if at < len(known.offsets) else known.end)
 
     def begun(self, year: str) -> bool:
         """Whether this year's log has any record."""

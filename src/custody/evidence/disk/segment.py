@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from custody.evidence.disk.files import Files, OpenFile
-from custody.evidence.record.frame import FRAME_MAX, HEADER_SIZE, Fault, Frame, read
+from custody.evidence.record.frame import FRAME_MAX, HEADER_SIZE, Frame, FrameFault, read
 
 SEGMENT_BYTES: Final = 16 * 1024 * 1024
 _READ_BYTES: Final = 256 * 1024
@@ -30,15 +30,15 @@ class SegmentName(NamedTuple):
         return f"{self.day}/{self.number:03d}"
 
 
-class Place(NamedTuple):
+class FramePosition(NamedTuple):
     """Where a frame begins."""
 
     segment: SegmentName
     offset: int
 
 
-class Located(NamedTuple):
-    place: Place
+class LocatedFrame(NamedTuple):
+    place: FramePosition
     frame: Frame
 
 
@@ -75,7 +75,7 @@ def segments_of_year(
     ]
 
 
-class Walk:
+class SegmentWalk:
     """The frames of one year's log, in order, from a place on.
 
     ``take`` may be called again when more has been written: it goes on where it stopped. Between
@@ -84,7 +84,12 @@ class Walk:
     """
 
     def __init__(
-        self, files: Files, evidence: Path, year: str, start: Place | None = None, index: int = 0
+        self,
+        files: Files,
+        evidence: Path,
+        year: str,
+        start: FramePosition | None = None,
+        index: int = 0,
     ) -> None:
         self._files = files
         self._evidence = evidence
@@ -92,13 +97,13 @@ class Walk:
         self._file: OpenFile | None = None
         self.place = start
         self.index = index
-        self.fault: Fault | None = None
+        self.fault: FrameFault | None = None
 
-    def take(self, end: int | None = None, limit: int = 4096) -> list[Located]:
+    def take(self, end: int | None = None, limit: int = 4096) -> list[LocatedFrame]:
         """Up to ``limit`` frames, none with an index of ``end`` or above; none: there are no more
         for now.
         """
-        found: list[Located] = []
+        found: list[LocatedFrame] = []
         while len(found) < limit and (end is None or self.index < end):
             if self.place is None and not self._enter_first():
                 break
@@ -113,7 +118,7 @@ class Walk:
             self._file.close()
             self._file = None
 
-    def _read_here(self, found: list[Located], limit: int, end: int | None) -> None:
+    def _read_here(self, found: list[LocatedFrame], limit: int, end: int | None) -> None:
         """Frames out of one stretch of the present segment."""
         segment, start = self._here()
         if self._file is None:
@@ -125,12 +130,12 @@ class Walk:
         while len(found) < limit and (end is None or self.index < end):
             match read(buffer, at):
                 case Frame(index=index) as frame if index == self.index:
-                    found.append(Located(Place(segment, start + at), frame))
+                    found.append(LocatedFrame(FramePosition(segment, start + at), frame))
                     at = frame.end
                     self.index += 1
-                case Fault.SHORT | Fault.UNUSED as fault if len(buffer) == size:
+                case FrameFault.SHORT | FrameFault.UNUSED as fault if len(buffer) == size:
                     # The stretch ends inside this frame, or in front of it.
-                    if at == 0 and (size > _READ_BYTES or fault is Fault.UNUSED):
+                    if at == 0 and (size > _READ_BYTES or fault is FrameFault.UNUSED):
                         self.fault = fault
                     elif at == 0:
                         size = FRAME_MAX
@@ -138,14 +143,14 @@ class Walk:
                         continue
                     break
                 case Frame():
-                    self.fault = Fault.MAGIC
+                    self.fault = FrameFault.MAGIC
                     break
                 case fault:
                     self.fault = fault
                     break
-        self.place = Place(segment, start + at)
+        self.place = FramePosition(segment, start + at)
 
-    def _here(self) -> Place:
+    def _here(self) -> FramePosition:
         if self.place is None:
             raise AssertionError("a walk reads only where it stands")
         return self.place
@@ -166,35 +171,35 @@ class Walk:
             if isinstance(first, Frame) and first.index == self.index:
                 self.close()
                 self._file = opened
-                self.place = Place(segment, 0)
+                self.place = FramePosition(segment, 0)
                 return True
             opened.close()
         return False
 
 
-def first_frame(opened: OpenFile) -> Frame | Fault:
+def first_frame(opened: OpenFile) -> Frame | FrameFault:
     head = opened.read_at(HEADER_SIZE, 0)
     if not any(head):
-        return Fault.UNUSED
+        return FrameFault.UNUSED
     first = read(opened.read_at(_READ_BYTES, 0))
-    return read(opened.read_at(FRAME_MAX, 0)) if first is Fault.SHORT else first
+    return read(opened.read_at(FRAME_MAX, 0)) if first is FrameFault.SHORT else first
 
 
-def read_frame(files: Files, evidence: Path, place: Place) -> Frame | Fault:
+def read_frame(files: Files, evidence: Path, place: FramePosition) -> Frame | FrameFault:
     """One frame, by its place."""
     opened = files.open(segment_path(evidence, place.segment))
     try:
         frame = read(opened.read_at(8192, place.offset))
-        if frame is Fault.SHORT:
+        if frame is FrameFault.SHORT:
             frame = read(opened.read_at(FRAME_MAX, place.offset))
         return frame
     finally:
         opened.close()
 
 
-def walk_year(files: Files, evidence: Path, year: str) -> Iterator[Located]:
+def walk_year(files: Files, evidence: Path, year: str) -> Iterator[LocatedFrame]:
     """Every frame of a year's log that can be read in order."""
-    walk = Walk(files, evidence, year)
+    walk = SegmentWalk(files, evidence, year)
     try:
         while batch := walk.take():
             yield from batch

@@ -37,7 +37,7 @@ class Segment:
         self.file.close()
 
 
-class Stock:
+class SegmentPool:
     """Thread-safe; all but ``ready`` and ``take`` of a ready segment may block on the disk."""
 
     def __init__(self, files: Files, evidence: Path, segment_bytes: int) -> None:

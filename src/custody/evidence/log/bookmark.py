@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from custody.evidence.disk.files import Files, read_if_there, replace_file
-from custody.evidence.disk.segment import Place, SegmentName
+from custody.evidence.disk.segment import FramePosition, SegmentName
 from custody.evidence.log.chains import Chain
 from custody.evidence.tlog.checkpoint import Checkpoint
 
@@ -42,8 +42,8 @@ class Bookmark(msgspec.Struct, frozen=True):
     sessions: tuple[OpenSession, ...]
 
     @property
-    def place(self) -> Place:
-        return Place(SegmentName(self.day, self.segment), self.offset)
+    def place(self) -> FramePosition:
+        return FramePosition(SegmentName(self.day, self.segment), self.offset)
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -59,24 +59,26 @@ class Bookmark(msgspec.Struct, frozen=True):
         return chains
 
 
-class Standing(NamedTuple):
+class BookmarkPosition(NamedTuple):
     """Where the writer stands, taken in one moment of the event loop."""
 
     size: int
-    place: Place
+    place: FramePosition
     sessions: tuple[OpenSession, ...]
 
 
-def stand(size: int, place: Place, chains: dict[str, Chain]) -> Standing:
+def bookmark_position(
+    size: int, place: FramePosition, chains: dict[str, Chain]
+) -> BookmarkPosition:
     sessions = [
         OpenSession(session, chain.loop, chain.n, chain.last, tuple(sorted(chain.unanswered)))
         for session, chain in chains.items()
     ]
-    return Standing(size, place, tuple(sessions))
+    return BookmarkPosition(size, place, tuple(sessions))
 
 
 def write_bookmark(
-    files: Files, evidence: Path, checkpoint: Checkpoint, standing: Standing
+    files: Files, evidence: Path, checkpoint: Checkpoint, standing: BookmarkPosition
 ) -> None:
     """For a standing at the checkpoint's size. Raises ``OSError``."""
     segment, offset = standing.place

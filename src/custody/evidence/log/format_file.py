@@ -21,7 +21,7 @@ def write_format(files: Files, evidence: Path) -> None:
         replace_file(files, evidence / FORMAT_FILE, text)
 
 
-def introduce(files: Files, evidence: Path, keys: KeyService, origin: str) -> None:
+def write_log_description(files: Files, evidence: Path, keys: KeyService, origin: str) -> None:
     """See to it that log.vkey names this log's key."""
     line = f"{log_key(keys, origin).text}\n".encode()
     known = read_if_there(files, evidence / KEY_FILE) or b""

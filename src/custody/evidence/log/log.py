@@ -13,12 +13,18 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from custody.evidence.disk.days import Clock, ClockWatch, day_of, milliseconds_to_midnight, next_day
+from custody.evidence.disk.days import (
+    ClockWatch,
+    LogClock,
+    day_of,
+    milliseconds_to_midnight,
+    next_day,
+)
 from custody.evidence.disk.files import Files, OpenFile
 from custody.evidence.disk.segment import SEGMENT_BYTES
-from custody.evidence.disk.segment_pool import Segment, Stock
+from custody.evidence.disk.segment_pool import Segment, SegmentPool
 from custody.evidence.keys.keyring import KeyService
-from custody.evidence.log.format_file import introduce
+from custody.evidence.log.format_file import write_log_description
 from custody.evidence.log.open_day import OpenDay, open_day
 from custody.evidence.log.publish import Publisher
 from custody.evidence.log.publish_rounds import PublishRounds
@@ -61,10 +67,10 @@ class LogOptions(msgspec.Struct, frozen=True):
     """So much of what cannot be published is held in memory; past it, new work is refused."""
 
 
-class Surroundings(NamedTuple):
+class LogEnvironment(NamedTuple):
     """Clock, chance and disk, which come in from outside."""
 
-    clock: Clock
+    clock: LogClock
     nanoseconds: Callable[[], int]
     random: Callable[[int], bytes]
     files: Files
@@ -76,14 +82,14 @@ class Log:
     All of it belongs to the event loop that opened it.
     """
 
-    def __init__(  # noqa: PLR0913  # its parts; only ``opening`` makes one
+    def __init__(
         self,
         options: LogOptions,
         keys: KeyService,
-        around: Surroundings,
+        around: LogEnvironment,
         writer: Writer,
         *,
-        stock: Stock,
+        stock: SegmentPool,
         lock: OpenFile,
     ) -> None:
         self.options: Final = options
@@ -209,7 +215,7 @@ class Log:
             )
             self._stock.prepare(day)
             opened.extend()
-            introduce(
+            write_log_description(
                 self._around.files,
                 self.options.evidence,
                 self._keys,

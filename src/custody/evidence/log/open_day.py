@@ -18,7 +18,14 @@ from custody.evidence.disk.files import (
     replace_file,
 )
 from custody.evidence.disk.segment import segments_directory
-from custody.evidence.disk.wrapped_keys import DayKey, first_lines, key_line, parse, whole_lines
+from custody.evidence.disk.wrapped_keys import (
+    LOG_SCOPE,
+    DayKey,
+    first_lines,
+    key_line,
+    parse,
+    whole_lines,
+)
 from custody.evidence.keys.keyring import KeyService
 from custody.evidence.record.seal import KEY_SIZE, SealError
 from custody.model.errors import LogFailureError
@@ -81,6 +88,12 @@ class OpenDay:
         key = self._random(KEY_SIZE)
         wrapped = self._key.wrap(scope, key, self._random)
         return ScopeKey(key, key_line(scope, wrapped))
+
+    def scope_key(self, session: str | None, loop: str | None) -> ScopeKey:
+        """The key of a scope that is new today, or of one that is no session."""
+        if session is None:
+            return self.lasting_key(loop or LOG_SCOPE)
+        return self.session_key(session)
 
     def lasting_key(self, scope: str) -> ScopeKey:
         """The key of a loop, or of the log itself, which is kept for the day."""

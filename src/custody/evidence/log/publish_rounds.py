@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from custody.evidence.disk.files import Files
 from custody.evidence.keys.keyring import KeyholderGoneError, KeyService
-from custody.evidence.log.bookmark import Standing, stand, write_bookmark
+from custody.evidence.log.bookmark import BookmarkPosition, bookmark_position, write_bookmark
 from custody.evidence.log.publish import Cut, Publisher
 from custody.evidence.log.refusals import is_fatal
 from custody.evidence.log.writer import Writer
@@ -23,14 +23,14 @@ _BOUNDARY_S: Final = 1.0
 _ROUND_S: Final = 5.0
 """So long one who must publish now waits for a round that runs."""
 
-Beside = Callable[..., Awaitable[None]]
+InThread = Callable[..., Awaitable[None]]
 """Runs its first argument in a thread, with the others."""
 
 
 class _Work(NamedTuple):
     publisher: Publisher
     cut: Cut
-    standing: Standing | None
+    standing: BookmarkPosition | None
 
 
 class PublishRounds:
@@ -64,7 +64,7 @@ class PublishRounds:
         self._write(work if bookmark else work._replace(standing=None))
         work.publisher.settle(work.cut)
 
-    async def run(self, beside: Beside) -> None:
+    async def run(self, beside: InThread) -> None:
         """One round, if there is anything to publish."""
         if not self._writer.publisher.dirty and not self.bookmark_due:
             return
@@ -107,7 +107,7 @@ class PublishRounds:
         publisher = writer.publisher
         standing = None
         if publisher.size == writer.size:
-            standing = stand(writer.size, writer.place, writer.chains)
+            standing = bookmark_position(writer.size, writer.place, writer.chains)
         return _Work(publisher, publisher.cut(), standing)
 
     async def _work_at_boundary(self) -> _Work:
@@ -121,7 +121,7 @@ class PublishRounds:
 
         def closed() -> Callable[[], None]:
             publisher = writer.publisher
-            standing = stand(writer.size, writer.place, writer.chains)
+            standing = bookmark_position(writer.size, writer.place, writer.chains)
 
             def durable() -> None:
                 if not reached.done():

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from custody.evidence.disk.files import Files, read_if_there
-from custody.evidence.disk.find_record import Finder
-from custody.evidence.disk.segment import Place, Walk, days, read_frame
+from custody.evidence.disk.find_record import RecordFinder
+from custody.evidence.disk.segment import FramePosition, SegmentWalk, days, read_frame
 from custody.evidence.disk.wrapped_keys import DayKey, WrappedDay, scope_of
 from custody.evidence.disk.wrapped_keys import parse as parse_wrapped
 from custody.evidence.keys.keyring import KeyService
@@ -46,7 +46,7 @@ class ReadRecord(NamedTuple):
     record: StoredRecord | CustodyError
 
 
-class Passage(NamedTuple):
+class RecordBatch(NamedTuple):
     """Records that follow each other. Read on with ``log`` and ``following``."""
 
     records: Sequence[ReadRecord]
@@ -65,9 +65,9 @@ class EvidenceReader:
         self._files: Final = files
         self._evidence: Final = evidence
         self._name: Final = name
-        self._contents: Final = Contents(files, evidence, keys)
-        self._finder: Final = Finder(files, evidence)
-        self._walk: Walk | None = None
+        self._contents: Final = PayloadReader(files, evidence, keys)
+        self._finder: Final = RecordFinder(files, evidence)
+        self._walk: SegmentWalk | None = None
         self._walk_log = ""
 
     def close(self) -> None:
@@ -82,7 +82,7 @@ class EvidenceReader:
 
     def follow(
         self, log: str, index: int, limit: int = 1000, durable: DurableEnd | None = None
-    ) -> Passage:
+    ) -> RecordBatch:
         """Up to ``limit`` records from ``index`` on, then from the next year's log.
 
         Cheap to call again where it left off. Raises ``CustodyError`` where no such place is.
@@ -93,9 +93,9 @@ class EvidenceReader:
         if not found and (durable is None or durable.log > log):
             later = [each for each in self.logs() if each > log]
             if later:
-                return Passage((), later[0], 0, more=True)
+                return RecordBatch((), later[0], 0, more=True)
         records = [self._read(log, each.frame) for each in found]
-        return Passage(records, log, index + len(found), len(found) == limit)
+        return RecordBatch(records, log, index + len(found), len(found) == limit)
 
     def record(self, log: str, index: int) -> ReadRecord | None:
         """One record; ``None`` where there is no such one."""
@@ -103,7 +103,7 @@ class EvidenceReader:
         found = None if where is None else self.record_at(log, where)
         return found if found is not None and found.number == index else None
 
-    def record_at(self, log: str, where: Place) -> ReadRecord | None:
+    def record_at(self, log: str, where: FramePosition) -> ReadRecord | None:
         """The record whose frame begins at a place."""
         frame = read_frame(self._files, self._evidence, where)
         return self._read(log, frame) if isinstance(frame, Frame) else None
@@ -119,22 +119,22 @@ class EvidenceReader:
         except CustodyError as error:
             return ReadRecord(day, frame.index, error)
 
-    def _stand_at(self, log: str, index: int) -> Walk:
+    def _stand_at(self, log: str, index: int) -> SegmentWalk:
         walk = self._walk
         if walk is not None and self._walk_log == log and walk.index == index:
             return walk
         self.close()
-        start: Place | None = None
+        start: FramePosition | None = None
         if index > 0:
             start = self._finder.before(_year(log), index)
             if start is None:
                 raise CustodyError("evidence.no-record", f"{log} has no record {index - 1}.")
-        self._walk = walk = Walk(self._files, self._evidence, _year(log), start, index)
+        self._walk = walk = SegmentWalk(self._files, self._evidence, _year(log), start, index)
         self._walk_log = log
         return walk
 
 
-class Contents:
+class PayloadReader:
     """Opens payloads, and keeps the keys that it needed last."""
 
     def __init__(self, files: Files, evidence: Path, keys: KeyService | None) -> None:

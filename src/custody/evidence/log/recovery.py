@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from custody.evidence.disk.files import Files, read_if_there
-from custody.evidence.disk.find_record import Finder
+from custody.evidence.disk.find_record import RecordFinder
 from custody.evidence.disk.segment import (
-    Place,
+    FramePosition,
     SegmentName,
-    Walk,
+    SegmentWalk,
     days,
     first_frame,
     segment_path,
@@ -28,7 +28,7 @@ from custody.evidence.keys.keyring import KeyService, log_key
 from custody.evidence.log.bookmark import Bookmark, read_bookmark
 from custody.evidence.log.chains import Chain, follow
 from custody.evidence.log.publish import Publisher, log_directory
-from custody.evidence.record.frame import Fault, Frame, find
+from custody.evidence.record.frame import Frame, FrameFault, find
 from custody.evidence.record.leaf import Leaf, LeafError, parse
 from custody.evidence.tlog.checkpoint import Checkpoint, open_checkpoint
 from custody.evidence.tlog.merkle import leaf_hash
@@ -49,7 +49,7 @@ class TornTail(NamedTuple):
 NO_TAIL: Final = TornTail(0, hashlib.sha256(b"").hexdigest())
 
 
-class Found(NamedTuple):
+class RecoveredLog(NamedTuple):
     """A log as it stands on disk, fit to go on."""
 
     origin: str
@@ -59,7 +59,7 @@ class Found(NamedTuple):
     closed: bool
     """Its last record says that it was closed, and no session was left open."""
     torn: TornTail
-    place: Place | None
+    place: FramePosition | None
     """Where the next frame goes; ``None``: at the start of a new segment."""
     last_day: str
     """The day of its last segment; empty for a new log."""
@@ -72,7 +72,7 @@ def find_log(
     anchors: Mapping[str, Checkpoint],
     *,
     new_year: str,
-) -> Found:
+) -> RecoveredLog:
     """Read the newest year's log through. ``anchors`` is empty where a new one is accepted.
 
     Raises ``LogFailureError`` where going on would hide damage or fork the log. Writes nothing but
@@ -109,7 +109,7 @@ class _Reading:
         self._durable = 0
         self._last: Leaf | None = None
 
-    def read(self) -> Found:
+    def read(self) -> RecoveredLog:
         walk = self._start()
         start = walk.place
         try:
@@ -130,7 +130,7 @@ class _Reading:
         if any(chain.carried for chain in self._chains.values()):
             self._recall_carried()
         closed = (self._last is None or self._last.type == "log.close") and not self._chains
-        return Found(
+        return RecoveredLog(
             self._origin,
             self._publisher,
             walk.index,
@@ -157,7 +157,7 @@ class _Reading:
             if session in chains:
                 chain.unanswered = chains[session].unanswered
 
-    def _start(self) -> Walk:
+    def _start(self) -> SegmentWalk:
         """Where to read from: the bookmark, if it can be believed, else the beginning."""
         bookmark = read_bookmark(self._files, self._evidence, self._origin)
         # Whatever was signed must be met on the way, so that its root can be compared.
@@ -169,24 +169,26 @@ class _Reading:
             or not self._publisher.resume(bookmark.size, bookmark.checkpoint.root)
         ):
             self._last = None
-            return Walk(self._files, self._evidence, self._year)
+            return SegmentWalk(self._files, self._evidence, self._year)
         self._chains = bookmark.chains()
         for checkpoint in self._vouched:
             if checkpoint.size == bookmark.size:
                 self._check_root(checkpoint)
-        return Walk(self._files, self._evidence, self._year, bookmark.place, bookmark.size)
+        return SegmentWalk(self._files, self._evidence, self._year, bookmark.place, bookmark.size)
 
     def _glance(self, bookmark: Bookmark) -> bool:
         """Whether the newest segments before a bookmark are whole; all of a small log's."""
         segments = [
             (first, segment)
-            for first, segment in Finder(self._files, self._evidence).segments(self._year)
+            for first, segment in RecordFinder(self._files, self._evidence).segments(self._year)
             if segment <= bookmark.place.segment
         ]
-        walk = Walk(self._files, self._evidence, self._year)
+        walk = SegmentWalk(self._files, self._evidence, self._year)
         if len(segments) > _GLANCE_SEGMENTS:
             first, segment = segments[-_GLANCE_SEGMENTS]
-            walk = Walk(self._files, self._evidence, self._year, Place(segment, 0), first)
+            walk = SegmentWalk(
+                self._files, self._evidence, self._year, FramePosition(segment, 0), first
+            )
         last: Frame | None = None
         try:
             while batch := walk.take(bookmark.size):
@@ -201,7 +203,7 @@ class _Reading:
             self._last = parse(last.leaf)
         return self._last is not None
 
-    def _take_up(self, frame: Frame, place: Place) -> None:
+    def _take_up(self, frame: Frame, place: FramePosition) -> None:
         try:
             leaf = parse(frame.leaf)
         except LeafError as error:
@@ -224,11 +226,11 @@ class _Reading:
                 _CURE,
             )
 
-    def _check_size(self, walk: Walk) -> None:
+    def _check_size(self, walk: SegmentWalk) -> None:
         signed = max((each.size for each in self._vouched), default=0)
         if walk.index < self._durable or (walk.index < signed and walk.fault not in _ENDS):
-            place = walk.place or Place(SegmentName(f"{self._year}-01-01", 0), 0)
-            raise _damaged(walk.index, place, f"{walk.fault or Fault.UNUSED} ")
+            place = walk.place or FramePosition(SegmentName(f"{self._year}-01-01", 0), 0)
+            raise _damaged(walk.index, place, f"{walk.fault or FrameFault.UNUSED} ")
         if walk.index < signed:
             raise LogFailureError(
                 "log.rolled-back",
@@ -238,7 +240,7 @@ class _Reading:
                 "--accept-new-anchor.",
             )
 
-    def _behind(self, place: Place | None) -> TornTail:
+    def _behind(self, place: FramePosition | None) -> TornTail:
         """Everything behind the last good frame; also learns what it says was durable."""
         digest = hashlib.sha256()
         size = 0
@@ -269,7 +271,7 @@ class _Reading:
             opened.close()
 
 
-_ENDS: Final = (None, Fault.UNUSED)
+_ENDS: Final = (None, FrameFault.UNUSED)
 
 
 def read_checkpoint(
@@ -315,7 +317,7 @@ def _check_other_year(files: Files, evidence: Path, keys: KeyService, anchored: 
         )
 
 
-def _damaged(index: int, place: Place, why: str) -> LogFailureError:
+def _damaged(index: int, place: FramePosition, why: str) -> LogFailureError:
     return LogFailureError(
         "log.damaged",
         f"Record {index} cannot be read at segments/{place.segment.text}.seg, byte "

@@ -9,7 +9,7 @@ from typing import Final
 
 from custody.evidence.disk.files import SyncFailedError
 from custody.evidence.log.chains import Chain
-from custody.evidence.record.leaf_facts import Kind
+from custody.evidence.record.leaf_facts import RecordKind
 from custody.model.errors import LogFailureError
 
 _SESSION: Final = re.compile("ses_[a-z2-7]{20}", re.ASCII)
@@ -32,7 +32,7 @@ def is_fatal(error: OSError) -> bool:
     return isinstance(error, SyncFailedError) and error.errno not in _FULL_CODES
 
 
-def new_chain(session: str, kind: Kind) -> Chain:
+def new_chain(session: str, kind: RecordKind) -> Chain:
     """For a session that begins with a record of this kind."""
     if not kind.opens:
         raise LogFailureError(

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from custody.evidence.disk.days import Clock, day_of
+from custody.evidence.disk.days import LogClock, day_of
 from custody.evidence.disk.files import (
     DiskFiles,
     Files,
@@ -20,14 +20,14 @@ from custody.evidence.disk.files import (
     make_durable_directory,
 )
 from custody.evidence.disk.segment import segment_path
-from custody.evidence.disk.segment_pool import Segment, Stock
+from custody.evidence.disk.segment_pool import Segment, SegmentPool
 from custody.evidence.keys.anchor import read_anchor
 from custody.evidence.keys.keyring import KeyService
 from custody.evidence.log.chains import Chain
-from custody.evidence.log.format_file import introduce, write_format
-from custody.evidence.log.log import Log, LogOptions, Surroundings
+from custody.evidence.log.format_file import write_format, write_log_description
+from custody.evidence.log.log import Log, LogEnvironment, LogOptions
 from custody.evidence.log.open_day import OpenDay, open_day
-from custody.evidence.log.recovery import Found, find_log
+from custody.evidence.log.recovery import RecoveredLog, find_log
 from custody.evidence.log.writer import Writer
 from custody.evidence.record.leaf import DURABILITIES, RESPONSES
 from custody.evidence.tlog.checkpoint import Checkpoint
@@ -50,19 +50,19 @@ class _Ready(NamedTuple):
     """Everything of a log that blocks to get, got."""
 
     lock: OpenFile
-    found: Found
+    found: RecoveredLog
     day: OpenDay
-    stock: Stock
+    stock: SegmentPool
     segment: Segment
 
 
-def system_surroundings() -> Surroundings:
+def system_environment() -> LogEnvironment:
     """The machine's own clocks, chance and disk."""
     steady = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    clock = Clock(
+    clock = LogClock(
         lambda: time.time_ns() // 1_000_000, lambda: time.clock_gettime_ns(steady) // 1_000_000
     )
-    return Surroundings(clock, time.perf_counter_ns, os.urandom, DiskFiles())
+    return LogEnvironment(clock, time.perf_counter_ns, os.urandom, DiskFiles())
 
 
 def _ignore(_failure: LogFailureError) -> None:
@@ -73,7 +73,7 @@ def _ignore(_failure: LogFailureError) -> None:
 async def open_log(
     options: LogOptions,
     keys: KeyService,
-    surroundings: Surroundings | None = None,
+    surroundings: LogEnvironment | None = None,
     on_broken: Callable[[LogFailureError], None] = _ignore,
 ) -> AsyncIterator[Log]:
     """The log, open for writing. Run ``log.run()`` beside it; leaving closes and signs it.
@@ -83,7 +83,7 @@ async def open_log(
     """
     if options.durability not in DURABILITIES or options.responses not in RESPONSES:
         raise LogFailureError("log.options", "Unknown durability or responses.")
-    around = surroundings or system_surroundings()
+    around = surroundings or system_environment()
     ready = await asyncio.to_thread(_make_ready, options, keys, around)
     writer = Writer(
         stock=ready.stock,
@@ -105,7 +105,7 @@ async def open_log(
         log.close()
 
 
-def _make_ready(options: LogOptions, keys: KeyService, around: Surroundings) -> _Ready:
+def _make_ready(options: LogOptions, keys: KeyService, around: LogEnvironment) -> _Ready:
     files, evidence = around.files, options.evidence
     try:
         make_durable_directory(files, evidence)
@@ -117,10 +117,10 @@ def _make_ready(options: LogOptions, keys: KeyService, around: Surroundings) -> 
                 anchors = read_anchor(files, options.anchor)
             found = find_log(files, evidence, keys, anchors, new_year=today[:4])
             write_format(files, evidence)
-            introduce(files, evidence, keys, found.origin)
+            write_log_description(files, evidence, keys, found.origin)
             name = _day_to_open(found, today)
             day = open_day(files, evidence, keys, name, around.random)
-            stock = Stock(files, evidence, options.segment_bytes)
+            stock = SegmentPool(files, evidence, options.segment_bytes)
             return _Ready(lock, found, day, stock, _segment(files, evidence, found, name, stock))
         except BaseException:
             lock.close()
@@ -133,7 +133,7 @@ def _make_ready(options: LogOptions, keys: KeyService, around: Surroundings) -> 
         ) from error
 
 
-def _day_to_open(found: Found, today: str) -> str:
+def _day_to_open(found: RecoveredLog, today: str) -> str:
     """Days never go back; and a new year begins only after the old one's log was closed."""
     year = found.origin.rpartition("/")[2]
     if today[:4] == year:
@@ -141,7 +141,9 @@ def _day_to_open(found: Found, today: str) -> str:
     return found.last_day or today
 
 
-def _segment(files: Files, evidence: Path, found: Found, day: str, stock: Stock) -> Segment:
+def _segment(
+    files: Files, evidence: Path, found: RecoveredLog, day: str, stock: SegmentPool
+) -> Segment:
     """Where to go on: behind the last frame, or in a new segment behind a torn tail."""
     if found.place is not None and found.place.segment.day == day:
         opened = files.open(segment_path(evidence, found.place.segment), write=True)
@@ -153,7 +155,7 @@ def _segment(files: Files, evidence: Path, found: Found, day: str, stock: Stock)
     return segment
 
 
-def _first_records(log: Log, found: Found, now: int) -> None:
+def _first_records(log: Log, found: RecoveredLog, now: int) -> None:
     """Say that the log is open, and account for what a crash left open."""
 
     def note(body: Body, loop: str | None = None, session: str | None = None) -> None:

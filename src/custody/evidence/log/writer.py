@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import Final
 
 from custody.evidence.disk.files import SyncFailedError
-from custody.evidence.disk.segment import Place
-from custody.evidence.disk.segment_pool import Segment, Stock
+from custody.evidence.disk.segment import FramePosition
+from custody.evidence.disk.segment_pool import Segment, SegmentPool
 from custody.evidence.disk.wrapped_keys import LOG_SCOPE
 from custody.evidence.log.chains import Chain, links_of, open_digest
 from custody.evidence.log.committer import Batch, Committer
-from custody.evidence.log.open_day import OpenDay, ScopeKey
+from custody.evidence.log.open_day import OpenDay
 from custody.evidence.log.publish import Publisher
 from custody.evidence.log.random_pool import RandomPool
 from custody.evidence.log.refusals import (
@@ -29,8 +29,19 @@ from custody.evidence.log.refusals import (
     unsigned,
 )
 from custody.evidence.record.frame import HEADER_SIZE, LEAF_MAX, RANDOM_SIZE, pack
-from custody.evidence.record.leaf_facts import KINDS, Facts, Kind, awaits_response, recovery_facts
-from custody.evidence.record.leaf_templates import Form, LeafForms, fill, leaf_of
+from custody.evidence.record.leaf_facts import (
+    KINDS,
+    LeafFacts,
+    RecordKind,
+    awaits_response,
+    recovery_facts,
+)
+from custody.evidence.record.leaf_templates import (
+    LeafTemplate,
+    LeafTemplates,
+    fill_template,
+    leaf_of,
+)
 from custody.evidence.record.payload import DIGESTED, encode, refuse_unmasked, with_digest
 from custody.evidence.record.seal import place as place_in_log
 from custody.evidence.record.seal import seal
@@ -66,10 +77,10 @@ _FRAME_BESIDE: Final = HEADER_SIZE + LEAF_MAX
 class Writer:
     """The hot half of the log; runs in the event loop only. ``EvidenceLog`` for the gateway."""
 
-    def __init__(  # noqa: PLR0913  # what it is made of; only ``opening`` makes one
+    def __init__(
         self,
         *,
-        stock: Stock,
+        stock: SegmentPool,
         day: OpenDay,
         segment: Segment,
         publisher: Publisher,
@@ -94,7 +105,7 @@ class Writer:
         self._random: Final = RandomPool(random, RANDOM_SIZE).take
         self._loop = loop
         self._on_broken = on_broken
-        self._forms: Final = LeafForms()
+        self._forms: Final = LeafTemplates()
         self._mask = ""
         self._policy = ""
         """The policy digest that was seen, and checked, last."""
@@ -124,7 +135,7 @@ class Writer:
             self._refuse(kind)
         refuse_unmasked(body)
         chain = self.chains.get(session) if session is not None else None
-        facts: Facts | Form | None = None
+        facts: LeafFacts | LeafTemplate | None = None
         if chain is not None and record.loop is not None:
             facts = self._forms.of(body)
         if facts is None:
@@ -144,9 +155,9 @@ class Writer:
         return receipt
 
     @property
-    def place(self) -> Place:
+    def place(self) -> FramePosition:
         """Where the next frame goes."""
-        return Place(self._segment.name, self._segment.offset)
+        return FramePosition(self._segment.name, self._segment.offset)
 
     def recover(self, time: int, recovery: Recovery) -> None:
         """Write a recovery, which closes every open session."""
@@ -211,12 +222,12 @@ class Writer:
         self._segment.close()
         self.day.close()
 
-    def _add(  # noqa: PLR0913, PLR0917  # the parts of one frame, on the hot path
+    def _add(  # noqa: PLR0917 - the parts of one frame, on the hot path
         self,
         record: Record,
         chain: Chain | None,
-        kind: Kind,
-        facts: Facts | Form,
+        kind: RecordKind,
+        facts: LeafFacts | LeafTemplate,
         payload: bytes,
         durable: Durable | None,
     ) -> Receipt:
@@ -226,7 +237,7 @@ class Writer:
         if chain is not None and chain.key_day == day.day:
             key = chain.key
         else:
-            key, key_line = self._scope_key(record)
+            key, key_line = day.scope_key(record.session, loop)
         random = self._random()
         sealed, pc, ct = seal(key, random, place_in_log(self._origin, index), payload)
         if key_line and day.left < len(key_line) and self._stock.failing:
@@ -236,7 +247,9 @@ class Writer:
             self._check_loop(loop)
         n, last = (-1, "") if chain is None else (chain.n + 1, chain.last)
         if isinstance(facts, tuple):
-            leaf = fill(facts, ct, loop, n, pc, last, segment.text, record.session, record.time)
+            leaf = fill_template(
+                facts, ct, loop, n, pc, last, segment.text, record.session, record.time
+            )
         else:
             leaf = leaf_of(record, kind, facts, (ct, loop, n, pc, last, segment.text))
         if len(leaf) > LEAF_MAX:
@@ -266,12 +279,6 @@ class Writer:
             committer.wake_later()
         return receipt
 
-    def _scope_key(self, record: Record) -> ScopeKey:
-        """The key of a scope that is new today, or of one that is no session."""
-        if record.session is None:
-            return self.day.lasting_key(record.loop or LOG_SCOPE)
-        return self.day.session_key(record.session)
-
     def _check_loop(self, loop: str) -> None:
         if not _LOOP.fullmatch(loop):
             raise bad_id()
@@ -279,7 +286,7 @@ class Writer:
             self._loops.clear()
         self._loops.add(loop)
 
-    def _facts(self, kind: Kind, body: Body) -> Facts:
+    def _facts(self, kind: RecordKind, body: Body) -> LeafFacts:
         facts = kind.facts(body)
         if "policy" in facts:
             self._check_digests(body, facts)
@@ -288,7 +295,7 @@ class Writer:
         self._forms.learn(kind, body, facts)
         return facts
 
-    def _follow(self, session: str, chain: Chain, kind: Kind, record: Record) -> None:
+    def _follow(self, session: str, chain: Chain, kind: RecordKind, record: Record) -> None:
         """What the session's newest record makes of its chain."""
         body = record.body
         if kind.closes:
@@ -302,7 +309,7 @@ class Writer:
         elif isinstance(body, (Response, ResponseUnknown)) and body.command is not None:
             chain.unanswered.discard(body.command)
 
-    def _refuse(self, kind: Kind) -> None:
+    def _refuse(self, kind: RecordKind) -> None:
         """Raise what stands against taking in a record of this kind, if it does."""
         if self._refusal is not None:
             raise self._refusal()
@@ -313,7 +320,7 @@ class Writer:
         if self._queued_bytes > _QUEUE_BYTES:
             raise LogFailureError("log.overloaded", "Too much waits for the disk.")
 
-    def _check_digests(self, body: Body, facts: Facts) -> None:
+    def _check_digests(self, body: Body, facts: LeafFacts) -> None:
         for name in ("policy", "mask"):
             digest = facts.get(name, self._policy)
             if digest != self._policy and not _DIGEST.fullmatch(str(digest)):
@@ -323,7 +330,7 @@ class Writer:
             self._mask = body.mask
             self._forms.forget()
 
-    def _room(self, size: int, kind: Kind) -> Segment:
+    def _room(self, size: int, kind: RecordKind) -> Segment:
         """A segment with at least this much space left."""
         segment = self._segment
         if segment.size - segment.offset >= size:
@@ -332,7 +339,7 @@ class Writer:
             return segment
         return self._next_segment(size, kind)
 
-    def _next_segment(self, size: int, kind: Kind) -> Segment:
+    def _next_segment(self, size: int, kind: RecordKind) -> Segment:
         if size > self._segment.size:
             raise LogFailureError("log.record-too-large", "A record is larger than a segment.")
         day = self.day.day
@@ -353,7 +360,7 @@ class Writer:
         self.wants_segment()
         return segment
 
-    def _reserve(self, kind: Kind) -> Segment:
+    def _reserve(self, kind: RecordKind) -> Segment:
         if kind.starts_work:
             raise disk_full()
         try:

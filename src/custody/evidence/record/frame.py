@@ -2,7 +2,7 @@
 
 Law: a frame is a fixed little-endian header, the leaf, the sealed payload, nothing between; its
 CRC-32 covers all of it but the CRC itself. A CRC finds accidents, never an attacker: what is true
-is said by the tree. Reading is total: any bytes give a ``Frame`` or a ``Fault``, no exception.
+is said by the tree. Reading is total: any bytes give a ``Frame`` or a ``FrameFault``, no exception.
 """
 
 import struct
@@ -38,7 +38,7 @@ class Frame(NamedTuple):
     """Where the next frame would begin, in the same buffer."""
 
 
-class Fault(StrEnum):
+class FrameFault(StrEnum):
     """Why no frame can be read at a place."""
 
     UNUSED = "unused"
@@ -58,26 +58,26 @@ def pack(index: int, durable: int, random: bytes, leaf: bytes, sealed: bytes) ->
     return head + _CHECKSUM.pack(zlib.crc32(body, zlib.crc32(head))) + body
 
 
-def read(buffer: bytes | memoryview, offset: int = 0) -> Frame | Fault:
+def read(buffer: bytes | memoryview, offset: int = 0) -> Frame | FrameFault:
     """The frame that begins at ``offset``."""
     leaf_at = offset + HEADER_SIZE
     if leaf_at > len(buffer):
         rest = bytes(buffer[offset:])
-        return Fault.UNUSED if rest == _UNUSED[: len(rest)] else Fault.SHORT
+        return FrameFault.UNUSED if rest == _UNUSED[: len(rest)] else FrameFault.SHORT
     magic, version, leaf_size, sealed_size, index, durable, random = _COVERED.unpack_from(
         buffer, offset
     )
     sealed_at = leaf_at + leaf_size
     end = sealed_at + sealed_size
-    fault: Fault | None = None
+    fault: FrameFault | None = None
     if magic != MAGIC:
-        fault = Fault.UNUSED if bytes(buffer[offset:leaf_at]) == _UNUSED else Fault.MAGIC
+        fault = FrameFault.UNUSED if bytes(buffer[offset:leaf_at]) == _UNUSED else FrameFault.MAGIC
     elif version != FORMAT:
-        fault = Fault.FORMAT
+        fault = FrameFault.FORMAT
     elif leaf_size > LEAF_MAX or sealed_size > SEALED_MAX:
-        fault = Fault.LENGTH
+        fault = FrameFault.LENGTH
     elif end > len(buffer):
-        fault = Fault.SHORT
+        fault = FrameFault.SHORT
     if fault is not None:
         return fault
     leaf = bytes(buffer[leaf_at:sealed_at])
@@ -85,7 +85,7 @@ def read(buffer: bytes | memoryview, offset: int = 0) -> Frame | Fault:
     covered = buffer[offset : offset + _COVERED.size]
     check = zlib.crc32(sealed, zlib.crc32(leaf, zlib.crc32(covered)))
     if check != _CHECKSUM.unpack_from(buffer, leaf_at - _CHECKSUM.size)[0]:
-        return Fault.CHECKSUM
+        return FrameFault.CHECKSUM
     return Frame(index, durable, random, leaf, sealed, end)
 
 

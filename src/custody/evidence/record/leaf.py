@@ -61,7 +61,7 @@ def leaf_hash(leaf: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + leaf).digest()
 
 
-Check = Callable[[object], bool]
+FactCheck = Callable[[object], bool]
 
 
 def _integer(value: object) -> bool:
@@ -72,12 +72,12 @@ def _count(value: object) -> bool:
     return type(value) is int and 0 <= value < _INTEGER_END
 
 
-def _pattern(pattern: str) -> Check:
+def _pattern(pattern: str) -> FactCheck:
     match = re.compile(pattern, re.ASCII).fullmatch
     return lambda value: isinstance(value, str) and match(value) is not None
 
 
-def _one_of(*words: str) -> Check:
+def _one_of(*words: str) -> FactCheck:
     allowed = frozenset(words)
     return lambda value: isinstance(value, str) and value in allowed
 
@@ -103,7 +103,7 @@ STAGES: Final = ("execute", "parse", "bind")
 DURABILITIES: Final = ("disk", "hub")
 RESPONSES: Final = ("async", "strict")
 
-_COMMON: Final[Mapping[str, Check]] = {
+_COMMON: Final[Mapping[str, FactCheck]] = {
     "v": _one_of(VERSION),
     "type": _pattern(r"[a-z]+(?:\.[a-z]+)?"),
     "t": _count,
@@ -111,13 +111,13 @@ _COMMON: Final[Mapping[str, Check]] = {
     "pc": _hash,
     "ct": _hash,
 }
-_LINKS: Final[Mapping[str, Check]] = {
+_LINKS: Final[Mapping[str, FactCheck]] = {
     "loop": _pattern("loop_[a-z2-7]{20}"),
     "session": _pattern("ses_[a-z2-7]{20}"),
     "n": _count,
     "prev": _hash,
 }
-REQUIRED: Final[Mapping[str, Mapping[str, Check]]] = {
+REQUIRED: Final[Mapping[str, Mapping[str, FactCheck]]] = {
     "log.open": {"durability": _one_of(*DURABILITIES), "responses": _one_of(*RESPONSES)},
     "command": {"effects": _effects, "stage": _one_of(*STAGES), "verdict": _one_of(*Decision)},
     "injected": {"command": _count},
@@ -130,7 +130,7 @@ REQUIRED: Final[Mapping[str, Mapping[str, Check]]] = {
     "heartbeat": {"open": _count, "digest": _hash},
 }
 """Facts that a leaf of this type always has."""
-_OPTIONAL: Final[Mapping[str, Mapping[str, Check]]] = {
+_OPTIONAL: Final[Mapping[str, Mapping[str, FactCheck]]] = {
     "log.open": {"previous": _checkpoint},
     "command": {"policy": _hash, "mask": _hash},
     "injected": {"mask": _hash},

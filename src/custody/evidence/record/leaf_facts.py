@@ -39,15 +39,15 @@ from custody.model.record import (
 )
 from custody.model.words import Decision, Effect
 
-Facts = dict[str, object]
+LeafFacts = dict[str, object]
 _DENY: Final = Decision.DENY
 
 
-class Kind(NamedTuple):
+class RecordKind(NamedTuple):
     """How the log treats a type of record. ``opens`` and ``closes`` speak of a session."""
 
     name: str
-    facts: Callable[..., Facts]
+    facts: Callable[..., LeafFacts]
     masked: bool = False
     """Its payload holds text that masking has seen; the leaf says under which mask."""
     starts_work: bool = False
@@ -67,25 +67,25 @@ def _effects(effects: frozenset[Effect]) -> list[str]:
     return known
 
 
-def _nothing(_body: Body) -> Facts:
+def _nothing(_body: Body) -> LeafFacts:
     return {}
 
 
-def _own(_body: Body) -> Facts:
+def _own(_body: Body) -> LeafFacts:
     raise LogFailureError("log.own-record", "The log alone writes records of this type.")
 
 
-def _log_open(body: LogOpen) -> Facts:
-    facts: Facts = {"durability": body.durability, "responses": body.responses}
+def _log_open(body: LogOpen) -> LeafFacts:
+    facts: LeafFacts = {"durability": body.durability, "responses": body.responses}
     if body.previous:
         facts["previous"] = body.previous
     return facts
 
 
-def _command(body: CommandSeen) -> Facts:
+def _command(body: CommandSeen) -> LeafFacts:
     if body.stage not in STAGES:
         raise LogFailureError("log.stage", "A command's stage is not one of the known ones.")
-    facts: Facts = {
+    facts: LeafFacts = {
         "effects": _effects(body.command.effects),
         "stage": body.stage,
         "verdict": body.decision.value,
@@ -95,62 +95,62 @@ def _command(body: CommandSeen) -> Facts:
     return facts
 
 
-def _about_command(body: Injected | ResponseUnknown | Stream) -> Facts:
+def _about_command(body: Injected | ResponseUnknown | Stream) -> LeafFacts:
     return {} if body.command is None else {"command": body.command}
 
 
-def _response(body: Response) -> Facts:
+def _response(body: Response) -> LeafFacts:
     if body.command is None:
         return {"outcome": body.outcome.value}
     return {"command": body.command, "outcome": body.outcome.value}
 
 
-def _gap(body: Gap) -> Facts:
+def _gap(body: Gap) -> LeafFacts:
     return {"count": body.count}
 
 
-def _config(body: ConfigLoaded) -> Facts:
+def _config(body: ConfigLoaded) -> LeafFacts:
     return {"mask": body.mask, "policy": body.policy}
 
 
-def _clock(body: ClockJump) -> Facts:
+def _clock(body: ClockJump) -> LeafFacts:
     return {"offset": body.offset_ms}
 
 
-def _heartbeat(body: Heartbeat) -> Facts:
+def _heartbeat(body: Heartbeat) -> LeafFacts:
     return {"digest": body.digest, "open": body.open}
 
 
-KINDS: Final[Mapping[type, Kind]] = {
-    LogOpen: Kind("log.open", _log_open),
-    LogClose: Kind("log.close", _nothing),
-    LoopStart: Kind("loop.start", _nothing, starts_work=True),
-    LoopEnd: Kind("loop.end", _nothing),
-    SessionStart: Kind("session.start", _nothing, masked=True, starts_work=True, opens=True),
-    SessionEnd: Kind("session.end", _nothing, closes=True),
-    SessionCarry: Kind("session.carry", _own),
-    LoginRefused: Kind("login.refused", _nothing, masked=True, opens=True, closes=True),
-    LoginAccepted: Kind("login.accepted", _nothing, masked=True, starts_work=True),
-    LoginEnd: Kind("login.end", _nothing),
-    BudgetExceeded: Kind("budget.exceeded", _nothing),
-    CredentialLeased: Kind("credential.leased", _nothing, masked=True, starts_work=True),
-    CredentialReturned: Kind("credential.returned", _nothing),
-    CommandSeen: Kind("command", _command, masked=True, starts_work=True),
-    Injected: Kind("injected", _about_command, masked=True),
-    Response: Kind("response", _response, masked=True),
-    ResponseUnknown: Kind("response.unknown", _about_command),
-    Stream: Kind("stream", _about_command, masked=True),
-    Opaque: Kind("opaque", _nothing),
-    Gap: Kind("gap", _gap),
-    ConfigLoaded: Kind("config", _config),
-    AdminAct: Kind("admin", _nothing),
-    ClockJump: Kind("clock", _clock),
-    Recovery: Kind("recovery", _own),
-    Heartbeat: Kind("heartbeat", _heartbeat),
+KINDS: Final[Mapping[type, RecordKind]] = {
+    LogOpen: RecordKind("log.open", _log_open),
+    LogClose: RecordKind("log.close", _nothing),
+    LoopStart: RecordKind("loop.start", _nothing, starts_work=True),
+    LoopEnd: RecordKind("loop.end", _nothing),
+    SessionStart: RecordKind("session.start", _nothing, masked=True, starts_work=True, opens=True),
+    SessionEnd: RecordKind("session.end", _nothing, closes=True),
+    SessionCarry: RecordKind("session.carry", _own),
+    LoginRefused: RecordKind("login.refused", _nothing, masked=True, opens=True, closes=True),
+    LoginAccepted: RecordKind("login.accepted", _nothing, masked=True, starts_work=True),
+    LoginEnd: RecordKind("login.end", _nothing),
+    BudgetExceeded: RecordKind("budget.exceeded", _nothing),
+    CredentialLeased: RecordKind("credential.leased", _nothing, masked=True, starts_work=True),
+    CredentialReturned: RecordKind("credential.returned", _nothing),
+    CommandSeen: RecordKind("command", _command, masked=True, starts_work=True),
+    Injected: RecordKind("injected", _about_command, masked=True),
+    Response: RecordKind("response", _response, masked=True),
+    ResponseUnknown: RecordKind("response.unknown", _about_command),
+    Stream: RecordKind("stream", _about_command, masked=True),
+    Opaque: RecordKind("opaque", _nothing),
+    Gap: RecordKind("gap", _gap),
+    ConfigLoaded: RecordKind("config", _config),
+    AdminAct: RecordKind("admin", _nothing),
+    ClockJump: RecordKind("clock", _clock),
+    Recovery: RecordKind("recovery", _own),
+    Heartbeat: RecordKind("heartbeat", _heartbeat),
 }
 
 
-def recovery_facts(body: Recovery, digest: str) -> Facts:
+def recovery_facts(body: Recovery, digest: str) -> LeafFacts:
     """A recovery's leaf counts the sessions that it closes and carries their digest, as a
     heartbeat's does; the payload names them.
     """

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from custody.evidence.record.leaf import VERSION
-from custody.evidence.record.leaf_facts import Facts, Kind
+from custody.evidence.record.leaf_facts import LeafFacts, RecordKind
 from custody.model.record import Body, CommandSeen, Record, Response
 from custody.model.words import Decision, Effect, Outcome
 
@@ -22,13 +22,13 @@ encode: Final = msgspec.json.Encoder(order="sorted").encode
 """The deterministic encoder: sorted keys, no spaces, no floats among the facts."""
 
 
-Form = tuple[str, ...]
+LeafTemplate = tuple[str, ...]
 """A leaf in nine pieces. Between them stand ``ct``, ``loop``, ``n``, ``pc``, ``prev``, ``seg``,
 ``session`` and ``t``, in this order: hashes, checked ids and numbers, which JSON never escapes.
 """
 
 
-class LeafForms:
+class LeafTemplates:
     """The forms of one log. Encoding all of a leaf anew takes ten times as long."""
 
     __slots__ = ("_answered", "_answered_rest", "_commands")
@@ -36,10 +36,10 @@ class LeafForms:
     def __init__(self) -> None:
         self._answered = ""
         """What stands behind the number of the command that was answered, in the first piece."""
-        self._answered_rest: Form = ()
-        self._commands: dict[tuple[frozenset[Effect], str], Form] = {}
+        self._answered_rest: LeafTemplate = ()
+        self._commands: dict[tuple[frozenset[Effect], str], LeafTemplate] = {}
 
-    def of(self, body: Body) -> Form | None:
+    def of(self, body: Body) -> LeafTemplate | None:
         """The form for this body in the middle of a session, where there is one yet."""
         if type(body) is CommandSeen:
             if body.decision is _ALLOW and body.stage == "execute":
@@ -53,17 +53,17 @@ class LeafForms:
             return (f'{{"command":{body.command}{self._answered}', *self._answered_rest)
         return None
 
-    def learn(self, kind: Kind, body: Body, facts: Facts) -> None:
+    def learn(self, kind: RecordKind, body: Body, facts: LeafFacts) -> None:
         """Make a form of facts that were checked: what the kind and the mask make of a body."""
         if type(body) is CommandSeen:
             if body.decision is Decision.ALLOW and body.stage == "execute":
                 if len(self._commands) >= _FORMS_AT_MOST:
                     self._commands.clear()
-                self._commands[body.command.effects, body.policy] = form_of(kind, facts)
+                self._commands[body.command.effects, body.policy] = template_of(kind, facts)
         elif type(body) is Response and body.outcome is Outcome.OK and body.command is not None:
             # ``command`` sorts before every other name, so it stands first.
             rest = {name: fact for name, fact in facts.items() if name != "command"}
-            form = form_of(kind, rest)
+            form = template_of(kind, rest)
             self._answered = "," + form[0].removeprefix("{")
             self._answered_rest = form[1:]
 
@@ -73,8 +73,8 @@ class LeafForms:
         self._commands.clear()
 
 
-def fill(  # noqa: PLR0913, PLR0917  # what a form leaves open, in its order
-    form: Form,
+def fill_template(  # noqa: PLR0917 - the parts of one leaf, on the hot path
+    form: LeafTemplate,
     ct: str,
     loop: str | None,
     n: int,
@@ -89,11 +89,11 @@ def fill(  # noqa: PLR0913, PLR0917  # what a form leaves open, in its order
     return f"{a}{ct}{b}{loop}{c}{n}{d}{pc}{e}{prev}{f}{seg}{g}{session}{h}{t}{i}".encode()
 
 
-Given = tuple[str, str | None, int, str, str, str]
+LeafLinks = tuple[str, str | None, int, str, str, str]
 """``ct``, ``loop``, ``n``, ``pc``, ``prev`` and ``seg``; -1 where there is no ``n``."""
 
 
-def leaf_of(record: Record, kind: Kind, facts: Facts, given: Given) -> bytes:
+def leaf_of(record: Record, kind: RecordKind, facts: LeafFacts, given: LeafLinks) -> bytes:
     """The leaf of a record that has no form. ``facts``: what it says beside its links."""
     ct, loop, n, pc, prev, seg = given
     leaf = {**facts, "v": VERSION, "type": kind.name, "t": record.time}
@@ -116,7 +116,7 @@ _OPEN: Final[Mapping[str, str]] = {
 }
 
 
-def form_of(kind: Kind, facts: Facts) -> Form:
+def template_of(kind: RecordKind, facts: LeafFacts) -> LeafTemplate:
     """The leaf with these facts, all that differs from record to record left open."""
     facts = {**facts, "v": VERSION, "type": kind.name}
     fields = {name: encode(fact).decode() for name, fact in facts.items()}

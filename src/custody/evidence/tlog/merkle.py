@@ -16,7 +16,7 @@ EMPTY_ROOT: Final = sha256(b"").digest()
 MAX_SIZE: Final = 2**63 - 1
 """The largest tree size; what other implementations read into a signed 64-bit integer."""
 
-Subtree = Callable[[int, int], bytes]
+SubtreeHash = Callable[[int, int], bytes]
 """``subtree(level, index)``: the hash over the leaves ``index << level`` to
 ``(index + 1) << level``. Asked only for subtrees that are complete at the size in question."""
 
@@ -44,7 +44,7 @@ def perfect_root(hashes: Sequence[bytes]) -> bytes:
     return row[0]
 
 
-def range_root(start: int, end: int, subtree: Subtree) -> bytes:
+def range_root(start: int, end: int, subtree: SubtreeHash) -> bytes:
     """MTH(D[start:end]) for a non-empty range as RFC 6962 divides them: ``start`` is a multiple
     of the smallest power of two that is not below ``end - start``.
     """
@@ -55,11 +55,11 @@ def range_root(start: int, end: int, subtree: Subtree) -> bytes:
     return root
 
 
-def tree_root(size: int, subtree: Subtree) -> bytes:
+def tree_root(size: int, subtree: SubtreeHash) -> bytes:
     return range_root(0, size, subtree) if size else EMPTY_ROOT
 
 
-def inclusion_proof(index: int, size: int, subtree: Subtree) -> tuple[bytes, ...]:
+def inclusion_proof(index: int, size: int, subtree: SubtreeHash) -> tuple[bytes, ...]:
     """PATH(index, D[size]): from the leaf's sibling up to the root's child (§2.1.1)."""
     if not 0 <= index < size:
         raise MerkleError("merkle.no-such-leaf", f"A tree of {size} records has no record {index}.")
@@ -76,7 +76,7 @@ def inclusion_proof(index: int, size: int, subtree: Subtree) -> tuple[bytes, ...
     return tuple(reversed(path))
 
 
-def consistency_proof(old: int, new: int, subtree: Subtree) -> tuple[bytes, ...]:
+def consistency_proof(old: int, new: int, subtree: SubtreeHash) -> tuple[bytes, ...]:
     """PROOF(old, D[new]) (§2.1.2); empty where ``old`` is 0 or equals ``new``."""
     if not 0 <= old <= new:
         raise MerkleError("merkle.no-such-size", f"A tree of {new} records never had {old}.")

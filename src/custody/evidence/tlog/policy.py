@@ -32,7 +32,7 @@ class PolicyError(CustodyError):
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class PolicyLog:
     key: VerifierKey
     url: str = ""
 
@@ -54,10 +54,10 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class TlogPolicy:
     """``quorum`` names a witness, a group, or ``none``. Groups stand after their members."""
 
-    logs: tuple[Log, ...]
+    logs: tuple[PolicyLog, ...]
     witnesses: tuple[Witness, ...]
     groups: tuple[Group, ...]
     quorum: str
@@ -90,7 +90,7 @@ def policy_text(log: VerifierKey) -> str:
     )
 
 
-def parse_policy(data: bytes) -> Policy:
+def parse_policy(data: bytes) -> TlogPolicy:
     """Read a policy file; ``PolicyError`` with the line for the first fault."""
     if len(data) > MAX_POLICY_BYTES:
         raise PolicyError("trust-policy.size", f"The policy is over {MAX_POLICY_BYTES} bytes.")
@@ -114,7 +114,7 @@ def parse_policy(data: bytes) -> Policy:
 class _Reader:
     """What the lines so far defined."""
 
-    logs: list[Log] = field(default_factory=list)
+    logs: list[PolicyLog] = field(default_factory=list)
     witnesses: list[Witness] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     quorum: str | None = None
@@ -144,16 +144,16 @@ class _Reader:
                     " number of words.",
                 )
 
-    def policy(self) -> Policy:
+    def policy(self) -> TlogPolicy:
         if self.quorum is None:
             raise PolicyError("trust-policy.quorum", "The policy has no quorum line.")
-        return Policy(tuple(self.logs), tuple(self.witnesses), tuple(self.groups), self.quorum)
+        return TlogPolicy(tuple(self.logs), tuple(self.witnesses), tuple(self.groups), self.quorum)
 
     def _log(self, number: int, text: str, url: str) -> None:
         key = _key(number, text, (ED25519,))
         if any(log.key.public == key.public for log in self.logs):
             raise PolicyError("trust-policy.duplicate", f"Line {number} repeats a log's key.")
-        self.logs.append(Log(key, url))
+        self.logs.append(PolicyLog(key, url))
 
     def _witness(self, number: int, name: str, text: str, url: str) -> None:
         key = _key(number, text, (COSIGNATURE_ED25519, COSIGNATURE_ML_DSA_44))

@@ -37,7 +37,7 @@ class ProofError(CustodyError):
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class TlogProof:
     """``checkpoint`` is the signed note as it was served; ``extra`` is ``None`` where absent."""
 
     index: int
@@ -54,7 +54,7 @@ class Proof:
         return "\n".join([*lines, "", ""]).encode() + self.checkpoint
 
 
-def parse_proof(data: bytes) -> Proof:
+def parse_proof(data: bytes) -> TlogProof:
     """A proof from its text; ``ProofError`` for anything malformed. Checks nothing."""
     if len(data) > MAX_PROOF_BYTES:
         raise ProofError("proof.size", f"A proof of {len(data)} bytes is over {MAX_PROOF_BYTES}.")
@@ -78,10 +78,10 @@ def parse_proof(data: bytes) -> Proof:
         raise ProofError("proof.index", "The index is not a plain decimal below 2^63.") from None
     if len(lines) > MAX_HASHES:
         raise ProofError("proof.hashes", f"A proof has at most {MAX_HASHES} hashes.")
-    return Proof(index, tuple(_parse_hash(line) for line in lines), checkpoint, extra)
+    return TlogProof(index, tuple(_parse_hash(line) for line in lines), checkpoint, extra)
 
 
-def check_proof(proof: Proof, leaf: bytes, keys: Sequence[VerifierKey]) -> SignedCheckpoint:
+def check_proof(proof: TlogProof, leaf: bytes, keys: Sequence[VerifierKey]) -> SignedCheckpoint:
     """The checkpoint under which ``leaf`` (a leaf hash) is record ``proof.index``.
 
     Raises ``NoteError``, ``CheckpointError`` or ``MerkleError``. Cosignatures are the caller's:

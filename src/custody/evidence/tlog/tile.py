@@ -13,7 +13,7 @@ from custody.evidence.tlog.merkle import (
     EMPTY_ROOT,
     HASH_BYTES,
     MAX_SIZE,
-    Subtree,
+    SubtreeHash,
     node_hash,
     perfect_root,
 )
@@ -145,7 +145,7 @@ def decode_bundle(data: bytes, bundle: Bundle) -> list[bytes]:
     return entries
 
 
-def tile_subtree(size: int, read: Callable[[Tile], bytes]) -> Subtree:
+def tile_subtree(size: int, read: Callable[[Tile], bytes]) -> SubtreeHash:
     """Answers for proofs out of tiles. ``read`` gives a tile's bytes, of the exact width that the
     tile has at ``size``; it may cache.
     """

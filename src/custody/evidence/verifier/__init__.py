@@ -7,17 +7,24 @@ Nearly all of a log is as it must be: ``full_tiles.py`` and ``stretch.py`` pass 
 and name no fault. What they leave is for ``tree.py`` and ``records.py``, which name every one.
 """
 
-from custody.evidence.verifier.report import Exit, Fault, Kind, LogSummary, PayloadState, Report
-from custody.evidence.verifier.verify import Options, find_evidence, verify
+from custody.evidence.verifier.report import (
+    Exit,
+    FaultKind,
+    LogSummary,
+    PayloadState,
+    Report,
+    VerifyFault,
+)
+from custody.evidence.verifier.verify import VerifyOptions, find_evidence, verify
 
 __all__ = [
     "Exit",
-    "Fault",
-    "Kind",
+    "FaultKind",
     "LogSummary",
-    "Options",
     "PayloadState",
     "Report",
+    "VerifyFault",
+    "VerifyOptions",
     "find_evidence",
     "verify",
 ]

@@ -21,7 +21,7 @@ from custody.evidence.tlog.merkle import HASH_BYTES
 from custody.evidence.tlog.tile import TILE_WIDTH, Tile
 from custody.evidence.verifier.contents import ContentsCheck
 from custody.evidence.verifier.file_access import read_bytes
-from custody.evidence.verifier.published_tree import Shelf
+from custody.evidence.verifier.published_tree import PublishedTree
 from custody.evidence.verifier.report import Findings, PayloadState
 from custody.evidence.verifier.sessions import ENDS, LANDMARKS, STARTS, Visit
 from custody.evidence.verifier.subtree_stack import Subtree, subtrees
@@ -34,7 +34,7 @@ _CHECKED: Final = HEADER_SIZE - 4
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class CleanRun:
     """Records ``start`` to ``start + count - 1`` of one segment, whose frames end at ``end``."""
 
     start: int
@@ -50,11 +50,11 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class SegmentScan:
     """What was found of a segment: its stretches, from the first byte on, one behind the other."""
 
     segment: str
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[CleanRun, ...]
     unused: bool
     """Nothing but preallocated zeros stands behind them."""
 
@@ -66,7 +66,7 @@ plain tuple: one is made for each record.
 
 
 @dataclass(slots=True)
-class Examiner:
+class SegmentExaminer:
     """Examines segments of one year's log, each alone.
 
     ``extent`` is how many entries are published, ``cuts`` the sizes whose roots will be asked.
@@ -79,25 +79,25 @@ class Examiner:
     cuts: tuple[int, ...]
     secrets: Mapping[str, bytes] | None = field(repr=False)
     _reader: LeafReader = field(default_factory=LeafReader)
-    _shelf: Shelf = field(init=False)
+    _shelf: PublishedTree = field(init=False)
     _contents: ContentsCheck = field(init=False)
     _tile: int = -1
     _hashes: bytes = b""
 
     def __post_init__(self) -> None:
         year = self.origin.rpartition("/")[2]
-        self._shelf = Shelf(self.evidence / "log" / year)
+        self._shelf = PublishedTree(self.evidence / "log" / year)
         self._contents = self._new_contents()
 
-    def examine(self, segment: str) -> Passage:
+    def examine(self, segment: str) -> SegmentScan:
         """Raises ``CustodyError`` where the segment may not be read."""
         path = self.evidence / "segments" / f"{segment}.seg"
         data = read_bytes(path, MAX_SEGMENT_BYTES) or b""
         stretches = tuple(self._stretches(self._records(data, segment)))
         end = stretches[-1].end if stretches else 0
-        return Passage(segment, stretches, unused=not data[end:].strip(b"\x00"))
+        return SegmentScan(segment, stretches, unused=not data[end:].strip(b"\x00"))
 
-    def _stretches(self, records: Iterator[_Seen]) -> Iterator[Stretch]:
+    def _stretches(self, records: Iterator[_Seen]) -> Iterator[CleanRun]:
         building = _Building(self.cuts)
         for seen in records:
             leaf = seen[2]
@@ -210,7 +210,7 @@ class _Building:
         self._lasts[session] = (n, hashed.hex(), leaf.type in ENDS)
         return True
 
-    def take(self, *, landmark: bool = False) -> Iterator[Stretch]:
+    def take(self, *, landmark: bool = False) -> Iterator[CleanRun]:
         """What was built, if anything; and begin anew."""
         first, last, hashes = self._first, self._last, self._hashes
         if first is None or last is None:
@@ -219,7 +219,7 @@ class _Building:
             session: Visit(*begun, *self._lasts[session]) for session, begun in self._firsts.items()
         }
         self._begin()
-        yield Stretch(
+        yield CleanRun(
             start=first[0],
             count=len(hashes),
             end=last[4],

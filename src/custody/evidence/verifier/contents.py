@@ -16,10 +16,10 @@ from custody.evidence.disk.wrapped_keys import VERSION, DayKey, WrappedDay, pars
 from custody.evidence.record.leaf import Fact, Leaf
 from custody.evidence.record.seal import SealError, derive, place, unseal
 from custody.evidence.verifier.file_access import read_bytes
-from custody.evidence.verifier.report import Fault, Findings, Kind, PayloadState
+from custody.evidence.verifier.report import FaultKind, Findings, PayloadState, VerifyFault
 from custody.model.errors import CustodyError
 
-OpenDay = Callable[[str, bytes], bytes]
+DayKeyOpener = Callable[[str, bytes], bytes]
 """``open_day(day, wrapped)``: the day key that stands wrapped in ``wrapped/<day>``. Raises
 ``CustodyError`` where it cannot be opened."""
 
@@ -39,7 +39,7 @@ class _Day:
     sessions: dict[str, bytes] = field(default_factory=dict)
 
 
-def open_days(evidence: Path, days: Iterable[str], open_day: OpenDay) -> dict[str, bytes]:
+def open_days(evidence: Path, days: Iterable[str], open_day: DayKeyOpener) -> dict[str, bytes]:
     """The day keys that open, by day; about the others, ``ContentsCheck`` says what is wrong."""
     found: dict[str, bytes] = {}
     for name in days:
@@ -57,7 +57,7 @@ class ContentsCheck:
     evidence: Path
     origin: str
     findings: Findings
-    open_day: OpenDay | None
+    open_day: DayKeyOpener | None
     _day: _Day | None = None
     _told: set[tuple[str, str]] = field(default_factory=set)
 
@@ -67,13 +67,15 @@ class ContentsCheck:
         """
         if hashlib.sha256(sealed).hexdigest() != leaf.ct:
             self._add(
-                Kind.PAYLOAD_CORRUPT, index, f"The sealed content of record {index} was altered."
+                FaultKind.PAYLOAD_CORRUPT,
+                index,
+                f"The sealed content of record {index} was altered.",
             )
             return PayloadState.CORRUPT
         name, scope = leaf.seg[:10], scope_of(leaf.loop, leaf.session)
         day = self._keys(name, scope)
         if scope not in day.wrapped.keys or not day.wrapped.day_key:
-            self._once(name, scope, Kind.DAY_KEY_MISSING, "is missing or has no key", index)
+            self._once(name, scope, FaultKind.DAY_KEY_MISSING, "is missing or has no key", index)
             return PayloadState.SHREDDED
         if day.key is None:
             return PayloadState.OK
@@ -81,23 +83,23 @@ class ContentsCheck:
             payload = self._open(day, day.key, scope, index, leaf, random, sealed)
         except SealError as error:
             kind = (
-                Kind.DAY_KEY_ALTERED
+                FaultKind.DAY_KEY_ALTERED
                 if error.code == "evidence.wrapped-key"
-                else Kind.PAYLOAD_COMMITMENT
+                else FaultKind.PAYLOAD_COMMITMENT
             )
             self._add(kind, index, f"Record {index} cannot be opened. {error.fault}")
             return PayloadState.CORRUPT
         self.findings.opened += 1
         if not _agrees(payload, leaf):
             self._add(
-                Kind.PAYLOAD_DISAGREES,
+                FaultKind.PAYLOAD_DISAGREES,
                 index,
                 f"The content of record {index} is not what its leaf says that it is.",
             )
             return PayloadState.CORRUPT
         return PayloadState.OK
 
-    def _open(  # noqa: PLR0913, PLR0917  # all that a record's key is made of
+    def _open(  # noqa: PLR0917 - what a payload is checked against
         self,
         day: _Day,
         key: DayKey,
@@ -132,27 +134,29 @@ class ContentsCheck:
         wrapped = parse(data, name)
         # A line that a crash cut short sealed nothing; one that is needed will be missed.
         if not data.startswith(f"{VERSION} {name}\n".encode()):
-            self._once(name, "", Kind.DAY_KEY_ALTERED, "is not this day's", None)
+            self._once(name, "", FaultKind.DAY_KEY_ALTERED, "is not this day's", None)
         key = None
         if self.open_day is not None and wrapped.day_key:
             try:
                 key = DayKey(name, self.open_day(name, wrapped.day_key))
             except CustodyError as error:
-                self._once(name, "", Kind.DAY_KEY_ALTERED, f"does not open: {error.fault}", None)
+                self._once(
+                    name, "", FaultKind.DAY_KEY_ALTERED, f"does not open: {error.fault}", None
+                )
         return _Day(name, wrapped, key)
 
-    def _once(self, day: str, scope: str, kind: Kind, what: str, index: int | None) -> None:
+    def _once(self, day: str, scope: str, kind: FaultKind, what: str, index: int | None) -> None:
         if (day, scope) not in self._told and len(self._told) < 10_000:
             self._told.add((day, scope))
             path = f"wrapped/{day}"
             whose = f" for {scope}" if scope else ""
-            fault = Fault(
+            fault = VerifyFault(
                 kind, f"The key file {path}{whose} {what}.", self.origin, index, path=path
             )
             self.findings.add(fault)
 
-    def _add(self, kind: Kind, index: int, sentence: str) -> None:
-        self.findings.add(Fault(kind, sentence, self.origin, index))
+    def _add(self, kind: FaultKind, index: int, sentence: str) -> None:
+        self.findings.add(VerifyFault(kind, sentence, self.origin, index))
 
 
 _FACTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {

@@ -18,7 +18,7 @@ from custody.evidence.tlog.tile import (
     decode_bundle,
     split_hashes,
 )
-from custody.evidence.verifier.published_tree import Shelf
+from custody.evidence.verifier.published_tree import PublishedTree
 
 AT_ONCE: Final = 256
 """How many tiles are one piece of work; 65,536 entries."""
@@ -30,10 +30,10 @@ class FullTiles:
     """The tiles of level 0 in the folder ``log/<year>``."""
 
     folder: Path
-    _shelf: Shelf = field(init=False)
+    _shelf: PublishedTree = field(init=False)
 
     def __post_init__(self) -> None:
-        self._shelf = Shelf(self.folder)
+        self._shelf = PublishedTree(self.folder)
 
     def roots(self, tiles: range) -> list[bytes]:
         """For each, the root over its hashes; empty where the tile needs a closer look."""

@@ -14,7 +14,7 @@ MAX_FILE_BYTES: Final = 256 * (2 + 65_535)
 """The longest entry bundle; nothing longer is read."""
 
 
-class Shelf:
+class PublishedTree:
     """The folder ``log/<year>``."""
 
     def __init__(self, folder: Path) -> None:

@@ -15,13 +15,20 @@ from custody.evidence.record.leaf_parse_fast import LeafReader
 from custody.evidence.tlog.checkpoint import Checkpoint
 from custody.evidence.tlog.merkle import HASH_BYTES, leaf_hash
 from custody.evidence.tlog.tile import TILE_WIDTH, Bundle, Tile, TileError, decode_bundle
-from custody.evidence.verifier.clean_runs import Passage, Stretch
+from custody.evidence.verifier.clean_runs import CleanRun, SegmentScan
 from custody.evidence.verifier.contents import ContentsCheck
-from custody.evidence.verifier.published_tree import Shelf
-from custody.evidence.verifier.report import Fault, Findings, Kind, PayloadState
+from custody.evidence.verifier.published_tree import PublishedTree
+from custody.evidence.verifier.report import FaultKind, Findings, PayloadState, VerifyFault
 from custody.evidence.verifier.sessions import SessionsCheck
-from custody.evidence.verifier.subtree_stack import Spine
-from custody.evidence.verifier.walk import Found, Misplaced, Placed, Tail, Unreadable, Walk
+from custody.evidence.verifier.subtree_stack import SubtreeStack
+from custody.evidence.verifier.walk import (
+    MisplacedFrame,
+    PlacedFrame,
+    UnreadableBytes,
+    UnreadTail,
+    WalkStep,
+    YearWalk,
+)
 
 _HELD_BACK: Final = 1000
 _EACH: Final = 4096
@@ -30,7 +37,7 @@ _EACH: Final = 4096
 class Entries:
     """Published entries by index, asked for in rising order."""
 
-    def __init__(self, shelf: Shelf, extent: int) -> None:
+    def __init__(self, shelf: PublishedTree, extent: int) -> None:
         self._shelf = shelf
         self.extent = extent
         self._index = -1
@@ -69,7 +76,7 @@ class RecordsCheck:
     """One year's records. ``vouched`` are the trees that this log must begin with."""
 
     origin: str
-    walk: Walk
+    walk: YearWalk
     entries: Entries
     vouched: tuple[Checkpoint, ...]
     sessions: SessionsCheck
@@ -81,20 +88,20 @@ class RecordsCheck:
     unread_tail: int = 0
     """Bytes behind the last record: torn, or being written."""
     first: Leaf | None = None
-    tree: Spine = field(default_factory=Spine)
+    tree: SubtreeStack = field(default_factory=SubtreeStack)
     roots: dict[int, bytes] = field(default_factory=dict)
     """The computed root at each vouched size that was reached."""
     _durable: int = 0
     _segment: str = ""
-    _tails: list[Tail] = field(default_factory=list)
-    _damage: list[Unreadable] = field(default_factory=list)
+    _tails: list[UnreadTail] = field(default_factory=list)
+    _damage: list[UnreadableBytes] = field(default_factory=list)
     _holes: list[tuple[int, int]] = field(default_factory=list)
-    _misplaced: dict[int, Misplaced] = field(default_factory=dict)
+    _misplaced: dict[int, MisplacedFrame] = field(default_factory=dict)
     _ended: bool = False
     _absent_segments: set[str] = field(default_factory=set)
     _reader: LeafReader = field(default_factory=LeafReader)
 
-    def run(self, passages: Iterator[Passage], progress: Callable[[int], None]) -> None:
+    def run(self, passages: Iterator[SegmentScan], progress: Callable[[int], None]) -> None:
         """``passages``: what was found of each of the walk's segments, in their order."""
         while segment := self.walk.segment:
             end = self._join_all(_of(segment, passages), progress)
@@ -114,7 +121,7 @@ class RecordsCheck:
         """How many records somebody vouches for."""
         return max([self._durable, *(each.size for each in self.vouched)])
 
-    def _join_all(self, passage: Passage, progress: Callable[[int], None]) -> int | None:
+    def _join_all(self, passage: SegmentScan, progress: Callable[[int], None]) -> int | None:
         """Take over what was found of a segment, as far as it goes on from what stands before it.
         The byte from which on it must be read record by record; ``None`` for none.
         """
@@ -128,7 +135,7 @@ class RecordsCheck:
             progress(self.tree.size)
         return None if self.walk.passed(count, unused=passage.unused) else end
 
-    def _join(self, stretch: Stretch, segment: str) -> bool:
+    def _join(self, stretch: CleanRun, segment: str) -> bool:
         """Whether it goes on from here without a fault; nothing is taken over of one that has."""
         if (
             self._ended
@@ -157,25 +164,25 @@ class RecordsCheck:
             if checkpoint.size == self.tree.size:
                 self.roots[checkpoint.size] = self.tree.root()
 
-    def _take(self, found: Found) -> None:
+    def _take(self, found: WalkStep) -> None:
         match found:
-            case Placed(frame, segment):
+            case PlacedFrame(frame, segment):
                 self._placed(frame, segment)
-            case Misplaced(frame):
+            case MisplacedFrame(frame):
                 self._durable = max(self._durable, frame.durable)
                 if len(self._misplaced) < _HELD_BACK:
                     self._misplaced[frame.index] = found
-            case Unreadable():
+            case UnreadableBytes():
                 if len(self._damage) < _HELD_BACK:
                     self._damage.append(found)
-            case Tail():
+            case UnreadTail():
                 if len(self._tails) < _HELD_BACK:
                     self._tails.append(found)
 
     def _placed(self, frame: Frame, segment: str) -> None:
         if frame.durable > frame.index or frame.durable < self._durable:
             self._add(
-                Kind.FRAME_DURABLE,
+                FaultKind.FRAME_DURABLE,
                 frame.index,
                 f"The frame of record {frame.index} calls {frame.durable} records durable.",
                 segment,
@@ -202,7 +209,7 @@ class RecordsCheck:
             entry = frame.leaf
         else:
             self._add(
-                Kind.FRAME_DIFFERS,
+                FaultKind.FRAME_DIFFERS,
                 index,
                 f"The frame of record {index} does not hold the leaf that was published.",
                 segment,
@@ -216,7 +223,7 @@ class RecordsCheck:
         try:
             leaf = self._reader.read(entry)
         except LeafError as error:
-            self._add(Kind.LEAF_MALFORMED, index, f"Record {index}: {error.fault}")
+            self._add(FaultKind.LEAF_MALFORMED, index, f"Record {index}: {error.fault}")
             self.sessions.lost()
             return
         self._leaf(index, leaf, hashed, frame, segment)
@@ -228,7 +235,7 @@ class RecordsCheck:
             self.first = leaf
         if _order(leaf.seg) < _order(self._segment):
             self._add(
-                Kind.DAY_WENT_BACK,
+                FaultKind.DAY_WENT_BACK,
                 index,
                 f"Record {index} is filed under {leaf.seg}, behind one under {self._segment}.",
             )
@@ -238,7 +245,7 @@ class RecordsCheck:
         if frame is not None and frame.leaf and leaf_hash(frame.leaf) == hashed:
             if leaf.seg != segment:
                 self._add(
-                    Kind.LEAF_SEGMENT,
+                    FaultKind.LEAF_SEGMENT,
                     index,
                     f"Record {index} stands in segment {segment}, but was written to {leaf.seg}.",
                     segment,
@@ -260,7 +267,7 @@ class RecordsCheck:
         if segment not in self._absent_segments and len(self._absent_segments) < _HELD_BACK:
             self._absent_segments.add(segment)
             self._add(
-                Kind.SEGMENT_MISSING,
+                FaultKind.SEGMENT_MISSING,
                 index,
                 f"Segment {segment} is missing, from record {index} on.",
                 segment,
@@ -277,7 +284,7 @@ class RecordsCheck:
             (tail.expected, tail.size, tail.hash) for tail in self._tails
         ]:
             self._add(
-                Kind.TAIL_ALTERED,
+                FaultKind.TAIL_ALTERED,
                 index,
                 f"The torn tail that the recovery at record {index} set aside was altered.",
             )
@@ -303,7 +310,7 @@ class RecordsCheck:
             self._name_hole(start, min(end, limit), damaged.get(start), tails.get(start))
         for index, found in self._misplaced.items():
             self._add(
-                Kind.RECORD_MISPLACED,
+                FaultKind.RECORD_MISPLACED,
                 index,
                 f"A frame of record {index} stands where record {found.expected} was due.",
                 found.segment,
@@ -315,12 +322,12 @@ class RecordsCheck:
         self.unread_tail = sum(tail.size for tail in self._tails)
 
     def _name_hole(
-        self, start: int, end: int, damage: Unreadable | None, tail: Tail | None
+        self, start: int, end: int, damage: UnreadableBytes | None, tail: UnreadTail | None
     ) -> None:
         if damage is not None or tail is not None:
             segment = damage.segment if damage is not None else tail.segment if tail else ""
             self._add(
-                Kind.FRAME_DAMAGED,
+                FaultKind.FRAME_DAMAGED,
                 start,
                 f"The frame of record {start} in segment {segment} cannot be read"
                 + (f", nor those up to record {end - 1}." if end > start + 1 else "."),
@@ -330,26 +337,26 @@ class RecordsCheck:
             return
         else:
             which = f"record {start}" if end == start + 1 else f"records {start} to {end - 1}"
-            self._add(Kind.RECORD_MISSING, start, f"No frame is left of {which}.")
+            self._add(FaultKind.RECORD_MISSING, start, f"No frame is left of {which}.")
 
     def _segment_damage(self, expected: int, segment: str, offset: int) -> None:
         self._add(
-            Kind.SEGMENT_DAMAGED,
+            FaultKind.SEGMENT_DAMAGED,
             expected,
             f"Bytes were put into segment {segment} at {offset}, before record {expected}.",
             segment,
         )
 
-    def _add(self, kind: Kind, index: int, sentence: str, segment: str = "") -> None:
+    def _add(self, kind: FaultKind, index: int, sentence: str, segment: str = "") -> None:
         path = f"segments/{segment}.seg" if segment else ""
-        self.findings.add(Fault(kind, sentence, self.origin, index, path=path))
+        self.findings.add(VerifyFault(kind, sentence, self.origin, index, path=path))
 
 
-def _of(segment: str, passages: Iterator[Passage]) -> Passage:
+def _of(segment: str, passages: Iterator[SegmentScan]) -> SegmentScan:
     """The one of this segment; those before it are of segments that the walk left out."""
     return next(
         (passage for passage in passages if passage.segment == segment),
-        Passage(segment, (), unused=False),
+        SegmentScan(segment, (), unused=False),
     )
 
 

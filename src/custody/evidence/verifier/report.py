@@ -22,7 +22,7 @@ class Exit(IntEnum):
     USAGE = 3
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What is wrong. Those in ``INCOMPLETE`` leave something unproved; all others are tampering."""
 
     NOTHING = "evidence.empty"
@@ -71,15 +71,15 @@ class Kind(StrEnum):
 
 INCOMPLETE: Final = frozenset(
     {
-        Kind.NOTHING,
-        Kind.CHECKPOINT_MISSING,
-        Kind.CHECKPOINT_STALE,
-        Kind.KEY_FILE_MISSING,
-        Kind.UNSIGNED_AFTER_CLOSE,
-        Kind.UNWITNESSED,
-        Kind.DAY_KEY_MISSING,
-        Kind.DAY_KEY_ALTERED,
-        Kind.ANCHOR_UNREADABLE,
+        FaultKind.NOTHING,
+        FaultKind.CHECKPOINT_MISSING,
+        FaultKind.CHECKPOINT_STALE,
+        FaultKind.KEY_FILE_MISSING,
+        FaultKind.UNSIGNED_AFTER_CLOSE,
+        FaultKind.UNWITNESSED,
+        FaultKind.DAY_KEY_MISSING,
+        FaultKind.DAY_KEY_ALTERED,
+        FaultKind.ANCHOR_UNREADABLE,
     }
 )
 
@@ -98,10 +98,10 @@ class PayloadState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class VerifyFault:
     """One thing that is wrong. ``log`` is an origin; ``path`` is relative to the evidence."""
 
-    kind: Kind
+    kind: FaultKind
     sentence: str
     log: str = ""
     index: int | None = None
@@ -146,7 +146,7 @@ class LogSummary:
 class Report:
     """The whole verdict."""
 
-    faults: tuple[Fault, ...]
+    faults: tuple[VerifyFault, ...]
     more_faults: int
     logs: tuple[LogSummary, ...]
     payloads: Mapping[PayloadState, int]
@@ -185,14 +185,14 @@ class Report:
 class Findings:
     """What the checks found so far."""
 
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[VerifyFault] = field(default_factory=list)
     more: int = 0
     payloads: Counter[PayloadState] = field(default_factory=Counter)
     opened: int = 0
     proved: list[str] = field(default_factory=list)
     not_proved: list[str] = field(default_factory=list)
 
-    def add(self, fault: Fault) -> None:
+    def add(self, fault: VerifyFault) -> None:
         """Keep a fault. One that makes the verdict worse is kept even when there are many."""
         if len(self.faults) < MAX_FAULTS:
             self.faults.append(fault)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from custody.evidence.record.leaf import Leaf
-from custody.evidence.verifier.report import Fault, Findings, Kind
+from custody.evidence.verifier.report import FaultKind, Findings, VerifyFault
 
 ENDS: Final = frozenset({"session.end", "login.refused"})
 STARTS: Final = frozenset({"session.start", "login.refused"})
@@ -70,9 +70,9 @@ class SessionsCheck:
         match leaf.type:
             case "heartbeat":
                 self.heartbeats += 1
-                self._compare(index, leaf, Kind.HEARTBEAT, "heartbeat")
+                self._compare(index, leaf, FaultKind.HEARTBEAT, "heartbeat")
             case "recovery":
-                self._compare(index, leaf, Kind.RECOVERY, "recovery")
+                self._compare(index, leaf, FaultKind.RECOVERY, "recovery")
                 self.open.clear()
             case "log.close":
                 self._unfinished(index)
@@ -109,29 +109,29 @@ class SessionsCheck:
         if known is None:
             self.started += 1
             if leaf.n > 0:
-                self._add(Kind.SESSION_GAP, index, leaf, f"0 to {leaf.n - 1}")
+                self._add(FaultKind.SESSION_GAP, index, leaf, f"0 to {leaf.n - 1}")
             elif leaf.type not in STARTS:
                 sentence = f"Session {leaf.session} begins with a {leaf.type}, record {index}."
-                self._fault(Kind.SESSION_START, index, leaf.session, sentence)
+                self._fault(FaultKind.SESSION_START, index, leaf.session, sentence)
             return
         n, last = known
         if leaf.n > n + 1:
-            self._add(Kind.SESSION_GAP, index, leaf, f"{n + 1} to {leaf.n - 1}")
+            self._add(FaultKind.SESSION_GAP, index, leaf, f"{n + 1} to {leaf.n - 1}")
         elif leaf.n <= n or leaf.type in STARTS:
             sentence = f"Session {leaf.session} counts back from {n} to {leaf.n} at record {index}."
-            self._fault(Kind.SESSION_START, index, leaf.session, sentence)
+            self._fault(FaultKind.SESSION_START, index, leaf.session, sentence)
         elif leaf.prev != last:
             sentence = (
                 f"Record {index} of session {leaf.session} does not follow from the one before it."
             )
-            self._fault(Kind.SESSION_LINK, index, leaf.session, sentence)
+            self._fault(FaultKind.SESSION_LINK, index, leaf.session, sentence)
 
-    def _add(self, kind: Kind, index: int, leaf: Leaf, which: str) -> None:
+    def _add(self, kind: FaultKind, index: int, leaf: Leaf, which: str) -> None:
         sentence = f"Session {leaf.session} lacks its records {which}, before record {index}."
         self._fault(kind, index, leaf.session, sentence)
         self._doubtful = True
 
-    def _compare(self, index: int, leaf: Leaf, kind: Kind, what: str) -> None:
+    def _compare(self, index: int, leaf: Leaf, kind: FaultKind, what: str) -> None:
         said = (leaf.facts["open"], leaf.facts["digest"])
         if said == (len(self.open), digest_of(self.open)) or self._doubtful:
             return
@@ -144,10 +144,10 @@ class SessionsCheck:
     def _unfinished(self, index: int) -> None:
         for session in sorted(self.open)[:_NAMED]:
             sentence = f"Session {session} was never ended, though the log closed at {index}."
-            self._fault(Kind.SESSION_UNFINISHED, index, session, sentence)
+            self._fault(FaultKind.SESSION_UNFINISHED, index, session, sentence)
 
-    def _fault(self, kind: Kind, index: int, session: str, sentence: str) -> None:
-        self.findings.add(Fault(kind, sentence, self.origin, index, session))
+    def _fault(self, kind: FaultKind, index: int, session: str, sentence: str) -> None:
+        self.findings.add(VerifyFault(kind, sentence, self.origin, index, session))
 
 
 def _follows(visit: Visit, known: tuple[int, str] | None) -> bool:

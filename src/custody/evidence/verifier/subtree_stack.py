@@ -18,7 +18,7 @@ class Subtree(NamedTuple):
     hash: bytes
 
 
-class Spine:
+class SubtreeStack:
     """A growing tree, of which only the root can be asked."""
 
     __slots__ = ("_complete", "size")

@@ -23,9 +23,9 @@ from custody.evidence.tlog.tile import (
     split_hashes,
 )
 from custody.evidence.verifier.full_tiles import AT_ONCE, FullTiles
-from custody.evidence.verifier.published_tree import Shelf
-from custody.evidence.verifier.report import Fault, Findings, Kind
-from custody.evidence.verifier.worker_pool import in_order
+from custody.evidence.verifier.published_tree import PublishedTree
+from custody.evidence.verifier.report import FaultKind, Findings, VerifyFault
+from custody.evidence.verifier.worker_pool import map_in_order
 
 Progress = Callable[[int], None]
 _Hashes = list[bytes]
@@ -66,7 +66,7 @@ class TreeCheck:
     publishing ran ahead of signing.
     """
 
-    shelf: Shelf
+    shelf: PublishedTree
     checkpoint: Checkpoint
     findings: Findings
     processes: int = 1
@@ -96,7 +96,9 @@ class TreeCheck:
         """For each tile that is signed in full: its root, or nothing where that is in doubt."""
         full = self.checkpoint.size // TILE_WIDTH
         pieces = [range(at, min(at + AT_ONCE, full)) for at in range(0, full, AT_ONCE)]
-        with closing(in_order(FullTiles(self.shelf.folder).roots, pieces, self.processes)) as found:
+        with closing(
+            map_in_order(FullTiles(self.shelf.folder).roots, pieces, self.processes)
+        ) as found:
             for roots in found:
                 yield from roots
 
@@ -131,15 +133,15 @@ class TreeCheck:
                 # A shorter bundle is the beginning of a longer one, to the byte.
                 if data != widest[: sum(map(len, entries[:width])) + 2 * width]:
                     sentence = f"{bundle.path} contradicts a longer one."
-                    self._add(Kind.ENTRIES_ALTERED, bundle.path, sentence)
+                    self._add(FaultKind.ENTRIES_ALTERED, bundle.path, sentence)
                 continue
             try:
                 entries, widest = decode_bundle(data, bundle), data
             except TileError as error:
-                self._add(Kind.ENTRIES_ALTERED, bundle.path, error.fault)
+                self._add(FaultKind.ENTRIES_ALTERED, bundle.path, error.fault)
         if not any(width >= place.required for width in widths):
             path = Bundle(place.index, place.required).path
-            self._add(Kind.ENTRIES_MISSING, path, f"{path} is missing.")
+            self._add(FaultKind.ENTRIES_MISSING, path, f"{path} is missing.")
         if len(entries) < place.required:
             return []
         return [leaf_hash(entry) for entry in entries]
@@ -169,7 +171,7 @@ class TreeCheck:
         widths = self.shelf.widths(place.full)
         if place.required and not any(width >= place.required for width in widths):
             path = place.signed.path
-            self._add(Kind.TILE_MISSING, path, f"{path} is missing.")
+            self._add(FaultKind.TILE_MISSING, path, f"{path} is missing.")
         for width in reversed(widths):
             if place.required <= width <= place.available:
                 return self._hashes(Tile(place.level, place.index, width))
@@ -183,7 +185,7 @@ class TreeCheck:
         try:
             return split_hashes(self.shelf.read(tile) or b"", tile)
         except TileError as error:
-            self._add(Kind.TILE_ALTERED, tile.path, error.fault)
+            self._add(FaultKind.TILE_ALTERED, tile.path, error.fault)
             return []
 
     def _resolve(self, place: _Place, computed: _Hashes, stored: _Hashes) -> _Hashes:
@@ -223,7 +225,9 @@ class TreeCheck:
             data = self.shelf.read(tile) or b""
             if len(data) != width * HASH_BYTES or data[: len(whole)] != whole[: len(data)]:
                 self._add(
-                    Kind.TILE_ALTERED, tile.path, f"{tile.path} is not the hash of what is below."
+                    FaultKind.TILE_ALTERED,
+                    tile.path,
+                    f"{tile.path} is not the hash of what is below.",
                 )
 
     def _check_root(self) -> None:
@@ -239,7 +243,7 @@ class TreeCheck:
             if len(edge.choices) > 1:
                 self._blame(edge.place, *edge.choices, entries_wrong=False)
         self._add(
-            Kind.TREE_ROOT,
+            FaultKind.TREE_ROOT,
             "checkpoint",
             f"The tree of {self.checkpoint.size} entries does not have the root that is signed.",
         )
@@ -252,21 +256,23 @@ class TreeCheck:
         start = place.index * TILE_WIDTH
         if not entries_wrong:
             path = Tile(place.level, place.index, len(stored)).path
-            self._add(Kind.TILE_ALTERED, path, f"{path} is not the hash of what is below it.")
+            self._add(FaultKind.TILE_ALTERED, path, f"{path} is not the hash of what is below it.")
             return
         for at in differing:
             if place.level:
                 path = Tile(place.level - 1, start + at).path
                 self._add(
-                    Kind.ENTRIES_ALTERED, path, f"{path} and all below it is not what was signed."
+                    FaultKind.ENTRIES_ALTERED,
+                    path,
+                    f"{path} and all below it is not what was signed.",
                 )
             else:
                 path = Bundle(place.index, len(computed)).path
                 sentence = f"Record {start + at} in {path} is not what was signed."
-                self._add(Kind.RECORD_ALTERED, path, sentence, start + at)
+                self._add(FaultKind.RECORD_ALTERED, path, sentence, start + at)
 
-    def _add(self, kind: Kind, path: str, sentence: str, index: int | None = None) -> None:
-        self.findings.add(Fault(kind, sentence, self.checkpoint.origin, index, path=path))
+    def _add(self, kind: FaultKind, path: str, sentence: str, index: int | None = None) -> None:
+        self.findings.add(VerifyFault(kind, sentence, self.checkpoint.origin, index, path=path))
 
 
 def _edge_root(rows: list[_Hashes]) -> bytes:

@@ -27,9 +27,9 @@ from custody.evidence.tlog.note import (
     parse_verifier_key,
     verifier_key,
 )
-from custody.evidence.tlog.policy import Policy
+from custody.evidence.tlog.policy import TlogPolicy
 from custody.evidence.verifier.file_access import read_bytes
-from custody.evidence.verifier.report import Fault, Findings, Kind, counted
+from custody.evidence.verifier.report import FaultKind, Findings, VerifyFault, counted
 from custody.model.errors import CustodyError
 
 KEY_FILE: Final = "log.vkey"
@@ -63,7 +63,7 @@ def keys_beside(evidence: Path, findings: Findings) -> tuple[VerifierKey, ...]:
     except (UnicodeDecodeError, NoteError) as error:
         reason = error.fault if isinstance(error, NoteError) else "It is not UTF-8."
         sentence = f"{KEY_FILE} is not what the gateway wrote. {reason}"
-        findings.add(Fault(Kind.KEY_FILE_ALTERED, sentence, path=KEY_FILE))
+        findings.add(VerifyFault(FaultKind.KEY_FILE_ALTERED, sentence, path=KEY_FILE))
         return ()
 
 
@@ -71,7 +71,7 @@ def trust(
     data: bytes | None,
     origin: str,
     beside: tuple[VerifierKey, ...],
-    policy: Policy | None,
+    policy: TlogPolicy | None,
     findings: Findings,
 ) -> Trusted:
     """Open a log's checkpoint with the policy's keys, or with those beside it if there is none."""
@@ -79,24 +79,26 @@ def trust(
     path = f"log/{origin.rpartition('/')[2]}/checkpoint"
     if data is None:
         sentence = f"{origin} has no checkpoint: nothing of it is signed."
-        findings.add(Fault(Kind.CHECKPOINT_MISSING, sentence, origin, path=path))
+        findings.add(VerifyFault(FaultKind.CHECKPOINT_MISSING, sentence, origin, path=path))
         return nothing
     keys = _keys_of(origin, policy.log_keys if policy else beside)
     if not keys:
-        kind = Kind.CHECKPOINT_UNKNOWN_KEY if policy else Kind.KEY_FILE_MISSING
+        kind = FaultKind.CHECKPOINT_UNKNOWN_KEY if policy else FaultKind.KEY_FILE_MISSING
         where = "the policy" if policy else KEY_FILE
-        findings.add(Fault(kind, f"There is no key for {origin} in {where}.", origin, path=path))
+        findings.add(
+            VerifyFault(kind, f"There is no key for {origin} in {where}.", origin, path=path)
+        )
         return nothing
     try:
         signed = open_checkpoint(data, keys)
         witnesses = cosigned_by(signed.note, policy.witness_keys) if policy else ()
     except (NoteError, CheckpointError) as error:
-        findings.add(Fault(_kind(error), f"The checkpoint: {error.fault}", origin, path=path))
+        findings.add(VerifyFault(_kind(error), f"The checkpoint: {error.fault}", origin, path=path))
         return nothing
     cosigners = {each.key for each in witnesses}
     if policy is not None and not policy.satisfied_by(cosigners):
         sentence = f"{counted(len(cosigners), 'witness')} is not the quorum that the policy asks."
-        findings.add(Fault(Kind.UNWITNESSED, sentence, origin, path=path))
+        findings.add(VerifyFault(FaultKind.UNWITNESSED, sentence, origin, path=path))
     names = tuple(key.name for key in cosigners)
     return Trusted(origin, signed, vouched=policy is not None, witnesses=names)
 
@@ -123,15 +125,15 @@ def anchored(path: Path | None, findings: Findings) -> Mapping[str, Checkpoint]:
         return read_anchor(DiskFiles(), path)
     except (CustodyError, OSError):
         sentence = "The anchor cannot be read, so an older copy of the log would not be noticed."
-        findings.add(Fault(Kind.ANCHOR_UNREADABLE, sentence))
+        findings.add(VerifyFault(FaultKind.ANCHOR_UNREADABLE, sentence))
         return {}
 
 
-def _kind(error: CustodyError) -> Kind:
+def _kind(error: CustodyError) -> FaultKind:
     match error.code:
         case "note.forged":
-            return Kind.CHECKPOINT_FORGED
+            return FaultKind.CHECKPOINT_FORGED
         case "note.nobody-known" | "checkpoint.origin":
-            return Kind.CHECKPOINT_UNKNOWN_KEY
+            return FaultKind.CHECKPOINT_UNKNOWN_KEY
         case _:
-            return Kind.CHECKPOINT_MALFORMED
+            return FaultKind.CHECKPOINT_MALFORMED

@@ -15,26 +15,26 @@ from typing import Final
 from custody.evidence.tlog.checkpoint import Checkpoint
 from custody.evidence.tlog.merkle import EMPTY_ROOT
 from custody.evidence.tlog.note import VerifierKey
-from custody.evidence.tlog.policy import Policy
-from custody.evidence.verifier.clean_runs import Examiner
-from custody.evidence.verifier.contents import ContentsCheck, OpenDay, open_days
+from custody.evidence.tlog.policy import TlogPolicy
+from custody.evidence.verifier.clean_runs import SegmentExaminer
+from custody.evidence.verifier.contents import ContentsCheck, DayKeyOpener, open_days
 from custody.evidence.verifier.file_access import names
-from custody.evidence.verifier.published_tree import Shelf
+from custody.evidence.verifier.published_tree import PublishedTree
 from custody.evidence.verifier.records import Entries, RecordsCheck
 from custody.evidence.verifier.report import (
-    Fault,
+    FaultKind,
     Findings,
-    Kind,
     LogSummary,
     PayloadState,
     Report,
+    VerifyFault,
     counted,
 )
 from custody.evidence.verifier.sessions import Links, SessionsCheck
 from custody.evidence.verifier.tree import TreeCheck
 from custody.evidence.verifier.trust import Trusted, anchored, keys_beside, trust
-from custody.evidence.verifier.walk import Walk
-from custody.evidence.verifier.worker_pool import in_order
+from custody.evidence.verifier.walk import YearWalk
+from custody.evidence.verifier.worker_pool import map_in_order
 from custody.model.errors import CustodyError
 
 Progress = Callable[[str, int, int], None]
@@ -45,14 +45,14 @@ _YEAR: Final = re.compile(r"[0-9]{4}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class VerifyOptions:
     """What a verifier brings along. Without ``policy`` nobody vouches for the key; without
     ``anchor`` an older copy of everything passes; without ``open_day`` contents stay sealed.
     """
 
-    policy: Policy | None = None
+    policy: TlogPolicy | None = None
     anchor: Path | None = None
-    open_day: OpenDay | None = None
+    open_day: DayKeyOpener | None = None
     progress: Progress | None = None
     processes: int = 1
     """How many may read at once, where there is enough to read; with more than one, the program's
@@ -62,9 +62,9 @@ class Options:
     """Waits before another look at a checkpoint that a running gateway is about to replace."""
 
 
-def verify(directory: Path, options: Options | None = None) -> Report:
+def verify(directory: Path, options: VerifyOptions | None = None) -> Report:
     """Examine a data or evidence directory. Raises ``CustodyError`` where there is no evidence."""
-    return _Verification(find_evidence(directory), options or Options()).run()
+    return _Verification(find_evidence(directory), options or VerifyOptions()).run()
 
 
 def find_evidence(directory: Path) -> Path:
@@ -80,7 +80,7 @@ def find_evidence(directory: Path) -> Path:
 
 
 class _Verification:
-    def __init__(self, evidence: Path, options: Options) -> None:
+    def __init__(self, evidence: Path, options: VerifyOptions) -> None:
         self._evidence = evidence
         self._options = options
         self._findings = Findings()
@@ -98,9 +98,9 @@ class _Verification:
         for origin, anchor in self._anchors.items():
             if anchor.size and origin not in {log.origin for log in logs}:
                 sentence = f"{origin} was signed with {anchor.size} records and is gone."
-                self._add(Kind.ANCHOR_ROLLED_BACK, origin, sentence)
+                self._add(FaultKind.ANCHOR_ROLLED_BACK, origin, sentence)
         if not logs:
-            self._add(Kind.NOTHING, "", "There is no log here, so nothing is proved.")
+            self._add(FaultKind.NOTHING, "", "There is no log here, so nothing is proved.")
         self._summarise(logs)
         return self._findings.report(logs)
 
@@ -108,7 +108,7 @@ class _Verification:
         logs = names(self._evidence / "log")
         days = {day[:4] for day in names(self._evidence / "segments")}
         # A day's folder may be made before its year has any record.
-        begun = {year for year in days - logs if any(True for _ in Walk(self._evidence, year))}
+        begun = {year for year in days - logs if any(True for _ in YearWalk(self._evidence, year))}
         return sorted(year for year in logs | begun if _YEAR.fullmatch(year))
 
     def _name(self, years: list[str]) -> str:
@@ -118,14 +118,14 @@ class _Verification:
         keys = [*self._beside, *(self._options.policy.log_keys if self._options.policy else ())]
         origins = [key.name for key in keys] or list(self._anchors)
         for year in years:
-            data = Shelf(self._evidence / "log" / year).checkpoint() or b""
+            data = PublishedTree(self._evidence / "log" / year).checkpoint() or b""
             origins.append(data.partition(b"\n")[0].decode("utf-8", "replace"))
         named = [origin for origin in origins if "/" in origin]
         return named[0].rpartition("/")[0] if named else "unknown"
 
     def _log(self, origin: str, *, last: bool) -> LogSummary:
         year = origin.rpartition("/")[2]
-        shelf = Shelf(self._evidence / "log" / year)
+        shelf = PublishedTree(self._evidence / "log" / year)
         anchor = self._anchors.get(origin, Checkpoint(origin, 0, EMPTY_ROOT))
         trusted = self._trusted(shelf, origin)
         processes = self._options.processes
@@ -133,7 +133,7 @@ class _Verification:
         tree.run(lambda done: self._progress(f"tree {origin}", done, trusted.checkpoint.size))
         records = RecordsCheck(
             origin,
-            Walk(self._evidence, year),
+            YearWalk(self._evidence, year),
             Entries(shelf, tree.extent),
             (trusted.checkpoint, anchor),
             SessionsCheck(origin, self._findings, self._carried),
@@ -141,7 +141,7 @@ class _Verification:
             self._findings,
         )
         examiner = self._examiner(origin, records)
-        with closing(in_order(examiner.examine, records.walk.names, processes)) as passages:
+        with closing(map_in_order(examiner.examine, records.walk.names, processes)) as passages:
             records.run(
                 passages,
                 lambda done: self._progress(f"records {origin}", done, trusted.checkpoint.size),
@@ -152,46 +152,46 @@ class _Verification:
         self._carried, self._last = records.sessions.open, trusted.checkpoint
         return _summary(trusted, records)
 
-    def _examiner(self, origin: str, records: RecordsCheck) -> Examiner:
+    def _examiner(self, origin: str, records: RecordsCheck) -> SegmentExaminer:
         secrets = None
         if (open_day := self._options.open_day) is not None:
             days = sorted({name[:10] for name in records.walk.names})
             secrets = open_days(self._evidence, days, open_day)
         cuts = tuple(checkpoint.size for checkpoint in records.vouched)
-        return Examiner(self._evidence, origin, records.entries.extent, cuts, secrets)
+        return SegmentExaminer(self._evidence, origin, records.entries.extent, cuts, secrets)
 
-    def _trusted(self, shelf: Shelf, origin: str) -> Trusted:
+    def _trusted(self, shelf: PublishedTree, origin: str) -> Trusted:
         data = shelf.checkpoint()
         return trust(data, origin, self._beside, self._options.policy, self._findings)
 
     def _check_anchor(
-        self, shelf: Shelf, trusted: Trusted, anchor: Checkpoint, records: RecordsCheck
+        self, shelf: PublishedTree, trusted: Trusted, anchor: Checkpoint, records: RecordsCheck
     ) -> None:
         if not anchor.size:
             return
         origin, found = trusted.origin, records.roots.get(anchor.size)
         if records.tree.size < anchor.size:
             self._add(
-                Kind.ANCHOR_ROLLED_BACK,
+                FaultKind.ANCHOR_ROLLED_BACK,
                 origin,
                 f"{anchor.size} records were signed, {records.tree.size} are here: this is an "
                 "older copy, or its end was cut off.",
             )
         elif found != anchor.root:
             self._add(
-                Kind.ANCHOR_FORK,
+                FaultKind.ANCHOR_FORK,
                 origin,
                 f"The first {anchor.size} records are not the ones that were signed.",
             )
         elif trusted.signed is not None and not self._shows(shelf, trusted, anchor.size):
             self._add(
-                Kind.CHECKPOINT_STALE,
+                FaultKind.CHECKPOINT_STALE,
                 origin,
                 f"The checkpoint shows {trusted.checkpoint.size} records, but one of "
                 f"{anchor.size} was signed.",
             )
 
-    def _shows(self, shelf: Shelf, trusted: Trusted, size: int) -> bool:
+    def _shows(self, shelf: PublishedTree, trusted: Trusted, size: int) -> bool:
         """Whether a checkpoint of that size is shown: at once, or by a running gateway soon."""
         for _ in range(_LOOKS):
             if trusted.signed is not None and trusted.checkpoint.size >= size:
@@ -207,7 +207,7 @@ class _Verification:
             return
         if records.sessions.closed or not last:
             self._add(
-                Kind.UNSIGNED_AFTER_CLOSE,
+                FaultKind.UNSIGNED_AFTER_CLOSE,
                 trusted.origin,
                 f"The log was closed, yet {counted(unsigned, 'record')} at its end "
                 "stand behind the checkpoint.",
@@ -224,14 +224,14 @@ class _Verification:
             return
         if not previous.startswith(self._last.body):
             sentence = f"{records.origin} does not begin with the end of {self._last.origin}."
-            self._add(Kind.YEAR_LINK, records.origin, sentence)
+            self._add(FaultKind.YEAR_LINK, records.origin, sentence)
 
     def _progress(self, what: str, done: int, total: int) -> None:
         if self._options.progress is not None:
             self._options.progress(what, done, max(done, total))
 
-    def _add(self, kind: Kind, origin: str, sentence: str) -> None:
-        self._findings.add(Fault(kind, sentence, origin))
+    def _add(self, kind: FaultKind, origin: str, sentence: str) -> None:
+        self._findings.add(VerifyFault(kind, sentence, origin))
 
     def _summarise(self, logs: tuple[LogSummary, ...]) -> None:
         proved, open_ends = self._findings.proved, self._findings.not_proved

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from custody.evidence.record.frame import FRAME_MAX, Fault, Frame, find, read
+from custody.evidence.record.frame import FRAME_MAX, Frame, FrameFault, find, read
 from custody.evidence.verifier.file_access import names, read_bytes
 
 MAX_SEGMENT_BYTES: Final = 256 * 1024 * 1024
@@ -22,7 +22,7 @@ _FILE: Final = re.compile(r"([0-9]{3,6})\.seg", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedFrame:
     """A readable frame. ``segment`` is ``<day>/<nnn>``."""
 
     frame: Frame
@@ -30,7 +30,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableBytes:
     """Bytes between frames that are no frame; ``expected`` is the record that was due there."""
 
     expected: int
@@ -40,7 +40,7 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Misplaced:
+class MisplacedFrame:
     """A frame whose record was read before, or is due elsewhere."""
 
     frame: Frame
@@ -49,7 +49,7 @@ class Misplaced:
 
 
 @dataclass(frozen=True, slots=True)
-class Tail:
+class UnreadTail:
     """Written bytes behind the last frame of a part of the log: a torn tail, or what is being
     written now. The log goes on elsewhere with ``expected``, or ends.
     """
@@ -60,7 +60,7 @@ class Tail:
     segment: str
 
 
-Found = Placed | Unreadable | Misplaced | Tail
+WalkStep = PlacedFrame | UnreadableBytes | MisplacedFrame | UnreadTail
 
 
 def segment_names(evidence: Path, year: str) -> list[str]:
@@ -74,7 +74,7 @@ def segment_names(evidence: Path, year: str) -> list[str]:
     return [f"{day}/{number}" for day, _, number in sorted(found)]
 
 
-class Walk:
+class YearWalk:
     """One pass over a year's segments."""
 
     def __init__(self, evidence: Path, year: str) -> None:
@@ -84,7 +84,7 @@ class Walk:
         self._expected = 0
         self._firsts: dict[str, int] = {}
 
-    def __iter__(self) -> Iterator[Found]:
+    def __iter__(self) -> Iterator[WalkStep]:
         while self.segment:
             yield from self.rest()
 
@@ -106,7 +106,7 @@ class Walk:
         self._position = following
         return True
 
-    def rest(self, at: int = 0) -> Iterator[Found]:
+    def rest(self, at: int = 0) -> Iterator[WalkStep]:
         """The segment from this byte on; leaves the walk where the log goes on."""
         position = self._position
         name = self.names[position]
@@ -114,7 +114,7 @@ class Walk:
         while True:
             match read(data, at):
                 case Frame(index=index) as frame if index == self._expected:
-                    yield Placed(frame, name)
+                    yield PlacedFrame(frame, name)
                     self._expected += 1
                     at = frame.end
                     continue
@@ -125,23 +125,23 @@ class Walk:
                 # More was written since; a gap is a gap only if it stays one.
                 data = again
                 continue
-            if further is not None or found is Fault.UNUSED:
+            if further is not None or found is FrameFault.UNUSED:
                 break
             resumed = (at, found) if isinstance(found, Frame) else find(data, at + 1)
             if resumed is None:
                 break
             if resumed[0] > at:
-                yield Unreadable(self._expected, name, at, resumed[0] - at)
+                yield UnreadableBytes(self._expected, name, at, resumed[0] - at)
             at = resumed[1].end
             if resumed[1].index < self._expected:
-                yield Misplaced(resumed[1], self._expected, name)
+                yield MisplacedFrame(resumed[1], self._expected, name)
             else:
-                yield Placed(resumed[1], name)
+                yield PlacedFrame(resumed[1], name)
                 self._expected = resumed[1].index + 1
         yield from self._tail(position, at, data, further)
         self._position = position + 1 if further is None else further
 
-    def _tail(self, position: int, at: int, data: bytes, further: int | None) -> Iterator[Found]:
+    def _tail(self, position: int, at: int, data: bytes, further: int | None) -> Iterator[WalkStep]:
         """What stands between here and where the log goes on; all that is left, if nowhere."""
         parts = [data[at:].rstrip(b"\x00")]
         skipped = self.names[position + 1 : further] if further is not None else []
@@ -151,7 +151,7 @@ class Walk:
             digest = sha256()
             for part in parts:
                 digest.update(part)
-            yield Tail(self._expected, size, digest.hexdigest(), self.names[position])
+            yield UnreadTail(self._expected, size, digest.hexdigest(), self.names[position])
 
     def _goes_on(self, position: int) -> int | None:
         """The first later segment that begins with the expected record."""
@@ -164,7 +164,7 @@ class Walk:
         known = self._firsts.get(name)
         if known is None:
             first = read(self._bytes(name, _PEEK_BYTES), 0)
-            if first is Fault.SHORT:
+            if first is FrameFault.SHORT:
                 first = read(self._bytes(name, FRAME_MAX), 0)
             if not isinstance(first, Frame):
                 return None

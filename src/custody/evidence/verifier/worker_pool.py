@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
-Asked = TypeVar("Asked")
-Given = TypeVar("Given")
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
 
 PROCESS_ENDED: Final = "verify.process-ended"
 _WORTH: Final = 2
@@ -29,9 +29,9 @@ _NICE: Final = 5
 """A gateway that runs on the same machine goes first."""
 
 
-def in_order(
-    work: Callable[[Asked], Given], pieces: Sequence[Asked], processes: int
-) -> Generator[Given, None, None]:
+def map_in_order(
+    work: Callable[[Piece], Result], pieces: Sequence[Piece], processes: int
+) -> Generator[Result, None, None]:
     """What ``work`` gives for each piece. With one process, each is done when it is asked for.
 
     ``work`` and the pieces go to the others through a pipe, and stay in their memory alone. Raises
@@ -61,7 +61,7 @@ def usable_processors() -> int:
 
 
 def _start(
-    work: Callable[[Asked], Given], pieces: Sequence[Asked], processes: int
+    work: Callable[[Piece], Result], pieces: Sequence[Piece], processes: int
 ) -> "list[tuple[SpawnProcess, Connection]]":
     """Each with its share of the pieces; none where this system lets us start none."""
     from multiprocessing import get_context  # noqa: PLC0415 - most logs need no other process
@@ -99,7 +99,9 @@ def _take(connection: "Connection") -> Any:  # noqa: ANN401  # what ``work`` gav
     return result
 
 
-def _run(work: Callable[[Asked], Given], pieces: Sequence[Asked], connection: "Connection") -> None:
+def _run(
+    work: Callable[[Piece], Result], pieces: Sequence[Piece], connection: "Connection"
+) -> None:
     """In the other process. Who asked may leave at any time."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for who asked to answer
     with contextlib.suppress(OSError):

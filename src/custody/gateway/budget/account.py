@@ -12,7 +12,7 @@ from custody.model.words import Exceeded, LoopId
 ENDLESS: Final = 1 << 62
 
 
-class Bound(Protocol):
+class BudgetLimit(Protocol):
     """A limit of a budget, as the policy gives it."""
 
     @property
@@ -35,7 +35,7 @@ class Account:
     )  # fmt: skip
 
     def __init__(
-        self, loop: LoopId, parent: "Account | None", limits: Sequence[Bound], tally: Tally
+        self, loop: LoopId, parent: "Account | None", limits: Sequence[BudgetLimit], tally: Tally
     ) -> None:
         self.loop: Final = loop
         self.parent: Final = parent
@@ -47,7 +47,7 @@ class Account:
         self.writes = spent.writes
         self.denials = spent.denials
         self.forgiven = tally.forgiven
-        self.stopped: Bound | None = next(
+        self.stopped: BudgetLimit | None = next(
             (each for each in limits if each.quantity == tally.paused), None
         )
         """The limit that was crossed, until the loop is let on."""
@@ -86,5 +86,5 @@ class Account:
         used: int = getattr(self, quantity) - getattr(self.forgiven, quantity)
         return used
 
-    def bound(self, quantity: str) -> Bound:
+    def bound(self, quantity: str) -> BudgetLimit:
         return next(each for each in self.limits if each.quantity == quantity)

@@ -10,7 +10,7 @@ known when an answer is complete: the answer that crosses their limit has arrive
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
-from custody.gateway.budget.account import Account, Bound
+from custody.gateway.budget.account import Account, BudgetLimit
 from custody.model.command import Command, Verdict
 from custody.model.identity import Loop, Session, Tally
 from custody.model.record import BudgetExceeded, Response
@@ -24,7 +24,7 @@ _READ: Final = frozenset({Effect.READ})
 _ENDED: Final = "This loop has ended."
 
 
-class Counter(Protocol):
+class UsageCounter(Protocol):
     """What the gate asks of a meter."""
 
     def charge(
@@ -76,7 +76,7 @@ class Meter:
 
     # Accounts.
 
-    def open(self, loop: Loop, limits: Sequence[Bound], tally: Tally | None = None) -> None:
+    def open(self, loop: Loop, limits: Sequence[BudgetLimit], tally: Tally | None = None) -> None:
         """Begin to count for a loop. Its parent's account, if it has one, is open already."""
         parent = None if loop.parent is None else self._accounts.get(loop.parent)
         self._accounts[loop.id] = Account(loop.id, parent, limits, tally or Tally())
@@ -96,7 +96,7 @@ class Meter:
         tally = self.tally(LoopId(loop))
         return "" if tally is None else tally.paused
 
-    def limits(self, loop: LoopId) -> Sequence[Bound]:
+    def limits(self, loop: LoopId) -> Sequence[BudgetLimit]:
         account = self._accounts.get(loop)
         return () if account is None else account.limits
 
@@ -129,7 +129,7 @@ class Meter:
     def charge(
         self, session: Session, commands: Sequence[Command], verdicts: list[Verdict], stage: str
     ) -> bool:
-        """As ``Counter.charge``."""
+        """As ``UsageCounter.charge``."""
         account = self._accounts.get(session.loop.id)
         if account is None:
             return self._deny(commands, verdicts, _ENDED)
@@ -163,7 +163,7 @@ class Meter:
         return False
 
     def answered(self, session: Session, response: Response) -> None:
-        """As ``Counter.answered``."""
+        """As ``UsageCounter.answered``."""
         each = self._accounts.get(session.loop.id)
         while each is not None:
             each.rows += response.rows

@@ -19,7 +19,7 @@ class Parser(Protocol):
     async def parse(self, text: str) -> Analysis: ...
 
 
-class Advice:
+class CodecAdvisor:
     def __init__(self, parser: Parser, lookups: Lookups) -> None:
         self._parser: Final = parser
         self._lookups: Final = lookups

@@ -4,14 +4,14 @@ Law: what a token says counts only after every check of this room has passed; no
 turned off; and no error quotes a token.
 """
 
-from custody.identity.oidc.fetch import Answered, Asked, Fetch
+from custody.identity.oidc.fetch import Fetcher, FetchRequest, FetchResponse
 from custody.identity.oidc.http import HttpFetch
 from custody.identity.oidc.provider import ClientSecret, Clock, OidcProvider
 from custody.identity.oidc.responses import (
+    DeviceAuthorization,
     DevicePending,
-    DeviceStarted,
-    Granted,
-    LoggedOut,
+    LogoutToken,
+    ProviderLogin,
     TokenKind,
 )
 from custody.identity.oidc.settings import (
@@ -28,21 +28,21 @@ from custody.identity.oidc.workload import WorkloadIssuer
 
 __all__ = [
     "ASYMMETRIC",
-    "Answered",
-    "Asked",
     "ClientAuth",
     "ClientSecret",
     "Clock",
+    "DeviceAuthorization",
     "DevicePending",
-    "DeviceStarted",
-    "Fetch",
+    "FetchRequest",
+    "FetchResponse",
+    "Fetcher",
     "Flow",
-    "Granted",
     "HttpFetch",
-    "LoggedOut",
+    "LogoutToken",
     "OidcProvider",
     "OidcSettings",
     "Preset",
+    "ProviderLogin",
     "TokenKind",
     "WorkloadIssuer",
     "WorkloadSettings",

@@ -10,10 +10,10 @@ from base64 import urlsafe_b64encode
 from collections.abc import Collection
 from typing import Final
 
-from custody.identity.oidc.issuer_keys import Signed
-from custody.identity.oidc.responses import LoggedOut, TokenKind
+from custody.identity.oidc.issuer_keys import SignedClaims
+from custody.identity.oidc.responses import LogoutToken, TokenKind
 from custody.identity.oidc.settings import Flow, OidcSettings
-from custody.identity.oidc.token_kinds import Other, check_kind, is_of_client
+from custody.identity.oidc.token_kinds import OtherTokenKind, check_kind, is_of_client
 from custody.identity.oidc.tokens.claims import (
     Claims,
     check_audience,
@@ -32,8 +32,8 @@ _LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _HASHES: Final = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
 
 
-def logged_in(  # noqa: PLR0913 - what the login began with, and what came of it
-    signed: Signed,
+def login_proof(
+    signed: SignedClaims,
     settings: OidcSettings,
     now: int,
     *,
@@ -58,7 +58,9 @@ def logged_in(  # noqa: PLR0913 - what the login began with, and what came of it
     return _proof(signed.claims, settings, now, kind=settings.kind, method=method)
 
 
-def brought(signed: Signed, settings: OidcSettings, now: int, wanted: TokenKind | None) -> Proof:
+def token_proof(
+    signed: SignedClaims, settings: OidcSettings, now: int, wanted: TokenKind | None
+) -> Proof:
     """A token that its holder brings."""
     claims, audience = signed.claims, settings.audience or (settings.client_id,)
     if check_kind(signed, wanted) is TokenKind.ID_TOKEN:
@@ -85,10 +87,10 @@ def brought(signed: Signed, settings: OidcSettings, now: int, wanted: TokenKind 
     )
 
 
-def logged_out(signed: Signed, settings: OidcSettings, now: int) -> LoggedOut:
+def logout_token(signed: SignedClaims, settings: OidcSettings, now: int) -> LogoutToken:
     """OpenID Connect Back-Channel Logout 1.0 §2.6."""
     claims = signed.claims
-    check_kind(signed, Other.LOGOUT)
+    check_kind(signed, OtherTokenKind.LOGOUT)
     check_audience(claims, (settings.client_id,))
     _issued, expires = check_times(claims, now)
     events = claims.get("events")
@@ -97,7 +99,7 @@ def logged_out(signed: Signed, settings: OidcSettings, now: int) -> LoggedOut:
         raise CustodyError(
             "identity.token-kind", "The token does not say that somebody logged out."
         )
-    left = LoggedOut(
+    left = LogoutToken(
         issuer=settings.issuer,
         subject=text(claims, "sub"),
         session=text(claims, "sid"),
@@ -120,7 +122,7 @@ def _check_parties(claims: Claims, ours: Collection[str], parties: Collection[st
         )
 
 
-def _check_hash(signed: Signed, access_token: str) -> None:
+def _check_hash(signed: SignedClaims, access_token: str) -> None:
     """OpenID Connect Core §3.1.3.6: the left half of the hash that the signature uses."""
     # Ed25519 hashes with SHA-512 (RFC 8032 §5.1).
     made = _HASHES.get(signed.header.algorithm[2:], hashlib.sha512)(access_token.encode()).digest()
@@ -132,7 +134,7 @@ def _check_hash(signed: Signed, access_token: str) -> None:
         )
 
 
-def _proof(  # noqa: PLR0913 - a proof has these parts
+def _proof(
     claims: Claims,
     settings: OidcSettings,
     now: int,

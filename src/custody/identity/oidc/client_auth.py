@@ -24,7 +24,7 @@ _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 _CURVES: Final = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "Ed25519"}
 
 
-class Shown(msgspec.Struct, frozen=True):
+class ClientAuthentication(msgspec.Struct, frozen=True):
     """What is added to a request. Its repr shows nothing."""
 
     form: tuple[tuple[str, str], ...]
@@ -34,7 +34,7 @@ class Shown(msgspec.Struct, frozen=True):
         return "Shown(…)"
 
 
-def chosen(wanted: ClientAuth, offered: tuple[str, ...]) -> ClientAuth:
+def choose_method(wanted: ClientAuth, offered: tuple[str, ...]) -> ClientAuth:
     """What to do where a secret is to be shown; a provider that says nothing means Basic."""
     if wanted is not ClientAuth.AUTO:
         return wanted
@@ -42,9 +42,9 @@ def chosen(wanted: ClientAuth, offered: tuple[str, ...]) -> ClientAuth:
     return ClientAuth.BASIC if basic else ClientAuth.POST
 
 
-def show(  # noqa: PLR0913 - an assertion has these parts
+def authenticate_client(
     method: ClientAuth, client_id: str, secret: Secret, *, endpoint: str, now: int, unique: str
-) -> Shown:
+) -> ClientAuthentication:
     """``unique`` names an assertion; it is random, and new each time."""
     if method is ClientAuth.PRIVATE_KEY:
         claims = {
@@ -55,7 +55,7 @@ def show(  # noqa: PLR0913 - an assertion has these parts
             "iat": now // 1000,
             "exp": now // 1000 + _ASSERTION_SECONDS,
         }
-        return Shown(
+        return ClientAuthentication(
             (
                 ("client_id", client_id),
                 ("client_assertion_type", _ASSERTION_TYPE),
@@ -63,10 +63,10 @@ def show(  # noqa: PLR0913 - an assertion has these parts
             )
         )
     if method is ClientAuth.POST:
-        return Shown((("client_id", client_id), ("client_secret", secret.reveal())))
+        return ClientAuthentication((("client_id", client_id), ("client_secret", secret.reveal())))
     # RFC 6749 §2.3.1: both are form-encoded before they become a user name and a password.
     pair = f"{quote_plus(client_id)}:{quote_plus(secret.reveal())}"
-    return Shown((), "Basic " + base64.b64encode(pair.encode()).decode("ascii"))
+    return ClientAuthentication((), "Basic " + base64.b64encode(pair.encode()).decode("ascii"))
 
 
 def _signed(claims: dict[str, object], secret: Secret) -> str:

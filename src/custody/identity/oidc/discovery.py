@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from custody.identity.oidc.fetch import Asked, Fetch
+from custody.identity.oidc.fetch import Fetcher, FetchRequest
 from custody.identity.oidc.settings import acceptable_url
 from custody.identity.oidc.tokens.strict_json import read_object
 from custody.model.errors import CustodyError
@@ -16,7 +16,7 @@ from custody.model.errors import CustodyError
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
 
 
-class Description(msgspec.Struct, frozen=True):
+class ProviderMetadata(msgspec.Struct, frozen=True):
     """Addresses are empty where the provider has none."""
 
     jwks_uri: str
@@ -29,18 +29,18 @@ class Description(msgspec.Struct, frozen=True):
     """RFC 9207: authorization responses carry ``iss``."""
 
 
-async def discover(issuer: str, fetch: Fetch) -> Description:
-    answered = await fetch(Asked(issuer.removesuffix("/") + _WELL_KNOWN))
+async def discover(issuer: str, fetch: Fetcher) -> ProviderMetadata:
+    answered = await fetch(FetchRequest(issuer.removesuffix("/") + _WELL_KNOWN))
     if answered.status != 200:
         raise CustodyError(
             "identity.unreachable",
             f"The issuer's discovery document was answered with HTTP status {answered.status}.",
             "Check issuer: its discovery document must be there, and redirects are not followed.",
         )
-    return read_description(answered.body, issuer)
+    return read_provider_metadata(answered.body, issuer)
 
 
-def read_description(data: bytes, issuer: str) -> Description:
+def read_provider_metadata(data: bytes, issuer: str) -> ProviderMetadata:
     found = read_object(data, "The issuer's discovery document")
     if found.get("issuer") != issuer:
         raise CustodyError(
@@ -49,7 +49,7 @@ def read_description(data: bytes, issuer: str) -> Description:
             "Write issuer exactly as the document does, to the last slash.",
         )
     methods = found.get("token_endpoint_auth_methods_supported")
-    return Description(
+    return ProviderMetadata(
         jwks_uri=_address(found, "jwks_uri", issuer) or _missing("jwks_uri"),
         authorization_endpoint=_address(found, "authorization_endpoint", issuer),
         token_endpoint=_address(found, "token_endpoint", issuer),

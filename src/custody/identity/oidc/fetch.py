@@ -14,7 +14,7 @@ MAX_SECONDS: Final = 10
 """From the first byte of the question to the last byte of the answer."""
 
 
-class Asked(msgspec.Struct, frozen=True):
+class FetchRequest(msgspec.Struct, frozen=True):
     """A GET; or a POST of a form, where there is one. Its repr shows the URL alone."""
 
     url: str
@@ -25,7 +25,7 @@ class Asked(msgspec.Struct, frozen=True):
         return f"Asked({self.url!r})"
 
 
-class Answered(msgspec.Struct, frozen=True):
+class FetchResponse(msgspec.Struct, frozen=True):
     status: int
     body: bytes
 
@@ -33,7 +33,7 @@ class Answered(msgspec.Struct, frozen=True):
         return f"Answered({self.status})"
 
 
-class Fetch(Protocol):
-    async def __call__(self, asked: Asked) -> Answered:
+class Fetcher(Protocol):
+    async def __call__(self, asked: FetchRequest) -> FetchResponse:
         """Raises ``CustodyError`` ``identity.unreachable``, and nothing else."""
         ...

@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from custody.identity.oidc.fetch import MAX_ANSWER, MAX_SECONDS, Answered, Asked
+from custody.identity.oidc.fetch import MAX_ANSWER, MAX_SECONDS, FetchRequest, FetchResponse
 from custody.model.errors import CustodyError
 
 _FAILURES: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
@@ -35,7 +35,7 @@ class HttpFetch:
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
         self._turns: Final = asyncio.Semaphore(_AT_ONCE)
 
-    async def __call__(self, asked: Asked) -> Answered:
+    async def __call__(self, asked: FetchRequest) -> FetchResponse:
         try:
             async with asyncio.timeout(MAX_SECONDS), self._turns:
                 return await self._ask(asked)
@@ -47,7 +47,7 @@ class HttpFetch:
                 "Check its address, its certificate (ca) and the network from here.",
             ) from None
 
-    async def _ask(self, asked: Asked) -> Answered:
+    async def _ask(self, asked: FetchRequest) -> FetchResponse:
         # A compressed answer could unfold to any size, so none is asked for and none is unfolded.
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if asked.authorization:
@@ -71,4 +71,4 @@ class HttpFetch:
                         "identity.unreachable",
                         f"The identity provider's answer is larger than {MAX_ANSWER} bytes.",
                     )
-            return Answered(response.status_code, bytes(body))
+            return FetchResponse(response.status_code, bytes(body))

@@ -20,7 +20,7 @@ RETRIED_MS: Final = 5_000
 T = TypeVar("T")
 
 
-class Remembered(Generic[T]):
+class IssuerCache(Generic[T]):
     """One answer. For one event loop."""
 
     def __init__(self, load: Callable[[], Awaitable[T]], clock: Callable[[], int]) -> None:

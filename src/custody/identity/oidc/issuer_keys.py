@@ -11,15 +11,15 @@ from typing import Final
 
 import msgspec
 
-from custody.identity.oidc.fetch import MAX_ANSWER, Asked, Fetch
-from custody.identity.oidc.issuer_cache import Remembered
-from custody.identity.oidc.tokens.compact import Header, take_apart
+from custody.identity.oidc.fetch import MAX_ANSWER, Fetcher, FetchRequest
+from custody.identity.oidc.issuer_cache import IssuerCache
+from custody.identity.oidc.tokens.compact import Header, parse_compact
 from custody.identity.oidc.tokens.keys import PublicKey, PublicKeys, read_keys, signed_by
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
 
-class Signed(msgspec.Struct, frozen=True):
+class SignedClaims(msgspec.Struct, frozen=True):
     """What the issuer did sign. Whether it is still true, and for us, is not looked at yet."""
 
     header: Header
@@ -43,10 +43,10 @@ class IssuerKeys:
         async def keys() -> PublicKeys:
             return read_keys(await load())
 
-        self._keys: Final = Remembered(keys, clock)
+        self._keys: Final = IssuerCache(keys, clock)
 
-    async def prove(self, token: Secret) -> Signed:
-        compact = take_apart(token, self._algorithms)
+    async def prove(self, token: Secret) -> SignedClaims:
+        compact = parse_compact(token, self._algorithms)
         if compact.claims.get("iss") != self._issuer:
             raise CustodyError(
                 "identity.issuer",
@@ -55,7 +55,7 @@ class IssuerKeys:
             )
         if not signed_by(compact, await self._key(compact.header)):
             raise CustodyError("identity.signature", "The token's signature is not its issuer's.")
-        return Signed(compact.header, compact.claims)
+        return SignedClaims(compact.header, compact.claims)
 
     async def _key(self, header: Header) -> PublicKey:
         keys = await self._keys.get()
@@ -72,8 +72,8 @@ class IssuerKeys:
         return key
 
 
-async def fetch_keys(url: str, fetch: Fetch) -> bytes:
-    answered = await fetch(Asked(url))
+async def fetch_keys(url: str, fetch: Fetcher) -> bytes:
+    answered = await fetch(FetchRequest(url))
     if answered.status != 200:
         raise CustodyError(
             "identity.unreachable",

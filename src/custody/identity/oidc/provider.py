@@ -11,21 +11,25 @@ from urllib.parse import urlencode, urlsplit
 
 from msgspec import structs
 
-from custody.identity.oidc.assertions import brought, logged_in, logged_out
-from custody.identity.oidc.client_auth import Shown, chosen, show
-from custody.identity.oidc.discovery import Description, discover
-from custody.identity.oidc.fetch import Asked, Fetch
-from custody.identity.oidc.issuer_cache import Remembered
+from custody.identity.oidc.assertions import login_proof, logout_token, token_proof
+from custody.identity.oidc.client_auth import (
+    ClientAuthentication,
+    authenticate_client,
+    choose_method,
+)
+from custody.identity.oidc.discovery import ProviderMetadata, discover
+from custody.identity.oidc.fetch import Fetcher, FetchRequest
+from custody.identity.oidc.issuer_cache import IssuerCache
 from custody.identity.oidc.issuer_keys import IssuerKeys, fetch_keys
 from custody.identity.oidc.responses import (
+    DeviceAuthorization,
     DevicePending,
-    DeviceStarted,
-    Granted,
-    LoggedOut,
+    LogoutToken,
+    ProviderLogin,
     TokenKind,
 )
 from custody.identity.oidc.settings import Flow, OidcSettings, acceptable_url
-from custody.identity.oidc.token_endpoint import Denied, Given, refusal, understand
+from custody.identity.oidc.token_endpoint import TokenDenial, TokenReply, parse_token_reply, refusal
 from custody.identity.oidc.tokens.claims import fit
 from custody.identity.oidc.tokens.keys import read_keys
 from custody.model.errors import CustodyError
@@ -54,7 +58,7 @@ class OidcProvider:
     def __init__(
         self,
         settings: OidcSettings,
-        fetch: Fetch,
+        fetch: Fetcher,
         clock: Clock,
         *,
         secret: ClientSecret | None = None,
@@ -67,7 +71,7 @@ class OidcProvider:
         self._clock: Final = clock
         self._secret: Final = secret
         self._entropy: Final = entropy
-        self._description: Final = Remembered(lambda: discover(settings.issuer, fetch), clock)
+        self._description: Final = IssuerCache(lambda: discover(settings.issuer, fetch), clock)
         self._keys: Final = IssuerKeys(
             settings.issuer, settings.algorithms, self._published_keys, clock
         )
@@ -105,7 +109,7 @@ class OidcProvider:
 
     async def redeem(
         self, *, code: Secret, verifier: Secret, nonce: str, redirect_uri: str
-    ) -> Granted:
+    ) -> ProviderLogin:
         """The end of a login in the browser. A code that was redeemed is used up."""
         self._allow(Flow.CODE)
         given = await self._ask_for_tokens(
@@ -114,11 +118,11 @@ class OidcProvider:
             ("code_verifier", verifier.reveal()),
             ("redirect_uri", redirect_uri),
         )
-        if isinstance(given, Denied):
+        if isinstance(given, TokenDenial):
             raise refusal(given)
         return await self._granted(given, method=Method.OIDC_CODE, nonce=nonce)
 
-    async def begin_device(self) -> DeviceStarted:
+    async def begin_device(self) -> DeviceAuthorization:
         """A login on another screen (RFC 8628 §3.1)."""
         self._allow(Flow.DEVICE)
         description = await self._description.get()
@@ -127,12 +131,12 @@ class OidcProvider:
             description,
             ("scope", " ".join(self.settings.scopes)),
         )
-        if isinstance(given, Denied):
+        if isinstance(given, TokenDenial):
             raise refusal(given)
         # Google still has the name that the address had in a draft.
         where = given.text("verification_uri") or given.text("verification_url")
         whole = given.text("verification_uri_complete")
-        started = DeviceStarted(
+        started = DeviceAuthorization(
             device_code=Secret(given.text("device_code")),
             user_code=given.text("user_code"),
             verification_uri=where,
@@ -149,18 +153,18 @@ class OidcProvider:
             )
         return started
 
-    async def poll_device(self, device_code: Secret) -> Granted | DevicePending:
+    async def poll_device(self, device_code: Secret) -> ProviderLogin | DevicePending:
         self._allow(Flow.DEVICE)
         given = await self._ask_for_tokens(
             ("grant_type", _DEVICE_GRANT), ("device_code", device_code.reveal())
         )
-        if isinstance(given, Denied):
+        if isinstance(given, TokenDenial):
             if given.error in _WAITING:
                 return DevicePending(given.error)
             raise refusal(given)
         return await self._granted(given, method=Method.OIDC_DEVICE, nonce=None)
 
-    async def refresh(self, refresh: Secret, before: Proof) -> Granted:
+    async def refresh(self, refresh: Secret, before: Proof) -> ProviderLogin:
         """Whether the login still stands at its provider; the groups are those of now.
 
         Only ``identity.unreachable`` and ``identity.client-refused`` say nothing of the login.
@@ -168,7 +172,7 @@ class OidcProvider:
         given = await self._ask_for_tokens(
             ("grant_type", "refresh_token"), ("refresh_token", refresh.reveal())
         )
-        if isinstance(given, Denied):
+        if isinstance(given, TokenDenial):
             raise refusal(given)
         granted = await self._granted(given, method=before.method, nonce=None, refresh=refresh)
         now, then = granted.proof.identity, before.identity
@@ -184,15 +188,15 @@ class OidcProvider:
 
     async def check(self, token: Secret, kind: TokenKind | None = None) -> Proof:
         """A token that its holder brings; ``kind`` ``None``: whichever of the two it is."""
-        return brought(await self._keys.prove(token), self.settings, self._clock(), kind)
+        return token_proof(await self._keys.prove(token), self.settings, self._clock(), kind)
 
-    async def check_logout(self, token: Secret) -> LoggedOut:
+    async def check_logout(self, token: Secret) -> LogoutToken:
         """The caller takes each ``use`` once only."""
-        return logged_out(await self._keys.prove(token), self.settings, self._clock())
+        return logout_token(await self._keys.prove(token), self.settings, self._clock())
 
     async def _granted(
-        self, given: Given, *, method: Method, nonce: str | None, refresh: Secret | None = None
-    ) -> Granted:
+        self, given: TokenReply, *, method: Method, nonce: str | None, refresh: Secret | None = None
+    ) -> ProviderLogin:
         id_token = Secret(given.text("id_token"))
         if not id_token.reveal():
             raise CustodyError(
@@ -200,7 +204,7 @@ class OidcProvider:
                 "The provider's answer has no id token, so nobody is known by it.",
                 "Let scopes hold openid, and the provider give an id token at each refresh.",
             )
-        proof = logged_in(
+        proof = login_proof(
             await self._keys.prove(id_token),
             self.settings,
             self._clock(),
@@ -209,27 +213,27 @@ class OidcProvider:
             access_token=given.text("access_token"),
         )
         renewed = given.text("refresh_token")
-        return Granted(proof, Secret(renewed) if renewed else refresh, id_token)
+        return ProviderLogin(proof, Secret(renewed) if renewed else refresh, id_token)
 
-    async def _ask_for_tokens(self, *form: tuple[str, str]) -> Given | Denied:
+    async def _ask_for_tokens(self, *form: tuple[str, str]) -> TokenReply | TokenDenial:
         description = await self._description.get()
         return await self._ask(_there(description.token_endpoint), description, *form)
 
     async def _ask(
-        self, endpoint: str, description: Description, *form: tuple[str, str]
-    ) -> Given | Denied:
-        shown = Shown((("client_id", self.settings.client_id),))
+        self, endpoint: str, description: ProviderMetadata, *form: tuple[str, str]
+    ) -> TokenReply | TokenDenial:
+        shown = ClientAuthentication((("client_id", self.settings.client_id),))
         if self._secret is not None:
-            shown = show(
-                chosen(self.settings.client_auth, description.client_auth),
+            shown = authenticate_client(
+                choose_method(self.settings.client_auth, description.client_auth),
                 self.settings.client_id,
                 await self._secret(),
                 endpoint=endpoint,
                 now=self._clock(),
                 unique=self._entropy(16).hex(),
             )
-        return understand(
-            await self._fetch(Asked(endpoint, (*form, *shown.form), shown.authorization))
+        return parse_token_reply(
+            await self._fetch(FetchRequest(endpoint, (*form, *shown.form), shown.authorization))
         )
 
     async def reach(self) -> int:

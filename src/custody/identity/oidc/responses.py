@@ -13,7 +13,7 @@ class TokenKind(StrEnum):
     ACCESS_TOKEN = "access_token"  # noqa: S105 - a kind's name
 
 
-class Granted(msgspec.Struct, frozen=True):
+class ProviderLogin(msgspec.Struct, frozen=True):
     """Somebody logged in."""
 
     proof: Proof
@@ -22,7 +22,7 @@ class Granted(msgspec.Struct, frozen=True):
     id_token: Secret
 
 
-class DeviceStarted(msgspec.Struct, frozen=True):
+class DeviceAuthorization(msgspec.Struct, frozen=True):
     """RFC 8628 §3.2. Times are seconds, as there."""
 
     device_code: Secret
@@ -42,7 +42,7 @@ class DevicePending(msgspec.Struct, frozen=True):
     reason: str
 
 
-class LoggedOut(msgspec.Struct, frozen=True):
+class LogoutToken(msgspec.Struct, frozen=True):
     """OpenID Connect Back-Channel Logout 1.0 §2.4: one of subject and session is set, or both."""
 
     issuer: str

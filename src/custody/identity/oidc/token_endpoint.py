@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from custody.identity.oidc.fetch import Answered
+from custody.identity.oidc.fetch import FetchResponse
 from custody.identity.oidc.tokens.strict_json import read_object
 from custody.model.errors import CustodyError
 
@@ -22,12 +22,12 @@ _KNOWN: Final = (
 _TEMPORARY: Final = ("temporarily_unavailable", "server_error")
 
 
-class Denied(msgspec.Struct, frozen=True):
+class TokenDenial(msgspec.Struct, frozen=True):
     error: str
     """As in ``_KNOWN``; ``other`` for any other."""
 
 
-class Given(msgspec.Struct, frozen=True):
+class TokenReply(msgspec.Struct, frozen=True):
     """Its repr shows nothing."""
 
     values: dict[str, object]
@@ -55,10 +55,10 @@ class Given(msgspec.Struct, frozen=True):
         return int(min(max(found, within.start), within.stop - 1))
 
 
-def understand(answered: Answered) -> Given | Denied:
+def parse_token_reply(answered: FetchResponse) -> TokenReply | TokenDenial:
     """Raises ``identity.unreachable`` where the answer is neither a yes nor a no."""
     if answered.status == 200:
-        return Given(read_object(answered.body, "The provider's answer"))
+        return TokenReply(read_object(answered.body, "The provider's answer"))
     # 428 is Google's, for a device login that waits.
     if answered.status in (400, 401, 403, 428):
         try:
@@ -66,9 +66,9 @@ def understand(answered: Answered) -> Given | Denied:
         except CustodyError:
             error = None
         if isinstance(error, str) and error in _KNOWN:
-            return Denied(error)
+            return TokenDenial(error)
         if error not in _TEMPORARY:
-            return Denied("other")
+            return TokenDenial("other")
     raise CustodyError(
         "identity.unreachable",
         f"The identity provider answered with HTTP status {answered.status}.",
@@ -76,7 +76,7 @@ def understand(answered: Answered) -> Given | Denied:
     )
 
 
-def refusal(denied: Denied) -> CustodyError:
+def refusal(denied: TokenDenial) -> CustodyError:
     if denied.error in ("invalid_client", "unauthorized_client"):
         return CustodyError(
             "identity.client-refused",

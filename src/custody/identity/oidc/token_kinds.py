@@ -19,45 +19,49 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Final
 
-from custody.identity.oidc.issuer_keys import Signed
+from custody.identity.oidc.issuer_keys import SignedClaims
 from custody.identity.oidc.responses import TokenKind
 from custody.identity.oidc.tokens.claims import Claims
 from custody.model.errors import CustodyError
 
 
-class Other(Enum):
+class OtherTokenKind(Enum):
     LOGOUT = "logout"
     UNKNOWN = "unknown"
 
 
-Kind = TokenKind | Other
+Kind = TokenKind | OtherTokenKind
 
 _BY_HEADER: Final[Mapping[str, Kind]] = {
     "at+jwt": TokenKind.ACCESS_TOKEN,
-    "logout+jwt": Other.LOGOUT,
+    "logout+jwt": OtherTokenKind.LOGOUT,
 }
 _BY_CLAIM: Final[Mapping[str, Mapping[str, Kind]]] = {
-    "typ": {"ID": TokenKind.ID_TOKEN, "Bearer": TokenKind.ACCESS_TOKEN, "Logout": Other.LOGOUT},
+    "typ": {
+        "ID": TokenKind.ID_TOKEN,
+        "Bearer": TokenKind.ACCESS_TOKEN,
+        "Logout": OtherTokenKind.LOGOUT,
+    },
     "token_use": {"id": TokenKind.ID_TOKEN, "access": TokenKind.ACCESS_TOKEN},
 }
 _ACCESS: Final = ("scope", "scp", "client_id", "cid", "appid", "appidacr", "azpacr", "gty", "idtyp")
 _LOGIN: Final = ("nonce", "at_hash", "c_hash")
 
 
-def kind_of(signed: Signed) -> Kind:
+def kind_of(signed: SignedClaims) -> Kind:
     said = set(_said(signed))
     if len(said) == 1:
         return said.pop()
     if said:
-        return Other.UNKNOWN
+        return OtherTokenKind.UNKNOWN
     access = any(name in signed.claims for name in _ACCESS)
     login = any(name in signed.claims for name in _LOGIN)
     if access and login:
-        return Other.UNKNOWN
+        return OtherTokenKind.UNKNOWN
     return TokenKind.ACCESS_TOKEN if access else TokenKind.ID_TOKEN
 
 
-def check_kind(signed: Signed, wanted: Kind | None) -> Kind:
+def check_kind(signed: SignedClaims, wanted: Kind | None) -> Kind:
     """The kind, which is the wanted one; ``None`` wants an id token or an access token."""
     kind = kind_of(signed)
     fits = isinstance(kind, TokenKind) if wanted is None else kind == wanted
@@ -80,12 +84,16 @@ def is_of_client(claims: Claims) -> bool:
     return own or entra or claims.get("idtyp") == "app" or claims.get("gty") == "client-credentials"
 
 
-def _said(signed: Signed) -> Iterator[Kind]:
+def _said(signed: SignedClaims) -> Iterator[Kind]:
     if signed.header.typ not in ("", "jwt", "jose"):
-        yield _BY_HEADER.get(signed.header.typ, Other.UNKNOWN)
+        yield _BY_HEADER.get(signed.header.typ, OtherTokenKind.UNKNOWN)
     if "events" in signed.claims:
-        yield Other.LOGOUT
+        yield OtherTokenKind.LOGOUT
     for name, kinds in _BY_CLAIM.items():
         if name in signed.claims:
             value = signed.claims[name]
-            yield kinds.get(value, Other.UNKNOWN) if isinstance(value, str) else Other.UNKNOWN
+            yield (
+                kinds.get(value, OtherTokenKind.UNKNOWN)
+                if isinstance(value, str)
+                else OtherTokenKind.UNKNOWN
+            )

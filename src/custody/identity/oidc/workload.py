@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from custody.identity.oidc.discovery import Description, discover
-from custody.identity.oidc.fetch import Fetch
-from custody.identity.oidc.issuer_cache import Remembered
+from custody.identity.oidc.discovery import ProviderMetadata, discover
+from custody.identity.oidc.fetch import Fetcher
+from custody.identity.oidc.issuer_cache import IssuerCache
 from custody.identity.oidc.issuer_keys import IssuerKeys, fetch_keys, read_key_file
 from custody.identity.oidc.presets import claim_of, facts
 from custody.identity.oidc.requirements import Requirements
@@ -28,13 +28,15 @@ class WorkloadIssuer:
     ``identity.*``. The loader of the key file, where there is one, blocks no event loop.
     """
 
-    def __init__(self, settings: WorkloadSettings, fetch: Fetch, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, settings: WorkloadSettings, fetch: Fetcher, clock: Callable[[], int]
+    ) -> None:
         self.name: Final = settings.name
         self.settings: Final = settings
         self._fetch: Final = fetch
         self._clock: Final = clock
         self._requirements: Final = Requirements(settings.preset, settings.require)
-        self._description: Final[Remembered[Description]] = Remembered(
+        self._description: Final[IssuerCache[ProviderMetadata]] = IssuerCache(
             lambda: discover(settings.issuer, fetch), clock
         )
         self._keys: Final = IssuerKeys(

@@ -15,7 +15,7 @@ from custody.identity.saml.element import Element, odd
 from custody.identity.saml.instants import read_instant
 from custody.identity.saml.names import BEARER, ENTITY, saml
 from custody.identity.saml.settings import SamlSettings
-from custody.identity.saml.signed_assertion import Believed
+from custody.identity.saml.signed_assertion import SignedAssertion
 from custody.identity.saml.texts import CHARACTERS_AT_MOST, name_in
 from custody.model.errors import CustodyError
 from custody.model.identity import Proof
@@ -29,7 +29,7 @@ _CONDITIONS: Final = frozenset(
 )
 
 
-class Expected(msgspec.Struct, frozen=True):
+class ExpectedResponse(msgspec.Struct, frozen=True):
     """What an answer is held against."""
 
     settings: SamlSettings
@@ -38,7 +38,7 @@ class Expected(msgspec.Struct, frozen=True):
     now: int
 
 
-def checked(believed: Believed, expected: Expected) -> SamlAnswer:
+def check_assertion(believed: SignedAssertion, expected: ExpectedResponse) -> SamlAnswer:
     """Raises ``CustodyError`` ``identity.*``."""
     settings, now = expected.settings, expected.now
     response, assertion = believed.response, believed.assertion
@@ -67,7 +67,7 @@ def checked(believed: Believed, expected: Expected) -> SamlAnswer:
     return SamlAnswer(proof, asked, until + 2 * SKEW_MS, session_ends)
 
 
-def _response(response: Element, expected: Expected) -> None:
+def _response(response: Element, expected: ExpectedResponse) -> None:
     if response.attributes.get("Version") != "2.0":
         raise odd()
     if response.attributes.get("Destination") != expected.settings.acs_url:
@@ -94,7 +94,7 @@ def _issuer(element: Element, issuer: str) -> None:
         )
 
 
-def _confirmed(subject: Element, expected: Expected) -> tuple[str, int]:
+def _confirmed(subject: Element, expected: ExpectedResponse) -> tuple[str, int]:
     """Which request it answers, and until when it may be presented (profiles §3.3, bearer)."""
     confirmation = _one(subject, "SubjectConfirmation")
     if confirmation.attributes.get("Method") != BEARER:

@@ -32,7 +32,7 @@ _REMARK: Final = re.compile(r"<!--.*?-->|<\?.*?\?>", re.DOTALL)
 _WHITESPACE: Final = b" \t\r\n"
 
 
-class Seal(msgspec.Struct, frozen=True):
+class XmlSignature(msgspec.Struct, frozen=True):
     """One ``ds:Signature`` and the canonical bytes that it is about."""
 
     signed_info: bytes
@@ -42,18 +42,18 @@ class Seal(msgspec.Struct, frozen=True):
     """The signature's own parent, without that signature."""
 
 
-class Canonical(msgspec.Struct, frozen=True, tag="canonical"):
+class CanonicalDocument(msgspec.Struct, frozen=True, tag="canonical"):
     """A document in canonical form, and its signatures in document order."""
 
     document: bytes
-    seals: tuple[Seal, ...]
+    seals: tuple[XmlSignature, ...]
 
 
-class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
+class UnreadableDocument(msgspec.Struct, frozen=True, tag="unreadable"):
     """Not well-formed, or beyond a bound of the worker's."""
 
 
-Reading = Canonical | Unreadable
+Reading = CanonicalDocument | UnreadableDocument
 
 encode: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final[msgspec.msgpack.Decoder[Reading]] = msgspec.msgpack.Decoder(Reading)

@@ -17,8 +17,8 @@ from custody.identity.saml.document import (
     LENGTH,
     READY,
     REPLY_BYTES_AT_MOST,
-    Canonical,
-    Unreadable,
+    CanonicalDocument,
+    UnreadableDocument,
     decode,
 )
 from custody.model.errors import CustodyError
@@ -29,7 +29,7 @@ _START_SECONDS: Final = 10.0
 _FAREWELL_SECONDS: Final = 5.0
 
 
-class DocumentReader:
+class SamlDocumentReader:
     """``timeout``: seconds that one document may take once its worker has started."""
 
     def __init__(self, *, timeout: float = 2.0, at_once: int = 2, waiting: int = 16) -> None:
@@ -38,7 +38,7 @@ class DocumentReader:
         self._room: Final = at_once + waiting
         self._inside = 0
 
-    async def read(self, document: bytes) -> Canonical:
+    async def read(self, document: bytes) -> CanonicalDocument:
         """Its canonical form; ``document`` is as ``document.py`` made it."""
         if self._inside >= self._room:
             raise CustodyError(
@@ -60,7 +60,7 @@ class DocumentReader:
             reading = decode(reply)
         except msgspec.MsgspecError as error:
             raise _malformed() from error
-        if isinstance(reading, Unreadable):
+        if isinstance(reading, UnreadableDocument):
             raise _malformed()
         return reading
 

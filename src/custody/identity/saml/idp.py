@@ -13,7 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from custody.identity.saml.document import Canonical, unpacked
+from custody.identity.saml.document import CanonicalDocument, unpacked
 from custody.identity.saml.element import Element, parse
 from custody.identity.saml.instants import read_instant
 from custody.identity.saml.names import PROTOCOL, REDIRECT, ds, md
@@ -49,7 +49,7 @@ class Idp(msgspec.Struct, frozen=True):
             )
 
 
-def read_idp(canonical: Canonical, issuer: str) -> Idp:
+def read_idp(canonical: CanonicalDocument, issuer: str) -> Idp:
     """``issuer`` chooses among several; empty: there is only one. Signatures are not checked."""
     root = parse(canonical.document)
     if root.name == md("EntitiesDescriptor"):

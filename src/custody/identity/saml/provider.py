@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection
 from typing import Final, Self
 
 from custody.identity.saml.answer import SamlAnswer, SamlRequest
-from custody.identity.saml.checks import Expected, checked
+from custody.identity.saml.checks import ExpectedResponse, check_assertion
 from custody.identity.saml.document import metadata_document, response_document
-from custody.identity.saml.document_reader import DocumentReader
+from custody.identity.saml.document_reader import SamlDocumentReader
 from custody.identity.saml.idp import Idp, read_idp
 from custody.identity.saml.request import request_url, service_metadata
 from custody.identity.saml.settings import SamlSettings
-from custody.identity.saml.signed_assertion import believed
+from custody.identity.saml.signed_assertion import signed_assertion
 from custody.model.errors import CustodyError
 
 _ID_BYTES: Final = 20
@@ -29,7 +29,7 @@ class SamlProvider:
         settings: SamlSettings,
         idp: Idp,
         *,
-        reader: DocumentReader,
+        reader: SamlDocumentReader,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
     ) -> None:
@@ -48,14 +48,14 @@ class SamlProvider:
         *,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
-        reader: DocumentReader | None = None,
+        reader: SamlDocumentReader | None = None,
     ) -> Self:
         """``metadata`` is the identity provider's document, as the operator gave it.
 
         Raises ``CustodyError`` ``identity.metadata``, ``identity.metadata-expired``, or what
         reading a document raises.
         """
-        reader = reader or DocumentReader()
+        reader = reader or SamlDocumentReader()
         idp = await _known(settings, metadata, reader, clock())
         return cls(settings, idp, reader=reader, clock=clock, random=random)
 
@@ -102,12 +102,14 @@ class SamlProvider:
         idp = self._idp
         idp.current(now)
         # A hostile document may take 0.1 s to read: not of the loop that carries sessions.
-        found = await asyncio.to_thread(believed, canonical, idp.keys)
-        expected = Expected(self._settings, idp.entity_id, request_ids, now)
-        return checked(found, expected)
+        found = await asyncio.to_thread(signed_assertion, canonical, idp.keys)
+        expected = ExpectedResponse(self._settings, idp.entity_id, request_ids, now)
+        return check_assertion(found, expected)
 
 
-async def _known(settings: SamlSettings, metadata: bytes, reader: DocumentReader, now: int) -> Idp:
+async def _known(
+    settings: SamlSettings, metadata: bytes, reader: SamlDocumentReader, now: int
+) -> Idp:
     idp = read_idp(await reader.read(metadata_document(metadata)), settings.issuer)
     idp.current(now)
     return idp

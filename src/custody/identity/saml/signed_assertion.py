@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from custody.identity.saml.document import Canonical
+from custody.identity.saml.document import CanonicalDocument
 from custody.identity.saml.element import Element, parse
 from custody.identity.saml.names import SUCCESS, XML, ds, saml, samlp
-from custody.identity.saml.xml_signature import Key, verified
+from custody.identity.saml.xml_signature import Key, verify_signature
 from custody.model.errors import CustodyError
 
 _IDENTIFIERS = frozenset(("ID", "Id", "id", "AssertionID", f"{{{XML}}}id"))
@@ -21,19 +21,19 @@ _ENCRYPTED = frozenset(
 )
 
 
-class Believed(msgspec.Struct, frozen=True):
+class SignedAssertion(msgspec.Struct, frozen=True):
     """``response`` is signed only where it had a signature of its own: it may refuse, not grant."""
 
     response: Element
     assertion: Element
 
 
-def believed(canonical: Canonical, keys: Sequence[Key]) -> Believed:
+def signed_assertion(canonical: CanonicalDocument, keys: Sequence[Key]) -> SignedAssertion:
     """Raises ``CustodyError`` ``identity.*``."""
     response = parse(canonical.document)
     if response.name != samlp("Response"):
         raise _wrapped("The SAML document is not a response.")
-    succeeded(response)
+    check_status(response)
     outside = _sole_assertion(response)
     _identifiers(response)
     if _signatures(response, outside) != len(canonical.seals):
@@ -47,7 +47,7 @@ def believed(canonical: Canonical, keys: Sequence[Key]) -> Believed:
     assertion: Element | None = None
     whole: Element | None = None
     for seal in canonical.seals:
-        covered = verified(seal, keys)
+        covered = verify_signature(seal, keys)
         if covered.name == samlp("Response") and whole is None:
             whole = covered
         elif covered.name == saml("Assertion") and assertion is None:
@@ -55,7 +55,7 @@ def believed(canonical: Canonical, keys: Sequence[Key]) -> Believed:
         else:
             raise _wrapped("A signature of the SAML response covers something else.")
     if whole is not None:
-        succeeded(whole)
+        check_status(whole)
         inside = _sole_assertion(whole)
         if assertion is not None and assertion.attributes.get("ID") != inside.attributes.get("ID"):
             raise _wrapped("The SAML response and its assertion were signed apart.")
@@ -63,10 +63,10 @@ def believed(canonical: Canonical, keys: Sequence[Key]) -> Believed:
     if assertion is None:
         raise _wrapped("No signature covers the SAML assertion.")
     _enclosed(assertion)
-    return Believed(response, assertion)
+    return SignedAssertion(response, assertion)
 
 
-def succeeded(response: Element) -> None:
+def check_status(response: Element) -> None:
     """saml-core §3.2.2.2: only the one top-level status that means success."""
     status = response.all(samlp("Status"))
     codes = status[0].all(samlp("StatusCode")) if len(status) == 1 else ()

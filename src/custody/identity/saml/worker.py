@@ -15,10 +15,10 @@ from custody.identity.saml.document import (
     METADATA_BYTES_AT_MOST,
     READY,
     SIGNATURES_AT_MOST,
-    Canonical,
+    CanonicalDocument,
     Reading,
-    Seal,
-    Unreadable,
+    UnreadableDocument,
+    XmlSignature,
     encode,
 )
 from custody.identity.saml.names import EXCLUSIVE, ds, exclusive
@@ -46,11 +46,11 @@ def read(document: bytes) -> Reading:
         _bounded(root)
         signatures = sum(1 for _ in root.iter(ds("Signature")))
         if signatures > SIGNATURES_AT_MOST:
-            return Unreadable()
+            return UnreadableDocument()
         seals = tuple(_seal(document, number) for number in range(signatures))
-        return Canonical(_canonical(root, ()), seals)
+        return CanonicalDocument(_canonical(root, ()), seals)
     except (etree.LxmlError, _OddError, ValueError, MemoryError):
-        return Unreadable()
+        return UnreadableDocument()
 
 
 def _parse(document: bytes) -> etree._Element:
@@ -77,7 +77,7 @@ def _bounded(root: etree._Element) -> None:
             raise _OddError
 
 
-def _seal(document: bytes, number: int) -> Seal:
+def _seal(document: bytes, number: int) -> XmlSignature:
     # Taking a signature out changes the tree, so each has a tree of its own.
     signature = list(_parse(document).iter(ds("Signature")))[number]
     parent = signature.getparent()
@@ -94,7 +94,7 @@ def _seal(document: bytes, number: int) -> Seal:
             prefixes = _prefixes(transform)
     _take_out(parent, signature)
     covered = _canonical(parent, prefixes)
-    return Seal(signed_info, (value.text or "").encode(), covered)
+    return XmlSignature(signed_info, (value.text or "").encode(), covered)
 
 
 def _only(parent: etree._Element, name: str) -> etree._Element:

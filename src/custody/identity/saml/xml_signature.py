@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from custody.identity.saml.document import Seal, unpacked
+from custody.identity.saml.document import XmlSignature, unpacked
 from custody.identity.saml.element import Element, parse
 from custody.identity.saml.names import ENVELOPED, EXCLUSIVE, ds, exclusive
 from custody.model.errors import CustodyError
@@ -40,7 +40,7 @@ _DIGESTS: Final[dict[str, Callable[[bytes], "hashlib._Hash"]]] = {
 }
 
 
-def verified(seal: Seal, keys: Sequence[Key]) -> Element:
+def verify_signature(seal: XmlSignature, keys: Sequence[Key]) -> Element:
     """The element that the signature covers, read from its signed bytes.
 
     Raises ``CustodyError`` ``identity.algorithm`` or ``identity.signature``.

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from custody.index import Begun, Index, Place, Use, UsesAsked
+from custody.index import CommandUse, EventContext, Index, UsageRequest, UsageStart
 from custody.model.identity import Identity
 
 DAY_MS: Final = 86_400_000
@@ -19,7 +19,7 @@ LOOK_BACK_DAYS: Final = 32
 MOST_DAYS_NAMED: Final = 400
 
 
-class LoopSeen(msgspec.Struct, frozen=True):
+class PastLoop(msgspec.Struct, frozen=True):
     """A loop as it went. ``ended`` is ``None`` where it runs, or nothing tells that it ended."""
 
     id: str
@@ -32,8 +32,8 @@ class LoopSeen(msgspec.Struct, frozen=True):
     reason: str
 
 
-class SessionSeen(msgspec.Struct, frozen=True):
-    place: Place
+class PastSession(msgspec.Struct, frozen=True):
+    place: EventContext
     groups: tuple[str, ...]
     started: int
     ended: int | None
@@ -41,26 +41,26 @@ class SessionSeen(msgspec.Struct, frozen=True):
     """Sent to the client, the protocol's own included; ``None`` until it ended."""
 
 
-class Past:
+class UsageHistory:
     """What one period saw. Reads the starts of loops and sessions at once, uses when asked."""
 
     def __init__(self, index: Index, since: int, until: int) -> None:
         self._index: Final = index
         self.since: Final = since
         self.until: Final = until
-        self.loops: Final[dict[str, LoopSeen]] = {}
-        self.sessions: Final[dict[str, SessionSeen]] = {}
+        self.loops: Final[dict[str, PastLoop]] = {}
+        self.sessions: Final[dict[str, PastSession]] = {}
         self.replicating: Final[set[str]] = set()
         """The sessions that took a replication stream within the period."""
         for begun in index.begun(day_of(since - LOOK_BACK_DAYS * DAY_MS)):
             self._take(begun)
-        self._people: Final[dict[Place, tuple[Identity, ...]]] = {}
+        self._people: Final[dict[EventContext, tuple[Identity, ...]]] = {}
 
-    def _take(self, begun: Begun) -> None:
+    def _take(self, begun: UsageStart) -> None:
         place, detail = begun.place, begun.detail
         match begun.kind:
             case "loop.start":
-                self.loops[place.loop] = LoopSeen(
+                self.loops[place.loop] = PastLoop(
                     place.loop,
                     Identity(place.identity, place.issuer, _groups(detail)),
                     _principal(detail),
@@ -71,7 +71,7 @@ class Past:
                     str(detail.get("reason", "")),
                 )
             case "session.start":
-                self.sessions[place.session] = SessionSeen(
+                self.sessions[place.session] = PastSession(
                     place,
                     _groups(detail),
                     begun.time,
@@ -81,7 +81,7 @@ class Past:
             case _ if self.since <= begun.time < self.until:
                 self.replicating.add(place.session)
 
-    def people(self, place: Place) -> tuple[Identity, ...]:
+    def people(self, place: EventContext) -> tuple[Identity, ...]:
         """Whom the commands of a session count for: who acted, then for whom."""
         known = self._people.get(place)
         if known is None:
@@ -107,20 +107,20 @@ class Past:
                         members.setdefault(group, set()).add((identity.issuer, identity.subject))
         return members
 
-    def within(self, session: SessionSeen) -> bool:
+    def within(self, session: PastSession) -> bool:
         """Whether the session was open at some time of the period."""
         end = self.until if session.ended is None else session.ended
         return session.started < self.until and end >= self.since
 
     def uses(
         self,
-        concerned: Callable[[Place], bool] = lambda _: True,
+        concerned: Callable[[EventContext], bool] = lambda _: True,
         *,
         objects: bool = False,
         span_ms: int = 0,
-    ) -> Iterator[Use]:
+    ) -> Iterator[CommandUse]:
         """What was used, in the sessions that are concerned."""
-        asked = UsesAsked(self.since, self.until, objects, span_ms)
+        asked = UsageRequest(self.since, self.until, objects, span_ms)
         return self._index.uses(asked, lambda place: bool(place.session) and concerned(place))
 
     def days(self) -> Mapping[str, Any]:

@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from custody.index import Place, Use
-from custody.investigation.grants.history import DAY_MS, LoopSeen, Past
+from custody.index import CommandUse, EventContext
+from custody.investigation.grants.history import DAY_MS, PastLoop, UsageHistory
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity
 from custody.policy.budget import QUANTITIES
@@ -18,7 +18,7 @@ from custody.policy.budget import QUANTITIES
 HOUR_MS: Final = 3_600_000
 
 
-class Who(msgspec.Struct, frozen=True):
+class GrantSubject(msgspec.Struct, frozen=True):
     """Whom it is about: a group, or one subject of one issuer."""
 
     group: str = ""
@@ -32,7 +32,7 @@ class Who(msgspec.Struct, frozen=True):
         return self.group in identity.groups if self.group else self.subject == identity.subject
 
 
-class Refused(msgspec.Struct, frozen=True):
+class RefusedAct(msgspec.Struct, frozen=True):
     """What was refused: how, and what it would have done."""
 
     target: str
@@ -41,7 +41,7 @@ class Refused(msgspec.Struct, frozen=True):
     rule: str
 
 
-class Target:
+class TargetNeed:
     """What was done to one target."""
 
     def __init__(self) -> None:
@@ -63,10 +63,10 @@ class Need:
 
     def __init__(self, issuer: str) -> None:
         self.issuer: Final = issuer
-        self.targets: Final[defaultdict[str, Target]] = defaultdict(Target)
+        self.targets: Final[defaultdict[str, TargetNeed]] = defaultdict(TargetNeed)
         self.loops: Final[set[str]] = set()
-        self.refused: Final[Counter[Refused]] = Counter()
-        self.refused_last: Final[dict[Refused, int]] = {}
+        self.refused: Final[Counter[RefusedAct]] = Counter()
+        self.refused_last: Final[dict[RefusedAct, int]] = {}
         self.used: Final[dict[str, Counter[str]]] = defaultdict(Counter)
         """By loop, what it used of each quantity of a budget."""
         self.bytes_known = True
@@ -82,17 +82,17 @@ class Need:
         return sum(len(target.sessions) for target in self.targets.values())
 
 
-def gather(past: Past, who: Who, *, objects: bool) -> list[Need]:
+def gather(past: UsageHistory, who: GrantSubject, *, objects: bool) -> list[Need]:
     """One sum for each issuer that somebody was vouched for by, in order."""
     needs: dict[str, Need] = {}
 
-    def need(place: Place) -> tuple[Need, Identity] | None:
+    def need(place: EventContext) -> tuple[Need, Identity] | None:
         for identity in past.people(place):
             if who.match(identity):
                 return needs.setdefault(identity.issuer, Need(identity.issuer)), identity
         return None
 
-    def concerned(place: Place) -> bool:
+    def concerned(place: EventContext) -> bool:
         return any(who.match(identity) for identity in past.people(place))
 
     for session in past.sessions.values():
@@ -105,7 +105,7 @@ def gather(past: Past, who: Who, *, objects: bool) -> list[Need]:
     return [needs[issuer] for issuer in sorted(needs)]
 
 
-def _session(past: Past, need: Need, identity: Identity, place: Place) -> None:
+def _session(past: UsageHistory, need: Need, identity: Identity, place: EventContext) -> None:
     seen, loop = past.sessions[place.session], past.loops.get(place.loop)
     target = need.targets[place.target]
     target.sessions.add(place.session)
@@ -127,11 +127,11 @@ def _did(need: Need, loop: str, time: int) -> None:
     need.last_in[loop] = max(time, need.last_in.get(loop, 0))
 
 
-def _use(need: Need, identity: Identity, use: Use) -> None:
+def _use(need: Need, identity: Identity, use: CommandUse) -> None:
     used = need.used[use.place.loop]
     if use.verdict == "deny" or use.outcome == "refused":
         if use.verdict != "allow":
-            refused = Refused(use.place.target, use.effects, use.objects, use.rule)
+            refused = RefusedAct(use.place.target, use.effects, use.objects, use.rule)
             need.refused[refused] += use.commands
             need.refused_last[refused] = max(use.last, need.refused_last.get(refused, 0))
             # What a budget refuses is not charged to it again.
@@ -156,7 +156,7 @@ def _use(need: Need, identity: Identity, use: Use) -> None:
         used["writes"] += use.commands
 
 
-def longest_loop(past: Past, need: Need) -> int:
+def longest_loop(past: UsageHistory, need: Need) -> int:
     """The greatest age at which a loop still did something, ms. A loop that was ended on purpose
     was needed until then.
     """
@@ -172,13 +172,13 @@ def longest_loop(past: Past, need: Need) -> int:
     return max(ages)
 
 
-def longest_asked(past: Past, need: Need) -> int:
+def longest_asked(past: UsageHistory, need: Need) -> int:
     """The longest time that a loop was given, ms."""
     seen = (past.loops[name] for name in need.loops if name in past.loops)
     return max((loop.expires - loop.started for loop in seen), default=0)
 
 
-def at_once(past: Past, need: Need, who: Who) -> int:
+def at_once(past: UsageHistory, need: Need, who: GrantSubject) -> int:
     """The most loops that one identity had at a time; 0 where it never began one itself."""
     changes: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     for loop in past.loops.values():
@@ -195,7 +195,7 @@ def at_once(past: Past, need: Need, who: Who) -> int:
     return most
 
 
-def most_used(past: Past, need: Need) -> dict[str, int]:
+def most_used(past: UsageHistory, need: Need) -> dict[str, int]:
     """What one loop used at most of each quantity, its descendants included."""
     sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for name, used in need.used.items():
@@ -207,7 +207,7 @@ def most_used(past: Past, need: Need) -> dict[str, int]:
     }
 
 
-def _ancestry(known: Callable[[str], LoopSeen | None], name: str) -> Iterable[str]:
+def _ancestry(known: Callable[[str], PastLoop | None], name: str) -> Iterable[str]:
     """The loop and those that it came from; a made-up circle ends."""
     done: set[str] = set()
     while name and name not in done:
@@ -217,7 +217,7 @@ def _ancestry(known: Callable[[str], LoopSeen | None], name: str) -> Iterable[st
         name = "" if loop is None else loop.parent
 
 
-def identify(past: Past, named: str, issuer: str) -> Who:
+def identify(past: UsageHistory, named: str, issuer: str) -> GrantSubject:
     """The one identity that a text means: a subject, or ``ISSUER#SUBJECT``."""
     met = {
         (identity.issuer, identity.subject)
@@ -229,7 +229,7 @@ def identify(past: Past, named: str, issuer: str) -> Who:
     found = exact or {pair for pair in met if f"{pair[0]}#{pair[1]}" == named}
     match sorted(found):
         case [(by, subject)]:
-            return Who(subject=subject, issuer=by)
+            return GrantSubject(subject=subject, issuer=by)
         case []:
             raise CustodyError(
                 "grants.unseen",

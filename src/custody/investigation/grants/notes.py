@@ -6,8 +6,8 @@ Law: whatever an operator might believe of a suggestion and should not is said h
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from custody.investigation.grants.history import Past
-from custody.investigation.grants.need import Need, Who, longest_asked, longest_loop
+from custody.investigation.grants.history import UsageHistory
+from custody.investigation.grants.need import GrantSubject, Need, longest_asked, longest_loop
 from custody.model.durations import duration_words
 from custody.policy.grant import Grant
 
@@ -19,7 +19,11 @@ MARGINS: Final = (
 
 
 def notes(
-    past: Past, who: Who, needs: Sequence[Need], targets: Sequence[str], grants: Sequence[Grant]
+    past: UsageHistory,
+    who: GrantSubject,
+    needs: Sequence[Need],
+    targets: Sequence[str],
+    grants: Sequence[Grant],
 ) -> Iterable[str]:
     days = past.days()
     missing = days["asked"] - days["looked_at"]
@@ -43,7 +47,7 @@ def notes(
     yield "Rules stay as they are; grants are the ceiling above them."
 
 
-def _lengths(past: Past, needs: Sequence[Need]) -> Iterable[str]:
+def _lengths(past: UsageHistory, needs: Sequence[Need]) -> Iterable[str]:
     for need in needs:
         asked, used = longest_asked(past, need), longest_loop(past, need)
         if asked > 2 * used:
@@ -61,7 +65,7 @@ def _gone(needs: Sequence[Need], targets: Sequence[str]) -> Iterable[str]:
         yield f"Left out, for the configuration has them no more: targets {', '.join(gone)}."
 
 
-def _delegated(past: Past, who: Who, needs: Sequence[Need]) -> Iterable[str]:
+def _delegated(past: UsageHistory, who: GrantSubject, needs: Sequence[Need]) -> Iterable[str]:
     acting = [
         loop
         for need in needs
@@ -81,7 +85,9 @@ def _delegated(past: Past, who: Who, needs: Sequence[Need]) -> Iterable[str]:
         )
 
 
-def _others(past: Past, who: Who, needs: Sequence[Need], grants: Sequence[Grant]) -> Iterable[str]:
+def _others(
+    past: UsageHistory, who: GrantSubject, needs: Sequence[Need], grants: Sequence[Grant]
+) -> Iterable[str]:
     granted = {group for grant in grants for group in grant.groups}
     mine = {
         group

@@ -10,11 +10,11 @@ from typing import Any, Final
 import msgspec
 
 from custody.index import Index
-from custody.investigation.grants.history import Past
+from custody.investigation.grants.history import UsageHistory
 from custody.investigation.grants.need import (
+    GrantSubject,
     Need,
-    Target,
-    Who,
+    TargetNeed,
     at_once,
     gather,
     identify,
@@ -22,7 +22,7 @@ from custody.investigation.grants.need import (
     most_used,
 )
 from custody.investigation.grants.notes import notes
-from custody.investigation.grants.toml_text import Suggested, many, toml
+from custody.investigation.grants.toml_text import SuggestedGrant, many, toml
 from custody.model.durations import moment
 from custody.model.errors import CustodyError
 from custody.model.identity import Budget
@@ -42,7 +42,7 @@ _CEILINGS: Final = frozenset({"grant", "budget"})
 """What refusals name that a wider grant would have prevented; all else are rules."""
 
 
-class SuggestAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SuggestRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Either ``identity`` or ``group``. ``grants`` and ``targets`` are the configuration's."""
 
     since_ms: int
@@ -55,11 +55,11 @@ class SuggestAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     objects: bool = False
 
 
-def suggest(index: Index, asked: SuggestAsked, now: int) -> Document:
+def suggest(index: Index, asked: SuggestRequest, now: int) -> Document:
     """Raises ``grants.unseen``, ``grants.ambiguous``."""
-    past = Past(index, max(0, now - asked.since_ms), now + 1)
+    past = UsageHistory(index, max(0, now - asked.since_ms), now + 1)
     if asked.group:
-        who = Who(group=asked.group, issuer=asked.issuer)
+        who = GrantSubject(group=asked.group, issuer=asked.issuer)
     else:
         who = identify(past, asked.identity, asked.issuer)
     needs = gather(past, who, objects=asked.objects)
@@ -70,7 +70,7 @@ def suggest(index: Index, asked: SuggestAsked, now: int) -> Document:
             "--since looks back further.",
         )
     taken = {grant.name for grant in asked.grants}
-    suggested: list[Suggested] = []
+    suggested: list[SuggestedGrant] = []
     for need in needs:
         suggested += _of_issuer(past, who, need, asked, taken)
     refused = [item for need in needs for item in _refused(need, suggested, asked)]
@@ -102,14 +102,14 @@ def suggest(index: Index, asked: SuggestAsked, now: int) -> Document:
     }
 
 
-def _item(each: Suggested) -> Document:
+def _item(each: SuggestedGrant) -> Document:
     document: Document = msgspec.to_builtins(each.grant)
     return {**document, "effects": sorted(document["effects"]), "remarks": list(each.remarks)}
 
 
 def _of_issuer(
-    past: Past, who: Who, need: Need, asked: SuggestAsked, taken: set[str]
-) -> Iterable[Suggested]:
+    past: UsageHistory, who: GrantSubject, need: Need, asked: SuggestRequest, taken: set[str]
+) -> Iterable[SuggestedGrant]:
     limits = _limits(past, who, need)
     for name in sorted(need.targets):
         if name not in asked.targets:
@@ -131,10 +131,10 @@ def _of_issuer(
                 replication=target.streams > 0 and objects is None,
             )
             more = ["hours: those seen, and an hour at each end"]
-            yield Suggested(grant, (*_rests_on(target), *remarks, *(more if hours else ())))
+            yield SuggestedGrant(grant, (*_rests_on(target), *remarks, *(more if hours else ())))
 
 
-def _rests_on(target: Target) -> Iterable[str]:
+def _rests_on(target: TargetNeed) -> Iterable[str]:
     yield (
         f"rests on {many(len(target.sessions), 'session')} and "
         f"{many(target.commands, 'command')}, the last at {moment(target.last)[:16]}Z"
@@ -144,7 +144,7 @@ def _rests_on(target: Target) -> Iterable[str]:
 _Part = tuple[frozenset[Effect], tuple[str, ...] | None, tuple[str, ...]]
 
 
-def _parts(target: Target, *, objects: bool) -> Iterable[_Part]:
+def _parts(target: TargetNeed, *, objects: bool) -> Iterable[_Part]:
     """The effects seen; with ``objects``, those together that touched the same."""
     effects = frozenset(Effect(each) for each in target.effects)
     remarks: list[str] = []
@@ -177,7 +177,7 @@ def _parts(target: Target, *, objects: bool) -> Iterable[_Part]:
         yield frozenset(some), touched, tuple(remarks) if not number else ()
 
 
-def _limits(past: Past, who: Who, need: Need) -> Grant:
+def _limits(past: UsageHistory, who: GrantSubject, need: Need) -> Grant:
     """A grant with all that is the same for every target: a loop is counted as a whole."""
     most = most_used(past, need)
     sizes = {
@@ -234,8 +234,13 @@ def _hours(seen: set[int]) -> Hours | None:
     return Hours(first * 60, (first + length) % 24 * 60)
 
 
-def _whom(  # noqa: PLR0913, PLR0917 - all that it hangs on
-    past: Past, who: Who, need: Need, name: str, target: Target, grants: Sequence[Grant]
+def _whom(  # noqa: PLR0917 - what a suggestion rests on
+    past: UsageHistory,
+    who: GrantSubject,
+    need: Need,
+    name: str,
+    target: TargetNeed,
+    grants: Sequence[Grant],
 ) -> Grant:
     """As the identity is granted today: by name, or by a group that all of its sessions had. Of
     several groups, the one that the fewest are in.
@@ -274,7 +279,9 @@ def _free_name(wanted: str, taken: set[str]) -> str:
     return free
 
 
-def _refused(need: Need, suggested: Sequence[Suggested], asked: SuggestAsked) -> Iterable[Document]:
+def _refused(
+    need: Need, suggested: Sequence[SuggestedGrant], asked: SuggestRequest
+) -> Iterable[Document]:
     """What was refused, the most frequent first, and whether it still would be."""
     mine = [each.grant for each in suggested if each.grant.issuer == need.issuer]
     for refused, count in need.refused.most_common(200):

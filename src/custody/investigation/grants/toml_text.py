@@ -18,14 +18,14 @@ from custody.policy.grant import Grant, Hours
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
-class Suggested(msgspec.Struct, frozen=True):
+class SuggestedGrant(msgspec.Struct, frozen=True):
     """A grant, and what is to be said above it."""
 
     grant: Grant
     remarks: tuple[str, ...] = ()
 
 
-def toml(opening: Iterable[str], suggested: Iterable[Suggested]) -> str:
+def toml(opening: Iterable[str], suggested: Iterable[SuggestedGrant]) -> str:
     blocks = ["\n".join(_comment(line) for line in opening)]
     for each in suggested:
         lines = [_comment(remark) for remark in each.remarks]

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from custody.index import Index, Place, Use
-from custody.investigation.grants.history import DAY_MS, Past
+from custody.index import CommandUse, EventContext, Index
+from custody.investigation.grants.history import DAY_MS, UsageHistory
 from custody.model.durations import moment
 from custody.model.identity import Identity
 from custody.model.words import Effect
@@ -21,7 +21,7 @@ EVERY = "*"
 Document = dict[str, Any]
 
 
-class UnusedAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class UnusedRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``grants`` and ``targets`` are the configuration's; ``since_ms`` is how long ago it began."""
 
     since_ms: int
@@ -64,7 +64,7 @@ class _Grant:
             if identity.subject in self.grant.identities:
                 self.identities.add((identity.subject,), time)
 
-    def use(self, use: Use, time: int) -> None:
+    def use(self, use: CommandUse, time: int) -> None:
         self.commands += use.commands
         self.last = max(time, self.last or 0)
         self.targets.add((use.place.target,), time)
@@ -96,11 +96,11 @@ class _Grant:
         }
 
 
-def unused(index: Index, asked: UnusedAsked, now: int) -> Document:
-    past = Past(index, max(0, now - asked.since_ms), now + 1)
+def unused(index: Index, asked: UnusedRequest, now: int) -> Document:
+    past = UsageHistory(index, max(0, now - asked.since_ms), now + 1)
     grants = [_Grant(grant, asked.targets) for grant in asked.grants]
     _meet(past, grants)
-    named: dict[Place, list[_Grant]] = {}
+    named: dict[EventContext, list[_Grant]] = {}
     commands = unattributed = 0
     for use in past.uses(
         objects=any(grant.objects is not None for grant in asked.grants),
@@ -128,7 +128,7 @@ def unused(index: Index, asked: UnusedAsked, now: int) -> Document:
     }
 
 
-def _meet(past: Past, grants: Sequence[_Grant]) -> None:
+def _meet(past: UsageHistory, grants: Sequence[_Grant]) -> None:
     for session in past.sessions.values():
         if past.within(session):
             for identity in past.people(session.place):
@@ -136,7 +136,7 @@ def _meet(past: Past, grants: Sequence[_Grant]) -> None:
                     each.meet(identity, max(session.started, past.since))
 
 
-def _naming(past: Past, grants: Sequence[_Grant], place: Place) -> list[_Grant]:
+def _naming(past: UsageHistory, grants: Sequence[_Grant], place: EventContext) -> list[_Grant]:
     """The grants that somebody whom the session is about has on its target, at some hour."""
     people = past.people(place)
     return [
@@ -146,7 +146,7 @@ def _naming(past: Past, grants: Sequence[_Grant], place: Place) -> list[_Grant]:
     ]
 
 
-def _count(past: Past, named: Sequence[_Grant], use: Use) -> None:
+def _count(past: UsageHistory, named: Sequence[_Grant], use: CommandUse) -> None:
     holding: list[tuple[_Grant, int]] = []
     loop = past.loops.get(use.place.loop)
     for each in named:

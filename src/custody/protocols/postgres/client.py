@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
-from custody.model.client_environment import Equipment, Outfitter, Way
+from custody.model.client_environment import ClientEnvironment, ClientSetup, Route
 from custody.model.secret import Secret
 
 PASSWORDS: Final = "pgpass"
@@ -44,13 +44,13 @@ class PostgresClient:
     }
 
     def equip(
-        self, ways: Sequence[Way], secret: Secret, *, folder: str, authority: str
-    ) -> Equipment:
+        self, ways: Sequence[Route], secret: Secret, *, folder: str, authority: str
+    ) -> ClientEnvironment:
         first = ways[0]
         places = dict.fromkeys((_escaped(way.host), way.port) for way in ways)
         passwords = "".join(f"{host}:{port}:*:*:{secret.reveal()}\n" for host, port in places)
         services = "\n".join(_service(way, authority) for way in ways)
-        return Equipment(
+        return ClientEnvironment(
             environment={
                 "PGHOST": first.host,
                 "PGPORT": str(first.port),
@@ -65,7 +65,7 @@ class PostgresClient:
             unset=_IN_THE_WAY,
         )
 
-    def rewrite(self, url: str, way: Way, secret: Secret) -> str:
+    def rewrite(self, url: str, way: Route, secret: Secret) -> str:
         parts = urlsplit(url)
         jdbc = parts.scheme == "jdbc"
         inner = urlsplit(parts.path) if jdbc else parts
@@ -93,7 +93,7 @@ def _of_transport(key: str) -> bool:
     return key in _OF_TRANSPORT or "password" in key
 
 
-def _database(path: str, query: Sequence[tuple[str, str]], way: Way) -> str:
+def _database(path: str, query: Sequence[tuple[str, str]], way: Route) -> str:
     """What to name to get the database that the URL names."""
     asked = unquote(path.removeprefix("/")) or dict(query).get("dbname", "")
     if asked in ("", way.target, way.own, way.database):
@@ -102,7 +102,7 @@ def _database(path: str, query: Sequence[tuple[str, str]], way: Way) -> str:
     return asked if named else way.within + asked
 
 
-def _service(way: Way, authority: str) -> str:
+def _service(way: Route, authority: str) -> str:
     return (
         f"[{way.target}]\nhost={way.host}\nport={way.port}\ndbname={way.database}\n"
         f"user={way.subject}\nsslmode=verify-full\nsslrootcert={authority}\n"
@@ -118,4 +118,4 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-CLIENT: Final[Outfitter] = PostgresClient()
+CLIENT: Final[ClientSetup] = PostgresClient()

@@ -11,21 +11,28 @@ from typing import Final
 
 from custody.model.command import Refusal
 from custody.model.errors import WireError
-from custody.model.event import CommandsReceived, Ended, Event, LoginReceived, Send, SessionReady
+from custody.model.event import (
+    CommandsReceived,
+    Event,
+    LoginReceived,
+    Send,
+    SessionReady,
+    SideEnded,
+)
 from custody.model.interfaces import UpstreamLogin
 from custody.model.words import Side
 from custody.protocols.postgres import frames
-from custody.protocols.postgres.login.client_login import Arrival
-from custody.protocols.postgres.login.server_login import Departure
+from custody.protocols.postgres.login.client_login import ClientLogin
+from custody.protocols.postgres.login.server_login import PostgresServerLogin
 from custody.protocols.postgres.options import PostgresOptions
-from custody.protocols.postgres.pipeline.backend import Replies
-from custody.protocols.postgres.pipeline.commands import Asking
-from custody.protocols.postgres.pipeline.frontend import Requests
-from custody.protocols.postgres.pipeline.offer import Offering
-from custody.protocols.postgres.pipeline.pending_queue import Ledger
+from custody.protocols.postgres.pipeline.backend import Backend
+from custody.protocols.postgres.pipeline.commands import CommandReader
+from custody.protocols.postgres.pipeline.frontend import Frontend
+from custody.protocols.postgres.pipeline.offer import Offer
+from custody.protocols.postgres.pipeline.pending_queue import PendingQueue
 from custody.protocols.postgres.replication import OpaqueSession
 from custody.protocols.postgres.statements import meaning
-from custody.protocols.postgres.statements.reader import Meaning, Memory, Recall
+from custody.protocols.postgres.statements.reader import MeaningSource, ReadMemory, Recall
 from custody.wire.buffer import Buffer
 
 
@@ -50,7 +57,7 @@ class PostgresCodec:
         options: PostgresOptions | None = None,
         *,
         random: Callable[[int], bytes] = secrets.token_bytes,
-        words: Meaning = meaning,
+        words: MeaningSource = meaning,
     ) -> None:
         self._options: Final = options or PostgresOptions()
         self._random: Final = random
@@ -58,16 +65,16 @@ class PostgresCodec:
         self._phase = Phase.ARRIVAL
         self._client: Buffer = Buffer()
         self._server: Buffer = Buffer()
-        self._arrival: Final = Arrival(self._client, self._options)
-        self._departure: Departure | None = None
-        self._offering: Offering | None = None
-        self._memory: Memory | None = None
-        self._requests: Requests | None = None
-        self._replies: Replies | None = None
+        self._arrival: Final = ClientLogin(self._client, self._options)
+        self._departure: PostgresServerLogin | None = None
+        self._offering: Offer | None = None
+        self._memory: ReadMemory | None = None
+        self._requests: Frontend | None = None
+        self._replies: Backend | None = None
         self._opaque: OpaqueSession | None = None
         self._recall: Recall | None = None
         self._replication = False
-        self._farewell: Ended | None = None
+        self._farewell: SideEnded | None = None
 
     def consult(self, recall: Recall) -> None:
         """Where answers may be found without waiting; what is not found there is an ``Inquiry``.
@@ -129,12 +136,12 @@ class PostgresCodec:
             return None
         if self._client.ended:
             self._phase = Phase.OVER
-            return Ended("client.closed")
+            return SideEnded("client.closed")
         if len(self._client) > self._options.bind_bytes:
             raise WireError("postgres.startup", "The client does not wait for its login.")
         return None
 
-    def _begin(self, departure: Departure) -> None:
+    def _begin(self, departure: PostgresServerLogin) -> None:
         if departure.view is None:
             return
         options = self._options
@@ -143,15 +150,15 @@ class PostgresCodec:
             self._opaque = OpaqueSession(self._client, self._server)
             return
         self._phase = Phase.SESSION
-        ledger = Ledger(departure.view, capture_bytes=options.capture_bytes)
+        ledger = PendingQueue(departure.view, capture_bytes=options.capture_bytes)
         ledger.status = departure.status
         for name, value in departure.parameters.items():
             ledger.report_parameter(name, value)
-        offering = Offering(ledger, options)
-        asking = Asking(ledger, offering, self._words, options)
+        offering = Offer(ledger, options)
+        asking = CommandReader(ledger, offering, self._words, options)
         self._offering, self._memory = offering, asking.memory
-        self._replies = Replies(ledger, self._server, resolve_origins=options.resolve_origins)
-        self._requests = Requests(ledger, self._client, offering, asking, options)
+        self._replies = Backend(ledger, self._server, resolve_origins=options.resolve_origins)
+        self._requests = Frontend(ledger, self._client, offering, asking, options)
         if self._recall is not None:
             self.consult(self._recall)
 
@@ -173,7 +180,7 @@ class PostgresCodec:
         if login.login.replication and not upstream.replication:
             return self.refuse(login, _NO_REPLICATION)
         self._replication = login.login.replication
-        self._departure = Departure(self._server, startup, upstream, self._random(18))
+        self._departure = PostgresServerLogin(self._server, startup, upstream, self._random(18))
         self._phase = Phase.DEPARTURE
         return (Send(Side.SERVER, self._departure.begin()),)
 
@@ -210,7 +217,7 @@ class PostgresCodec:
         # Nothing may follow a FATAL error, so nothing is read any more either.
         self._requests = self._replies = None
         if what is not None:
-            self._farewell = Ended("client.refused")
+            self._farewell = SideEnded("client.refused")
         return (Send(Side.CLIENT, frames.error(last)),)
 
     def cancel(self) -> bytes:

@@ -12,8 +12,11 @@ from custody.model.errors import CustodyError, WireError
 from custody.model.event import LoginFailed
 from custody.model.interfaces import UpstreamLogin
 from custody.protocols.postgres import frames
-from custody.protocols.postgres.login.server_authentication import Authentication, refused_by_server
-from custody.protocols.postgres.statements.catalogue import Question, read, sql
+from custody.protocols.postgres.login.server_authentication import (
+    ServerAuthentication,
+    refused_by_server,
+)
+from custody.protocols.postgres.statements.catalogue import CatalogueQuestion, read, sql
 from custody.wire.buffer import Buffer
 
 ANSWER_BYTES_AT_MOST: Final = 4_194_304
@@ -34,11 +37,11 @@ class PostgresInquirer:
     def __init__(self, random: Callable[[int], bytes] = secrets.token_bytes) -> None:
         self._random: Final = random
         self._buffer: Final = Buffer()
-        self._authentication: Authentication | None = None
+        self._authentication: ServerAuthentication | None = None
         self._tls_awaited = False
         self.tls_answer: bool | None = None
         self.ready = False
-        self._question: Question | None = None
+        self._question: CatalogueQuestion | None = None
         self._rows: list[tuple[str | None, ...]] = []
         self._bytes = 0
         self._failed = ""
@@ -52,7 +55,7 @@ class PostgresInquirer:
             parameters=(*given, *_SETTINGS),
             tls=upstream.tls,
         )
-        self._authentication = Authentication(
+        self._authentication = ServerAuthentication(
             own, self._random(18), clear_is_fine=upstream.tls == "off"
         )
         if upstream.tls == "off":
@@ -77,7 +80,7 @@ class PostgresInquirer:
     def ask(self, question: Hashable) -> bytes:
         if not self.ready:
             raise ValueError("One question at a time.")
-        self._question = cast("Question", question)
+        self._question = cast("CatalogueQuestion", question)
         self._rows = []
         self._bytes = 0
         self._failed = ""

@@ -10,7 +10,7 @@ from custody.model.interfaces import Codec, Inquirer
 from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.inquirer import PostgresInquirer
 from custody.protocols.postgres.options import PostgresOptions
-from custody.protocols.postgres.statements.meaning_cache import Understanding
+from custody.protocols.postgres.statements.meaning_cache import MeaningCache
 
 
 class PostgresProtocol:
@@ -20,7 +20,7 @@ class PostgresProtocol:
     options: Final = PostgresOptions
 
     def __init__(self) -> None:
-        self._understanding: Final = Understanding()
+        self._understanding: Final = MeaningCache()
 
     def codec(self, options: PostgresOptions) -> Codec:
         """A codec for one connection. All share what was understood of statements before."""

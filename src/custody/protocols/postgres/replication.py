@@ -6,10 +6,10 @@ digested to its end.
 
 from typing import Final
 
-from custody.model.event import Ended, Event, RecordFirst, Relay, StreamEnded
+from custody.model.event import Event, Forward, RecordFirst, SideEnded, StreamEnded
 from custody.model.record import Opaque
 from custody.model.words import Side
-from custody.protocols.postgres.values.copy_data import Tap
+from custody.protocols.postgres.values.copy_data import StreamTap
 from custody.wire.buffer import Buffer
 
 _DIRECTIONS: Final = {Side.CLIENT: "up", Side.SERVER: "down"}
@@ -19,7 +19,7 @@ class OpaqueSession:
     def __init__(self, client: Buffer, server: Buffer) -> None:
         self._buffers: Final = {Side.CLIENT: client, Side.SERVER: server}
         self._taps: Final = {
-            side: Tap(0, None, 0, direction) for side, direction in _DIRECTIONS.items()
+            side: StreamTap(0, None, 0, direction) for side, direction in _DIRECTIONS.items()
         }
         self._begun = False
         self._closed: Final[set[Side]] = set()
@@ -31,7 +31,7 @@ class OpaqueSession:
             return None
         if side in self._closed:
             self._over.add(side)
-            return Ended("client.closed" if side is Side.CLIENT else "server.closed")
+            return SideEnded("client.closed" if side is Side.CLIENT else "server.closed")
         size = buffer.gather()
         if not size:
             if not buffer.ended:
@@ -44,4 +44,4 @@ class OpaqueSession:
         if not self._begun:
             self._begun = True
             return RecordFirst(to, Opaque("a replication connection's stream", size), (piece,))
-        return Relay(to, (piece,))
+        return Forward(to, (piece,))

@@ -11,7 +11,7 @@ import msgspec
 
 from custody.model.words import Effect
 from custody.wire.sql import expression, query, utility
-from custody.wire.sql.collector import Handler, Literal, Reading, Scope, qualified
+from custody.wire.sql.collector import Handler, Literal, NameScope, StatementCollector, qualified
 from custody.wire.sql.session import constant
 from custody.wire.sql.syntax import (
     Analysis,
@@ -114,15 +114,15 @@ class _Message:
         if kind == "PrepareStmt":
             inner = self._statement(body.get("query", {}), start, end)
             return _prepared(inner, body.get("name", ""))
-        reading = Reading(HANDLERS)
+        reading = StatementCollector(HANDLERS)
         reading.source = self._source[start:end]
         handler = HANDLERS.get(kind)
         if handler is None:
             reading.unknown("a statement of an unknown kind")
-            reading.visit(body, Scope())
+            reading.visit(body, NameScope())
             reading.action = kind.removesuffix("Stmt").upper()
         else:
-            handler(reading, body, Scope())
+            handler(reading, body, NameScope())
         if kind in _PLANNABLE:
             reading.action = _PLANNABLE[kind]
             if "intoClause" in body:
@@ -136,7 +136,7 @@ class _Message:
             reading.blind = False
         return self._finished(reading, taken, start, end)
 
-    def _finished(self, reading: Reading, taken: str, start: int, end: int) -> Statement:
+    def _finished(self, reading: StatementCollector, taken: str, start: int, end: int) -> Statement:
         first = self._character(start)
         marks = self._marks(reading, start, end)
         parameters = tuple(reading.parameters[number] for number in sorted(reading.parameters))
@@ -178,7 +178,7 @@ class _Message:
             return self._starts[before]
         return -1
 
-    def _marks(self, reading: Reading, start: int, end: int) -> tuple[Mark, ...]:
+    def _marks(self, reading: StatementCollector, start: int, end: int) -> tuple[Mark, ...]:
         """Every literal token of the statement; what no expression accounts for is unproven."""
         marks: list[Mark] = []
         first = self._character(start)

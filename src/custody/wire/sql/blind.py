@@ -21,7 +21,7 @@ def _zeros(match: re.Match[str]) -> str:
     return _ZEROS[match.end() - match.start()]
 
 
-def blanked(text: str) -> str | None:
+def blank_integers(text: str) -> str | None:
     """The text with every integer's digits turned to zeros; ``None`` if it cannot be done safely.
 
     Places do not move: an integer keeps its length.

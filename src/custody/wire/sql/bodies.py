@@ -7,7 +7,7 @@ statement runs them and opaque in any case. Functions that a body calls are not 
 from collections.abc import Iterator
 from typing import Any, Final
 
-from custody.wire.sql.collector import Reading, Scope
+from custody.wire.sql.collector import NameScope, StatementCollector
 from custody.wire.sql.session import constant
 from custody.wire.sql.tree import SyntaxFaultError, parse, parse_body
 
@@ -17,7 +17,7 @@ _DYNAMIC_OWNERS: Final = frozenset(("PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dyn
 _EXPRESSION_MODE: Final = 2  # RAW_PARSE_PLPGSQL_EXPR; 3 to 5 are the assignments
 
 
-def read_body(reading: Reading, language: str, body: str, scope: Scope) -> None:
+def read_body(reading: StatementCollector, language: str, body: str, scope: NameScope) -> None:
     """The body of a DO statement, which runs now."""
     tag = "$custody"
     while f"{tag}$" in body:
@@ -26,7 +26,9 @@ def read_body(reading: Reading, language: str, body: str, scope: Scope) -> None:
     read_text(reading, language, body, definition.encode(), scope)
 
 
-def read_text(reading: Reading, language: str, body: str, definition: bytes, scope: Scope) -> None:
+def read_text(
+    reading: StatementCollector, language: str, body: str, definition: bytes, scope: NameScope
+) -> None:
     """A body in a language, with the text of the statement that defines it."""
     if reading.depth >= _DEEPEST:
         _unreadable(reading, "bodies nested too deep")
@@ -47,15 +49,15 @@ def read_text(reading: Reading, language: str, body: str, definition: bytes, sco
         _unreadable(reading, "a body that cannot be parsed")
 
 
-def _unreadable(reading: Reading, problem: str) -> None:
+def _unreadable(reading: StatementCollector, problem: str) -> None:
     reading.unknown(problem)
     reading.opaque = True
 
 
-def _read_sql(reading: Reading, text: str, scope: Scope) -> None:
+def _read_sql(reading: StatementCollector, text: str, scope: NameScope) -> None:
     if "\0" in text:
         raise SyntaxFaultError
-    inner = Reading(reading.handlers)
+    inner = StatementCollector(reading.handlers)
     inner.depth = reading.depth + 1
     inner.source = text.encode()
     for statement in parse(inner.source):
@@ -63,7 +65,7 @@ def _read_sql(reading: Reading, text: str, scope: Scope) -> None:
     reading.absorb(inner)
 
 
-def _read_dynamic(reading: Reading, expression: str, scope: Scope) -> None:
+def _read_dynamic(reading: StatementCollector, expression: str, scope: NameScope) -> None:
     """EXECUTE of a string: read where it is one constant, unknown otherwise."""
     value = None
     if "\0" not in expression:

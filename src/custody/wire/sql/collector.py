@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from custody.model.words import Effect
 from custody.wire.sql.syntax import (
-    Bound,
     Change,
     ColumnUse,
     Copy,
@@ -20,13 +19,14 @@ from custody.wire.sql.syntax import (
     RelationUse,
     SetParameter,
     TypeUse,
+    WriteBound,
 )
 from custody.wire.sql.tree import Node
 
-Handler = Callable[["Reading", Any, "Scope"], None]
+Handler = Callable[["StatementCollector", Any, "NameScope"], None]
 
 
-class Item:
+class FromItem:
     """Something that a FROM clause brings into scope. ``relation`` is -1 for what is derived."""
 
     __slots__ = ("alias", "name", "relation", "schema")
@@ -38,18 +38,18 @@ class Item:
         self.relation: Final = relation
 
 
-class Scope:
+class NameScope:
     """The names that an expression can see: the items of its query, then those around it."""
 
     __slots__ = ("ctes", "items", "parent")
 
-    def __init__(self, parent: "Scope | None" = None) -> None:
+    def __init__(self, parent: "NameScope | None" = None) -> None:
         self.parent: Final = parent
-        self.items: Final[list[Item]] = []
+        self.items: Final[list[FromItem]] = []
         self.ctes: Final[set[str]] = set()
 
-    def outward(self) -> Iterator["Scope"]:
-        scope: Scope | None = self
+    def outward(self) -> Iterator["NameScope"]:
+        scope: NameScope | None = self
         while scope is not None:
             yield scope
             scope = scope.parent
@@ -57,7 +57,7 @@ class Scope:
     def is_cte(self, name: str) -> bool:
         return any(name in scope.ctes for scope in self.outward())
 
-    def find(self, fields: list[str]) -> Item | None:
+    def find(self, fields: list[str]) -> FromItem | None:
         """The item that qualifies a column: ``alias``, ``table`` or ``schema.table``."""
         for scope in self.outward():
             for item in scope.items:
@@ -80,7 +80,7 @@ class Literal:
         self.argument = 0
 
 
-class Reading:
+class StatementCollector:
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self.handlers: Final = handlers
         self.action = ""
@@ -91,7 +91,7 @@ class Reading:
         self.types: Final[dict[TypeUse, None]] = {}
         self.attributes: Final[dict[str, None]] = {}
         self.bounded = True
-        self.bounds: Final[list[Bound]] = []
+        self.bounds: Final[list[WriteBound]] = []
         self.literals: Final[dict[int, Literal]] = {}
         self.integers: Final[set[int]] = set()
         """Where integers stand that are literals of expressions, and nothing else."""
@@ -152,12 +152,12 @@ class Reading:
             self.effects.add(Effect.UNKNOWN)
             self.problem = self.problem or problem
 
-    def absorb(self, inner: "Reading") -> None:
+    def absorb(self, inner: "StatementCollector") -> None:
         """Add what a text inside this statement says. Its places are not places of this text."""
         offset = len(self.relations)
         self.relations.extend(inner.relations)
         for bound in inner.bounds:
-            self.bounds.append(Bound(bound.relation + offset, bound.names))
+            self.bounds.append(WriteBound(bound.relation + offset, bound.names))
         self.bounded = self.bounded and inner.bounded
         self.opaque = self.opaque or inner.opaque
         self.all_secret = self.all_secret or inner.all_secret or bool(inner.secret_after)
@@ -198,7 +198,7 @@ class Reading:
             secret = secret or known.secret
         self.parameters[number] = ParameterUse(number, columns, proven, secret)
 
-    def visit(self, value: Any, scope: Scope) -> None:  # noqa: ANN401  # a decoded tree
+    def visit(self, value: Any, scope: NameScope) -> None:  # noqa: ANN401  # a decoded tree
         """Walk a node, a list of nodes, or a field's value."""
         if isinstance(value, list):
             for element in value:
@@ -216,7 +216,7 @@ class Reading:
                 elif isinstance(inner, list):
                     self.visit(inner, scope)
 
-    def fields(self, struct: Node, scope: Scope) -> None:
+    def fields(self, struct: Node, scope: NameScope) -> None:
         """Walk a struct that stands without its node's name, as some fields do."""
         if "relname" in struct:
             self.handlers["RangeVar"](self, struct, scope)

@@ -16,7 +16,7 @@ _ANY_LIKE: Final = frozenset(("%", "%%"))
 _ANY_PATTERN: Final = frozenset((".*", "^", "$", "", "^.*$", "^.*"))
 
 
-class Folding:
+class ConstantFolding:
     def __init__(self) -> None:
         self.used_integers = False
         """An integer's value, not only its place, decided something."""

@@ -7,7 +7,7 @@ default, the bounds of a partition); only there do functions count.
 from typing import Any, Final
 
 from custody.model.words import Effect
-from custody.wire.sql.collector import Handler, Reading, Scope, names, qualified
+from custody.wire.sql.collector import Handler, NameScope, StatementCollector, names, qualified
 from custody.wire.sql.query import into
 from custody.wire.sql.routines import attaches_guard, create_function
 from custody.wire.sql.session import option
@@ -45,7 +45,7 @@ def kind_of(object_type: Any) -> str:  # noqa: ANN401  # a decoded tree
     return _WORDS.get(bare, bare.replace("_", " "))
 
 
-def mention(reading: Reading, relation: Node, use: Effect = DEFINE) -> int:
+def mention(reading: StatementCollector, relation: Node, use: Effect = DEFINE) -> int:
     """A relation that the statement is about."""
     return reading.relation(relation.get("schemaname", ""), relation.get("relname", ""), use)
 
@@ -53,7 +53,7 @@ def mention(reading: Reading, relation: Node, use: Effect = DEFINE) -> int:
 def defines(action: str, *effects: Effect) -> Handler:
     """DDL about at most one relation; what its text holds is not run."""
 
-    def handle(reading: Reading, node: Node, scope: Scope) -> None:
+    def handle(reading: StatementCollector, node: Node, scope: NameScope) -> None:
         reading.effect(*(effects or (DEFINE,)))
         rest = dict(node)
         if "relname" in rest.get("relation", {}):
@@ -69,7 +69,7 @@ def secretive(action: str, *effects: Effect) -> Handler:
     """As ``defines``, for statements whose options hold passwords or connection strings."""
     inner = defines(action, *effects)
 
-    def handle(reading: Reading, node: Node, scope: Scope) -> None:
+    def handle(reading: StatementCollector, node: Node, scope: NameScope) -> None:
         inner(reading, node, scope)
         reading.all_secret = True
 
@@ -80,7 +80,7 @@ def makes(action: str) -> Handler:
     """DDL that may bring a function, operator, cast or type into being."""
     inner = defines(action)
 
-    def handle(reading: Reading, node: Node, scope: Scope) -> None:
+    def handle(reading: StatementCollector, node: Node, scope: NameScope) -> None:
         inner(reading, node, scope)
         parts = next(
             (node[key] for key in ("defnames", "domainname", "typeName") if key in node), None
@@ -97,7 +97,7 @@ def _is_temporary(relation: Node) -> bool:
     return relation.get("relpersistence") == "t" or relation.get("schemaname") == "pg_temp"
 
 
-def create_table(reading: Reading, node: Node, scope: Scope) -> None:
+def create_table(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     into(reading, node.get("relation", {}))
     rest = {key: value for key, value in node.items() if key not in {"relation", "partbound"}}
     if _is_temporary(node.get("relation", {})):
@@ -111,7 +111,7 @@ def create_table(reading: Reading, node: Node, scope: Scope) -> None:
     reading.action = "CREATE TABLE"
 
 
-def create_foreign_table(reading: Reading, node: Node, scope: Scope) -> None:
+def create_foreign_table(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     create_table(reading, node.get("base", {}), scope)
     reading.effect(DEFINE)
     if option(node.get("options"), "program") is not None:
@@ -119,7 +119,7 @@ def create_foreign_table(reading: Reading, node: Node, scope: Scope) -> None:
     reading.action = "CREATE FOREIGN TABLE"
 
 
-def create_view(reading: Reading, node: Node, scope: Scope) -> None:
+def create_view(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     into(reading, node.get("view", {}))
     if _is_temporary(node.get("view", {})):
         # It needs no right to define; so what reading it will do counts now.
@@ -130,12 +130,12 @@ def create_view(reading: Reading, node: Node, scope: Scope) -> None:
     reading.action = "CREATE VIEW"
 
 
-def create_sequence(reading: Reading, node: Node, _scope: Scope) -> None:
+def create_sequence(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
     into(reading, node.get("sequence", {}))
     reading.action = "CREATE SEQUENCE"
 
 
-def alter_sequence(reading: Reading, node: Node, _scope: Scope) -> None:
+def alter_sequence(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
     mention(reading, node.get("sequence", {}))
     reading.effect(DEFINE)
     reading.action = "ALTER SEQUENCE"
@@ -144,7 +144,7 @@ def alter_sequence(reading: Reading, node: Node, _scope: Scope) -> None:
 _NOT_RUN: Final = frozenset(("AT_ColumnDefault", "AT_SetExpression"))
 
 
-def alter_table(reading: Reading, node: Node, scope: Scope) -> None:
+def alter_table(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     reading.effect(DEFINE)
     mention(reading, node.get("relation", {}))
     read_before = Effect.READ in reading.effects
@@ -164,7 +164,7 @@ def alter_table(reading: Reading, node: Node, scope: Scope) -> None:
     reading.action = f"ALTER {kind_of(node.get('objtype', 'OBJECT_TABLE'))}"
 
 
-def alter_function(reading: Reading, node: Node, _scope: Scope) -> None:
+def alter_function(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
     reading.effect(DEFINE)
     reading.change(MadeFunction(qualified(node.get("func", {}).get("objname"))[1]))
     if attaches_guard(node.get("actions")):
@@ -172,7 +172,7 @@ def alter_function(reading: Reading, node: Node, _scope: Scope) -> None:
     reading.action = f"ALTER {kind_of(node.get('objtype', 'OBJECT_FUNCTION'))}"
 
 
-def create_schema(reading: Reading, node: Node, scope: Scope) -> None:
+def create_schema(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     reading.effect(DEFINE)
     if node.get("authrole"):
         reading.effect(GRANT)
@@ -181,7 +181,7 @@ def create_schema(reading: Reading, node: Node, scope: Scope) -> None:
     reading.action = "CREATE SCHEMA"
 
 
-def _named(reading: Reading, kind: str, thing: Node) -> None:
+def _named(reading: StatementCollector, kind: str, thing: Node) -> None:
     """The relation that an object of a DROP, COMMENT, … stands for, if it is one."""
     found = names(thing["List"].get("items")) if "List" in thing else names([thing])
     if kind in _OF_A_TABLE or kind in {"OBJECT_COLUMN", "OBJECT_TABCONSTRAINT"}:
@@ -195,7 +195,7 @@ def _named(reading: Reading, kind: str, thing: Node) -> None:
         reading.relation(found[-2] if len(found) > 1 else "", found[-1], DEFINE)
 
 
-def drop(reading: Reading, node: Node, _scope: Scope) -> None:
+def drop(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
     reading.effect(DEFINE)
     for thing in node.get("objects", []):
         _named(reading, str(node.get("removeType")), thing)
@@ -205,7 +205,7 @@ def drop(reading: Reading, node: Node, _scope: Scope) -> None:
 def describe(action: str) -> Handler:
     """COMMENT and SECURITY LABEL."""
 
-    def handle(reading: Reading, node: Node, _scope: Scope) -> None:
+    def handle(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
         reading.effect(DEFINE)
         _named(reading, str(node.get("objtype")), node.get("object", {}))
         reading.action = action
@@ -213,7 +213,7 @@ def describe(action: str) -> Handler:
     return handle
 
 
-def move(reading: Reading, node: Node, _scope: Scope) -> None:
+def move(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
     """RENAME, SET SCHEMA, OWNER TO: another name, place or master for the same thing."""
     kind = str(node.get("renameType", node.get("objectType", "")))
     reading.effect(DEFINE)
@@ -233,7 +233,7 @@ def move(reading: Reading, node: Node, _scope: Scope) -> None:
     reading.action = f"ALTER {kind_of(kind)}"
 
 
-def grant(reading: Reading, node: Node, _scope: Scope) -> None:
+def grant(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
     reading.effect(GRANT)
     everywhere = node.get("targtype") == "ACL_TARGET_ALL_IN_SCHEMA"
     for thing in node.get("objects", []):
@@ -244,7 +244,7 @@ def grant(reading: Reading, node: Node, _scope: Scope) -> None:
     reading.action = "GRANT" if node.get("is_grant") else "REVOKE"
 
 
-def grant_role(reading: Reading, node: Node, _scope: Scope) -> None:
+def grant_role(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
     reading.effect(GRANT)
     reading.action = "GRANT ROLE" if node.get("is_grant") else "REVOKE ROLE"
 
@@ -252,7 +252,7 @@ def grant_role(reading: Reading, node: Node, _scope: Scope) -> None:
 def role(action: str) -> Handler:
     """CREATE and ALTER ROLE; a PASSWORD's string is a secret."""
 
-    def handle(reading: Reading, node: Node, _scope: Scope) -> None:
+    def handle(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
         reading.effect(GRANT)
         for element in node.get("options", []):
             definition = element.get("DefElem", {})
@@ -263,7 +263,7 @@ def role(action: str) -> Handler:
     return handle
 
 
-def index(reading: Reading, node: Node, scope: Scope) -> None:
+def index(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     inner = defines("CREATE INDEX")
     inner(reading, node, scope)
     if node.get("idxname"):
@@ -274,7 +274,7 @@ def index(reading: Reading, node: Node, scope: Scope) -> None:
 def extension(action: str) -> Handler:
     inner = defines(action)
 
-    def handle(reading: Reading, node: Node, scope: Scope) -> None:
+    def handle(reading: StatementCollector, node: Node, scope: NameScope) -> None:
         inner(reading, node, scope)
         reading.change(MadeFunction(""))
         reading.change(MadeRelation("", ""))
@@ -380,6 +380,6 @@ DEFINITIONS: Final[dict[str, Handler]] = {
 }
 
 
-def _composite(reading: Reading) -> None:
+def _composite(reading: StatementCollector) -> None:
     reading.effect(DEFINE)
     reading.action = "CREATE TYPE"

@@ -11,7 +11,14 @@ import msgspec
 
 from custody.model.words import Effect
 from custody.wire.sql.builtins import effects_of, takes_secrets
-from custody.wire.sql.collector import Handler, Item, Reading, Scope, names, qualified
+from custody.wire.sql.collector import (
+    FromItem,
+    Handler,
+    NameScope,
+    StatementCollector,
+    names,
+    qualified,
+)
 from custody.wire.sql.session import constant, parameter_set_by_call, sets_guard
 from custody.wire.sql.syntax import ColumnUse, FunctionUse, OperatorUse, TypeUse
 from custody.wire.sql.tree import Node
@@ -43,13 +50,13 @@ _MATCHES: Final = frozenset(("AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR"))
 _SAMPLING: Final = frozenset(("bernoulli", "system"))
 
 
-def assign(reading: Reading, value: Node, use: ColumnUse, scope: Scope) -> None:
+def assign(reading: StatementCollector, value: Node, use: ColumnUse, scope: NameScope) -> None:
     """``value`` is assigned to the column: directly, or as an expression."""
     for leaf in _values(reading, value, scope):
         _meet(reading, leaf, (use,), scope, certain=True)
 
 
-def neutral(reading: Reading, value: Any, scope: Scope) -> None:  # noqa: ANN401  # a decoded tree
+def neutral(reading: StatementCollector, value: Any, scope: NameScope) -> None:  # noqa: ANN401  # a decoded tree
     """A count or a length: a literal or parameter here meets no column."""
     if isinstance(value, list):
         for element in value:
@@ -75,7 +82,7 @@ def bare_column(node: Any) -> Node | None:  # noqa: ANN401  # a decoded tree
     return None
 
 
-def locate(reference: Node, scope: Scope) -> tuple[ColumnUse | None, bool]:
+def locate(reference: Node, scope: NameScope) -> tuple[ColumnUse | None, bool]:
     """Which relations' column a reference may be, and whether it can be nothing else."""
     fields = names(reference.get("fields"))
     if not fields or fields[-1] == "*":
@@ -85,14 +92,14 @@ def locate(reference: Node, scope: Scope) -> tuple[ColumnUse | None, bool]:
         if item is None or item.relation < 0:
             return None, False
         return ColumnUse((item.relation,), fields[-1]), True
-    visible: list[Item] = [item for inner in scope.outward() for item in inner.items]
+    visible: list[FromItem] = [item for inner in scope.outward() for item in inner.items]
     relations = tuple(dict.fromkeys(item.relation for item in visible if item.relation >= 0))
     if not relations:
         return None, False
     return ColumnUse(relations, fields[0]), all(item.relation >= 0 for item in visible)
 
 
-def _values(reading: Reading, node: Any, scope: Scope) -> Iterator[Node]:  # noqa: ANN401 - a parser's node; no type is published for it
+def _values(reading: StatementCollector, node: Any, scope: NameScope) -> Iterator[Node]:  # noqa: ANN401 - a parser's node; no type is published for it
     """The leaves of a literal, a list or an array of them; casts are taken off, and noted."""
     if isinstance(node, list):
         for element in node:
@@ -111,7 +118,12 @@ def _values(reading: Reading, node: Any, scope: Scope) -> Iterator[Node]:  # noq
 
 
 def _meet(
-    reading: Reading, leaf: Node, columns: tuple[ColumnUse, ...], scope: Scope, *, certain: bool
+    reading: StatementCollector,
+    leaf: Node,
+    columns: tuple[ColumnUse, ...],
+    scope: NameScope,
+    *,
+    certain: bool,
 ) -> None:
     """One leaf meets these columns; what is no leaf is walked as an expression of its own."""
     if "A_Const" in leaf:
@@ -127,15 +139,15 @@ def _meet(
         reading.visit(leaf, scope)
 
 
-def _constant(reading: Reading, constant: Node, scope: Scope) -> None:
+def _constant(reading: StatementCollector, constant: Node, scope: NameScope) -> None:
     _meet(reading, {"A_Const": constant}, (), scope, certain=False)
 
 
-def _parameter(reading: Reading, parameter: Node, scope: Scope) -> None:
+def _parameter(reading: StatementCollector, parameter: Node, scope: NameScope) -> None:
     _meet(reading, {"ParamRef": parameter}, (), scope, certain=False)
 
 
-def _compare(reading: Reading, one: Node, other: Node, scope: Scope) -> None:
+def _compare(reading: StatementCollector, one: Node, other: Node, scope: NameScope) -> None:
     """Two sides of a comparison. A row is compared element by element."""
     if "RowExpr" in one and "RowExpr" in other:
         left, right = one["RowExpr"].get("args", []), other["RowExpr"].get("args", [])
@@ -156,7 +168,7 @@ def _compare(reading: Reading, one: Node, other: Node, scope: Scope) -> None:
     reading.visit(other, scope)
 
 
-def operator(reading: Reading, parts: list[Node] | None) -> str:
+def operator(reading: StatementCollector, parts: list[Node] | None) -> str:
     """Note an operator; its bare name comes back."""
     schema, name = qualified(parts)
     if schema != "pg_catalog" and reading.live:
@@ -164,7 +176,7 @@ def operator(reading: Reading, parts: list[Node] | None) -> str:
     return name
 
 
-def _operation(reading: Reading, node: Node, scope: Scope) -> None:
+def _operation(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     kind = node.get("kind", "")
     left, right = node.get("lexpr"), node.get("rexpr")
     if kind in _BETWEEN:
@@ -191,20 +203,20 @@ def _operation(reading: Reading, node: Node, scope: Scope) -> None:
             reading.visit(side, scope)
 
 
-def _column(reading: Reading, reference: Node, _scope: Scope) -> None:
+def _column(reading: StatementCollector, reference: Node, _scope: NameScope) -> None:
     fields = names(reference.get("fields"))
     if len(fields) > 1 and fields[-1] != "*" and reading.live:
         reading.attributes[fields[-1]] = None
 
 
-def _indirection(reading: Reading, node: Node, scope: Scope) -> None:
+def _indirection(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     for name in names(node.get("indirection")):
         if name != "*" and reading.live:
             reading.attributes[name] = None
     reading.visit(node, scope)
 
 
-def _call(reading: Reading, node: Node, scope: Scope) -> None:
+def _call(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     schema, name = qualified(node.get("funcname"))
     arguments = node.get("args", [])
     reading.function(FunctionUse(schema, name, len(arguments)))
@@ -236,14 +248,14 @@ def _own_parameter(arguments: list[Node]) -> bool:
     return name is not None and "." not in name
 
 
-def _type_name(reading: Reading, node: Node, scope: Scope) -> None:
+def _type_name(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     schema, name = qualified(node.get("names"))
     if schema != "pg_catalog" and reading.live:
         reading.types[TypeUse(schema, name)] = None
     neutral(reading, node.get("typmods", []), scope)
 
 
-def _sublink(reading: Reading, node: Node, scope: Scope) -> None:
+def _sublink(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     if node.get("operName"):
         operator(reading, node["operName"])
     elif node.get("subLinkType") in {"ANY_SUBLINK", "ALL_SUBLINK"}:
@@ -251,19 +263,19 @@ def _sublink(reading: Reading, node: Node, scope: Scope) -> None:
     reading.visit(node, scope)
 
 
-def _case(reading: Reading, node: Node, scope: Scope) -> None:
+def _case(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     if node.get("arg"):
         reading.operators[OperatorUse("", "=")] = None
     reading.visit(node, scope)
 
 
-def _sort(reading: Reading, node: Node, scope: Scope) -> None:
+def _sort(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     if node.get("useOp"):
         operator(reading, node["useOp"])
     reading.visit(node.get("node", {}), scope)
 
 
-def _sample(reading: Reading, node: Node, scope: Scope) -> None:
+def _sample(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     schema, name = qualified(node.get("method"))
     if name not in _SAMPLING or schema not in {"", "pg_catalog"}:
         reading.function(FunctionUse(schema, name, 1))

@@ -7,15 +7,15 @@ statement writes to is always a relation.
 from typing import Any, Final
 
 from custody.model.words import Effect
-from custody.wire.sql.collector import Handler, Item, Reading, Scope
-from custody.wire.sql.constant_fold import Folding
+from custody.wire.sql.collector import FromItem, Handler, NameScope, StatementCollector
+from custody.wire.sql.constant_fold import ConstantFolding
 from custody.wire.sql.expression import assign, neutral
-from custody.wire.sql.restriction import Target, demand
-from custody.wire.sql.syntax import Bound, ColumnUse, MadeRelation, TemporaryRelation
+from custody.wire.sql.restriction import WriteTarget, demand
+from custody.wire.sql.syntax import ColumnUse, MadeRelation, TemporaryRelation, WriteBound
 from custody.wire.sql.tree import Node
 
 
-def range_variable(reading: Reading, node: Node, scope: Scope) -> None:
+def range_variable(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     """A name in a FROM clause."""
     schema, name = node.get("schemaname", ""), node.get("relname", "")
     alias = node.get("alias", {})
@@ -26,10 +26,10 @@ def range_variable(reading: Reading, node: Node, scope: Scope) -> None:
         reading.effect(Effect.READ)
         if alias.get("colnames"):
             index = -1
-    scope.items.append(Item(alias.get("aliasname", name), "" if alias else schema, name, index))
+    scope.items.append(FromItem(alias.get("aliasname", name), "" if alias else schema, name, index))
 
 
-def write_target(reading: Reading, node: Node, scope: Scope) -> int:
+def write_target(reading: StatementCollector, node: Node, scope: NameScope) -> int:
     """The relation that a statement writes rows to."""
     schema, name = node.get("schemaname", ""), node.get("relname", "")
     index = reading.relation(schema, name, Effect.WRITE)
@@ -41,11 +41,11 @@ def write_target(reading: Reading, node: Node, scope: Scope) -> int:
     if schema == "pg_catalog" or (not schema and name.startswith("pg_")):
         reading.effect(Effect.DEFINE, Effect.GRANT)
     alias = node.get("alias", {})
-    scope.items.append(Item(alias.get("aliasname", name), "" if alias else schema, name, index))
+    scope.items.append(FromItem(alias.get("aliasname", name), "" if alias else schema, name, index))
     return index
 
 
-def into(reading: Reading, relation: Node) -> None:
+def into(reading: StatementCollector, relation: Node) -> None:
     """A table that comes into being from a query, or from CREATE."""
     schema, name = relation.get("schemaname", ""), relation.get("relname", "")
     temporary = relation.get("relpersistence") == "t" or schema == "pg_temp"
@@ -55,7 +55,7 @@ def into(reading: Reading, relation: Node) -> None:
     reading.change(TemporaryRelation(name) if temporary else MadeRelation(schema, name))
 
 
-def with_clause(reading: Reading, clause: Node | None, scope: Scope) -> None:
+def with_clause(reading: StatementCollector, clause: Node | None, scope: NameScope) -> None:
     """CTEs come into scope one after the other, or all at once in WITH RECURSIVE."""
     if not clause:
         return
@@ -63,21 +63,26 @@ def with_clause(reading: Reading, clause: Node | None, scope: Scope) -> None:
     if clause.get("recursive"):
         scope.ctes.update(table.get("ctename", "") for table in tables)
     for table in tables:
-        reading.visit(table.get("ctequery", {}), Scope(scope))
+        reading.visit(table.get("ctequery", {}), NameScope(scope))
         reading.visit([table.get("search_clause", {}), table.get("cycle_clause", {})], scope)
         scope.ctes.add(table.get("ctename", ""))
 
 
-def select(reading: Reading, node: Node, scope: Scope) -> None:
+def select(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     """A SELECT, VALUES or TABLE, on its own or inside."""
     _select(reading, node, scope, ())
 
 
 def _select(
-    reading: Reading, node: Node, outer: Scope, columns: tuple[ColumnUse, ...], *, lone: bool = True
+    reading: StatementCollector,
+    node: Node,
+    outer: NameScope,
+    columns: tuple[ColumnUse, ...],
+    *,
+    lone: bool = True,
 ) -> None:
     """``columns`` are those that the rows are assigned to, if any."""
-    scope = Scope(outer)
+    scope = NameScope(outer)
     with_clause(reading, node.get("withClause"), scope)
     if node.get("op", "SETOP_NONE") != "SETOP_NONE":
         for side in ("larg", "rarg"):
@@ -108,7 +113,10 @@ def _select(
 
 
 def _row(
-    reading: Reading, values: list[Node], columns: tuple[ColumnUse, ...], scope: Scope
+    reading: StatementCollector,
+    values: list[Node],
+    columns: tuple[ColumnUse, ...],
+    scope: NameScope,
 ) -> None:
     """A row of values, or the output of a SELECT, that is assigned to columns in order."""
     for position, value in enumerate(values):
@@ -119,12 +127,12 @@ def _row(
             reading.visit(inner, scope)
 
 
-def from_clause(reading: Reading, items: list[Node], scope: Scope) -> None:
+def from_clause(reading: StatementCollector, items: list[Node], scope: NameScope) -> None:
     for item in items:
         _from_item(reading, item, scope)
 
 
-def _from_item(reading: Reading, item: Node, scope: Scope) -> None:
+def _from_item(reading: StatementCollector, item: Node, scope: NameScope) -> None:
     if "RangeVar" in item:
         range_variable(reading, item["RangeVar"], scope)
     elif "JoinExpr" in item:
@@ -149,14 +157,14 @@ def _from_item(reading: Reading, item: Node, scope: Scope) -> None:
             _derived(node if isinstance(node, dict) else {}, scope, certain=True)
 
 
-def _derived(node: Node, scope: Scope, *, certain: bool = False) -> None:
+def _derived(node: Node, scope: NameScope, *, certain: bool = False) -> None:
     alias = node.get("alias", {}).get("aliasname", "")
     if alias or certain:
-        scope.items.append(Item(alias, "", alias, -1))
+        scope.items.append(FromItem(alias, "", alias, -1))
 
 
 def _column_targets(
-    reading: Reading, targets: list[Node], index: int, scope: Scope
+    reading: StatementCollector, targets: list[Node], index: int, scope: NameScope
 ) -> tuple[ColumnUse, ...]:
     """The columns of an INSERT's list; one with a subscript or a field is not its column whole."""
     found = []
@@ -171,8 +179,8 @@ _POSITIONS: Final = 1664
 """As many columns as an INSERT without a list can have (PostgreSQL's limit for a target list)."""
 
 
-def insert(reading: Reading, node: Node, outer: Scope) -> None:
-    scope = Scope(outer)
+def insert(reading: StatementCollector, node: Node, outer: NameScope) -> None:
+    scope = NameScope(outer)
     with_clause(reading, node.get("withClause"), scope)
     index = write_target(reading, node.get("relation", {}), scope)
     source = node.get("selectStmt", {}).get("SelectStmt")
@@ -182,12 +190,12 @@ def insert(reading: Reading, node: Node, outer: Scope) -> None:
         else:
             columns = _by_position(source, index)
         # The rows of the source see the CTEs, not the table that they go to.
-        inner = Scope(outer)
+        inner = NameScope(outer)
         inner.ctes.update(scope.ctes)
         _select(reading, source, inner, columns, lone=_reads(source))
     conflict = node.get("onConflictClause")
     if conflict:
-        scope.items.append(Item("excluded", "", "excluded", index))
+        scope.items.append(FromItem("excluded", "", "excluded", index))
         reading.visit(conflict.get("infer", {}), scope)
         _set_clause(reading, conflict.get("targetList", []), index, scope)
         reading.visit(conflict.get("whereClause", {}), scope)
@@ -215,7 +223,9 @@ def _reads(source: Node) -> bool:
     return "valuesLists" not in source
 
 
-def _set_clause(reading: Reading, targets: list[Node], index: int, scope: Scope) -> None:
+def _set_clause(
+    reading: StatementCollector, targets: list[Node], index: int, scope: NameScope
+) -> None:
     for element in targets:
         target = element.get("ResTarget", {})
         use = ColumnUse((index,), target.get("name", ""))
@@ -234,56 +244,56 @@ def _set_clause(reading: Reading, targets: list[Node], index: int, scope: Scope)
             reading.visit(source, scope)
 
 
-def _returning(reading: Reading, node: Node, index: int, scope: Scope) -> bool:
+def _returning(reading: StatementCollector, node: Node, index: int, scope: NameScope) -> bool:
     clause = node.get("returningClause")
     if not clause:
         return False
-    inner = Scope(scope)
-    inner.items.extend(Item(name, "", name, index) for name in ("old", "new"))
+    inner = NameScope(scope)
+    inner.items.extend(FromItem(name, "", name, index) for name in ("old", "new"))
     reading.visit(clause, inner)
     return True
 
 
-def _bounded(reading: Reading, target: Target, condition: Any) -> None:  # noqa: ANN401 - a parser's node; no type is published for it
-    folding = Folding()
+def _bounded(reading: StatementCollector, target: WriteTarget, condition: Any) -> None:  # noqa: ANN401 - a parser's node; no type is published for it
+    folding = ConstantFolding()
     demanded = demand(target, condition, folding)
     if demanded is None:
         reading.bounded = False
     for names in demanded or ():
-        reading.bounds.append(Bound(target.item.relation, tuple(sorted(names))))
+        reading.bounds.append(WriteBound(target.item.relation, tuple(sorted(names))))
     reading.blind = reading.blind and not folding.used_integers
 
 
-def update(reading: Reading, node: Node, outer: Scope) -> None:
-    scope = Scope(outer)
+def update(reading: StatementCollector, node: Node, outer: NameScope) -> None:
+    scope = NameScope(outer)
     with_clause(reading, node.get("withClause"), scope)
     index = write_target(reading, node.get("relation", {}), scope)
     item = scope.items[-1]
     from_clause(reading, node.get("fromClause", []), scope)
     _set_clause(reading, node.get("targetList", []), index, scope)
     reading.visit(node.get("whereClause", {}), scope)
-    _bounded(reading, Target(item, alone=len(scope.items) == 1), node.get("whereClause"))
+    _bounded(reading, WriteTarget(item, alone=len(scope.items) == 1), node.get("whereClause"))
     if _returning(reading, node, index, scope):
         reading.effect(Effect.READ)
 
 
-def delete(reading: Reading, node: Node, outer: Scope) -> None:
-    scope = Scope(outer)
+def delete(reading: StatementCollector, node: Node, outer: NameScope) -> None:
+    scope = NameScope(outer)
     with_clause(reading, node.get("withClause"), scope)
     index = write_target(reading, node.get("relation", {}), scope)
     item = scope.items[-1]
     from_clause(reading, node.get("usingClause", []), scope)
     reading.visit(node.get("whereClause", {}), scope)
-    _bounded(reading, Target(item, alone=len(scope.items) == 1), node.get("whereClause"))
+    _bounded(reading, WriteTarget(item, alone=len(scope.items) == 1), node.get("whereClause"))
     if _returning(reading, node, index, scope):
         reading.effect(Effect.READ)
 
 
-def merge(reading: Reading, node: Node, outer: Scope) -> None:
-    scope = Scope(outer)
+def merge(reading: StatementCollector, node: Node, outer: NameScope) -> None:
+    scope = NameScope(outer)
     with_clause(reading, node.get("withClause"), scope)
     index = write_target(reading, node.get("relation", {}), scope)
-    target = Target(scope.items[-1], alone=False)
+    target = WriteTarget(scope.items[-1], alone=False)
     _from_item(reading, node.get("sourceRelation", {}), scope)
     reading.visit(node.get("joinCondition", {}), scope)
     _bounded(reading, target, node.get("joinCondition"))

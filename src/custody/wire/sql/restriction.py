@@ -6,8 +6,8 @@ tautology that constant folding shows; ``id > 0`` restricts, ``1=1`` and ``id = 
 
 from typing import Any, Final
 
-from custody.wire.sql.collector import Item, names
-from custody.wire.sql.constant_fold import Folding
+from custody.wire.sql.collector import FromItem, names
+from custody.wire.sql.constant_fold import ConstantFolding
 from custody.wire.sql.tree import Node
 
 Demand = tuple[frozenset[str], ...]
@@ -15,19 +15,19 @@ Demand = tuple[frozenset[str], ...]
 _NOTHING_TO_CONFIRM: Final[Demand] = ()
 
 
-class Target:
+class WriteTarget:
     """The written relation. ``alone``: no other relation stands beside it, so that a bare name is
     its column.
     """
 
     __slots__ = ("alone", "item")
 
-    def __init__(self, item: Item, *, alone: bool) -> None:
+    def __init__(self, item: FromItem, *, alone: bool) -> None:
         self.item: Final = item
         self.alone: Final = alone
 
 
-def demand(target: Target, node: Any, folding: Folding) -> Demand | None:  # noqa: ANN401 - a parser's node; no type is published for it
+def demand(target: WriteTarget, node: Any, folding: ConstantFolding) -> Demand | None:  # noqa: ANN401 - a parser's node; no type is published for it
     """Under which demand the condition restricts; ``None`` if it does not, or there is none."""
     if not isinstance(node, dict) or not node:
         return None
@@ -61,7 +61,7 @@ def _any_of(demands: list[Demand | None]) -> Demand | None:
     return (frozenset().union(*(one[0] for one in possible)),)
 
 
-def _all_of(target: Target, parts: list[Node], folding: Folding) -> Demand | None:
+def _all_of(target: WriteTarget, parts: list[Node], folding: ConstantFolding) -> Demand | None:
     """No alternative may let everything through; a bind value might, which is not known yet."""
     found: list[frozenset[str]] = []
     restricted = False
@@ -77,7 +77,7 @@ def _all_of(target: Target, parts: list[Node], folding: Folding) -> Demand | Non
     return tuple(found) if restricted else None
 
 
-def _mention(target: Target, node: Node) -> Demand | None:
+def _mention(target: WriteTarget, node: Node) -> Demand | None:
     references: list[tuple[list[str], bool]] = []
     _references(node, references, nested=False)
     item = target.item

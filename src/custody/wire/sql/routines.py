@@ -6,13 +6,13 @@ whenever that runs, whoever calls it, so attaching one counts as setting it.
 
 from custody.model.words import Effect
 from custody.wire.sql import bodies
-from custody.wire.sql.collector import Reading, Scope, names, qualified
+from custody.wire.sql.collector import NameScope, StatementCollector, names, qualified
 from custody.wire.sql.session import is_guard, option, word
 from custody.wire.sql.syntax import MadeFunction
 from custody.wire.sql.tree import Node
 
 
-def create_function(reading: Reading, node: Node, scope: Scope) -> None:
+def create_function(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     reading.effect(Effect.DEFINE)
     reading.change(MadeFunction(qualified(node.get("funcname"))[1]))
     options = node.get("options")

@@ -54,7 +54,7 @@ class ColumnUse(msgspec.Struct, frozen=True, array_like=True):
     position: int = -1
 
 
-class Bound(msgspec.Struct, frozen=True, array_like=True):
+class WriteBound(msgspec.Struct, frozen=True, array_like=True):
     """A condition that restricts a write only if one of ``names`` is a column of that relation."""
 
     relation: int
@@ -260,7 +260,7 @@ class Statement(msgspec.Struct, frozen=True, array_like=True):
     attributes: tuple[str, ...] = ()
     """Names behind a dot, which may be functions in the guise of columns."""
     bounded: bool = True
-    bounds: tuple[Bound, ...] = ()
+    bounds: tuple[WriteBound, ...] = ()
     """``bounded`` holds only if all of these do, as far as they can be checked."""
     fingerprint: str = ""
     marks: tuple[Mark, ...] = ()

@@ -8,7 +8,7 @@ from typing import Final
 
 from custody.model.words import Effect
 from custody.wire.sql import bodies
-from custody.wire.sql.collector import Handler, Reading, Scope, qualified
+from custody.wire.sql.collector import Handler, NameScope, StatementCollector, qualified
 from custody.wire.sql.definitions import DEFINITIONS, mention
 from custody.wire.sql.expression import neutral
 from custody.wire.sql.query import into, write_target
@@ -37,7 +37,7 @@ GRANT, EXECUTE = Effect.GRANT, Effect.EXECUTE
 
 
 def transaction(  # noqa: C901  # one arm for each kind
-    reading: Reading, node: Node, _scope: Scope
+    reading: StatementCollector, node: Node, _scope: NameScope
 ) -> None:
     name, chain = node.get("savepoint_name", ""), bool(node.get("chain"))
     match node.get("kind"):
@@ -77,7 +77,7 @@ def transaction(  # noqa: C901  # one arm for each kind
             reading.unknown("transaction statement of an unknown kind")
 
 
-def variable_set(reading: Reading, node: Node, _scope: Scope) -> None:
+def variable_set(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
     name = node.get("name", "").lower()
     reset = node.get("kind") in {"VAR_RESET", "VAR_RESET_ALL"}
     reading.action = "RESET" if reset else "SET"
@@ -87,13 +87,13 @@ def variable_set(reading: Reading, node: Node, _scope: Scope) -> None:
         reading.change(change)
 
 
-def show(reading: Reading, node: Node, _scope: Scope) -> None:
+def show(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
     reading.action = "SHOW"
     # A parameter of the user's own holds what the session put there, from any column.
     reading.opaque = "." in node.get("name", "")
 
 
-def discard(reading: Reading, node: Node, _scope: Scope) -> None:
+def discard(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
     mode = str(node.get("target", "DISCARD_ALL"))
     reading.action = mode.replace("_", " ")
     if mode == "DISCARD_ALL":
@@ -102,7 +102,7 @@ def discard(reading: Reading, node: Node, _scope: Scope) -> None:
         reading.change(DiscardTemporary())
 
 
-def explain(reading: Reading, node: Node, scope: Scope) -> None:
+def explain(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     reading.effect(READ)
     runs = any(
         truthy(element.get("DefElem", {}).get("arg", True))
@@ -120,7 +120,9 @@ def explain(reading: Reading, node: Node, scope: Scope) -> None:
     reading.action = "EXPLAIN"
 
 
-def execute(reading: Reading, node: Node, scope: Scope, *, runs: bool = True) -> None:
+def execute(
+    reading: StatementCollector, node: Node, scope: NameScope, *, runs: bool = True
+) -> None:
     reading.action = "EXECUTE"
     reading.change(Execute(node.get("name", ""), runs))
     for place, argument in enumerate(node.get("params", []), start=1):
@@ -130,35 +132,35 @@ def execute(reading: Reading, node: Node, scope: Scope, *, runs: bool = True) ->
             reading.literals[constant.get("location", 0)].argument = place
 
 
-def _execute(reading: Reading, node: Node, scope: Scope) -> None:
+def _execute(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     execute(reading, node, scope)
 
 
-def deallocate(reading: Reading, node: Node, _scope: Scope) -> None:
+def deallocate(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
     reading.action = "DEALLOCATE" if node.get("name") else "DEALLOCATE ALL"
     reading.change(Deallocate(node.get("name", "")))
 
 
-def declare(reading: Reading, node: Node, scope: Scope) -> None:
+def declare(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     reading.visit(node.get("query", {}), scope)
     reading.action = "DECLARE CURSOR"
     hold = bool(node.get("options", 0) & 0x0020)  # CURSOR_OPT_HOLD
     reading.change(Declare(node.get("portalname", ""), hold))
 
 
-def fetch(reading: Reading, node: Node, _scope: Scope) -> None:
+def fetch(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
     reading.action = "MOVE" if node.get("ismove") else "FETCH"
     # Its rows come from relations that its own text does not name.
     reading.opaque = not node.get("ismove")
     reading.change(Fetch(node.get("portalname", "")))
 
 
-def close(reading: Reading, node: Node, _scope: Scope) -> None:
+def close(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
     reading.action = "CLOSE CURSOR" if node.get("portalname") else "CLOSE CURSOR ALL"
     reading.change(Close(node.get("portalname", "")))
 
 
-def copy(reading: Reading, node: Node, scope: Scope) -> None:
+def copy(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     reading.action = "COPY"
     incoming = bool(node.get("is_from"))
     relation = -1
@@ -192,7 +194,7 @@ def copy(reading: Reading, node: Node, scope: Scope) -> None:
     )
 
 
-def call(reading: Reading, node: Node, scope: Scope) -> None:
+def call(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     reading.effect(EXECUTE)
     function = node.get("funccall", {})
     reading.visit({"FuncCall": function}, scope)
@@ -203,21 +205,21 @@ def call(reading: Reading, node: Node, scope: Scope) -> None:
     reading.action = "CALL"
 
 
-def do(reading: Reading, node: Node, scope: Scope) -> None:
+def do(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     reading.effect(EXECUTE)
     language = word(option(node.get("args"), "language")) or "plpgsql"
     bodies.read_body(reading, language, word(option(node.get("args"), "as")), scope)
     reading.action = "DO"
 
 
-def lock(reading: Reading, node: Node, _scope: Scope) -> None:
+def lock(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
     reading.action = "LOCK TABLE"
     for relation in node.get("relations", []):
         mention(reading, relation.get("RangeVar", {}), WRITE)
     reading.effect(WRITE)
 
 
-def truncate(reading: Reading, node: Node, scope: Scope) -> None:
+def truncate(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     reading.action = "TRUNCATE TABLE"
     reading.bounded = False
     for relation in node.get("relations", []):
@@ -225,7 +227,7 @@ def truncate(reading: Reading, node: Node, scope: Scope) -> None:
     reading.effect(WRITE, DEFINE)
 
 
-def create_as(reading: Reading, node: Node, scope: Scope) -> None:
+def create_as(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     target = node.get("into", {})
     into(reading, target.get("rel", {}))
     query = node.get("query", {})
@@ -239,7 +241,7 @@ def create_as(reading: Reading, node: Node, scope: Scope) -> None:
     reading.action = "CREATE MATERIALIZED VIEW" if view else "CREATE TABLE AS"
 
 
-def maintain(reading: Reading, node: Node, scope: Scope) -> None:
+def maintain(reading: StatementCollector, node: Node, scope: NameScope) -> None:
     """VACUUM and ANALYZE."""
     reading.action = "VACUUM" if node.get("is_vacuumcmd") else "ANALYZE"
     for element in node.get("rels", []):
@@ -253,7 +255,7 @@ def maintain(reading: Reading, node: Node, scope: Scope) -> None:
 def nothing(action: str) -> Handler:
     """A statement without effects."""
 
-    def handle(reading: Reading, _node: Node, _scope: Scope) -> None:
+    def handle(reading: StatementCollector, _node: Node, _scope: NameScope) -> None:
         reading.action = action
 
     return handle
@@ -262,7 +264,7 @@ def nothing(action: str) -> Handler:
 def plain(action: str, *effects: Effect) -> Handler:
     """A statement whose effects are always the same and that names no relation."""
 
-    def handle(reading: Reading, node: Node, scope: Scope) -> None:
+    def handle(reading: StatementCollector, node: Node, scope: NameScope) -> None:
         reading.effect(*effects)
         reading.visit(node, scope)
         reading.action = action

@@ -10,7 +10,7 @@ from tests.identity.oidc.issuing import ISSUER, encode, id_claims, signed
 
 from custody.identity.oidc import ASYMMETRIC, unverified_issuer
 from custody.identity.oidc.tokens.claims import find, fit
-from custody.identity.oidc.tokens.compact import take_apart
+from custody.identity.oidc.tokens.compact import parse_compact
 from custody.identity.oidc.tokens.strict_json import MAX_DEPTH, read_object
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
@@ -32,7 +32,7 @@ objects = st.dictionaries(
 @example("e30.e30.")
 def test_any_text_is_a_token_or_refused(text: str) -> None:
     with contextlib.suppress(CustodyError):
-        take_apart(Secret(text), ASYMMETRIC)
+        parse_compact(Secret(text), ASYMMETRIC)
     assert isinstance(unverified_issuer(Secret(text)), str)
 
 
@@ -43,7 +43,7 @@ def test_any_objects_are_a_token_or_refused(
     parts = (encode(json.dumps(each).encode()) for each in (header, claims))
     text = ".".join([*parts, encode(signature)])
     with contextlib.suppress(CustodyError):
-        apart = take_apart(Secret(text), ASYMMETRIC)
+        apart = parse_compact(Secret(text), ASYMMETRIC)
         assert apart.claims == claims
         assert apart.signature == signature
         assert apart.header.algorithm == header["alg"]
@@ -57,7 +57,7 @@ def test_one_other_character_is_another_token(place: int, character: str) -> Non
     if bent == GOOD:
         return
     with contextlib.suppress(CustodyError):
-        apart, good = (take_apart(Secret(text), ASYMMETRIC) for text in (bent, GOOD))
+        apart, good = (parse_compact(Secret(text), ASYMMETRIC) for text in (bent, GOOD))
         assert (apart.signed, apart.signature) != (good.signed, good.signature)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.identity.oidc.issuing import ec_key, ed_key, encode, id_claims, rsa_key, signed
 
-from custody.identity.oidc.tokens.compact import take_apart
+from custody.identity.oidc.tokens.compact import parse_compact
 from custody.identity.oidc.tokens.fingerprint import fingerprint
 from custody.identity.oidc.tokens.keys import PublicKey, signed_by
 from custody.model.secret import Secret
@@ -48,7 +48,7 @@ def test_the_twin_of_an_ecdsa_signature_is_good_and_is_the_same_token(algorithm:
     other = twin(token, ORDERS[algorithm])
     assert other.reveal() != token.reveal()
     public = PublicKey(key.kid, "EC", NAMES[algorithm], algorithm, key)
-    assert all(signed_by(take_apart(each, [algorithm]), public) for each in (token, other))
+    assert all(signed_by(parse_compact(each, [algorithm]), public) for each in (token, other))
     assert fingerprint(other) == fingerprint(token)
     assert fingerprint(token) in {whole(token), whole(other)}
 

@@ -23,7 +23,7 @@ from tests.identity.oidc.issuing import (
     signed,
 )
 
-from custody.identity.oidc import Answered
+from custody.identity.oidc import FetchResponse
 from custody.identity.oidc.issuer_cache import FRESH_MS, KEPT_MS, RENEWED_MS, RETRIED_MS
 from custody.identity.oidc.tokens.keys import MAX_KEYS, read_keys
 from custody.model.errors import CustodyError
@@ -110,7 +110,7 @@ def test_a_provider_that_was_down_from_the_start_is_asked_again_after_five_secon
 def test_who_waits_behind_a_slow_failure_fails_with_it() -> None:
     issuer = FakeIssuer(OLD)
 
-    def too_slow(_asked: object) -> Answered:
+    def too_slow(_asked: object) -> FetchResponse:
         issuer.now += 10_000
         raise CustodyError("identity.unreachable", "The identity provider could not be asked.")
 
@@ -199,7 +199,7 @@ def test_a_point_off_the_curve_is_no_key() -> None:
 
 def test_a_key_set_behind_a_redirect_is_no_key_set() -> None:
     issuer = FakeIssuer(OLD)
-    issuer.answers[f"{issuer.issuer}/keys"] = lambda _asked: Answered(302, b"")
+    issuer.answers[f"{issuer.issuer}/keys"] = lambda _asked: FetchResponse(302, b"")
     assert refusal(issuer.provider().check(signed(id_claims(), OLD))) == "identity.unreachable"
 
 

@@ -14,11 +14,11 @@ from custody.model.command import Refusal
 from custody.model.errors import WireError
 from custody.model.event import (
     CancelReceived,
-    Ended,
     LoginFailed,
     LoginReceived,
     Send,
     SessionReady,
+    SideEnded,
     TlsAnswered,
     TlsRequested,
 )
@@ -90,7 +90,7 @@ def test_no_ticket_is_asked_for_in_clear_text() -> None:
     p = arriving(PostgresOptions()).client(m.startup(user="u", database="orders"))
     assert b"28000" in p.to_client
     assert m.CLEARTEXT not in p.to_client
-    assert p.of(Ended)
+    assert p.of(SideEnded)
 
 
 @pytest.mark.parametrize("key", [b"\0\0\0\x01abcd", b"\0\0\0\x01" + bytes(256)])
@@ -125,7 +125,7 @@ def test_versions_are_negotiated(
 def test_another_protocol_is_refused() -> None:
     p = arriving().client(m.startup(2 << 16, user="u"))
     assert b"0A000" in p.to_client
-    assert p.of(Ended)
+    assert p.of(SideEnded)
 
 
 @pytest.mark.parametrize(

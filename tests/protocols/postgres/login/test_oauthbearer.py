@@ -12,7 +12,7 @@ from tests.protocols.postgres.playbook import Dialogue, allow, new_codec, upstre
 
 from custody.model.command import Refusal
 from custody.model.errors import WireError
-from custody.model.event import Ended, Event, LoginReceived, SessionReady
+from custody.model.event import Event, LoginReceived, SessionReady, SideEnded
 from custody.model.words import Side
 from custody.protocols.postgres.frames import error
 from custody.protocols.postgres.login.oauthbearer import TOKEN_BYTES_AT_MOST, token_of
@@ -81,7 +81,7 @@ def test_who_asks_is_told_whose_tokens_are_taken_and_is_then_failed() -> None:
     assert not p.of(LoginReceived)
     p.client(NOTED)
     assert b"28000" in p.to_client
-    assert p.events[-1] == Ended("client.discovery")
+    assert p.events[-1] == SideEnded("client.discovery")
 
 
 def test_a_response_may_come_with_the_second_message() -> None:
@@ -96,7 +96,7 @@ def test_a_refusal_waits_until_the_client_took_note() -> None:
     assert challenge(p) == TOLD
     p.pump().silent()
     p.client(NOTED).replies(error(NO))
-    assert p.events[-1] == Ended("client.refused")
+    assert p.events[-1] == SideEnded("client.refused")
     p.client(m.query("SELECT 1")).silent()
 
 
@@ -104,7 +104,7 @@ def test_a_refused_client_may_just_leave() -> None:
     p = arriving().client(initial(bearing("t")))
     p._send(list(p.codec.refuse(brought(p), NO)))
     p.ends(Side.CLIENT)
-    assert p.events[-1] == Ended("client.closed")
+    assert p.events[-1] == SideEnded("client.closed")
 
 
 def test_a_refused_client_cannot_bring_another_token() -> None:

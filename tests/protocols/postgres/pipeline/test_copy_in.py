@@ -10,13 +10,13 @@ from tests.protocols.postgres.playbook import NO_MESSAGE, denying, playbook
 from custody.protocols.postgres.statements.catalogue import (
     RelationFact,
     RelationFacts,
-    RelationsNamed,
+    RelationsQuestion,
 )
 from custody.protocols.postgres.values.copy_data import rows_of
 from custody.wire.sql.syntax import Copy
 
 T: dict[Hashable, object] = {
-    RelationsNamed("t"): RelationFacts((RelationFact("public", "t", "r", ("a", "b")),))
+    RelationsQuestion("t"): RelationFacts((RelationFact("public", "t", "r", ("a", "b")),))
 }
 LOAD = m.query("COPY t FROM STDIN")
 

@@ -8,20 +8,20 @@ from tests.protocols.postgres.playbook import NO_MESSAGE, allow, denying, new_co
 
 from custody.model.command import Command
 from custody.model.errors import WireError
-from custody.model.event import Ended, Send
+from custody.model.event import Send, SideEnded
 from custody.model.words import Side
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.statements.catalogue import (
     RelationFact,
     RelationFacts,
-    RelationsNamed,
+    RelationsQuestion,
 )
 from custody.protocols.postgres.statements.search_path import settings_asked
 
 # In UTF-8 one string with an escaped quote in it; in GBK a string that ends, and a DELETE.
 TWO_READINGS = b"SELECT E'\xe4\xb8\xad\\'; DELETE FROM t; --'"
 PAY: dict[Hashable, object] = {
-    RelationsNamed("pay"): RelationFacts((RelationFact("public", "pay", "r", ("id",)),)),
+    RelationsQuestion("pay"): RelationFacts((RelationFact("public", "pay", "r", ("id",)),)),
 }
 
 
@@ -182,7 +182,7 @@ def test_no_connection_begins_in_another_role(options: str) -> None:
     event = codec.next_event(Side.CLIENT)
     assert isinstance(event, Send)
     assert b"C42501" in event.data
-    assert isinstance(codec.next_event(Side.CLIENT), Ended)
+    assert isinstance(codec.next_event(Side.CLIENT), SideEnded)
 
 
 def test_options_are_split_where_the_server_splits_them() -> None:

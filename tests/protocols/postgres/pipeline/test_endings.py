@@ -6,7 +6,7 @@ from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import Dialogue, allow, new_codec, playbook, upstream
 
 from custody.model.command import Refusal
-from custody.model.event import Ended, LoginReceived, RecordFirst, StreamEnded
+from custody.model.event import LoginReceived, RecordFirst, SideEnded, StreamEnded
 from custody.model.record import Opaque
 from custody.model.words import Side
 
@@ -35,7 +35,9 @@ def test_a_kill_inside_a_message_cannot_say_anything() -> None:
 def test_a_client_says_goodbye() -> None:
     with playbook() as p:
         p.client(m.TERMINATE + m.query("DELETE FROM t")).forwards(m.TERMINATE)
-        assert [e.reason for e in p.of(Ended) if isinstance(e, Ended)] == ["client.terminated"]
+        assert [e.reason for e in p.of(SideEnded) if isinstance(e, SideEnded)] == [
+            "client.terminated"
+        ]
 
 
 def test_a_client_that_stops_talking_still_hears() -> None:
@@ -49,7 +51,7 @@ def test_a_client_that_stops_talking_still_hears() -> None:
 def test_a_server_that_goes_away() -> None:
     with playbook() as p:
         p.client(m.query("SELECT 1")).server(m.column("a")).ends(Side.SERVER)
-        assert [e.reason for e in p.of(Ended) if isinstance(e, Ended)] == ["server.closed"]
+        assert [e.reason for e in p.of(SideEnded) if isinstance(e, SideEnded)] == ["server.closed"]
 
 
 def test_a_replication_connection_is_an_opaque_stream() -> None:

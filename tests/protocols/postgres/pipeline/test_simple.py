@@ -4,7 +4,7 @@ import pytest
 from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import NO_MESSAGE, denying, playbook
 
-from custody.model.event import CommandsReceived, Relay, ResponseReceived, Stale
+from custody.model.event import CatalogueStale, CommandsReceived, Forward, ResponseReceived
 from custody.model.words import Side
 
 
@@ -39,7 +39,7 @@ def test_the_final_frame_comes_with_its_record() -> None:
         p.client(m.query("SELECT 1"))
         p.server(m.column("a") + m.row(b"1"))
         p.server(m.complete("SELECT 1"))
-        relayed = b"".join(b"".join(e.wire) for e in p.events if isinstance(e, Relay))
+        relayed = b"".join(b"".join(e.wire) for e in p.events if isinstance(e, Forward))
         assert m.complete("SELECT 1") not in relayed
 
 
@@ -120,9 +120,9 @@ def test_what_comes_at_any_time_passes() -> None:
 def test_a_change_of_the_catalogue_makes_what_was_learnt_stale() -> None:
     with playbook() as p:
         p.client(m.query("CREATE TABLE t (a int)"))
-        assert not p.of(Stale)
+        assert not p.of(CatalogueStale)
         p.server(m.complete("CREATE TABLE") + m.ready())
-        assert p.of(Stale)
+        assert p.of(CatalogueStale)
 
 
 def test_a_fatal_error_is_passed_on_and_recorded() -> None:

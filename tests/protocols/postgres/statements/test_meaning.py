@@ -10,17 +10,17 @@ import pytest
 from custody.model.command import Argument, Column, Command
 from custody.model.words import Effect
 from custody.protocols.postgres.statements.catalogue import (
-    Answer,
+    CatalogueAnswer,
+    CatalogueQuestion,
     FunctionFact,
     FunctionFacts,
-    FunctionsNamed,
-    Question,
+    FunctionsQuestion,
     RelationFact,
     RelationFacts,
-    RelationsNamed,
-    SurpriseFacts,
-    Surprises,
+    RelationsQuestion,
     Unanswered,
+    UserCodeFacts,
+    UserCodeQuestion,
 )
 from custody.protocols.postgres.statements.meaning import (
     changes,
@@ -29,7 +29,7 @@ from custody.protocols.postgres.statements.meaning import (
     understand,
     unreadable,
 )
-from custody.protocols.postgres.statements.meaning_cache import Understanding
+from custody.protocols.postgres.statements.meaning_cache import MeaningCache
 from custody.protocols.postgres.statements.session_view import SessionView, opening
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import Statement, Statements
@@ -58,19 +58,19 @@ FUNCTIONS = {
 }
 
 
-def known(question: Question) -> Answer:
+def known(question: CatalogueQuestion) -> CatalogueAnswer:
     match question:
-        case RelationsNamed(name=name):
+        case RelationsQuestion(name=name):
             return RelationFacts(tuple(RELATIONS.get(name, ())))
-        case FunctionsNamed(name=name):
+        case FunctionsQuestion(name=name):
             return FunctionFacts(tuple(FUNCTIONS.get(name, ())))
-        case Surprises():
-            return SurpriseFacts(frozenset(("@@@",)), frozenset(("trap",)), frozenset(("evil",)))
+        case UserCodeQuestion():
+            return UserCodeFacts(frozenset(("@@@",)), frozenset(("trap",)), frozenset(("evil",)))
         case _:
             return Unanswered()
 
 
-def silent(_question: Question) -> Answer | None:
+def silent(_question: CatalogueQuestion) -> CatalogueAnswer | None:
     return Unanswered()
 
 
@@ -240,7 +240,7 @@ def test_without_a_catalogue_the_tables_of_built_in_functions_have_the_word() ->
 def test_what_is_asked() -> None:
     statement = statement_of("SELECT lower(name) FROM users WHERE id = 1")
     asked = questions(statement, opened(), lambda _: None)
-    assert asked == (RelationsNamed("users"), FunctionsNamed("lower"), Surprises())
+    assert asked == (RelationsQuestion("users"), FunctionsQuestion("lower"), UserCodeQuestion())
     assert questions(statement, opened(), known) == ()
 
 
@@ -302,12 +302,12 @@ def test_what_makes_the_catalogue_stale(text: str, stale: bool) -> None:  # noqa
 
 
 def test_a_remembered_meaning_is_the_same_meaning() -> None:
-    answers: dict[Question, Answer] = {}
+    answers: dict[CatalogueQuestion, CatalogueAnswer] = {}
 
-    def lasting(question: Question) -> Answer:
+    def lasting(question: CatalogueQuestion) -> CatalogueAnswer:
         return answers.setdefault(question, known(question))
 
-    memory = Understanding()
+    memory = MeaningCache()
     for text in ("SELECT * FROM users WHERE ssn = '1'", "SELECT touch(1)", "SET search_path = app"):
         statement = stamped(statement_of(text), len(text))
         for view in (opened(), opened("app")):
@@ -322,7 +322,7 @@ def test_a_remembered_meaning_is_the_same_meaning() -> None:
 def test_a_remembered_meaning_falls_with_an_answer() -> None:
     text = "SELECT touch(1)"
     statement = stamped(statement_of(text), 7)
-    memory = Understanding()
+    memory = MeaningCache()
     quiet = FunctionFacts((FunctionFact("public", "f", False, False),))
     loud = FunctionFacts((FunctionFact("public", "f", True, False),))
     assert (

@@ -61,17 +61,17 @@ def test_ten_thousand_statements_are_prepared_in_no_time(how: str) -> None:
 @pytest.mark.parametrize(
     ("question", "rows"),
     [
-        (c.ColumnsOf(1), [("public", "t", "r", "one", "a")]),
-        (c.ColumnsOf(1), [("public",)]),
-        (c.RelationsNamed("t"), [()]),
-        (c.FunctionsNamed("f"), [("public", "f")]),
-        (c.Surprises(), [("operator",)]),
-        (c.SessionDefaults(), [("public",)]),
-        (c.SessionDefaults(), [("public", "u", "on", "more")]),
+        (c.ColumnsQuestion(1), [("public", "t", "r", "one", "a")]),
+        (c.ColumnsQuestion(1), [("public",)]),
+        (c.RelationsQuestion("t"), [()]),
+        (c.FunctionsQuestion("f"), [("public", "f")]),
+        (c.UserCodeQuestion(), [("operator",)]),
+        (c.SessionDefaultsQuestion(), [("public",)]),
+        (c.SessionDefaultsQuestion(), [("public", "u", "on", "more")]),
     ],
 )
 def test_a_malformed_answer_breaks_the_connection_for_look_ups(
-    question: c.Question, rows: list[c.Row]
+    question: c.CatalogueQuestion, rows: list[c.Row]
 ) -> None:
     with pytest.raises(WireError) as caught:
         c.read(question, rows)

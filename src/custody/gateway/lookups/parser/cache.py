@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from custody.wire.sql.blind import blanked
+from custody.wire.sql.blind import blank_integers
 from custody.wire.sql.syntax import Analysis, Statements, Unreadable
 
 _FLEETING: Final = frozenset(("time-out", "overload"))
@@ -38,7 +38,7 @@ class AnalysisCache:
             return found[0]
         if not self._blind:
             return None
-        key = blanked(text)
+        key = blank_integers(text)
         if key is None:
             return None
         shared = self._blind.get(key)
@@ -53,7 +53,7 @@ class AnalysisCache:
                 self._store(text, analysis, _PER_ENTRY + 4 * len(text))
             return analysis
         stamped = self._stamped(analysis)
-        key = blanked(text) if _blind(analysis) else None
+        key = blank_integers(text) if _blind(analysis) else None
         if key is not None:
             # Texts that differ in numbers only would crowd out all others by themselves.
             self._blind[key] = stamped

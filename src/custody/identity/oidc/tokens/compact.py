@@ -27,7 +27,7 @@ class Header(msgspec.Struct, frozen=True):
     """In lower case, without ``application/`` (RFC 7515 §4.1.9); empty where there is none."""
 
 
-class Compact(msgspec.Struct, frozen=True):
+class CompactToken(msgspec.Struct, frozen=True):
     """A token in its parts, unproved. Its repr shows none of them."""
 
     header: Header
@@ -39,14 +39,14 @@ class Compact(msgspec.Struct, frozen=True):
         return "Compact(…)"
 
 
-def take_apart(token: Secret, algorithms: Collection[str]) -> Compact:
+def parse_compact(token: Secret, algorithms: Collection[str]) -> CompactToken:
     """Raises ``identity.too-large``, ``.malformed``, ``.algorithm`` or ``.header``."""
     text = token.reveal()
     if len(text) > MAX_TOKEN:
         raise CustodyError("identity.too-large", f"The token is larger than {MAX_TOKEN} bytes.")
     head, body, signature = parts_of(text)
     header = _header(read_object(decoded(head), "The token's header"), algorithms)
-    return Compact(
+    return CompactToken(
         header=header,
         claims=read_object(decoded(body), "The token"),
         signed=f"{head}.{body}".encode("ascii"),

@@ -13,7 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from custody.identity.oidc.tokens.compact import Compact
+from custody.identity.oidc.tokens.compact import CompactToken
 from custody.identity.oidc.tokens.strict_json import read_object
 from custody.model.errors import CustodyError
 
@@ -82,7 +82,7 @@ def read_keys(data: bytes) -> PublicKeys:
     return PublicKeys(found)
 
 
-def signed_by(compact: Compact, key: PublicKey) -> bool:
+def signed_by(compact: CompactToken, key: PublicKey) -> bool:
     # One name for what RFC 9864 calls Ed25519: ``find`` gave a key of that curve.
     name = {"EdDSA": "Ed25519"}.get(compact.header.algorithm, compact.header.algorithm)
     algorithm = JWSRegistry.algorithms[name]

@@ -11,10 +11,10 @@ from custody.model.command import Refusal
 from custody.model.errors import WireError
 from custody.model.event import (
     CancelReceived,
-    Ended,
     Event,
     LoginReceived,
     Send,
+    SideEnded,
     TlsRequested,
 )
 from custody.model.secret import Secret
@@ -23,10 +23,10 @@ from custody.protocols.postgres import frames
 from custody.protocols.postgres.frames import HEADER
 from custody.protocols.postgres.login.oauthbearer import (
     MESSAGE_BYTES_AT_MOST,
+    BearerChallenge,
     BearerExchange,
-    Brought,
-    Challenge,
-    Parted,
+    BearerFailure,
+    BearerToken,
 )
 from custody.protocols.postgres.login.startup_packet import (
     CLEARTEXT_PASSWORD,
@@ -67,7 +67,7 @@ _NO_ROLE: Final = Refusal(
 )
 
 
-class Arrival:
+class ClientLogin:
     def __init__(self, buffer: Buffer, options: PostgresOptions) -> None:
         self._buffer: Final = buffer
         self._options: Final = options
@@ -161,12 +161,12 @@ class Arrival:
         if body is None:
             return
         match bearer.receive(body):
-            case Challenge(message=message):
+            case BearerChallenge(message=message):
                 self._events.append(Send(Side.CLIENT, message))
-            case Brought(token=token):
+            case BearerToken(token=token):
                 self._events.append(LoginReceived(startup.login, token))
                 self.over = True
-            case Parted(discovery=discovery):
+            case BearerFailure(discovery=discovery):
                 self._events.append(Send(Side.CLIENT, frames.error(self._refusal)))
                 self._end("client.discovery" if discovery else "client.refused")
 
@@ -200,5 +200,5 @@ class Arrival:
         self._end("client.refused")
 
     def _end(self, reason: str) -> None:
-        self._events.append(Ended(reason))
+        self._events.append(SideEnded(reason))
         self.over = True

@@ -30,24 +30,24 @@ _BEARER: Final = re.compile(rb"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 """RFC 6750 §2.1; RFC 7235 §2.1: a scheme's name has no case."""
 
 
-class Challenge(msgspec.Struct, frozen=True):
+class BearerChallenge(msgspec.Struct, frozen=True):
     """To be sent; the client answers it."""
 
     message: bytes
 
 
-class Brought(msgspec.Struct, frozen=True):
+class BearerToken(msgspec.Struct, frozen=True):
     token: Secret
 
 
-class Parted(msgspec.Struct, frozen=True):
+class BearerFailure(msgspec.Struct, frozen=True):
     """The client has taken note of its failure; the error is due now."""
 
     discovery: bool
     """It brought no token: it only wanted to know whose tokens are taken."""
 
 
-class Step(Enum):
+class BearerStep(Enum):
     FIRST = "the client chooses the mechanism"
     RESPONSE = "it had nothing to say yet"
     WEIGHED = "the host weighs its token"
@@ -62,45 +62,45 @@ class BearerExchange:
     def __init__(self, issuer: str, scope: str) -> None:
         self._issuer: Final = issuer
         self._scope: Final = scope
-        self._step = Step.FIRST
+        self._step = BearerStep.FIRST
 
     @property
     def offer(self) -> bytes:
         """AuthenticationSASL."""
         return frame(b"R", _SASL + MECHANISM + b"\0\0")
 
-    def receive(self, body: bytes) -> Challenge | Brought | Parted:
+    def receive(self, body: bytes) -> BearerChallenge | BearerToken | BearerFailure:
         """Raises ``WireError``."""
         match self._step:
-            case Step.FIRST:
+            case BearerStep.FIRST:
                 response = _initial(body)
                 if response is None:
-                    self._step = Step.RESPONSE
-                    return Challenge(frame(b"R", _SASL_CONTINUE))
+                    self._step = BearerStep.RESPONSE
+                    return BearerChallenge(frame(b"R", _SASL_CONTINUE))
                 return self._weigh(response)
-            case Step.RESPONSE:
+            case BearerStep.RESPONSE:
                 return self._weigh(body)
-            case Step.DISCOVERED | Step.FAILED as step:
+            case BearerStep.DISCOVERED | BearerStep.FAILED as step:
                 # §3.2.3: a client answers a failure with the separator alone.
                 if body != _SEPARATOR:
                     raise _malformed("The client did not answer its failure as it must.")
-                self._step = Step.OVER
-                return Parted(discovery=step is Step.DISCOVERED)
-            case Step.WEIGHED | Step.OVER:
+                self._step = BearerStep.OVER
+                return BearerFailure(discovery=step is BearerStep.DISCOVERED)
+            case BearerStep.WEIGHED | BearerStep.OVER:
                 raise _malformed("A message came that nobody asked for.")
 
     def fail(self) -> bytes:
         """The token is not taken: what the client is told first; it answers that."""
-        self._step = Step.FAILED
+        self._step = BearerStep.FAILED
         return self._failure()
 
-    def _weigh(self, response: bytes) -> Challenge | Brought:
+    def _weigh(self, response: bytes) -> BearerChallenge | BearerToken:
         token = token_of(response)
         if not token:
-            self._step = Step.DISCOVERED
-            return Challenge(self._failure())
-        self._step = Step.WEIGHED
-        return Brought(Secret(token))
+            self._step = BearerStep.DISCOVERED
+            return BearerChallenge(self._failure())
+        self._step = BearerStep.WEIGHED
+        return BearerToken(Secret(token))
 
     def _failure(self) -> bytes:
         """§3.2.2. Where the issuer's configuration lies is said as PostgreSQL says it, since libpq

@@ -24,7 +24,7 @@ _SASL_FINAL: Final = 12
 _NAMES: Final = {2: "Kerberos V5", 7: "GSSAPI", 9: "SSPI"}
 
 
-class Authentication:
+class ServerAuthentication:
     """The exchange from the start-up packet to AuthenticationOk."""
 
     def __init__(self, upstream: UpstreamLogin, nonce: bytes, *, clear_is_fine: bool) -> None:

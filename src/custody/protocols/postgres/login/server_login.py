@@ -13,9 +13,12 @@ from custody.model.interfaces import UpstreamLogin
 from custody.model.words import Side
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.frames import HEADER
-from custody.protocols.postgres.login.server_authentication import Authentication, refused_by_server
+from custody.protocols.postgres.login.server_authentication import (
+    ServerAuthentication,
+    refused_by_server,
+)
 from custody.protocols.postgres.login.startup_packet import AUTHENTICATION_OK, Startup, own_key
-from custody.protocols.postgres.statements.catalogue import SessionDefaults, SessionFacts
+from custody.protocols.postgres.statements.catalogue import SessionDefaultsQuestion, SessionFacts
 from custody.protocols.postgres.statements.session_view import SessionView, opening
 from custody.wire.buffer import Buffer
 
@@ -24,14 +27,14 @@ RELAYED_AT_MOST: Final = 262_144
 """Of parameters and notices before the session is ready."""
 
 
-class Departure:
+class PostgresServerLogin:
     def __init__(
         self, buffer: Buffer, startup: Startup, upstream: UpstreamLogin, nonce: bytes
     ) -> None:
         self._buffer: Final = buffer
         self._startup: Final = startup
         self._upstream: Final = upstream
-        self._authentication: Final = Authentication(
+        self._authentication: Final = ServerAuthentication(
             upstream, nonce, clear_is_fine=upstream.tls == "off"
         )
         self._tls_awaited = upstream.tls != "off"
@@ -58,7 +61,7 @@ class Departure:
         return self._authentication.start(tls=tls, channel_binding=channel_binding)
 
     def answer(self, question: Hashable, answer: object) -> None:
-        if question == SessionDefaults():
+        if question == SessionDefaultsQuestion():
             self._answered = True
             self._defaults = answer if isinstance(answer, SessionFacts) else None
 
@@ -158,7 +161,7 @@ class Departure:
             if self._asked:
                 return None
             self._asked = True
-            return Inquiry(SessionDefaults())
+            return Inquiry(SessionDefaultsQuestion())
         upstream, facts = self._upstream, self._defaults
         view = opening(
             upstream.user,

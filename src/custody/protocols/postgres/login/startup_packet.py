@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from custody.model.errors import WireError
-from custody.model.event import Login
+from custody.model.event import LoginRequest
 from custody.protocols.postgres.frames import (
     CANCEL_REQUEST,
     GSSENC_REQUEST,
@@ -41,7 +41,7 @@ class CancelRequest(msgspec.Struct, frozen=True):
 class Startup(msgspec.Struct, frozen=True):
     """``negotiation`` is the NegotiateProtocolVersion message, or empty where none is due."""
 
-    login: Login
+    login: LoginRequest
     long_keys: bool
     negotiation: bytes = b""
 
@@ -99,7 +99,7 @@ def _startup(packet: bytes, version: int, *, database_is_free: bool) -> Startup:
     target = ""
     if not database_is_free:
         target, _, database = database.partition("/")
-    login = Login(
+    login = LoginRequest(
         target=target,
         database=database,
         user=user,

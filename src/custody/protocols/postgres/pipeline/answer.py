@@ -10,10 +10,10 @@ from custody.model.command import Argument
 from custody.model.record import ErrorReport, OutputColumn, Response
 from custody.model.words import Outcome
 from custody.protocols.postgres.pipeline.names import Portal
-from custody.protocols.postgres.pipeline.pending_queue import EXECUTE, Due, Ledger
-from custody.protocols.postgres.statements.interpretation import Meant
-from custody.protocols.postgres.values.copy_data import Tap, columns_of
-from custody.protocols.postgres.values.row_capture import Capture, Description, with_formats
+from custody.protocols.postgres.pipeline.pending_queue import EXECUTE, PendingMessage, PendingQueue
+from custody.protocols.postgres.statements.interpretation import Interpretation
+from custody.protocols.postgres.values.copy_data import StreamTap, columns_of
+from custody.protocols.postgres.values.row_capture import RowCapture, RowDescription, with_formats
 
 
 class Answer:
@@ -24,27 +24,27 @@ class Answer:
     tag = ""
     cut = False
     """Something was left out beside rows."""
-    capture: Capture | None = None
-    description: Description | None = None
-    tap: Tap | None = None
+    capture: RowCapture | None = None
+    description: RowDescription | None = None
+    tap: StreamTap | None = None
     arguments: tuple[Argument, ...] = ()
 
-    def describe(self, description: Description, ledger: Ledger) -> None:
+    def describe(self, description: RowDescription, ledger: PendingQueue) -> None:
         """A RowDescription of a simple query: its rows follow."""
         self.description = description
         kept = self.capture
-        self.capture = Capture(
+        self.capture = RowCapture(
             ledger.capture_bytes, ledger.encoding, description.forms, plain=description.plain
         )
         if kept is not None:
             # Statements that nobody could tell apart share one record and one bound.
             self.capture.go_on(kept)
 
-    def begin_rows(self, due: Due | None, ledger: Ledger) -> Capture:
+    def begin_rows(self, due: PendingMessage | None, ledger: PendingQueue) -> RowCapture:
         """The first row of an answer without a RowDescription of its own."""
         room, encoding = ledger.capture_bytes, ledger.encoding
         if due is None or due.kind != EXECUTE or not isinstance(due.about, Portal):
-            capture = self.capture = Capture(room, encoding)
+            capture = self.capture = RowCapture(room, encoding)
             return capture
         portal = due.about
         definition = portal.definition
@@ -59,11 +59,11 @@ class Answer:
         else:
             forms = with_formats(described, formats)
             plain = not any(formats)
-        capture = self.capture = Capture(room, encoding, forms, plain=plain)
+        capture = self.capture = RowCapture(room, encoding, forms, plain=plain)
         return capture
 
-    def copy_out(self, due: Due, ledger: Ledger) -> None:
-        tap = self.tap = Tap(ledger.capture_bytes, due.token, due.index, "down")
+    def copy_out(self, due: PendingMessage, ledger: PendingQueue) -> None:
+        tap = self.tap = StreamTap(ledger.capture_bytes, due.token, due.index, "down")
         if due.index < len(due.meant):
             meant = due.meant[due.index]
             tap.copy = meant.copy
@@ -73,8 +73,8 @@ class Answer:
         self,
         outcome: Outcome,
         columns: tuple[OutputColumn, ...],
-        meant: Meant | None,
-        ledger: Ledger,
+        meant: Interpretation | None,
+        ledger: PendingQueue,
         error: ErrorReport | None = None,
     ) -> Response:
         """The record's body; the host fills in the command's number and the time it took."""

@@ -11,12 +11,12 @@ from enum import Enum
 from typing import Final
 
 from custody.model.errors import WireError
-from custody.model.event import Ended, Event, Inquiry, Relay, ResponseReceived, Stale
+from custody.model.event import CatalogueStale, Event, Forward, Inquiry, ResponseReceived, SideEnded
 from custody.model.words import Side
 from custody.protocols.postgres.frames import HEADER
-from custody.protocols.postgres.pipeline.column_origins import Origins
-from custody.protocols.postgres.pipeline.pending_queue import Ledger
-from custody.protocols.postgres.pipeline.settle import Finished, Settling
+from custody.protocols.postgres.pipeline.column_origins import ColumnOrigins
+from custody.protocols.postgres.pipeline.pending_queue import PendingQueue
+from custody.protocols.postgres.pipeline.settle import FinishedAnswer, Settlement
 from custody.wire.buffer import Buffer
 
 WHOLE_AT_MOST: Final = 1_048_576
@@ -43,12 +43,12 @@ class Again(Enum):
 AGAIN: Final = Again.AGAIN
 
 
-class Replies:
-    def __init__(self, ledger: Ledger, buffer: Buffer, *, resolve_origins: bool) -> None:
+class Backend:
+    def __init__(self, ledger: PendingQueue, buffer: Buffer, *, resolve_origins: bool) -> None:
         self.buffer: Final = buffer
-        self.origins: Final = Origins(resolve=resolve_origins)
+        self.origins: Final = ColumnOrigins(resolve=resolve_origins)
         self._ledger: Final = ledger
-        self._settling: Final = Settling(ledger)
+        self._settling: Final = Settlement(ledger)
         self._events: Final[deque[Event]] = deque()
         self._need = 5
         """How much must be there before it is worth looking."""
@@ -58,7 +58,7 @@ class Replies:
         self._discarding = False
         self._part = bytearray()
         """The beginning of a row that is passing."""
-        self._held: tuple[list[Finished], tuple[memoryview, ...]] | None = None
+        self._held: tuple[list[FinishedAnswer], tuple[memoryview, ...]] | None = None
         self._questions: list[Hashable] = []
         self._asked: Hashable = None
         self._over = False
@@ -104,7 +104,7 @@ class Replies:
             if not buffer.ended:
                 return None
             self._over = True
-            return Ended("server.closed")
+            return SideEnded("server.closed")
         data = buffer.data
         start = position = buffer.position
         end = len(data)
@@ -150,18 +150,18 @@ class Replies:
                 break
         return self._relay(start, position)
 
-    def _relay(self, start: int, position: int) -> Relay | Again:
+    def _relay(self, start: int, position: int) -> Forward | Again:
         buffer = self.buffer
         buffer.advance(position)
         if position > start:
-            return Relay(_CLIENT, (memoryview(buffer.data)[start:position],))
+            return Forward(_CLIENT, (memoryview(buffer.data)[start:position],))
         return AGAIN
 
     def _replaced(self, start: int, position: int, stop: int) -> Again:
         """The message at ``position`` stays here; what the settling says goes in its place."""
         if position > start:
             wire = (memoryview(self.buffer.data)[start:position],)
-            self._events.append(Relay(Side.CLIENT, wire))
+            self._events.append(Forward(Side.CLIENT, wire))
         self._events.extend(self._settling.take_sends())
         self._discarding = self._rest > 0
         self.buffer.position = stop
@@ -261,7 +261,7 @@ class Replies:
             self._events.extend(events[1:])
         return events[0]
 
-    def _give(self, finished: list[Finished], wire: tuple[memoryview, ...]) -> list[Event]:
+    def _give(self, finished: list[FinishedAnswer], wire: tuple[memoryview, ...]) -> list[Event]:
         events: list[Event] = []
         ledger = self._ledger
         closed = ledger.closed_stream
@@ -278,7 +278,7 @@ class Replies:
             events.append(ResponseReceived(response, wire, token, one.index))
             wire = ()
             if meant is not None and meant.stales:
-                events.append(Stale())
+                events.append(CatalogueStale())
         return events
 
     @property

@@ -11,14 +11,14 @@ from custody.model.command import Column
 from custody.model.record import OutputColumn
 from custody.protocols.postgres.statements.catalogue import TableFact
 from custody.protocols.postgres.statements.reader import Recall
-from custody.protocols.postgres.values.row_capture import Description
+from custody.protocols.postgres.values.row_capture import RowDescription
 from custody.protocols.postgres.values.text import type_name
 
 _TABLES: Final = frozenset("rpfm")
 """Kinds of relations whose columns are their own: a view's are somebody else's."""
 
 
-class Origins:
+class ColumnOrigins:
     """Result columns by description. An answer is used as long as the host still gives it."""
 
     def __init__(self, *, resolve: bool) -> None:
@@ -26,7 +26,7 @@ class Origins:
         self._resolve: Final = resolve
         self._answers: dict[Hashable, object | None] = {}
 
-    def missing(self, description: Description | None) -> list[Hashable]:
+    def missing(self, description: RowDescription | None) -> list[Hashable]:
         """What must be asked before ``columns``."""
         if description is None or not self._resolve:
             return []
@@ -44,7 +44,7 @@ class Origins:
     def answer(self, question: Hashable, answer: object) -> None:
         self._answers[question] = answer
 
-    def known(self, description: Description) -> tuple[OutputColumn, ...] | None:
+    def known(self, description: RowDescription) -> tuple[OutputColumn, ...] | None:
         """As resolved before, if every answer that it rests on is still the answer."""
         recall, facts = self.recall, description.facts
         if facts is not None and not self._resolve:
@@ -56,7 +56,7 @@ class Origins:
                 return None
         return description.columns
 
-    def columns(self, description: Description | None) -> tuple[OutputColumn, ...]:
+    def columns(self, description: RowDescription | None) -> tuple[OutputColumn, ...]:
         """What is not known by now has no origin. Forgets the answers: they are used once."""
         if description is None:
             return ()

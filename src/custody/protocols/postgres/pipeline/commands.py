@@ -15,24 +15,24 @@ from custody.model.words import Effect
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.frames import SYNC_MESSAGE
 from custody.protocols.postgres.options import PostgresOptions
-from custody.protocols.postgres.pipeline.long_message import Long
+from custody.protocols.postgres.pipeline.long_message import LongMessage
 from custody.protocols.postgres.pipeline.names import Definition, Portal, Uncertain
-from custody.protocols.postgres.pipeline.offer import Offering
+from custody.protocols.postgres.pipeline.offer import Offer
 from custody.protocols.postgres.pipeline.pending_queue import (
     BIND,
     EXECUTE,
     FUNCTION,
     PARSE,
     QUERY,
-    Due,
-    Ledger,
+    PendingMessage,
+    PendingQueue,
 )
-from custody.protocols.postgres.statements.interpretation import Meant
+from custody.protocols.postgres.statements.interpretation import Interpretation
 from custody.protocols.postgres.statements.reader import (
-    Meaning,
-    Memory,
-    Read,
-    Reading,
+    CommandReading,
+    MeaningSource,
+    MessageReading,
+    ReadMemory,
     at_once,
     read_parse,
     read_statement,
@@ -41,7 +41,7 @@ from custody.protocols.postgres.statements.reader import (
 )
 from custody.protocols.postgres.statements.session_view import SessionView, Settings, either
 from custody.protocols.postgres.values.bind import (
-    Head,
+    ValueHead,
     arguments,
     bind_head,
     bind_values,
@@ -55,23 +55,23 @@ from custody.protocols.postgres.values.bind import (
 _CACHED: Final = 256
 _CACHED_TEXT: Final = 4096
 
-Kept = OrderedDict[bytes, tuple[Settings, Read]]
+ReadingCache = OrderedDict[bytes, tuple[Settings, MessageReading]]
 
 
-class Asking:
+class CommandReader:
     """Each message says whether it could be begun; if not, answers must come first."""
 
     def __init__(
-        self, ledger: Ledger, offering: Offering, words: Meaning, options: PostgresOptions
+        self, ledger: PendingQueue, offering: Offer, words: MeaningSource, options: PostgresOptions
     ) -> None:
         self._ledger: Final = ledger
         self._offering: Final = offering
         self._words: Final = words
         self._options: Final = options
-        self.memory: Final = Memory(words)
-        self._queries: Final[Kept] = OrderedDict()
-        self._parses: Final[Kept] = OrderedDict()
-        self.passing: Long | None = None
+        self.memory: Final = ReadMemory(words)
+        self._queries: Final[ReadingCache] = OrderedDict()
+        self._parses: Final[ReadingCache] = OrderedDict()
+        self.passing: LongMessage | None = None
         """A long message that is being forwarded as it comes."""
 
     def query(self, data: bytes, start: int, stop: int) -> bool:
@@ -96,7 +96,7 @@ class Asking:
             self._queried(read, wire)
             return True
 
-        def done(read: Read) -> None:
+        def done(read: MessageReading) -> None:
             self._keep(self._queries, raw, view.settings, read)
             self._queried(read, wire)
 
@@ -106,8 +106,8 @@ class Asking:
             self._offering.begin(read_text(self.memory, text, view), done)
         return True
 
-    def _queried(self, read: Read, wire: memoryview) -> None:
-        due = Due(QUERY, self._ledger.domain, meant=read.meant)
+    def _queried(self, read: MessageReading, wire: memoryview) -> None:
+        due = PendingMessage(QUERY, self._ledger.domain, meant=read.meant)
         due.merged = read.merged
         self._offering.offer(read, due, wire, "execute")
 
@@ -135,7 +135,7 @@ class Asking:
             self._parsed(definition, kept[1], wire)
             return True
 
-        def done(read: Read) -> None:
+        def done(read: MessageReading) -> None:
             self._keep(self._parses, raw, view.settings, read)
             self._parsed(definition, read, wire)
 
@@ -146,12 +146,12 @@ class Asking:
             self._offering.begin(read_parse(self.memory, text, view), done)
         return True
 
-    def _parsed(self, definition: Definition, read: Read, wire: memoryview) -> None:
+    def _parsed(self, definition: Definition, read: MessageReading, wire: memoryview) -> None:
         if len(read.statements) == 1:
             definition.statement = read.statements[0]
         elif read.commands and not definition.problem:
             definition.problem = "syntax"
-        due = Due(PARSE, definition.domain, thing=definition)
+        due = PendingMessage(PARSE, definition.domain, thing=definition)
         due.changing = bool(definition.name) and definition.statement is not None
         self._offering.offer(read, due, wire, "parse")
 
@@ -173,23 +173,23 @@ class Asking:
             self._executed(portal, read, wire, syncs=syncs)
         else:
 
-            def done(read: Read) -> None:
+            def done(read: MessageReading) -> None:
                 self._executed(portal, read, wire, syncs=syncs)
 
             self._offering.begin(self._reading_of(portal), done)
         return True
 
     def _executed(
-        self, portal: Portal | None, read: Read, wire: memoryview, *, syncs: bool
+        self, portal: Portal | None, read: MessageReading, wire: memoryview, *, syncs: bool
     ) -> None:
         # Opening a cursor again is not what a Fetch from it does.
         meant = () if portal is not None and portal.cursor else read.meant
-        due = Due(EXECUTE, self._ledger.domain, meant=meant)
+        due = PendingMessage(EXECUTE, self._ledger.domain, meant=meant)
         due.about = portal
         due.syncs = syncs
         self._offering.offer(read, due, wire, "execute")
 
-    def _remembered(self, portal: Portal | None) -> Read | None:
+    def _remembered(self, portal: Portal | None) -> MessageReading | None:
         """What a statement is that was understood before, in the same settings."""
         definition = portal.definition if portal is not None else None
         if portal is None or definition is None or definition.statement is None:
@@ -208,7 +208,7 @@ class Asking:
             return view
         return msgspec.structs.replace(view, settings=either(view.settings, bound))
 
-    def _reading_of(self, portal: Portal | None) -> Reading:
+    def _reading_of(self, portal: Portal | None) -> CommandReading:
         definition = portal.definition if portal is not None else None
         if portal is None or definition is None:
             return at_once(unknown(self._words, "", "portal"))
@@ -250,7 +250,7 @@ class Asking:
         self._offering.offer(*self._call(oid, given), memoryview(data)[start:stop], "execute")
         return True
 
-    def _call(self, oid: int, given: tuple[Argument, ...]) -> tuple[Read, Due]:
+    def _call(self, oid: int, given: tuple[Argument, ...]) -> tuple[MessageReading, PendingMessage]:
         """A FunctionCall ("fast path"): nobody knows what the function does."""
         command = Command(
             action="FUNCTION CALL",
@@ -262,10 +262,10 @@ class Asking:
             form="function",
             resolved=False,
         )
-        read = Read()
+        read = MessageReading()
         read.commands = (command,)
-        read.meant = (Meant(command, stales=True),)
-        return read, Due(FUNCTION, self._ledger.domain, meant=read.meant)
+        read.meant = (Interpretation(command, stales=True),)
+        return read, PendingMessage(FUNCTION, self._ledger.domain, meant=read.meant)
 
     def long_bind(self, data: bytes, start: int, stop: int, size: int) -> bool:
         """``stop`` is how far the message has come, ``size`` all that it will be."""
@@ -285,9 +285,11 @@ class Asking:
         portal.arguments = arguments(long.so_far(), head.formats, types, ledger.encoding)
         wire = memoryview(data)[start:stop]
 
-        def done(read: Read) -> None:
+        def done(read: MessageReading) -> None:
             self._offering.rest = size - (stop - start)
-            self._offering.offer(read, Due(BIND, ledger.domain, thing=portal), wire, "bind")
+            self._offering.offer(
+                read, PendingMessage(BIND, ledger.domain, thing=portal), wire, "bind"
+            )
 
         self._offering.begin(self._reading_of(portal), done)
         return True
@@ -301,18 +303,20 @@ class Asking:
         self._offering.offer(*self._call(oid, given), memoryview(data)[start:stop], "execute")
         return True
 
-    def _long(self, head: Head, data: bytes, start: int, stop: int, size: int) -> Long:
+    def _long(self, head: ValueHead, data: bytes, start: int, stop: int, size: int) -> LongMessage:
         options = self._options
         token = self._ledger.next_token
-        long = Long(head, options.bind_bytes, options.capture_bytes, token, size)
+        long = LongMessage(head, options.bind_bytes, options.capture_bytes, token, size)
         long.pass_by(memoryview(data)[start + 5 : stop], from_head=head.position - start - 5)
         self.passing = long
         return long
 
-    def _undecodable(self, raw: bytes) -> Reading:
+    def _undecodable(self, raw: bytes) -> CommandReading:
         return at_once(unknown(self._words, raw.decode("ascii", "backslashreplace"), "encoding"))
 
-    def _keep(self, kept: Kept, raw: bytes, settings: Settings, read: Read) -> None:
+    def _keep(
+        self, kept: ReadingCache, raw: bytes, settings: Settings, read: MessageReading
+    ) -> None:
         worth = read.lasting and self.memory.recall is not None and len(raw) <= _CACHED_TEXT
         if worth and raw.isascii():
             kept[raw] = (settings, read)

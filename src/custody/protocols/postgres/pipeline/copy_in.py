@@ -7,15 +7,21 @@ counted all the same.
 
 from typing import Final
 
-from custody.model.event import Relay, StreamEnded
+from custody.model.event import Forward, StreamEnded
 from custody.model.words import Side
-from custody.protocols.postgres.pipeline.pending_queue import COPY_END, EXECUTE, QUERY, Due, Ledger
-from custody.protocols.postgres.statements.interpretation import Meant
-from custody.protocols.postgres.values.copy_data import Tap, columns_of
+from custody.protocols.postgres.pipeline.pending_queue import (
+    COPY_END,
+    EXECUTE,
+    QUERY,
+    PendingMessage,
+    PendingQueue,
+)
+from custody.protocols.postgres.statements.interpretation import Interpretation
+from custody.protocols.postgres.values.copy_data import StreamTap, columns_of
 
 
-class Incoming:
-    def __init__(self, ledger: Ledger) -> None:
+class CopyIn:
+    def __init__(self, ledger: PendingQueue) -> None:
         self._ledger: Final = ledger
         self._header = 0
         """Bytes of a passing message's header that are still to come."""
@@ -32,15 +38,15 @@ class Incoming:
             self._open()
         self._header = 5
 
-    def piece(self, piece: memoryview, *, last: bool) -> Relay:
+    def piece(self, piece: memoryview, *, last: bool) -> Forward:
         del last
         skipped = min(self._header, len(piece))
         self._header -= skipped
         tap = self._ledger.tap or self._open()
         tap.pass_by(piece[skipped:])
-        return Relay(Side.SERVER, (piece,))
+        return Forward(Side.SERVER, (piece,))
 
-    def end(self, wire: memoryview) -> StreamEnded | Relay:
+    def end(self, wire: memoryview) -> StreamEnded | Forward:
         """CopyDone or CopyFail."""
         ledger = self._ledger
         due = self._taker()
@@ -49,9 +55,9 @@ class Incoming:
         if ledger.copying is not None:
             ledger.copy_ended = True
         elif due is not None:
-            ledger.forward(Due(COPY_END, ledger.domain))
+            ledger.forward(PendingMessage(COPY_END, ledger.domain))
         if tap is None:
-            return Relay(Side.SERVER, (wire,))
+            return Forward(Side.SERVER, (wire,))
         stream = tap.stream("copy", ledger.encoding)
         return StreamEnded(stream, (wire,), tap.token, tap.index)
 
@@ -64,7 +70,7 @@ class Incoming:
         ledger.tap = None
         return StreamEnded(tap.stream("copy", ledger.encoding), (), None)
 
-    def _taker(self) -> Due | None:
+    def _taker(self) -> PendingMessage | None:
         """The command that the data is for: the one that takes it now, else the last one sent."""
         ledger = self._ledger
         if ledger.copying is not None:
@@ -76,14 +82,14 @@ class Incoming:
                 return due if due.merged or any(_takes(meant) for meant in due.meant) else None
         return None
 
-    def _open(self) -> Tap:
+    def _open(self) -> StreamTap:
         ledger = self._ledger
         due = self._taker()
         if due is None:
-            tap = Tap(0, None, 0)
+            tap = StreamTap(0, None, 0)
         else:
             index = _copying(due)
-            tap = Tap(ledger.capture_bytes, due.token, index)
+            tap = StreamTap(ledger.capture_bytes, due.token, index)
             if index < len(due.meant):
                 meant = due.meant[index]
                 tap.copy = meant.copy
@@ -93,7 +99,7 @@ class Incoming:
         return tap
 
 
-def _copying(due: Due) -> int:
+def _copying(due: PendingMessage) -> int:
     """Which of a message's commands takes the data: the first COPY FROM not yet answered."""
     for index in range(due.index, len(due.meant)):
         if _takes(due.meant[index]):
@@ -101,5 +107,5 @@ def _copying(due: Due) -> int:
     return min(due.index, max(len(due.meant) - 1, 0))
 
 
-def _takes(meant: Meant) -> bool:
+def _takes(meant: Interpretation) -> bool:
     return meant.copy is not None and meant.copy.incoming

@@ -8,27 +8,27 @@ from enum import Enum
 from typing import Final
 
 from custody.model.errors import WireError
-from custody.model.event import Ended, Event, RecordFirst, Relay
+from custody.model.event import Event, Forward, RecordFirst, SideEnded
 from custody.model.record import Opaque
 from custody.model.words import Side
 from custody.protocols.postgres.frames import HEADER, SYNC_MESSAGE, malformed
 from custody.protocols.postgres.options import PostgresOptions
-from custody.protocols.postgres.pipeline.commands import Asking
-from custody.protocols.postgres.pipeline.copy_in import Incoming
+from custody.protocols.postgres.pipeline.commands import CommandReader
+from custody.protocols.postgres.pipeline.copy_in import CopyIn
 from custody.protocols.postgres.pipeline.names import (
     Definition,
-    Named,
+    NamedObject,
     Portal,
     Uncertain,
 )
-from custody.protocols.postgres.pipeline.offer import Offering
+from custody.protocols.postgres.pipeline.offer import Offer
 from custody.protocols.postgres.pipeline.pending_queue import (
     BIND,
     CLOSE,
     DESCRIBE,
     SYNC,
-    Due,
-    Ledger,
+    PendingMessage,
+    PendingQueue,
 )
 from custody.protocols.postgres.values.bind import bind_names, name_at
 from custody.wire.buffer import Buffer
@@ -53,20 +53,20 @@ class Again(Enum):
 AGAIN: Final = Again.AGAIN
 
 
-class Requests:
+class Frontend:
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: PendingQueue,
         buffer: Buffer,
-        offering: Offering,
-        asking: Asking,
+        offering: Offer,
+        asking: CommandReader,
         options: PostgresOptions,
     ) -> None:
         self.buffer: Final = buffer
         self._ledger: Final = ledger
         self._offering: Final = offering
         self._asking: Final = asking
-        self._incoming: Final = Incoming(ledger)
+        self._incoming: Final = CopyIn(ledger)
         self._options: Final = options
         self._rest = 0
         """Bytes of the message that is passing, still to come."""
@@ -139,7 +139,7 @@ class Requests:
             position = stop
         if position > start:
             buffer.advance(position)
-            return Relay(_SERVER, (memoryview(data)[start:position],))
+            return Forward(_SERVER, (memoryview(data)[start:position],))
         if stalled:
             return None
         if not buffer.ensure(5):
@@ -204,7 +204,7 @@ class Requests:
             self._over = True
             wire = (memoryview(data)[start:stop],)
             buffer.drop()
-            return Ended("client.terminated", wire)
+            return SideEnded("client.terminated", wire)
         else:
             raise WireError("postgres.message", "A message of an unknown type came.")
         if not read:
@@ -247,7 +247,7 @@ class Requests:
         if not self.buffer.ended:
             return None
         self._over = True
-        return Ended("client.closed")
+        return SideEnded("client.closed")
 
     # Messages that hold no command. Each says whether it may move along.
 
@@ -267,7 +267,7 @@ class Requests:
         if full or ledger.portals.cost + portal.cost > options.statement_bytes:
             raise WireError("postgres.portals", "The session holds too many open portals.")
         ledger.portals.put(portal)
-        ledger.forward(Due(BIND, ledger.domain, thing=portal))
+        ledger.forward(PendingMessage(BIND, ledger.domain, thing=portal))
         ledger.batch_open = True
         return True
 
@@ -285,7 +285,7 @@ class Requests:
         thing = self._named(data, position, stop, "Describe")
         if isinstance(thing, Uncertain):
             return False
-        due = Due(DESCRIBE, ledger.domain)
+        due = PendingMessage(DESCRIBE, ledger.domain)
         due.about = thing
         ledger.forward(due)
         ledger.batch_open = True
@@ -297,7 +297,7 @@ class Requests:
         if isinstance(thing, Uncertain):
             return False
         name, _ = name_at(data, position + 1, stop, "Close")
-        end: Named
+        end: NamedObject
         if data[position] == 83:
             ending = Definition(name, ledger.domain, "")
             ending.gone = True
@@ -308,11 +308,13 @@ class Requests:
             closing.gone = True
             ledger.portals.put(closing)
             end = closing
-        ledger.forward(Due(CLOSE, ledger.domain, thing=end))
+        ledger.forward(PendingMessage(CLOSE, ledger.domain, thing=end))
         ledger.batch_open = True
         return True
 
-    def _named(self, data: bytes, position: int, stop: int, what: str) -> Named | Uncertain | None:
+    def _named(
+        self, data: bytes, position: int, stop: int, what: str
+    ) -> NamedObject | Uncertain | None:
         """What a Describe or a Close is about: ``S`` a statement, ``P`` a portal."""
         name, end = name_at(data, position + 1, stop, what)
         if end != stop or data[position] not in b"SP":
@@ -339,7 +341,7 @@ class Requests:
         ledger = self._ledger
         if ledger.copying is not None and not ledger.copy_ended:
             return True  # the server ignores it: "COPY Operations"
-        ledger.forward(Due(SYNC, ledger.domain))
+        ledger.forward(PendingMessage(SYNC, ledger.domain))
         ledger.end_domain()
         return True
 
@@ -379,10 +381,10 @@ class Requests:
         dropped, self._dropped = self._dropped, 0
         size, self._dropped_bytes = self._dropped_bytes, 0
         ledger.dropping = False
-        ledger.forward(Due(SYNC, ledger.domain))
+        ledger.forward(PendingMessage(SYNC, ledger.domain))
         ledger.end_domain()
         if not dropped:
-            return Relay(Side.SERVER, (wire,))
+            return Forward(Side.SERVER, (wire,))
         body = Opaque(
             f"{dropped} messages behind a failed or refused one, ignored by the protocol", size
         )

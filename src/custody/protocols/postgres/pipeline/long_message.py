@@ -4,17 +4,17 @@ Law: the command is announced with what has come, judged and recorded before the
 then the rest moves as it comes, counted, digested, and each value's beginning kept.
 """
 
-from custody.model.event import Relay, StreamEnded
+from custody.model.event import Forward, StreamEnded
 from custody.model.words import Side
-from custody.protocols.postgres.values.bind import Head, LongValues
+from custody.protocols.postgres.values.bind import LongValues, ValueHead
 
-PIECE = Relay | StreamEnded
+PIECE = Forward | StreamEnded
 
 
-class Long(LongValues):
+class LongMessage(LongValues):
     """A long message on its way."""
 
-    def __init__(self, head: Head, room: int, each: int, token: int, size: int) -> None:
+    def __init__(self, head: ValueHead, room: int, each: int, token: int, size: int) -> None:
         super().__init__(head, room, each, token)
         self._size = size
 
@@ -22,6 +22,6 @@ class Long(LongValues):
         """More of it, to be forwarded."""
         self.pass_by(piece)
         if not last:
-            return Relay(Side.SERVER, (piece,))
+            return Forward(Side.SERVER, (piece,))
         stream = self.tap.stream("bind", encoding, self._size - 5)
         return StreamEnded(stream, (piece,), self.token)

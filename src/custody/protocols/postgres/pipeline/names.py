@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 from custody.model.command import Argument
 from custody.protocols.postgres.statements.session_view import Settings
 from custody.protocols.postgres.values.bind import LongValues
-from custody.protocols.postgres.values.row_capture import Description
+from custody.protocols.postgres.values.row_capture import RowDescription
 from custody.wire.sql.syntax import Statement
 
 
@@ -25,7 +25,7 @@ NAME_AT_MOST: Final = 63
 """Bytes of a name that the server looks at (NAMEDATALEN)."""
 
 
-class Named:
+class NamedObject:
     """What a name stands for. What is rarely set stands on the class."""
 
     doubted = -1
@@ -35,14 +35,14 @@ class Named:
     gone = False
     """It stands for nothing any more (a Close)."""
     cost = 0
-    previous: "Named | None" = None
+    previous: "NamedObject | None" = None
 
     def __init__(self, name: bytes, domain: int) -> None:
         self.name = name[:NAME_AT_MOST]
         self.domain = domain
 
 
-class Definition(Named):
+class Definition(NamedObject):
     """A prepared statement. ``statement`` is ``None`` where its text could not be read, and
     ``problem`` says why; it is also ``None`` for an empty text, without a problem.
     """
@@ -50,14 +50,14 @@ class Definition(Named):
     statement: Statement | None = None
     problem = ""
     types: tuple[int, ...] = ()
-    description: Description | None = None
+    description: RowDescription | None = None
 
     def __init__(self, name: bytes, domain: int, text: str) -> None:
         super().__init__(name, domain)
         self.text = text
 
 
-class Portal(Named):
+class Portal(NamedObject):
     """A bound statement. ``definition`` is ``None`` where nobody knows what it runs."""
 
     arguments: tuple[Argument, ...] | None = None
@@ -72,7 +72,7 @@ class Portal(Named):
     formats_known = False
     settings: Settings | None = None
     """In which its names were resolved: those of its Bind, whatever holds when it runs."""
-    description: Description | None = None
+    description: RowDescription | None = None
     holds = False
 
     def __init__(self, name: bytes, domain: int, definition: Definition | None) -> None:
@@ -81,7 +81,7 @@ class Portal(Named):
         self.definition = definition
 
 
-Thing = TypeVar("Thing", bound=Named)
+Thing = TypeVar("Thing", bound=NamedObject)
 
 
 class Names(Generic[Thing]):
@@ -173,13 +173,13 @@ class Names(Generic[Thing]):
         for name in [name for name in self.things if name]:
             self.remove(name)
 
-    def _forget(self, thing: Named) -> None:
-        before: Named | None = thing
+    def _forget(self, thing: NamedObject) -> None:
+        before: NamedObject | None = thing
         while before is not None:
             self.cost -= before.cost
             before.cost = 0
             before = before.previous
 
 
-def _outlives(thing: Named) -> bool:
+def _outlives(thing: NamedObject) -> bool:
     return isinstance(thing, Portal) and thing.holds

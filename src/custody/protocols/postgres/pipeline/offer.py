@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
 from custody.model.command import Command, Refusal
-from custody.model.event import CommandsReceived, Event, Inquiry, RecordFirst, Relay, Send
+from custody.model.event import CommandsReceived, Event, Forward, Inquiry, RecordFirst, Send
 from custody.model.record import Opaque
 from custody.model.words import Side
 from custody.protocols.postgres import frames
@@ -21,30 +21,30 @@ from custody.protocols.postgres.pipeline.pending_queue import (
     QUERY,
     REFUSED_PIPELINE,
     REFUSED_QUERY,
-    Due,
-    Ledger,
+    PendingMessage,
+    PendingQueue,
 )
-from custody.protocols.postgres.statements.interpretation import recodes
-from custody.protocols.postgres.statements.reader import Read, Reading
+from custody.protocols.postgres.statements.interpretation import may_recode
+from custody.protocols.postgres.statements.reader import CommandReading, MessageReading
 
 _SIMPLE: Final = frozenset({QUERY, FUNCTION})
 _RUNNING: Final = frozenset({QUERY, EXECUTE})
 
-Done = Callable[[Read], None]
+Done = Callable[[MessageReading], None]
 
 
-class Offering:
-    def __init__(self, ledger: Ledger, options: PostgresOptions) -> None:
+class Offer:
+    def __init__(self, ledger: PendingQueue, options: PostgresOptions) -> None:
         self._ledger: Final = ledger
         self._options: Final = options
         self.busy = False
         """A message is being asked about, or there is an event to give."""
-        self._reading: Reading | None = None
+        self._reading: CommandReading | None = None
         self._question: Hashable | None = None
         self._asked = False
         self._done: Done | None = None
         self._event: Event | None = None
-        self._offered: tuple[CommandsReceived, Due] | None = None
+        self._offered: tuple[CommandsReceived, PendingMessage] | None = None
         self.take_sync: Callable[[], None] = _nothing
         """Called once a message was forwarded together with the Sync behind it."""
         self.rest = 0
@@ -65,7 +65,7 @@ class Offering:
 
     # Readings.
 
-    def begin(self, reading: Reading, done: Done) -> None:
+    def begin(self, reading: CommandReading, done: Done) -> None:
         """``done`` is called with what the reading came to, and offers it."""
         self._reading = reading
         self._done = done
@@ -85,14 +85,16 @@ class Offering:
         except StopIteration as stop:
             self._reading = self._done = self._question = None
             self.busy = False
-            read: Read = stop.value
+            read: MessageReading = stop.value
             done(read)
         else:
             self._asked = False
 
     # Offers.
 
-    def offer(self, read: Read, due: Due, wire: memoryview, stage: str) -> None:
+    def offer(
+        self, read: MessageReading, due: PendingMessage, wire: memoryview, stage: str
+    ) -> None:
         ledger = self._ledger
         self.busy = True
         if ledger.dropping:
@@ -103,7 +105,7 @@ class Offering:
             return
         if not read.commands:
             self._commit(due)
-            self._event = Relay(Side.SERVER, (wire,))
+            self._event = Forward(Side.SERVER, (wire,))
             return
         token = ledger.next_token
         ledger.next_token = token + 1
@@ -113,7 +115,7 @@ class Offering:
         self._offered = (event, due)
         self._event = event
 
-    def _taken(self, message: CommandsReceived) -> Due:
+    def _taken(self, message: CommandsReceived) -> PendingMessage:
         if self._offered is None or self._offered[0] is not message:
             raise ValueError("Only the message that was offered last can be allowed or refused.")
         due = self._offered[1]
@@ -128,7 +130,7 @@ class Offering:
             self._doubt(message.commands, due)
         self._commit(due)
 
-    def _doubt(self, commands: Sequence[Command], due: Due) -> None:
+    def _doubt(self, commands: Sequence[Command], due: PendingMessage) -> None:
         """Texts behind this message may be in another encoding than those before it."""
         ledger = self._ledger
         if not ledger.encoding_moved:
@@ -136,11 +138,11 @@ class Offering:
                 if meant.recodes:
                     ledger.encoding_moved = True
             if not due.meant:  # opening a cursor again
-                ledger.encoding_moved = any(map(recodes, commands))
+                ledger.encoding_moved = any(map(may_recode, commands))
         if ledger.encoding_moved:
             ledger.doubt = due.domain
 
-    def _commit(self, due: Due) -> None:
+    def _commit(self, due: PendingMessage) -> None:
         ledger = self._ledger
         kind = due.kind
         if kind in _RUNNING:
@@ -184,7 +186,7 @@ class Offering:
                 return [Send(Side.CLIENT, error + frames.ready(ledger.status))]
             ledger.dropping = True
             return [Send(Side.CLIENT, error)]
-        due = Due(REFUSED_QUERY if simple else REFUSED_PIPELINE, ledger.domain)
+        due = PendingMessage(REFUSED_QUERY if simple else REFUSED_PIPELINE, ledger.domain)
         due.error = error
         ledger.forward(due)
         if simple:

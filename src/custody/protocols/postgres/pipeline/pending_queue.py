@@ -12,10 +12,16 @@ from typing import Final
 from custody.model.errors import WireError
 from custody.model.event import StreamEnded
 from custody.model.record import ErrorReport
-from custody.protocols.postgres.pipeline.names import NAME_AT_MOST, Definition, Named, Names, Portal
-from custody.protocols.postgres.statements.interpretation import Meant
+from custody.protocols.postgres.pipeline.names import (
+    NAME_AT_MOST,
+    Definition,
+    NamedObject,
+    Names,
+    Portal,
+)
+from custody.protocols.postgres.statements.interpretation import Interpretation
 from custody.protocols.postgres.statements.session_view import SessionView
-from custody.protocols.postgres.values.copy_data import Tap
+from custody.protocols.postgres.values.copy_data import StreamTap
 from custody.protocols.postgres.values.text import python_encoding
 from custody.wire.sql.syntax import (
     Begin,
@@ -56,12 +62,12 @@ PARAMETERS_AT_MOST: Final = 256
 NOTICES_AT_MOST: Final = 32
 
 
-class Due:
+class PendingMessage:
     """One forwarded message whose answer is due. What is rarely set stands on the class."""
 
     index = 0
     """The command that is being answered."""
-    about: Named | None = None
+    about: NamedObject | None = None
     """What a Describe asks about, or an Execute runs."""
     failed = False
     merged = False
@@ -77,8 +83,8 @@ class Due:
         kind: int,
         domain: int,
         token: int | None = None,
-        meant: Sequence[Meant] = (),
-        thing: Named | None = None,
+        meant: Sequence[Interpretation] = (),
+        thing: NamedObject | None = None,
     ) -> None:
         self.kind = kind
         self.domain = domain
@@ -88,11 +94,11 @@ class Due:
         """What the message defines or ends."""
 
 
-class Ledger:
+class PendingQueue:
     """Shared by the two sides of a codec."""
 
     def __init__(self, view: SessionView, *, capture_bytes: int) -> None:
-        self.due: Final[deque[Due]] = deque()
+        self.due: Final[deque[PendingMessage]] = deque()
         self.view = view
         self.status = "I"
         """Of the last ReadyForQuery: ``I`` idle, ``T`` in a transaction, ``E`` in a failed one."""
@@ -110,14 +116,14 @@ class Ledger:
         self.notices: list[ErrorReport] = []
         self.notices_dropped = 0
         self.capture_bytes: Final = capture_bytes
-        self.tap: Tap | None = None
+        self.tap: StreamTap | None = None
         """COPY data that the client is sending."""
-        self.copying: Due | None = None
+        self.copying: PendingMessage | None = None
         """The command that takes COPY data in now."""
         self.copy_ended = False
         self.changing = 0
         """How many of ``due`` may change what later messages mean."""
-        self.skipped: Final[deque[Due]] = deque()
+        self.skipped: Final[deque[PendingMessage]] = deque()
         """Forwarded, and certainly ignored by the server; still to be reported."""
         self.stale = False
         self.error_since_ready = False
@@ -146,7 +152,7 @@ class Ledger:
         self.domain += 1
         self.batch_open = False
 
-    def forward(self, due: Due) -> None:
+    def forward(self, due: PendingMessage) -> None:
         """A message was forwarded (or will be: nothing overtakes it)."""
         if self.dropping and due.kind != SYNC:
             # It was judged before the error was known.
@@ -158,7 +164,7 @@ class Ledger:
                 self._doubt_names(due)
         self.due.append(due)
 
-    def settle(self) -> Due:
+    def settle(self) -> PendingMessage:
         """The first message has its whole answer."""
         due = self.due.popleft()
         if due.changing:
@@ -178,7 +184,7 @@ class Ledger:
             self.status = status
             self.changed = self.error_since_ready = False
 
-    def begin_copy_in(self, due: Due) -> None:
+    def begin_copy_in(self, due: PendingMessage) -> None:
         """CopyInResponse: a Sync that stands before the end of the data is ignored."""
         self.copying = due
         self.copy_ended = False
@@ -192,7 +198,7 @@ class Ledger:
 
     def skip(self) -> None:
         """A message of a pipeline failed: what stands before the next Sync will be ignored."""
-        ignored: list[Due] = []
+        ignored: list[PendingMessage] = []
         while self.due and self.due[0].kind != SYNC:
             ignored.append(self.settle())
         for due in reversed(ignored):
@@ -200,12 +206,12 @@ class Ledger:
         self.skipped.extend(due for due in ignored if due.token is not None)
         self.dropping = not self.due
 
-    def _skip(self, due: Due) -> None:
+    def _skip(self, due: PendingMessage) -> None:
         self.undo(due)
         if due.token is not None:
             self.skipped.append(due)
 
-    def undo(self, due: Due) -> None:
+    def undo(self, due: PendingMessage) -> None:
         thing = due.thing
         if isinstance(thing, Definition):
             self.statements.undo(thing)
@@ -244,7 +250,7 @@ class Ledger:
             for due in self.due
         )
 
-    def _doubt_names(self, due: Due) -> None:
+    def _doubt_names(self, due: PendingMessage) -> None:
         """SQL in this pipeline takes names away: what had them is not what they mean behind it."""
         for meant in due.meant:
             for change in meant.changes:

@@ -4,8 +4,8 @@ Law: nothing is believed before the server said that the statement completed.
 """
 
 from custody.protocols.postgres.pipeline.names import Definition, Portal
-from custody.protocols.postgres.pipeline.pending_queue import Due, Ledger
-from custody.protocols.postgres.statements.interpretation import Meant
+from custody.protocols.postgres.pipeline.pending_queue import PendingMessage, PendingQueue
+from custody.protocols.postgres.statements.interpretation import Interpretation
 from custody.wire.sql.syntax import (
     Change,
     Close,
@@ -16,7 +16,9 @@ from custody.wire.sql.syntax import (
 )
 
 
-def apply_changes(ledger: Ledger, due: Due, meant: Meant, tag: str) -> None:
+def apply_session_changes(
+    ledger: PendingQueue, due: PendingMessage, meant: Interpretation, tag: str
+) -> None:
     if not meant.changes:
         return
     ledger.view = ledger.view.apply(meant.changes, tag)
@@ -25,7 +27,9 @@ def apply_changes(ledger: Ledger, due: Due, meant: Meant, tag: str) -> None:
         _apply(ledger, due, meant, change)
 
 
-def _apply(ledger: Ledger, due: Due, meant: Meant, change: Change) -> None:
+def _apply(
+    ledger: PendingQueue, due: PendingMessage, meant: Interpretation, change: Change
+) -> None:
     match change:
         case Prepare(name=name, statement=statement):
             definition = Definition(name.encode(ledger.encoding, "replace"), due.domain, meant.text)

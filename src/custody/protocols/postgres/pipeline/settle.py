@@ -26,12 +26,12 @@ from custody.protocols.postgres.pipeline.pending_queue import (
     REFUSED_PIPELINE,
     REFUSED_QUERY,
     SYNC,
-    Due,
-    Ledger,
+    PendingMessage,
+    PendingQueue,
 )
-from custody.protocols.postgres.pipeline.session_changes import apply_changes
-from custody.protocols.postgres.statements.interpretation import Meant
-from custody.protocols.postgres.values.row_capture import Description, read_description
+from custody.protocols.postgres.pipeline.session_changes import apply_session_changes
+from custody.protocols.postgres.statements.interpretation import Interpretation
+from custody.protocols.postgres.values.row_capture import RowDescription, read_description
 from custody.protocols.postgres.values.text import argument
 
 Handler = Callable[[bytes, int, int], bool]
@@ -55,7 +55,7 @@ _NO_ANSWER: Final = Answer()
 _OK: Final = Outcome.OK
 
 
-class Finished:
+class FinishedAnswer:
     """A command whose answer is complete."""
 
     __slots__ = ("answer", "columns", "due", "error", "index", "meant", "outcome")
@@ -63,7 +63,7 @@ class Finished:
     def __init__(
         self,
         outcome: Outcome,
-        due: Due | None,
+        due: PendingMessage | None,
         answer: Answer,
         error: ErrorReport | None = None,
     ) -> None:
@@ -74,20 +74,20 @@ class Finished:
         self.columns: tuple[OutputColumn, ...] | None = None
         """The result's columns, where they are known already."""
         self.index = index = due.index if due is not None else 0
-        self.meant: Meant | None = None
+        self.meant: Interpretation | None = None
         """What was asked, where somebody knows."""
         if due is not None and index < len(due.meant):
             self.meant = due.meant[index]
 
 
-class Settling:
-    def __init__(self, ledger: Ledger) -> None:
+class Settlement:
+    def __init__(self, ledger: PendingQueue) -> None:
         self._ledger: Final = ledger
         self.answer = Answer()
         """The answer that is coming now."""
-        self.finished: list[Finished] = []
+        self.finished: list[FinishedAnswer] = []
         self._instead: list[Event] = []
-        self._descriptions: Final[dict[bytes, Description]] = {}
+        self._descriptions: Final[dict[bytes, RowDescription]] = {}
         self.handlers: Final[dict[int, Handler]] = {
             ord("1"): self._parsed,
             ord("2"): self._bound,
@@ -109,7 +109,7 @@ class Settling:
             ord("c"): _passes,
         }
 
-    def take_finished(self) -> list[Finished]:
+    def take_finished(self) -> list[FinishedAnswer]:
         finished, self.finished = self.finished, []
         return finished
 
@@ -117,28 +117,28 @@ class Settling:
         instead, self._instead = self._instead, []
         return instead
 
-    def skipped(self) -> list[Finished]:
+    def skipped(self) -> list[FinishedAnswer]:
         """Commands that the server ignored, because one before them failed."""
-        finished: list[Finished] = []
+        finished: list[FinishedAnswer] = []
         waiting = self._ledger.skipped
         while waiting:
             self._skip(waiting.popleft(), finished)
         return finished
 
-    def _skip(self, due: Due, finished: list[Finished]) -> None:
+    def _skip(self, due: PendingMessage, finished: list[FinishedAnswer]) -> None:
         while True:
-            finished.append(Finished(Outcome.SKIPPED, due, _NO_ANSWER))
+            finished.append(FinishedAnswer(Outcome.SKIPPED, due, _NO_ANSWER))
             due.index += 1
             if due.kind != QUERY or due.index >= len(due.meant):
                 return
 
-    def _front(self) -> Due | None:
+    def _front(self) -> PendingMessage | None:
         due = self._ledger.due
         while due and due[0].kind == COPY_END:
             self._ledger.settle()
         return due[0] if due else None
 
-    def _expect(self, kinds: frozenset[int], what: str) -> Due:
+    def _expect(self, kinds: frozenset[int], what: str) -> PendingMessage:
         line = self._ledger.due
         if line and line[0].kind in kinds:
             return line[0]  # nearly always
@@ -151,7 +151,7 @@ class Settling:
             )
         return due
 
-    def rows_of(self) -> Due:
+    def rows_of(self) -> PendingMessage:
         return self._expect(_COMMANDS, "rows")
 
     # Prepared statements and portals.
@@ -176,7 +176,7 @@ class Settling:
         if isinstance(due.thing, Portal):
             ledger.portals.settle(due.thing)
         if due.token is not None:
-            self.finished.append(Finished(_OK, due, _NO_ANSWER))
+            self.finished.append(FinishedAnswer(_OK, due, _NO_ANSWER))
         return True
 
     def _closed(self, data: bytes, position: int, stop: int) -> bool:
@@ -233,7 +233,7 @@ class Settling:
         self._completed(due, tag)
         return True
 
-    def _completed(self, due: Due, tag: str) -> None:
+    def _completed(self, due: PendingMessage, tag: str) -> None:
         ledger = self._ledger
         answer = self.answer
         answer.tag = tag
@@ -242,7 +242,7 @@ class Settling:
         if due.kind == EXECUTE:
             ledger.settle()
         if due.index < len(due.meant) and due.meant[due.index].changes:
-            apply_changes(ledger, due, due.meant[due.index], tag)
+            apply_session_changes(ledger, due, due.meant[due.index], tag)
         if due.kind == QUERY:
             if due.merged:
                 return  # nobody could tell its statements apart: they end with the message
@@ -252,7 +252,7 @@ class Settling:
                 )
         self.answer = Answer()
         if due.token is not None:
-            self.finished.append(Finished(_OK, due, answer))
+            self.finished.append(FinishedAnswer(_OK, due, answer))
         due.index += 1
 
     def _suspended(self, data: bytes, position: int, stop: int) -> bool:
@@ -267,7 +267,7 @@ class Settling:
                 ledger.changed = True
         answer, self.answer = self.answer, Answer()
         if due.token is not None:
-            self.finished.append(Finished(_OK, due, answer))
+            self.finished.append(FinishedAnswer(_OK, due, answer))
         return True
 
     def _empty(self, data: bytes, position: int, stop: int) -> bool:
@@ -306,10 +306,10 @@ class Settling:
         self.answer = Answer()
         return True
 
-    def _end_message(self, due: Due) -> None:
+    def _end_message(self, due: PendingMessage) -> None:
         if due.merged or due.kind == FUNCTION:
             if not due.failed:
-                self.finished.append(Finished(_OK, due, self.answer))
+                self.finished.append(FinishedAnswer(_OK, due, self.answer))
             return
         if due.index < len(due.meant):
             self._skip(due, self.finished)
@@ -330,7 +330,7 @@ class Settling:
         self._close_stream(due)
         answer, self.answer = self.answer, Answer()
         token = due is not None and due.kind not in {SYNC, *_REFUSED}
-        self.finished.append(Finished(Outcome.ERROR, due if token else None, answer, report))
+        self.finished.append(FinishedAnswer(Outcome.ERROR, due if token else None, answer, report))
         if due is None or fatal:
             return True
         if due.kind in _SELF_ENDING:
@@ -342,7 +342,7 @@ class Settling:
             ledger.skip()
         return True
 
-    def _close_stream(self, due: Due | None) -> None:
+    def _close_stream(self, due: PendingMessage | None) -> None:
         """COPY data that was still coming is ignored from here on."""
         ledger = self._ledger
         if ledger.copying is not None and ledger.copying is due:

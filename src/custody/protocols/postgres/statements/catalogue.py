@@ -19,33 +19,39 @@ ROWS_AT_MOST: Final = 500
 """Relations or functions of one name that are looked at; more make the answer incomplete."""
 
 
-class RelationsNamed(msgspec.Struct, frozen=True):
+class RelationsQuestion(msgspec.Struct, frozen=True):
     """Every relation of that name, whatever its schema."""
 
     name: str
 
 
-class FunctionsNamed(msgspec.Struct, frozen=True):
+class FunctionsQuestion(msgspec.Struct, frozen=True):
     """Every function of that name, built-in ones included."""
 
     name: str
 
 
-class Surprises(msgspec.Struct, frozen=True):
+class UserCodeQuestion(msgspec.Struct, frozen=True):
     """Operators, casts and types that run a volatile function of a user's."""
 
 
-class SessionDefaults(msgspec.Struct, frozen=True):
+class SessionDefaultsQuestion(msgspec.Struct, frozen=True):
     """What a session starts with for this role and database, before its own options."""
 
 
-class ColumnsOf(msgspec.Struct, frozen=True):
+class ColumnsQuestion(msgspec.Struct, frozen=True):
     """The relation behind a RowDescription's table OID."""
 
     oid: int
 
 
-Question = RelationsNamed | FunctionsNamed | Surprises | SessionDefaults | ColumnsOf
+CatalogueQuestion = (
+    RelationsQuestion
+    | FunctionsQuestion
+    | UserCodeQuestion
+    | SessionDefaultsQuestion
+    | ColumnsQuestion
+)
 
 
 class RelationFact(msgspec.Struct, frozen=True):
@@ -77,7 +83,7 @@ class FunctionFacts(msgspec.Struct, frozen=True):
     complete: bool = True
 
 
-class SurpriseFacts(msgspec.Struct, frozen=True):
+class UserCodeFacts(msgspec.Struct, frozen=True):
     operators: frozenset[str]
     """Names of operators that a user's volatile function stands behind."""
     types: frozenset[str]
@@ -109,9 +115,11 @@ class TableFact(msgspec.Struct, frozen=True):
     """Attribute number and name; system columns are not here."""
 
 
-Answer = RelationFacts | FunctionFacts | SurpriseFacts | SessionFacts | TableFact | Unanswered
+CatalogueAnswer = (
+    RelationFacts | FunctionFacts | UserCodeFacts | SessionFacts | TableFact | Unanswered
+)
 
-Known = Callable[[Question], Answer | None]
+KnownFacts = Callable[[CatalogueQuestion], CatalogueAnswer | None]
 """What is known already; ``None`` where nobody has asked yet."""
 
 
@@ -215,24 +223,24 @@ WHERE c.oid OPERATOR(pg_catalog.=) {oid}::pg_catalog.oid
 ORDER BY a.attnum"""
 
 
-def sql(question: Question) -> str:
+def sql(question: CatalogueQuestion) -> str:
     """The SELECT that asks it, for the gateway's own read-only connection."""
     match question:
-        case RelationsNamed(name=name):
+        case RelationsQuestion(name=name):
             return _RELATIONS.format(name=quote(name), limit=ROWS_AT_MOST + 1)
-        case FunctionsNamed(name=name):
+        case FunctionsQuestion(name=name):
             return _FUNCTIONS.format(name=quote(name), limit=ROWS_AT_MOST + 1)
-        case Surprises():
+        case UserCodeQuestion():
             return _SURPRISES.format(limit=ROWS_AT_MOST + 1)
-        case SessionDefaults():
+        case SessionDefaultsQuestion():
             return _DEFAULTS
-        case ColumnsOf(oid=oid):
+        case ColumnsQuestion(oid=oid):
             return _COLUMNS.format(oid=int(oid))
         case _:
             assert_never(question)
 
 
-def read(question: Question, rows: Sequence[Row]) -> Answer:
+def read(question: CatalogueQuestion, rows: Sequence[Row]) -> CatalogueAnswer:
     """The answer in the rows of ``sql(question)``, each value as the server's text.
 
     Raises ``WireError`` where they are not what was asked for.
@@ -244,29 +252,29 @@ def read(question: Question, rows: Sequence[Row]) -> Answer:
     raise malformed("look-up", "server")
 
 
-def _read(question: Question, rows: Sequence[Row]) -> Answer:  # noqa: PLR0911  # a table
+def _read(question: CatalogueQuestion, rows: Sequence[Row]) -> CatalogueAnswer:  # noqa: PLR0911  # a table
     match question:
-        case RelationsNamed():
+        case RelationsQuestion():
             return _relations(rows)
-        case FunctionsNamed():
+        case FunctionsQuestion():
             found = tuple(
                 FunctionFact(row[0] or "", row[1] or "", row[2] != "false", row[3] == "true")
                 for row in rows[:ROWS_AT_MOST]
             )
             return FunctionFacts(found, complete=len(rows) <= ROWS_AT_MOST)
-        case Surprises():
+        case UserCodeQuestion():
             operators, types, attributes = (
                 frozenset(row[1] or "" for row in rows if row[0] == what)
                 for what in ("operator", "type", "attribute")
             )
             complete = len(rows) <= ROWS_AT_MOST
-            return SurpriseFacts(operators, types, attributes, complete=complete)
-        case SessionDefaults():
+            return UserCodeFacts(operators, types, attributes, complete=complete)
+        case SessionDefaultsQuestion():
             if not rows:
                 return SessionFacts("", "", conforming=False)
             path, role, conforming = rows[0]
             return SessionFacts(path or "", role or "", conforming=conforming == "on")
-        case ColumnsOf():
+        case ColumnsQuestion():
             if not rows:
                 return TableFact("", "", "", ())
             columns = tuple((int(row[3]), row[4] or "") for row in rows if row[3] is not None)

@@ -9,13 +9,13 @@ from typing import Final
 
 from custody.model.words import Effect
 from custody.protocols.postgres.statements.catalogue import (
+    CatalogueQuestion,
     FunctionFact,
     FunctionFacts,
-    FunctionsNamed,
-    Known,
-    Question,
-    SurpriseFacts,
-    Surprises,
+    FunctionsQuestion,
+    KnownFacts,
+    UserCodeFacts,
+    UserCodeQuestion,
 )
 from custody.protocols.postgres.statements.search_path import CATALOG, schemas
 from custody.protocols.postgres.statements.session_view import Settings
@@ -23,16 +23,16 @@ from custody.wire.sql.builtins import CLASSIFIED
 from custody.wire.sql.builtins_quiet import QUIET
 from custody.wire.sql.syntax import FunctionUse, Statement
 
-_SURPRISES: Final = Surprises()
+_SURPRISES: Final = UserCodeQuestion()
 _NOTHING: Final[frozenset[Effect]] = frozenset()
 _EXECUTE: Final = frozenset((Effect.EXECUTE,))
 
 
-def questions(statement: Statement) -> Iterator[Question]:
+def questions(statement: Statement) -> Iterator[CatalogueQuestion]:
     """What must be known of the statement's functions, operators and types."""
     for use in statement.functions:
         if not _own(use):
-            yield FunctionsNamed(use.name)
+            yield FunctionsQuestion(use.name)
     if statement.operators or statement.types or statement.attributes:
         yield _SURPRISES
 
@@ -42,7 +42,7 @@ def _own(use: FunctionUse) -> bool:
     return use.schema == CATALOG and (use.name in QUIET or use.name in CLASSIFIED)
 
 
-def effects(statement: Statement, settings: Settings, known: Known) -> frozenset[Effect]:
+def effects(statement: Statement, settings: Settings, known: KnownFacts) -> frozenset[Effect]:
     """What they add to the statement's own effects."""
     for use in statement.functions:
         if not _own(use) and _executes(use, settings, known):
@@ -54,10 +54,10 @@ def effects(statement: Statement, settings: Settings, known: Known) -> frozenset
     return _NOTHING
 
 
-def _executes(use: FunctionUse, settings: Settings, known: Known) -> bool:
+def _executes(use: FunctionUse, settings: Settings, known: KnownFacts) -> bool:
     if settings.functions is None or use.name in settings.functions:
         return True
-    facts = known(FunctionsNamed(use.name))
+    facts = known(FunctionsQuestion(use.name))
     if not isinstance(facts, FunctionFacts):
         # Nobody could be asked: the tables of PostgreSQL's own functions have the word.
         return use.schema not in {"", CATALOG} or not (use.name in QUIET or use.name in CLASSIFIED)
@@ -84,7 +84,7 @@ def _candidates(
             yield fact
 
 
-def _surprised(statement: Statement, settings: Settings, known: Known) -> bool:
+def _surprised(statement: Statement, settings: Settings, known: KnownFacts) -> bool:
     """A user's volatile function may hide behind an operator, a cast, or a column's dot."""
     made = settings.functions
     if made is None:
@@ -97,7 +97,7 @@ def _surprised(statement: Statement, settings: Settings, known: Known) -> bool:
     if made and any(name in made for names in named for name in names):
         return True
     facts = known(_SURPRISES)
-    if not isinstance(facts, SurpriseFacts):
+    if not isinstance(facts, UserCodeFacts):
         # Without a catalogue only qualified operators and types are suspect: nothing else can be
         # told from PostgreSQL's own by its name.
         return any(use.schema for use in statement.operators) or any(
@@ -112,7 +112,7 @@ def _surprised(statement: Statement, settings: Settings, known: Known) -> bool:
     )
 
 
-def wander(statement: Statement, settings: Settings, known: Known) -> bool:
+def wander(statement: Statement, settings: Settings, known: KnownFacts) -> bool:
     """Whether it runs code that may change the session's settings out of sight."""
     if Effect.EXECUTE not in statement.effects and Effect.UNKNOWN not in statement.effects:
         return bool(effects(statement, settings, known)) and not _native(statement, settings, known)
@@ -123,12 +123,12 @@ def wander(statement: Statement, settings: Settings, known: Known) -> bool:
     )
 
 
-def _native(statement: Statement, settings: Settings, known: Known) -> bool:
+def _native(statement: Statement, settings: Settings, known: KnownFacts) -> bool:
     """All of its volatile functions are written in C: they run no SQL of their own."""
     for use in statement.functions:
         if _own(use) or not _executes(use, settings, known):
             continue
-        facts = known(FunctionsNamed(use.name))
+        facts = known(FunctionsQuestion(use.name))
         if not isinstance(facts, FunctionFacts) or settings.functions is None:
             return False
         found = [fact for fact in _candidates(use, settings, facts) if fact.volatile]
@@ -137,12 +137,12 @@ def _native(statement: Statement, settings: Settings, known: Known) -> bool:
     return not _surprised(statement, settings, known)
 
 
-def calls_unknown_sql(statement: Statement, settings: Settings, known: Known) -> bool:
+def calls_unknown_sql(statement: Statement, settings: Settings, known: KnownFacts) -> bool:
     """Whether a user's function runs, whose reads no list of relations shows."""
     for use in statement.functions:
         if _own(use):
             continue
-        facts = known(FunctionsNamed(use.name))
+        facts = known(FunctionsQuestion(use.name))
         if not isinstance(facts, FunctionFacts):
             if not (use.schema in {"", CATALOG} and (use.name in QUIET or use.name in CLASSIFIED)):
                 return True

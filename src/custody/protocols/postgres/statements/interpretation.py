@@ -15,7 +15,7 @@ _HARMLESS: Final = frozenset({Effect.READ, Effect.WRITE, Effect.DEFINE})
 _ENCODING_ACTIONS: Final = frozenset({"SET", "RESET", "DISCARD ALL"})
 
 
-class Meant:
+class Interpretation:
     """One command of a message: what its success means for the session."""
 
     __slots__ = (
@@ -43,7 +43,7 @@ class Meant:
         self.relations = command.relations
         self.resolved = command.resolved
         self.changes = changes
-        self.recodes = recodes(command) or _may_set(statement)
+        self.recodes = may_recode(command) or _may_set(statement)
         """Texts behind it may be in another encoding than those before it."""
         self.stales = stales
         self.statement = statement
@@ -54,7 +54,7 @@ class Meant:
         self.columns: tuple[str, ...] = ()
 
 
-def recodes(command: Command) -> bool:
+def may_recode(command: Command) -> bool:
     """Whether client_encoding may be another behind this command."""
     return not command.effects <= _HARMLESS or command.action in _ENCODING_ACTIONS
 

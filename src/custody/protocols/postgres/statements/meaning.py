@@ -13,22 +13,22 @@ from custody.model.command import Argument, Column, Command, Relation, TextMark
 from custody.model.words import Effect
 from custody.protocols.postgres.statements import functions
 from custody.protocols.postgres.statements.catalogue import (
-    Known,
-    Question,
+    CatalogueQuestion,
+    KnownFacts,
     RelationFact,
     RelationFacts,
-    RelationsNamed,
+    RelationsQuestion,
 )
 from custody.protocols.postgres.statements.search_path import TEMPORARY, schemas
 from custody.protocols.postgres.statements.session_view import SessionView, Settings
 from custody.wire.sql.syntax import (
-    Bound,
     Change,
     ColumnUse,
     Execute,
     RelationUse,
     SetParameter,
     Statement,
+    WriteBound,
 )
 
 _PLAIN_TABLES: Final = frozenset(("r", "p", "f"))
@@ -36,7 +36,7 @@ _DEEPEST: Final = 8
 """EXECUTE of a PREPARE of an EXECUTE …: deeper is not followed."""
 
 
-class Met(msgspec.Struct, frozen=True):
+class MetColumns(msgspec.Struct, frozen=True):
     """What a literal or a bind value meets."""
 
     columns: tuple[Column, ...]
@@ -56,10 +56,12 @@ class Meaning(msgspec.Struct, frozen=True):
     resolved: bool
     problem: str
     marks: tuple[TextMark, ...]
-    parameters: tuple[tuple[int, Met], ...]
+    parameters: tuple[tuple[int, MetColumns], ...]
 
 
-def questions(statement: Statement, view: SessionView, known: Known) -> tuple[Question, ...]:
+def questions(
+    statement: Statement, view: SessionView, known: KnownFacts
+) -> tuple[CatalogueQuestion, ...]:
     """What must be asked before ``understand``; none once all of it is known.
 
     What cannot be found out is known too, as ``Unanswered``: ``understand`` then takes the worst.
@@ -67,23 +69,23 @@ def questions(statement: Statement, view: SessionView, known: Known) -> tuple[Qu
     return tuple(question for question in wanted(statement, view) if known(question) is None)
 
 
-def wanted(statement: Statement, view: SessionView) -> tuple[Question, ...]:
+def wanted(statement: Statement, view: SessionView) -> tuple[CatalogueQuestion, ...]:
     """All that the meaning depends on beside the statement and the view."""
-    found: dict[Question, None] = {}
+    found: dict[CatalogueQuestion, None] = {}
     for inner in _all(statement, view):
         for use in inner.relations:
             if use.name != "*":
-                found[RelationsNamed(use.name)] = None
+                found[RelationsQuestion(use.name)] = None
         for question in functions.questions(inner):
             found[question] = None
     return tuple(found)
 
 
-def understand(  # noqa: PLR0913  # what a meaning depends on, no less
+def understand(
     text: str,
     statement: Statement,
     view: SessionView,
-    known: Known,
+    known: KnownFacts,
     arguments: Sequence[Argument] = (),
     *,
     form: str = "simple",
@@ -153,7 +155,7 @@ def unreadable(text: str, reason: str, arguments: Sequence[Argument] = ()) -> Co
     )
 
 
-def changes(statement: Statement, view: SessionView, known: Known) -> tuple[Change, ...]:
+def changes(statement: Statement, view: SessionView, known: KnownFacts) -> tuple[Change, ...]:
     """What the statement does to its session if it succeeds: give it to ``view.apply``.
 
     Statements that EXECUTE runs are resolved here, and user functions make unknown what they could
@@ -203,7 +205,7 @@ def _all(statement: Statement, view: SessionView) -> list[Statement]:
 
 
 def meaning(  # noqa: C901  # the table of what makes a meaning
-    statement: Statement, view: SessionView, known: Known
+    statement: Statement, view: SessionView, known: KnownFacts
 ) -> Meaning:
     """Effects, objects and columns: everything but the text and the values."""
     settings = view.settings
@@ -212,7 +214,7 @@ def meaning(  # noqa: C901  # the table of what makes a meaning
     resolver = _Resolver(settings, known)
     resolved = not statement.opaque
     bounded = statement.bounded
-    executed: dict[int, Met] = {}
+    executed: dict[int, MetColumns] = {}
     for change in (each for each in statement.changes if isinstance(each, Execute)):
         inner = view.prepared.get(change.name)
         if inner is None or _depth(inner, view) > _DEEPEST:
@@ -244,13 +246,13 @@ def meaning(  # noqa: C901  # the table of what makes a meaning
         met = executed.get(mark.argument)
         if met is None:
             columns, sure = resolver.columns(mark.columns)
-            met = Met(columns, mark.proven and sure, mark.secret)
+            met = MetColumns(columns, mark.proven and sure, mark.secret)
         secret = met.secret or mark.secret
         marks.append(TextMark(mark.start, mark.end, met.columns, met.proven, secret))
     parameters = []
     for parameter in statement.parameters:
         columns, sure = resolver.columns(parameter.columns)
-        met = Met(columns, parameter.proven and sure, parameter.secret)
+        met = MetColumns(columns, parameter.proven and sure, parameter.secret)
         parameters.append((parameter.number, met))
     return Meaning(
         effects=frozenset(effects),
@@ -271,7 +273,7 @@ def _depth(statement: Statement, view: SessionView) -> int:
 class _Resolver:
     """Turns the names of one statement into candidates, objects and columns."""
 
-    def __init__(self, settings: Settings, known: Known) -> None:
+    def __init__(self, settings: Settings, known: KnownFacts) -> None:
         self._settings: Final = settings
         self._known: Final = known
         self._schemas: Final = schemas(settings.paths, settings.roles)
@@ -298,7 +300,7 @@ class _Resolver:
             self.relations[candidate] = None
 
     def _find(self, use: RelationUse) -> tuple[Relation, ...]:
-        facts = self._known(RelationsNamed(use.name))
+        facts = self._known(RelationsQuestion(use.name))
         found: list[Relation] = []
         settings = self._settings
         possible: Sequence[RelationFact] = ()
@@ -357,7 +359,7 @@ class _Resolver:
             sure = sure and matched
         return tuple(found), sure
 
-    def confirms(self, bound: Bound) -> bool:
+    def confirms(self, bound: WriteBound) -> bool:
         """Whether one of the names is a column of the relation, as far as that is known."""
         candidates = self._candidates[bound.relation]
         return all(

@@ -12,7 +12,11 @@ import msgspec
 
 from custody.model.command import Argument, Command
 from custody.protocols.postgres.statements import meaning
-from custody.protocols.postgres.statements.catalogue import Answer, Known, Question
+from custody.protocols.postgres.statements.catalogue import (
+    CatalogueAnswer,
+    CatalogueQuestion,
+    KnownFacts,
+)
 from custody.protocols.postgres.statements.meaning import Meaning
 from custody.protocols.postgres.statements.session_view import SessionView, Settings
 from custody.wire.sql.syntax import Change, Execute, Prepare, Statement
@@ -22,12 +26,12 @@ V = TypeVar("V")
 
 
 class _Remembered(msgspec.Struct, frozen=True):
-    rests_on: tuple[tuple[Question, Answer], ...]
+    rests_on: tuple[tuple[CatalogueQuestion, CatalogueAnswer], ...]
     meaning: meaning.Meaning
     changes: tuple[Change, ...]
 
 
-class Understanding:
+class MeaningCache:
     """The faces of ``meaning``, with a memory. One serves all sessions on all targets: what differs
     between these are the answers, and they are compared.
     """
@@ -35,11 +39,11 @@ class Understanding:
     def __init__(self, capacity: int = 8_192) -> None:
         self._capacity: Final = capacity
         self._kept: Final[dict[tuple[int, Settings], _Remembered]] = {}
-        self._wanted: Final[dict[int, tuple[Question, ...]]] = {}
+        self._wanted: Final[dict[int, tuple[CatalogueQuestion, ...]]] = {}
 
     def questions(
-        self, statement: Statement, view: SessionView, known: Known
-    ) -> tuple[Question, ...]:
+        self, statement: Statement, view: SessionView, known: KnownFacts
+    ) -> tuple[CatalogueQuestion, ...]:
         found = self._wanted.get(statement.stamp)
         if found is None:
             found = meaning.wanted(statement, view)
@@ -47,12 +51,12 @@ class Understanding:
                 _keep(self._wanted, self._capacity, statement.stamp, found)
         return tuple([question for question in found if known(question) is None])
 
-    def understand(  # noqa: PLR0913  # what a meaning depends on, no less
+    def understand(
         self,
         text: str,
         statement: Statement,
         view: SessionView,
-        known: Known,
+        known: KnownFacts,
         arguments: Sequence[Argument] = (),
         *,
         form: str = "simple",
@@ -61,7 +65,7 @@ class Understanding:
         what = found.meaning if found else meaning.meaning(statement, view, known)
         return meaning.assemble(text, statement, what, arguments, form=form)
 
-    def meaning(self, statement: Statement, view: SessionView, known: Known) -> Meaning:
+    def meaning(self, statement: Statement, view: SessionView, known: KnownFacts) -> Meaning:
         found = self._recall(statement, view, known)
         return found.meaning if found else meaning.meaning(statement, view, known)
 
@@ -76,7 +80,9 @@ class Understanding:
     ) -> Command:
         return meaning.assemble(text, statement, found, arguments, form=form)
 
-    def changes(self, statement: Statement, view: SessionView, known: Known) -> tuple[Change, ...]:
+    def changes(
+        self, statement: Statement, view: SessionView, known: KnownFacts
+    ) -> tuple[Change, ...]:
         found = self._recall(statement, view, known)
         return found.changes if found else meaning.changes(statement, view, known)
 
@@ -86,7 +92,9 @@ class Understanding:
     def stales(self, command: Command) -> bool:
         return meaning.stales(command)
 
-    def _recall(self, statement: Statement, view: SessionView, known: Known) -> _Remembered | None:
+    def _recall(
+        self, statement: Statement, view: SessionView, known: KnownFacts
+    ) -> _Remembered | None:
         """What is remembered, or now worked out and kept; ``None`` where it must not be kept."""
         if not statement.stamp:
             return None

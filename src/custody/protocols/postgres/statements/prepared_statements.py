@@ -15,7 +15,7 @@ _NEW_AT_MOST: Final = 128
 """Close to the square root of ``AT_MOST``, where copying costs the least."""
 
 
-class Prepared(Mapping[str, Statement]):
+class PreparedStatements(Mapping[str, Statement]):
     __slots__ = ("_new", "_old")
 
     def __init__(self, old: Mapping[str, Statement], new: Mapping[str, Statement | None]) -> None:
@@ -23,18 +23,18 @@ class Prepared(Mapping[str, Statement]):
         self._new: Final = new
         """What changed since; ``None`` for a name that is gone."""
 
-    def put(self, name: str, statement: Statement | None) -> "Prepared":
+    def put(self, name: str, statement: Statement | None) -> "PreparedStatements":
         """With this statement, or with ``None`` without one of that name. Of too many the oldest
         go: EXECUTE of a name that is not known has the effect ``unknown``.
         """
         new = {**self._new, name: statement}
         if len(new) < _NEW_AT_MOST:
-            return Prepared(self._old, new)
+            return PreparedStatements(self._old, new)
         both = {**self._old, **new}
         kept = {name: statement for name, statement in both.items() if statement is not None}
         for oldest in list(islice(kept, max(0, len(kept) - AT_MOST))):
             del kept[oldest]
-        return Prepared(kept, {})
+        return PreparedStatements(kept, {})
 
     def __getitem__(self, name: str) -> Statement:
         statement = self._new[name] if name in self._new else self._old[name]
@@ -50,4 +50,4 @@ class Prepared(Mapping[str, Statement]):
         return sum(1 for _ in self)
 
 
-NONE: Final = Prepared({}, {})
+NONE: Final = PreparedStatements({}, {})

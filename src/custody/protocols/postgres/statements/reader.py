@@ -9,8 +9,13 @@ from collections.abc import Callable, Generator, Hashable, Sequence
 from typing import Final, Protocol, cast
 
 from custody.model.command import Argument, Column, Command
-from custody.protocols.postgres.statements.catalogue import Answer, Known, Question, Unanswered
-from custody.protocols.postgres.statements.interpretation import ANYTHING, Meant
+from custody.protocols.postgres.statements.catalogue import (
+    CatalogueAnswer,
+    CatalogueQuestion,
+    KnownFacts,
+    Unanswered,
+)
+from custody.protocols.postgres.statements.interpretation import ANYTHING, Interpretation
 from custody.protocols.postgres.statements.meaning import Meaning as Found
 from custody.protocols.postgres.statements.session_view import SessionView, Settings
 from custody.wire.sql.syntax import (
@@ -27,17 +32,17 @@ QUESTIONS_AT_MOST: Final = 2000
 """Of one message. What is not asked counts as the worst that it could be."""
 
 Recall = Callable[[Hashable], object | None]
-Facts = tuple[tuple[Hashable, object], ...]
+CatalogueFacts = tuple[tuple[Hashable, object], ...]
 
 
-class Meaning(Protocol):
+class MeaningSource(Protocol):
     """What ``meaning`` offers; tests may put something smaller in its place."""
 
     def questions(
-        self, statement: Statement, view: SessionView, known: Known
-    ) -> tuple[Question, ...]: ...
+        self, statement: Statement, view: SessionView, known: KnownFacts
+    ) -> tuple[CatalogueQuestion, ...]: ...
 
-    def meaning(self, statement: Statement, view: SessionView, known: Known) -> Found: ...
+    def meaning(self, statement: Statement, view: SessionView, known: KnownFacts) -> Found: ...
 
     def assemble(
         self,
@@ -52,29 +57,29 @@ class Meaning(Protocol):
     def unreadable(self, text: str, reason: str, arguments: Sequence[Argument] = ()) -> Command: ...
 
     def changes(
-        self, statement: Statement, view: SessionView, known: Known
+        self, statement: Statement, view: SessionView, known: KnownFacts
     ) -> tuple[Change, ...]: ...
 
     def stales(self, command: Command) -> bool: ...
 
 
-class Read:
+class MessageReading:
     """What a reading came to. ``facts`` are the answers of the catalogue that it rests on."""
 
     __slots__ = ("commands", "facts", "lasting", "meant", "merged", "statements")
 
     def __init__(self) -> None:
         self.commands: tuple[Command, ...] = ()
-        self.meant: tuple[Meant, ...] = ()
+        self.meant: tuple[Interpretation, ...] = ()
         self.statements: tuple[Statement, ...] = ()
         self.merged = False
         """One command stands for a text whose statements nobody could tell apart."""
-        self.facts: Facts = ()
+        self.facts: CatalogueFacts = ()
         self.lasting = False
         """The same text means the same in the same settings, as long as the facts hold."""
 
 
-Reading = Generator[Hashable, object, Read]
+CommandReading = Generator[Hashable, object, MessageReading]
 _MEANINGS_AT_MOST: Final = 1024
 
 
@@ -83,23 +88,23 @@ class _Once:
 
     __slots__ = ("facts", "found", "meant")
 
-    def __init__(self, found: Found, meant: Meant, facts: Facts) -> None:
+    def __init__(self, found: Found, meant: Interpretation, facts: CatalogueFacts) -> None:
         self.found = found
         self.meant = meant
         self.facts = facts
 
 
-class Memory:
+class ReadMemory:
     """What a session's statements came to mean, in the settings of now."""
 
-    def __init__(self, words: Meaning) -> None:
+    def __init__(self, words: MeaningSource) -> None:
         self.words: Final = words
         self.recall: Recall | None = None
         """Answers that need no waiting; without it every question becomes an ``Inquiry``."""
         self._settings: Settings | None = None
         self._once: Final[dict[int, _Once]] = {}
 
-    def holds(self, facts: Facts) -> bool:
+    def holds(self, facts: CatalogueFacts) -> bool:
         """Whether every answer is still the answer."""
         recall = self.recall
         if recall is None:
@@ -116,12 +121,12 @@ class Memory:
         view: SessionView,
         arguments: tuple[Argument, ...],
         form: str = "extended",
-    ) -> Read | None:
+    ) -> MessageReading | None:
         """The statement, if one like it was understood in these settings."""
         once = self._once.get(statement.stamp)
         if once is None or self._settings is not view.settings or not self.holds(once.facts):
             return None
-        read = Read()
+        read = MessageReading()
         command = self.words.assemble(text, statement, once.found, arguments, form=form)
         read.commands = (command,)
         read.meant = (once.meant,)
@@ -130,7 +135,7 @@ class Memory:
         read.lasting = True
         return read
 
-    def at_hand(self, text: str, view: SessionView) -> Read | None:
+    def at_hand(self, text: str, view: SessionView) -> MessageReading | None:
         """A text of one statement, if it can be read without a question to anybody."""
         recall = self.recall
         analysis = recall(ParseQuestion(text)) if recall is not None else None
@@ -139,7 +144,12 @@ class Memory:
         return None
 
     def keep(
-        self, statement: Statement, view: SessionView, found: Found, meant: Meant, facts: Facts
+        self,
+        statement: Statement,
+        view: SessionView,
+        found: Found,
+        meant: Interpretation,
+        facts: CatalogueFacts,
     ) -> None:
         # What changes the session, or runs prepared statements, depends on more than settings.
         if not statement.stamp or meant.changes or statement.copy is not None:
@@ -157,8 +167,8 @@ class _Asker:
         self._recall: Final = recall
         self._answers: Final[dict[Hashable, object]] = {}
 
-    def known(self, question: Question) -> Answer | None:
-        return cast("Answer | None", self._answers.get(question))
+    def known(self, question: CatalogueQuestion) -> CatalogueAnswer | None:
+        return cast("CatalogueAnswer | None", self._answers.get(question))
 
     def find(self, question: Hashable) -> Generator[Hashable, object, object]:
         answer = self._recall(question) if self._recall is not None else None
@@ -173,7 +183,7 @@ class _Asker:
         return len(self._answers) >= QUESTIONS_AT_MOST
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> CatalogueFacts:
         return tuple(
             (question, answer)
             for question, answer in self._answers.items()
@@ -181,23 +191,25 @@ class _Asker:
         )
 
 
-def unknown(words: Meaning, text: str, reason: str, arguments: tuple[Argument, ...] = ()) -> Read:
+def unknown(
+    words: MeaningSource, text: str, reason: str, arguments: tuple[Argument, ...] = ()
+) -> MessageReading:
     """One command of which nothing is known but its text."""
-    read = Read()
+    read = MessageReading()
     command = words.unreadable(text, reason, arguments)
     read.commands = (command,)
-    read.meant = (Meant(command, text, ANYTHING, stales=True),)
+    read.meant = (Interpretation(command, text, ANYTHING, stales=True),)
     read.merged = True
     return read
 
 
-def at_once(read: Read) -> Reading:
+def at_once(read: MessageReading) -> CommandReading:
     """A reading that has no question."""
     yield from ()  # a reading is a generator, also without a question
     return read
 
 
-def read_text(memory: Memory, text: str, view: SessionView) -> Reading:
+def read_text(memory: ReadMemory, text: str, view: SessionView) -> CommandReading:
     """A simple Query's text: its statements, each as if those before it had succeeded."""
     asker = _Asker(memory.recall)
     analysis = yield from asker.find(ParseQuestion(text))
@@ -209,14 +221,14 @@ def read_text(memory: Memory, text: str, view: SessionView) -> Reading:
         if again is not None:
             return again
     commands: list[Command] = []
-    meant: list[Meant] = []
+    meant: list[Interpretation] = []
     for statement in statements:
         command, means = yield from _one(memory, text, statement, view, asker, (), "simple")
         commands.append(command)
         meant.append(means)
         if means.changes:
             view = view.apply(means.changes)
-    read = Read()
+    read = MessageReading()
     read.commands = tuple(commands)
     read.meant = tuple(meant)
     read.statements = statements
@@ -225,19 +237,19 @@ def read_text(memory: Memory, text: str, view: SessionView) -> Reading:
     return read
 
 
-def read_statement(  # noqa: PLR0913, PLR0917  # what a prepared statement's meaning depends on
-    memory: Memory,
+def read_statement(  # noqa: PLR0917 - what a meaning depends on, no less
+    memory: ReadMemory,
     text: str,
     statement: Statement | None,
     problem: str,
     view: SessionView,
     arguments: tuple[Argument, ...],
-) -> Reading:
+) -> CommandReading:
     """A prepared statement that was parsed before, with these bind values."""
     if statement is None:
-        return unknown(memory.words, text, problem, arguments) if problem else Read()
+        return unknown(memory.words, text, problem, arguments) if problem else MessageReading()
     asker = _Asker(memory.recall)
-    read = Read()
+    read = MessageReading()
     command, means = yield from _one(memory, text, statement, view, asker, arguments, "extended")
     read.commands = (command,)
     read.meant = (means,)
@@ -245,7 +257,7 @@ def read_statement(  # noqa: PLR0913, PLR0917  # what a prepared statement's mea
     return read
 
 
-def read_parse(memory: Memory, text: str, view: SessionView) -> Reading:
+def read_parse(memory: ReadMemory, text: str, view: SessionView) -> CommandReading:
     """A Parse's text: at most one statement, whose values are not known yet."""
     asker = _Asker(memory.recall)
     analysis = yield from asker.find(ParseQuestion(text))
@@ -261,7 +273,7 @@ def read_parse(memory: Memory, text: str, view: SessionView) -> Reading:
     for statement in statements:
         command, _ = yield from _one(memory, text, statement, view, asker, (), "extended")
         commands.append(command)
-    read = Read()
+    read = MessageReading()
     read.commands = tuple(commands)
     read.statements = statements
     read.facts = asker.facts
@@ -269,15 +281,15 @@ def read_parse(memory: Memory, text: str, view: SessionView) -> Reading:
     return read
 
 
-def _one(  # noqa: PLR0913, PLR0917  # as above
-    memory: Memory,
+def _one(  # noqa: PLR0917 - what a meaning depends on, no less
+    memory: ReadMemory,
     text: str,
     statement: Statement,
     view: SessionView,
     asker: _Asker,
     arguments: tuple[Argument, ...],
     form: str,
-) -> Generator[Hashable, object, tuple[Command, Meant]]:
+) -> Generator[Hashable, object, tuple[Command, Interpretation]]:
     words = memory.words
     while not asker.full:
         missing = words.questions(statement, view, asker.known)
@@ -288,7 +300,7 @@ def _one(  # noqa: PLR0913, PLR0917  # as above
     found = words.meaning(statement, view, asker.known)
     command = words.assemble(text, statement, found, arguments, form=form)
     changes = words.changes(statement, view, asker.known)
-    means = Meant(command, text, changes, statement, stales=words.stales(command))
+    means = Interpretation(command, text, changes, statement, stales=words.stales(command))
     if statement.copy is not None:
         means.copy = statement.copy
         means.table, means.columns = _copied(statement, command)

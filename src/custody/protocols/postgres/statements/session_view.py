@@ -10,7 +10,7 @@ from typing import Final, TypeVar, assert_never
 import msgspec
 
 from custody.model.words import Effect
-from custody.protocols.postgres.statements.prepared_statements import NONE, Prepared
+from custody.protocols.postgres.statements.prepared_statements import NONE, PreparedStatements
 from custody.protocols.postgres.statements.search_path import Path, settings_asked
 from custody.wire.sql.session import split_identifiers
 from custody.wire.sql.syntax import (
@@ -100,7 +100,7 @@ class SessionView(msgspec.Struct, frozen=True):
     explicit: bool = False
     """A transaction block is open."""
     savepoints: tuple[tuple[str, Settings, Settings], ...] = ()
-    prepared: Prepared = NONE
+    prepared: PreparedStatements = NONE
     """SQL-level and protocol-level prepared statements, by name."""
 
     def prepare(self, name: str, statement: Statement) -> "SessionView":

@@ -10,12 +10,12 @@ import msgspec
 
 from custody.model.command import Argument
 from custody.protocols.postgres.frames import COUNT16, INT32, malformed
-from custody.protocols.postgres.values.copy_data import Tap
+from custody.protocols.postgres.values.copy_data import StreamTap
 from custody.protocols.postgres.values.row_capture import MARGIN
 from custody.protocols.postgres.values.text import TEXT, argument
 
 
-class Head(msgspec.Struct, frozen=True):
+class ValueHead(msgspec.Struct, frozen=True):
     """What stands before the values. ``position`` is where the first value's length stands."""
 
     portal: bytes
@@ -34,16 +34,16 @@ def bind_names(data: bytes, position: int, end: int) -> tuple[bytes, bytes, int]
     return data[position:first], data[first + 1 : second], second + 1
 
 
-def bind_head(data: bytes, position: int, end: int) -> Head:
+def bind_head(data: bytes, position: int, end: int) -> ValueHead:
     """The head of a Bind's body. Raises ``WireError`` where it is not whole."""
     portal, statement, position = bind_names(data, position, end)
     formats, count, position = value_head(data, position, end, "Bind")
-    return Head(portal, statement, formats, count, position)
+    return ValueHead(portal, statement, formats, count, position)
 
 
-def bind_values(data: bytes, position: int, end: int) -> Head:
+def bind_values(data: bytes, position: int, end: int) -> ValueHead:
     """As ``bind_head``, from behind the names on."""
-    return Head(b"", b"", *value_head(data, position, end, "Bind"))
+    return ValueHead(b"", b"", *value_head(data, position, end, "Bind"))
 
 
 def value_head(data: bytes, position: int, end: int, what: str) -> tuple[tuple[int, ...], int, int]:
@@ -66,7 +66,7 @@ def format_codes(data: bytes, position: int, end: int, what: str) -> tuple[tuple
 
 
 def values(
-    data: bytes, head: Head, end: int, what: str
+    data: bytes, head: ValueHead, end: int, what: str
 ) -> tuple[tuple[tuple[bytes | None, int], ...], int]:
     """Each value with its length, and the position behind the last one."""
     position = head.position
@@ -113,9 +113,9 @@ def arguments(
 class LongValues:
     """The values of a message that is streamed, as far as they have passed."""
 
-    def __init__(self, head: Head, room: int, each: int, token: int) -> None:
+    def __init__(self, head: ValueHead, room: int, each: int, token: int) -> None:
         self.head: Final = head
-        self.tap: Final = Tap(0, token, 0)
+        self.tap: Final = StreamTap(0, token, 0)
         self.token: Final = token
         self.found: list[tuple[bytes | None, int]] = []
         self._room = room
@@ -188,13 +188,13 @@ def parse_fields(data: bytes, position: int, end: int) -> tuple[bytes, bytes, tu
     return data[position:first], data[first + 1 : second], types
 
 
-def function_head(data: bytes, position: int, end: int) -> tuple[int, Head]:
+def function_head(data: bytes, position: int, end: int) -> tuple[int, ValueHead]:
     """A FunctionCall's function OID, and its head."""
     if position + 4 > end:
         raise malformed("FunctionCall")
     oid = int.from_bytes(data[position : position + 4], "big")
     formats, count, position = value_head(data, position + 4, end, "FunctionCall")
-    return oid, Head(b"", b"", formats, count, position)
+    return oid, ValueHead(b"", b"", formats, count, position)
 
 
 def name_at(data: bytes, position: int, end: int, what: str) -> tuple[bytes, int]:

@@ -11,7 +11,7 @@ import msgspec
 
 from custody.model.record import OutputColumn
 from custody.protocols.postgres.frames import COUNT16, INT32, malformed
-from custody.protocols.postgres.statements.catalogue import ColumnsOf
+from custody.protocols.postgres.statements.catalogue import ColumnsQuestion
 from custody.protocols.postgres.values.text import TEXT, beginning, decoded
 
 MARGIN: Final = 4096
@@ -19,7 +19,7 @@ _VALUE_COST: Final = 4
 """What a value costs beside its own bytes, so that empty ones are bounded too."""
 
 
-class Field(msgspec.Struct, frozen=True):
+class RowField(msgspec.Struct, frozen=True):
     """A column of a RowDescription."""
 
     name: str
@@ -29,33 +29,33 @@ class Field(msgspec.Struct, frozen=True):
     form: int
 
 
-class Description:
+class RowDescription:
     """A RowDescription. ``facts`` and ``columns`` remember how its origins were resolved last."""
 
     __slots__ = ("columns", "facts", "fields", "forms", "plain", "questions")
 
-    def __init__(self, fields: tuple[Field, ...]) -> None:
+    def __init__(self, fields: tuple[RowField, ...]) -> None:
         self.fields: Final = fields
         self.forms: Final = tuple((field.type, field.form) for field in fields)
         self.plain: Final = all(field.form == TEXT for field in fields)
         tables = {field.table: None for field in fields if field.table and field.attribute > 0}
-        self.questions: Final = tuple(ColumnsOf(oid) for oid in tables)
+        self.questions: Final = tuple(ColumnsQuestion(oid) for oid in tables)
         """What the catalogue must say of the tables that its columns come from."""
         self.facts: tuple[object | None, ...] | None = None
         self.columns: tuple[OutputColumn, ...] = ()
 
 
-def read_description(body: bytes, encoding: str) -> Description:
+def read_description(body: bytes, encoding: str) -> RowDescription:
     """A RowDescription's body."""
     count = COUNT16.unpack_from(body)[0] if len(body) >= 2 else -1
     position = 2
-    fields: list[Field] = []
+    fields: list[RowField] = []
     for _ in range(count):
         end = body.find(b"\0", position)
         if end < 0 or end + 19 > len(body):
             raise malformed("RowDescription", "server")
         fields.append(
-            Field(
+            RowField(
                 body[position:end].decode(encoding, "replace"),
                 int.from_bytes(body[end + 1 : end + 5], "big"),
                 int.from_bytes(body[end + 5 : end + 7], "big", signed=True),
@@ -66,11 +66,11 @@ def read_description(body: bytes, encoding: str) -> Description:
         position = end + 19
     if position != len(body):
         raise malformed("RowDescription", "server")
-    return Description(tuple(fields))
+    return RowDescription(tuple(fields))
 
 
 def with_formats(
-    description: Description | None, formats: Sequence[int]
+    description: RowDescription | None, formats: Sequence[int]
 ) -> tuple[tuple[int, int], ...]:
     """Type and format of each column; ``formats`` as in a Bind: none, one for all, or each."""
     if description is None:
@@ -83,7 +83,7 @@ def with_formats(
     return tuple((f.type, form) for f, form in zip(fields, formats, strict=False))
 
 
-class Capture:
+class RowCapture:
     """The rows of one answer. ``open`` turns false once nothing more is kept."""
 
     __slots__ = ("_encoding", "_forms", "_plain", "_room", "open", "rows", "truncated")
@@ -102,7 +102,7 @@ class Capture:
         self._forms = forms
         self._plain = plain
 
-    def go_on(self, other: "Capture") -> None:
+    def go_on(self, other: "RowCapture") -> None:
         """Behind what another has captured, within what that left."""
         self.rows = other.rows
         self.open = other.open
