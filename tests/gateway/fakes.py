@@ -7,7 +7,8 @@ that the server answers with one line. The log keeps records and becomes durable
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 
-from custody.model.command import Command, Refusal, Verdict
+from custody.model.codec import CodecFaces, UpstreamLogin
+from custody.model.command import Command, Verdict
 from custody.model.errors import LogFailureError, WireError
 from custody.model.event import (
     CommandsReceived,
@@ -21,8 +22,9 @@ from custody.model.event import (
     SideEnded,
 )
 from custody.model.identity import Admission, Credential, Identity, Loop, Session
-from custody.model.interfaces import Durable, UpstreamLogin
+from custody.model.interfaces import Durable
 from custody.model.record import Body, Milliseconds, Receipt, Record, Response
+from custody.model.refusal import NativeCodes, Refusal, RefusalCode
 from custody.model.secret import Secret
 from custody.model.words import Decision, Effect, LoopId, Outcome, Side, TargetName, TicketId
 
@@ -33,6 +35,14 @@ ADMISSION = Admission(TicketId("tkt_1"), LOOP)
 def command(text: str) -> Command:
     effect = Effect.WRITE if text.startswith("DELETE") else Effect.READ
     return Command(text.split(maxsplit=1)[0], frozenset({effect}), (), bounded=True, text=text)
+
+
+CODES: NativeCodes = {code: code.value for code in RefusalCode}
+"""The toy protocol's own codes are the gateway's words."""
+
+
+def faces(codec: "LineCodec") -> CodecFaces:
+    return CodecFaces(codec, codec, codec)
 
 
 class LineCodec:
@@ -101,6 +111,9 @@ class LineCodec:
             self.farewell = SideEnded("client.refused")
         return (Send(Side.CLIENT, f"!{refusal.code} {refusal.message}\n".encode()),)
 
+    def notify(self, text: str) -> Sequence[Send]:
+        return (Send(Side.CLIENT, f"? {text}\n".encode()),)
+
     def cancel(self) -> bytes:
         return b"cancel\n"
 
@@ -117,6 +130,8 @@ class HandLog:
         self.by_hand = by_hand
         self.accepting = True
         self.full = False
+        self.fails_at: int | None = None
+        """Which record of a message finds no room."""
         self.numbers: dict[str, int] = {}
 
     def append(self, record: Record, durable: Durable | None = None) -> Receipt:
@@ -131,6 +146,15 @@ class HandLog:
         if not self.by_hand:
             self.sync()
         return receipt
+
+    def append_all(
+        self, records: Sequence[Record], durable: Durable | None = None
+    ) -> Sequence[Receipt]:
+        """All or none, as the log does it."""
+        if self.fails_at is not None and self.fails_at < len(records):
+            raise LogFailureError("log.full", "the disk is full")
+        first = [self.append(record) for record in records[:-1]]
+        return (*first, self.append(records[-1], durable))
 
     def sync(self) -> None:
         while self.waiting:
@@ -154,7 +178,7 @@ class DenyDeletes:
     def admits(self, loop: Loop, target: TargetName, now: int) -> bool:
         return target != "secret-target"
 
-    def admits_replication(self, loop: Loop, target: TargetName, now: int) -> bool:
+    def admits_stream(self, loop: Loop, target: TargetName, stream: str, now: int) -> bool:
         return False
 
     def decide(self, session: Session, command: Command, now: int) -> Verdict:

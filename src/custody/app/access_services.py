@@ -18,9 +18,9 @@ from custody.access.tickets import TicketService
 from custody.config.tables import Config
 from custody.gateway.budget.meter import Meter
 from custody.gateway.registry import Registry
-from custody.model.command import Refusal
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import LoopId
 from custody.policy.variables import TargetFacts
 from custody.recording.refusal_rate import RefusalRate
@@ -94,7 +94,9 @@ def close_sessions(registry: Registry) -> Callable[[LoopId, str], None]:
     """Ends a loop's sessions, at the next turn of the event loop: one of them may be what asks."""
 
     def close(loop: LoopId, reason: str) -> None:
-        refusal = Refusal("57P01", f"custody: this loop has ended ({reason})", fatal=True)
+        refusal = Refusal(
+            RefusalCode.LOOP_OVER, f"custody: this loop has ended ({reason})", fatal=True
+        )
         for session in registry.of(loop):
             asyncio.get_running_loop().call_soon(session.kill, "loop.ended", refusal)
 

@@ -29,11 +29,11 @@ from custody.gateway.session import error_place
 from custody.gateway.target import Target
 from custody.masking.masker import RecordMasker
 from custody.masking.truncation import CaptureBounds
+from custody.model.approval import NoApprovals
+from custody.model.codec import Advisor, CodecFaces
 from custody.model.errors import CustodyError
 from custody.model.identity import Loop
 from custody.model.interfaces import (
-    Advisor,
-    Codec,
     EvidenceLog,
     Masker,
     TicketAuthenticator,
@@ -115,7 +115,7 @@ def make_session_services(
 ) -> SessionServices:
     policy = compile_policy(config)
     return SessionServices(
-        gate=Gate(policy, masker, log, clock, meter),
+        gate=Gate(policy, masker, log, clock, meter=meter, approvals=NoApprovals()),
         policy=policy,
         log=log,
         doorkeeper=doorkeeper,
@@ -163,6 +163,7 @@ def _door(
     bearer: TokenAuthenticator | None,
     target: TargetName | None,
 ) -> ListenerSpec:
+    built = find_protocol(listener.name)
     return ListenerSpec(
         name=listener.name if target is None else f"{listener.name}.{target}",
         protocol=listener.name,
@@ -171,14 +172,17 @@ def _door(
         target=target,
         codec=_codecs(config, listener, bound=target is not None),
         bearer=bearer,
-        application_protocol=find_protocol(listener.name).application_protocol,
+        application_protocol=built.application_protocol,
+        codes=built.codes,
         notice=listener.notice,
         idle_timeout_s=listener.idle_timeout_ms / 1000,
         max_connections=listener.max_connections,
     )
 
 
-def _codecs(config: Config, listener: ListenerConfig, *, bound: bool) -> Callable[[bool], Codec]:
+def _codecs(
+    config: Config, listener: ListenerConfig, *, bound: bool
+) -> Callable[[bool], CodecFaces]:
     """Makes codecs that know the configuration's bounds."""
     masked_columns = any(mask.columns for mask in config.masks)
     built = find_protocol(listener.name)

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from custody import protocols
+from custody.model.codec import CodecFaces, Inquirer
 from custody.model.errors import CustodyError
-from custody.model.interfaces import Codec, Inquirer
+from custody.model.refusal import NativeCodes
 
 
 class BuiltProtocol(Protocol):
@@ -26,11 +27,16 @@ class BuiltProtocol(Protocol):
         ...
 
     @property
+    def codes(self) -> NativeCodes:
+        """Its own code of each refusal."""
+        ...
+
+    @property
     def options(self) -> Callable[..., Any]:
         """The type of its options."""
         ...
 
-    def codec(self, options: Any) -> Codec: ...  # noqa: ANN401 - each protocol's own type
+    def codec(self, options: Any) -> CodecFaces: ...  # noqa: ANN401 - each protocol's own type
     def inquirer(self) -> Inquirer: ...
 
 

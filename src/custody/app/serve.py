@@ -52,11 +52,11 @@ from custody.gateway.lookups.parser.pool import ParserPool
 from custody.gateway.registry import Registry
 from custody.gateway.services import SessionServices
 from custody.identity import CachedTicketAuthenticator
-from custody.model.command import Refusal
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import GATEWAY
 from custody.model.interfaces import Masker
 from custody.model.record import ConfigLoaded, Milliseconds, Record
+from custody.model.refusal import Refusal, RefusalCode
 from custody.recording.recorder import Recorder
 from custody.recording.refusal_rate import COUNT_EVERY_S, RefusalRate
 from custody.state import State, StateThread
@@ -69,7 +69,9 @@ LOOK_INTERVAL_S: Final = 1.0
 RENEWAL_INTERVAL_S: Final = 3600.0
 FILES_FOR_SESSIONS: Final = 8192
 
-_SHUTDOWN: Final = Refusal("57P01", "custody: the gateway is shutting down", fatal=True)
+_SHUTDOWN: Final = Refusal(
+    RefusalCode.LOOP_OVER, "custody: the gateway is shutting down", fatal=True
+)
 
 _log: Final = logging.getLogger("custody.serve")
 
@@ -292,7 +294,7 @@ async def _drain(listeners: list[Listener], registry: Registry) -> None:
         listener.close()
     try:
         async with asyncio.timeout(DRAIN_S):
-            await registry.emptied()
+            await registry.wait_until_empty()
     except TimeoutError:
         _log.warning("%d sessions did not end by themselves", len(registry))
     for session in registry.all():

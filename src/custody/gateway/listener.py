@@ -1,6 +1,6 @@
-"""Listening: one door, many sessions.
+"""Listening: one listener, many sessions.
 
-Law: a door takes at most ``max_connections``; what comes above that is closed at once. One
+Law: a listener takes at most ``max_connections``; what comes above that is closed at once. One
 session's fault is never another's.
 """
 
@@ -20,17 +20,17 @@ _log: Final = logging.getLogger("custody.listener")
 
 
 class Listener:
-    """One bound door. ``port`` is the one that was picked if the door asked for port 0."""
+    """One bound listener. ``port`` is the one that was picked if port 0."""
 
     def __init__(
         self,
-        door: ListenerSpec,
-        rooms: SessionServices,
+        spec: ListenerSpec,
+        services: SessionServices,
         registry: Registry,
         tasks: asyncio.TaskGroup,
     ) -> None:
-        self.door: Final = door
-        self._rooms: Final = rooms
+        self.spec: Final = spec
+        self._services: Final = services
         self._registry: Final = registry
         self._tasks: Final = tasks
         self._server: asyncio.Server | None = None
@@ -45,7 +45,7 @@ class Listener:
         except OSError as error:
             raise CustodyError(
                 "listen.failed",
-                f"[listen.{self.door.name}] cannot listen on {host}:{port}: {error.strerror}.",
+                f"[listen.{self.spec.name}] cannot listen on {host}:{port}: {error.strerror}.",
                 "Choose another address, or stop what listens there.",
             ) from error
         bound = self._server.sockets[0].getsockname()
@@ -57,10 +57,10 @@ class Listener:
             self._server.close()
 
     def _accept(self) -> asyncio.Protocol:
-        if self.open >= self.door.max_connections:
-            _log.warning("%s: connection refused, %d are open", self.door.name, self.open)
+        if self.open >= self.spec.max_connections:
+            _log.warning("%s: connection refused, %d are open", self.spec.name, self.open)
             return _Full()
-        session = SessionHost(self._rooms, self._registry, self.door)
+        session = SessionHost(self._services, self._registry, self.spec)
         self.open += 1
         self._tasks.create_task(self._host(session))
         return session.client
@@ -79,30 +79,31 @@ class _Full(asyncio.Protocol):
         transport.close()
 
 
-def note_unrecorded(rooms: SessionServices, now: float) -> None:
+def note_unrecorded(services: SessionServices, now: float) -> None:
     """Record how many refused logins got no record of their own, where that is due."""
-    count = rooms.strangers.untold(now)
+    count = services.strangers.untold(now)
     if not count:
         return
     try:
-        rooms.gate.note_stranger(Gap("refused logins beyond the rate that is recorded", count))
+        services.gate.note_without_session(
+            Gap("refused logins beyond the rate that is recorded", count)
+        )
     except CustodyError as error:
         _log.error("%d refused logins are not recorded yet: %s", count, error.code)
     else:
-        rooms.strangers.told(count, now)
+        services.strangers.told(count, now)
         _log.warning("%d refused logins got no record of their own", count)
 
 
-async def watch(registry: Registry, rooms: SessionServices) -> None:
+async def watch(registry: Registry, services: SessionServices) -> None:
     """Ends sessions whose ticket, loop or idle time is over, and keeps the count of strangers on
     the record. Runs until it is cancelled.
     """
     while True:
         await asyncio.sleep(CHECK_INTERVAL_S)
-        note_unrecorded(rooms, asyncio.get_running_loop().time())
-        now = rooms.clock()
+        note_unrecorded(services, asyncio.get_running_loop().time())
         for session in registry.all():
             try:
-                session.check(now)
+                session.end_if_over()
             except Exception as error:  # noqa: BLE001 - the others are still to be checked
                 _log.error("%s: its check failed with %s", session.id, error_place(error))

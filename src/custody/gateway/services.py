@@ -8,16 +8,16 @@ import msgspec
 
 from custody.gateway.gate import Clock, Gate
 from custody.gateway.target import Target
+from custody.model.codec import Advisor, CodecFaces
 from custody.model.identity import Loop
 from custody.model.interfaces import (
-    Advisor,
-    Codec,
     EvidenceLog,
     Policy,
     TicketAuthenticator,
     TokenAuthenticator,
     Vault,
 )
+from custody.model.refusal import NativeCodes
 from custody.model.words import TargetName
 from custody.recording.refusal_rate import RefusalRate
 
@@ -39,13 +39,13 @@ class SessionServices(msgspec.Struct, frozen=True):
     clock: Clock
     strict_responses: bool
     """Whether an answer's final frame waits for its record to be durable."""
-    held_bytes: int = 4 * 1024 * 1024
+    strangers: RefusalRate
+    """Which refused logins get a record of their own."""
+    held_bytes: int
     """Bytes of one side that wait (for the disk, for an answer) at which it is no longer read. More
     than the longest command, which must be whole before it is judged."""
     tokens: TokenAuthenticator | None = None
     """Takes a raw token given as a password; ``None`` where no issuer's tokens are taken so."""
-    strangers: RefusalRate = msgspec.field(default_factory=RefusalRate)
-    """Which refused logins get a record of their own."""
 
 
 class ListenerSpec(msgspec.Struct, frozen=True):
@@ -58,12 +58,14 @@ class ListenerSpec(msgspec.Struct, frozen=True):
     """Accept tickets without TLS from loopback addresses."""
     target: TargetName | None
     """The one target behind this listener, if it has only one."""
-    codec: Callable[[bool], Codec]
+    codec: Callable[[bool], CodecFaces]
     """Makes a codec; the argument says whether a ticket may be asked for in clear text."""
+    application_protocol: str
+    """ALPN name that direct TLS must agree on."""
+    codes: NativeCodes
+    """The protocol's own code of each refusal, for the record of what a client was told."""
     bearer: TokenAuthenticator | None = None
     """Where clients bring tokens of one issuer and nothing else: whoever checks these."""
-    application_protocol: str = "postgresql"
-    """ALPN name that direct TLS must agree on."""
     notice: str = ""
     idle_timeout_s: float = 0
     """0: none."""

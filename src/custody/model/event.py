@@ -8,8 +8,9 @@ from collections.abc import Hashable
 
 import msgspec
 
-from custody.model.command import Command, Refusal, Wire
+from custody.model.command import Command, Wire
 from custody.model.record import Body, Response, Stream
+from custody.model.refusal import Refusal
 from custody.model.secret import Secret
 from custody.model.words import Side
 
@@ -51,7 +52,8 @@ class LoginRequest(msgspec.Struct, frozen=True):
     application: str
     parameters: tuple[tuple[str, str], ...]
     """Start-up parameters to pass on, in order, without user and database."""
-    replication: bool = False
+    stream: str = ""
+    """An opaque stream instead of commands, by the name that a grant gives it (``replication``)."""
 
 
 class LoginReceived(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from custody.model.identity import Loop, Session
 from custody.model.words import Decision, Effect, SessionId, TargetName
 from custody.policy.condition import ConditionFailure
 from custody.policy.grant import FOREVER, Grant
-from custody.policy.reach import ceiling, holding, outside, replicates
+from custody.policy.reach import REPLICATION, ceiling, holding, outside, replicates
 from custody.policy.rule import RESERVED, Rule, compile_rule
 from custody.policy.variables import ConditionVariables, TargetFacts
 
@@ -82,9 +82,9 @@ class CompiledPolicy:
     def admits(self, loop: Loop, target: TargetName, now: int) -> bool:
         return not outside(self.grants, loop, target, now)
 
-    def admits_replication(self, loop: Loop, target: TargetName, now: int) -> bool:
-        """Whether a grant that names replication holds. Its stream is then recorded as opaque."""
-        return replicates(self.grants, loop, target, now)
+    def admits_stream(self, loop: Loop, target: TargetName, stream: str, now: int) -> bool:
+        """As ``Policy.admits_stream``: a grant can name ``replication`` alone."""
+        return stream == REPLICATION and replicates(self.grants, loop, target, now)
 
     def holding(self, loop: Loop, target: TargetName, now: int) -> Iterator[Grant]:
         """The grants that hold for this loop on this target at ``now``."""

@@ -5,6 +5,7 @@ scope adds anything.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from custody.model.identity import Identity, Loop
 from custody.model.words import Effect, TargetName
@@ -54,6 +55,10 @@ def ceiling(
     if loop.scope is not None and loop.scope.effects is not None:
         effects &= loop.scope.effects
     return effects
+
+
+REPLICATION: Final = "replication"
+"""The stream that a grant's key of that name allows."""
 
 
 def replicates(grants: Sequence[Grant], loop: Loop, target: TargetName, now: int) -> bool:

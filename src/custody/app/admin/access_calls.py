@@ -26,12 +26,12 @@ from custody.app.console_faces import GatewayInfo
 from custody.gateway.budget.meter import Meter
 from custody.gateway.registry import Registry
 from custody.identity import local_identity
-from custody.model.command import Refusal
 from custody.model.durations import moment
 from custody.model.errors import CustodyError
 from custody.model.identity import Budget, Proof
 from custody.model.interfaces import TicketAuthenticator
 from custody.model.record import AdminAct, Milliseconds, Record
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.secret import Secret
 from custody.model.words import (
     Effect,
@@ -52,7 +52,9 @@ Document = dict[str, Any]
 Arguments = TypeVar("Arguments", bound=msgspec.Struct)
 
 _LOCAL_MS: Final = 366 * 86_400_000
-_KILLED: Final = Refusal("57P01", "custody: the operator ended this session", fatal=True)
+_KILLED: Final = Refusal(
+    RefusalCode.LOOP_OVER, "custody: the operator ended this session", fatal=True
+)
 
 
 class _LoopArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

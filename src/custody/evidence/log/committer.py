@@ -66,6 +66,24 @@ class Batch:
         self.size += size
         segment.offset += size
 
+    def mark(self) -> tuple[int, int, int]:
+        """Where it stands now, to return to."""
+        return len(self.leaves), len(self.waiters), self.size
+
+    def return_to(self, mark: tuple[int, int, int]) -> None:
+        """Take out what was added since. Keys and segments that were taken into use meanwhile stay:
+        they serve what comes next.
+        """
+        leaves, waiters, size = mark
+        for _ in self.leaves[leaves:]:
+            segment, _, frames = self.writes[-1]
+            segment.offset -= len(frames.pop())
+            if not frames:
+                self.writes.pop()
+        del self.leaves[leaves:], self.waiters[waiters:]
+        self.size = size
+        self._last = None
+
     def write(self, nanoseconds: Callable[[], int]) -> int:
         """Write and sync; how long the last sync took. Raises ``OSError``."""
         for day, lines in self.keys:

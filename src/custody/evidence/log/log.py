@@ -7,7 +7,7 @@ thread and never holds up ``append``; only a year's end, once a year, makes the 
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,6 +24,7 @@ from custody.evidence.disk.files import Files, OpenFile
 from custody.evidence.disk.segment import SEGMENT_BYTES
 from custody.evidence.disk.segment_pool import Segment, SegmentPool
 from custody.evidence.keys.keyring import KeyService
+from custody.evidence.log.atomic import append_all
 from custody.evidence.log.format_file import write_log_description
 from custody.evidence.log.open_day import OpenDay, open_day
 from custody.evidence.log.publish import Publisher
@@ -112,6 +113,12 @@ class Log:
     def append(self, record: Record, durable: Durable | None = None) -> Receipt:
         """As ``EvidenceLog.append``."""
         return self.writer.append(record, durable)
+
+    def append_all(
+        self, records: Sequence[Record], durable: Durable | None = None
+    ) -> Sequence[Receipt]:
+        """As ``EvidenceLog.append_all``."""
+        return append_all(self.writer, records, durable)
 
     @property
     def accepting(self) -> bool:

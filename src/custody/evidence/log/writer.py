@@ -112,7 +112,7 @@ class Writer:
         self._loops: set[str] = set()
         self.behind = False
         """So much could not be published that no new work is taken in."""
-        self._queued_bytes = 0
+        self.queued_bytes = 0
         self._full = False
         self._on_reserve = False
         self._refusal: Callable[[], LogFailureError] | None = None
@@ -131,7 +131,7 @@ class Writer:
         body, session = record.body, record.session
         kind = KINDS[type(body)]
         # ``accepting``, spelt out: every record passes here.
-        if self._refusal or self._full or self.behind or self._queued_bytes > _QUEUE_BYTES:
+        if self._refusal or self._full or self.behind or self.queued_bytes > _QUEUE_BYTES:
             self._refuse(kind)
         refuse_unmasked(body)
         chain = self.chains.get(session) if session is not None else None
@@ -264,7 +264,7 @@ class Writer:
             day.queued(record.session or loop or LOG_SCOPE, key_line)
         batch.add(segment, frame, leaf, hashed)
         self.size = index + 1
-        self._queued_bytes += len(frame)
+        self.queued_bytes += len(frame)
         if chain is not None:
             chain.n = n
             chain.last = hashed.hex()
@@ -273,7 +273,7 @@ class Writer:
         if durable is not None:
             batch.waiters.append((receipt, durable))
             committer.wake()
-        elif self._queued_bytes > _CROWDED_BYTES:
+        elif self.queued_bytes > _CROWDED_BYTES:
             committer.wake()
         else:
             committer.wake_later()
@@ -317,7 +317,7 @@ class Writer:
             raise disk_full()
         if self.behind and kind.starts_work:
             raise unsigned()
-        if self._queued_bytes > _QUEUE_BYTES:
+        if self.queued_bytes > _QUEUE_BYTES:
             raise LogFailureError("log.overloaded", "Too much waits for the disk.")
 
     def _check_digests(self, body: Body, facts: LeafFacts) -> None:
@@ -393,7 +393,7 @@ class Writer:
                 )
         if failure is None:
             self.publisher.extend(batch.leaves)
-            self._queued_bytes -= batch.size
+            self.queued_bytes -= batch.size
             for retired in batch.retired:
                 retired.close()
             if batch.reached is not None:

@@ -14,9 +14,10 @@ from typing import Final
 from custody.gateway.connection import Connection
 from custody.gateway.target import Target
 from custody.gateway.upstream import connect, secure
+from custody.model.codec import Inquirer, UpstreamLogin
 from custody.model.errors import CustodyError
 from custody.model.identity import GATEWAY
-from custody.model.interfaces import Inquirer, UpstreamLogin, Vault
+from custody.model.interfaces import Vault
 
 TRUSTED_FOR_S: Final = 30.0
 FAILED_FOR_S: Final = 2.0
@@ -246,5 +247,5 @@ class _Line:
     def lost(self, connection: Connection) -> None:
         self.ended(connection)
 
-    def clogged(self, connection: Connection, clogged: bool) -> None:  # noqa: FBT001 - an edge
+    def writing_blocked(self, connection: Connection, clogged: bool) -> None:  # noqa: FBT001 - an edge
         del connection, clogged

@@ -9,7 +9,9 @@ from collections.abc import Callable, Hashable, Sequence
 from enum import Enum
 from typing import Final
 
-from custody.model.command import Refusal
+import msgspec
+
+from custody.model.codec import UpstreamLogin
 from custody.model.errors import WireError
 from custody.model.event import (
     CommandsReceived,
@@ -19,7 +21,7 @@ from custody.model.event import (
     SessionReady,
     SideEnded,
 )
-from custody.model.interfaces import UpstreamLogin
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Side
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.login.client_login import ClientLogin
@@ -30,6 +32,7 @@ from custody.protocols.postgres.pipeline.commands import CommandReader
 from custody.protocols.postgres.pipeline.frontend import Frontend
 from custody.protocols.postgres.pipeline.offer import Offer
 from custody.protocols.postgres.pipeline.pending_queue import PendingQueue
+from custody.protocols.postgres.refusals import NOT_SUPPORTED
 from custody.protocols.postgres.replication import OpaqueSession
 from custody.protocols.postgres.statements import meaning
 from custody.protocols.postgres.statements.reader import MeaningSource, ReadMemory, Recall
@@ -73,7 +76,7 @@ class PostgresCodec:
         self._replies: Backend | None = None
         self._opaque: OpaqueSession | None = None
         self._recall: Recall | None = None
-        self._replication = False
+        self._stream = ""
         self._farewell: SideEnded | None = None
 
     def consult(self, recall: Recall) -> None:
@@ -145,7 +148,7 @@ class PostgresCodec:
         if departure.view is None:
             return
         options = self._options
-        if self._replication:
+        if self._stream:
             self._phase = Phase.OPAQUE
             self._opaque = OpaqueSession(self._client, self._server)
             return
@@ -177,9 +180,9 @@ class PostgresCodec:
         startup = self._arrival.startup
         if startup is None or self._phase is not Phase.ADMISSION:
             raise ValueError("Only a login that was received can be admitted, once.")
-        if login.login.replication and not upstream.replication:
+        if login.login.stream != upstream.stream:
             return self.refuse(login, _NO_REPLICATION)
-        self._replication = login.login.replication
+        self._stream = login.login.stream
         self._departure = PostgresServerLogin(self._server, startup, upstream, self._random(18))
         self._phase = Phase.DEPARTURE
         return (Send(Side.SERVER, self._departure.begin()),)
@@ -202,7 +205,7 @@ class PostgresCodec:
             if self._offering is None:
                 raise ValueError("There is no session yet.")
             return self._offering.refuse(what, refusal)
-        last = Refusal(refusal.code, refusal.message, refusal.detail, refusal.hint, fatal=True)
+        last = msgspec.structs.replace(refusal, fatal=True)
         if what is not None and self._phase is Phase.ADMISSION:
             told = self._arrival.turn_away(last)
             if told:
@@ -220,6 +223,11 @@ class PostgresCodec:
             self._farewell = SideEnded("client.refused")
         return (Send(Side.CLIENT, frames.error(last)),)
 
+    def notify(self, text: str) -> Sequence[Send]:
+        if self._replies is None or not self._replies.between_messages:
+            return ()
+        return (Send(Side.CLIENT, frames.notice(text)),)
+
     def cancel(self) -> bytes:
         key = self._departure.server_key if self._departure is not None else b""
         return frames.cancel_request(key) if key else b""
@@ -229,8 +237,9 @@ class PostgresCodec:
 
 
 _NO_REPLICATION: Final = Refusal(
-    "0A000",
+    RefusalCode.NOT_GRANTED,
     "custody: replication connections are not permitted here",
     hint="A grant must name them; they are recorded as opaque streams.",
     fatal=True,
+    native=NOT_SUPPORTED,
 )

@@ -6,10 +6,11 @@ nothing, so that an agent's side can read ``client`` alone.
 
 from typing import Final
 
-from custody.model.interfaces import Codec, Inquirer
+from custody.model.codec import CodecFaces, Inquirer
 from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.inquirer import PostgresInquirer
 from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.refusals import SQLSTATES
 from custody.protocols.postgres.statements.meaning_cache import MeaningCache
 
 
@@ -22,9 +23,12 @@ class PostgresProtocol:
     def __init__(self) -> None:
         self._understanding: Final = MeaningCache()
 
-    def codec(self, options: PostgresOptions) -> Codec:
-        """A codec for one connection. All share what was understood of statements before."""
-        return PostgresCodec(options, words=self._understanding)
+    codes: Final = SQLSTATES
+
+    def codec(self, options: PostgresOptions) -> CodecFaces:
+        """One connection's protocol. All share what was understood of statements before."""
+        codec = PostgresCodec(options, words=self._understanding)
+        return CodecFaces(codec, codec, codec)
 
     def inquirer(self) -> Inquirer:
         """A connection of the gateway's own, for look-ups."""

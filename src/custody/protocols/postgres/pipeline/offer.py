@@ -8,9 +8,10 @@ message takes its place there.
 from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
-from custody.model.command import Command, Refusal
+from custody.model.command import Command
 from custody.model.event import CommandsReceived, Event, Forward, Inquiry, RecordFirst, Send
 from custody.model.record import Opaque
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Side
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.options import PostgresOptions
@@ -24,6 +25,7 @@ from custody.protocols.postgres.pipeline.pending_queue import (
     PendingMessage,
     PendingQueue,
 )
+from custody.protocols.postgres.refusals import LIMIT_EXCEEDED
 from custody.protocols.postgres.statements.interpretation import may_recode
 from custody.protocols.postgres.statements.reader import CommandReading, MessageReading
 
@@ -203,10 +205,11 @@ class Offer:
         self.rest = rest
         self.discarding = True
         refusal = Refusal(
-            "54000",
+            RefusalCode.OVERLOADED,
             f"custody: the command is longer than {self._options.command_bytes} bytes, or the "
             "session holds too many prepared statements",
             hint="Send long values as parameters, or load them with COPY.",
+            native=LIMIT_EXCEEDED,
         )
         for send in self._in_place(refusal, simple=simple):
             body = Opaque("a command over its bound, refused with 54000", size)
