@@ -27,7 +27,7 @@ class PostgresProtocol:
 
     def codec(self, options: PostgresOptions) -> CodecFaces:
         """One connection's protocol. All share what was understood of statements before."""
-        codec = PostgresCodec(options, words=self._understanding)
+        codec = PostgresCodec(options, meanings=self._understanding)
         return CodecFaces(codec, codec, codec)
 
     def inquirer(self) -> Inquirer:
