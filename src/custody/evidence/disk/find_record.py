@@ -64,7 +64,7 @@ class RecordFinder:
             return None
         return FramePosition(segment, known.offsets[at] if at < len(known.offsets) else known.end)
 
-    def begun(self, year: str) -> bool:
+    def has_records(self, year: str) -> bool:
         """Whether this year's log has any record."""
         return bool(self.segments(year))
 

@@ -78,7 +78,7 @@ class EvidenceReader:
     def logs(self) -> list[str]:
         """The origins of the logs that hold records, oldest first."""
         years = sorted({day[:4] for day in days(self._files, self._evidence)})
-        return [f"{self._name}/{year}" for year in years if self._finder.begun(year)]
+        return [f"{self._name}/{year}" for year in years if self._finder.has_records(year)]
 
     def follow(
         self, log: str, index: int, limit: int = 1000, durable: DurableEnd | None = None

@@ -116,7 +116,7 @@ class _Reading:
             while batch := walk.take():
                 for located in batch:
                     self._take_up(located.frame, located.place)
-                self._publisher.pass_over()
+                self._publisher.drop_published()
         finally:
             walk.close()
         tail = self._behind(walk.place)

@@ -3,7 +3,7 @@
 Law: it trusts nothing that it reads. It hashes stored bytes before it parses them, never writes,
 and asks only for the standard library and one Ed25519 and AES provider, so that an auditor can read
 all of it. Begin with ``verify.py``: it holds the order of things; ``report.py`` holds the words.
-Nearly all of a log is as it must be: ``full_tiles.py`` and ``stretch.py`` pass over that quickly
+Nearly all of a log is as it must be: ``full_tiles.py`` and ``clean_runs.py`` pass over that
 and name no fault. What they leave is for ``tree.py`` and ``records.py``, which name every one.
 """
 
