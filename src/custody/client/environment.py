@@ -57,20 +57,20 @@ def routes_of(
                 f"It reaches: {', '.join(targets)}.",
             )
     chosen = [targets[name] for name in dict.fromkeys(wanted)] or list(targets.values())
-    found = {target.name: _way(facts, loop, target) for target in chosen}
+    found = {target.name: _route(facts, loop, target) for target in chosen}
     lacking = next((target for target in chosen if found[target.name] is None), None)
-    ways = [way for way in found.values() if way is not None]
-    if lacking is not None and (wanted or not ways):
+    routes = [route for route in found.values() if route is not None]
+    if lacking is not None and (wanted or not routes):
         raise CustodyError(
             "run.no-listener",
             f"Nothing leads to {lacking.name!r}: the gateway has no listener for "
             f"{lacking.protocol}, or this command is too old for it.",
             f"Ask its operator for [listen.{lacking.protocol}].",
         )
-    return ways
+    return routes
 
 
-def _way(
+def _route(
     facts: GatewayDescription, loop: LoopDescription, target: TargetDescription
 ) -> Route | None:
     if target.protocol not in client_setups():
@@ -92,7 +92,7 @@ def _way(
 
 
 def write_environment(
-    ways: Sequence[Route], secret: Secret, folder: Path, authority: str
+    routes: Sequence[Route], secret: Secret, folder: Path, authority: str
 ) -> ClientEnvironment:
     """The environment of all clients; the files are written. Raises ``OSError``."""
     place = folder / AUTHORITY_FILE
@@ -100,9 +100,9 @@ def write_environment(
     write_private(folder / TICKET_FILE, secret.reveal())
     environment: dict[str, str] = {}
     unset: list[str] = []
-    for protocol in dict.fromkeys(way.protocol for way in ways):
-        own = [way for way in ways if way.protocol == protocol]
-        given = client_setups()[protocol].equip(
+    for protocol in dict.fromkeys(route.protocol for route in routes):
+        own = [route for route in routes if route.protocol == protocol]
+        given = client_setups()[protocol].environment_for(
             own, secret, folder=str(folder), authority=str(place)
         )
         for name, text in given.files.items():
@@ -132,7 +132,9 @@ def rewrite_urls(
         scheme = bare.partition(":")[0].partition("+")[0]
         is_url = value.startswith(("jdbc:", f"{bare.partition(':')[0]}://"))
         speaking = [
-            way for way in remote if is_url and scheme in client_setups()[way.protocol].schemes
+            route
+            for route in remote
+            if is_url and scheme in client_setups()[route.protocol].schemes
         ]
         if not speaking:
             continue
@@ -140,19 +142,19 @@ def rewrite_urls(
         if target not in local:
             unclear.append(name)
             continue
-        way = local[target]
+        route = local[target]
         try:
-            changed[name] = client_setups()[way.protocol].rewrite(value, way, secret)
+            changed[name] = client_setups()[route.protocol].rewrite(value, route, secret)
         except ValueError:
             unclear.append(name)
     return changed, unclear
 
 
-def _named(url: str, ways: Sequence[Route]) -> str:
-    if len(ways) == 1:
-        return ways[0].target
+def _named(url: str, routes: Sequence[Route]) -> str:
+    if len(routes) == 1:
+        return routes[0].target
     last = url.partition("?")[0].rpartition("/")[2]
-    named = [way.target for way in ways if last in (way.target, way.database, way.own)]
+    named = [route.target for route in routes if last in (route.target, route.database, route.own)]
     return named[0] if len(named) == 1 else ""
 
 

@@ -125,7 +125,7 @@ class GatewayClient:
         self.authority: Final = _read(ca) if ca is not None else authority
         self._trust: Final = _trust(self.authority)
 
-    def facts(self) -> GatewayDescription:
+    def describe(self) -> GatewayDescription:
         facts: GatewayDescription = _typed(self._ask("GET", "/api/v1/gateway"), GatewayDescription)
         return facts
 

@@ -56,24 +56,24 @@ class ClientSetup(Protocol):
         ...
 
     @property
-    def declined(self) -> Mapping[bytes, bytes]:
+    def declined_openings(self) -> Mapping[bytes, bytes]:
         """What a client may open with that a listener in clear text declines, and how; all of the
         openings have the same length. Empty where clients begin to speak at once.
         """
         ...
 
-    def equip(
-        self, ways: Sequence[Route], secret: Secret, *, folder: str, authority: str
+    def environment_for(
+        self, routes: Sequence[Route], secret: Secret, *, folder: str, authority: str
     ) -> ClientEnvironment:
-        """For clients that read the environment. The first way is the default one.
+        """For clients that read the environment. The first route is the default one.
 
         ``folder`` will hold the files, ``authority`` is the path of the PEM of whom the gateway's
         certificate is trusted by.
         """
         ...
 
-    def rewrite(self, url: str, way: Route, secret: Secret) -> str:
-        """The URL of the same database through a listener on this host (``way``), in clear text
+    def rewrite(self, url: str, route: Route, secret: Secret) -> str:
+        """The URL of the same database through a listener on this host (``route``), in clear text
         as far as that listener. What of its path and query still makes sense is kept, another
         database of the same target too. Raises ``ValueError`` where it cannot be read.
         """

@@ -39,16 +39,16 @@ class LocalStarter:
     def found_by(self) -> Mapping[str, str]:
         return {CONFIG: str(self._config.path.absolute())}
 
-    def facts(self) -> GatewayDescription:
+    def describe(self) -> GatewayDescription:
         return msgspec.convert(self._ask("gateway", {}), GatewayDescription)
 
-    def start(self, wish: LoopOptions) -> TokenResponse:
+    def start(self, options: LoopOptions) -> TokenResponse:
         """Raises ``loop.*``, ``login.local-off``, ``ticket.*``, ``run.parent``."""
         arguments: dict[str, object] = {
-            "purpose": wish.purpose,
-            "targets": list(wish.targets) or None,
-            "effects": list(wish.effects) or None,
-            "ttl_ms": None if wish.ttl_s is None else wish.ttl_s * 1000,
+            "purpose": options.purpose,
+            "targets": list(options.targets) or None,
+            "effects": list(options.effects) or None,
+            "ttl_ms": None if options.ttl_s is None else options.ttl_s * 1000,
             "client_host": socket.gethostname(),
         }
         parent = parent_ticket(self._environment)
@@ -56,9 +56,9 @@ class LocalStarter:
             arguments["ticket"] = parent.reveal()
         elif self._groups:
             arguments["groups"] = self._groups
-        told = self._ask("loop.start", arguments)
-        loop = msgspec.convert(told["loop"], LoopDescription)
-        return TokenResponse(Secret(str(told["access_token"])), int(told["expires_in"]), loop)
+        answer = self._ask("loop.start", arguments)
+        loop = msgspec.convert(answer["loop"], LoopDescription)
+        return TokenResponse(Secret(str(answer["access_token"])), int(answer["expires_in"]), loop)
 
     def end(self, ticket: Secret) -> None:
         self._ask("loop.end", {"token": ticket.reveal()})

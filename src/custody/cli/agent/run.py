@@ -60,7 +60,7 @@ def run(
 
     asked = run.RunRequest(
         command=tuple(command),
-        wish=run.LoopOptions(
+        loop=run.LoopOptions(
             targets=tuple(target or ()),
             purpose=purpose,
             effects=tuple(each.value for each in effect or ()),
