@@ -62,7 +62,7 @@ def _add(state: State, number: int, now: int) -> Secret:
         entropy=os.urandom,
     )
     secret, ticket = mint_ticket(loop, now=now, entropy=os.urandom)
-    state.add(ticket)
+    state.add_ticket(ticket)
     return secret
 
 

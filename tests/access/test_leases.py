@@ -143,6 +143,8 @@ def test_a_disk_without_room_does_not_end_the_desk(tmp_path: Path) -> None:
         scene.desk.ended(LOOP.id, "ended")
         await scene.until(lambda: scene.said(CredentialReturned))
         (tmp_path / ".leases.json.new").rmdir()
-        assert LeaseBook(tmp_path / "leases.json").out, "the next start takes it back once more"
+        assert LeaseBook(tmp_path / "leases.json").open_leases, (
+            "the next start takes it back once more"
+        )
 
     play(tmp_path, act)

@@ -97,7 +97,7 @@ def test_what_is_wider_than_the_grants_is_refused_on_the_record(
     (record,) = house.bodies(LoginRefused)
     assert (record.reason, record.subject) == (code, who.identity.subject)
     assert house.kinds() == ["login.refused"]
-    assert house.state.loops.open() == []
+    assert house.state.loops.all_open() == []
 
 
 def test_a_loop_is_as_narrow_as_it_was_asked_for(new_house: NewHouse) -> None:
@@ -268,7 +268,7 @@ def test_what_is_not_on_the_record_never_began(new_house: NewHouse) -> None:
     house.broken = True
     assert refused(house, proof()).code == "log.full"
     house.broken = False
-    assert house.state.loops.open() == []
+    assert house.state.loops.all_open() == []
     house.start(proof())
 
 
@@ -278,7 +278,7 @@ def test_a_crash_between_reservation_and_ticket_leaves_no_loop_open(new_house: N
     house.state.loops.reserve(loop, house.now, lambda _: None)
     house.run(house.loops.resume_accounts())
     assert house.ends() == {loop.id: ["ticket.not-kept"]}
-    assert house.state.loops.open() == []
+    assert house.state.loops.all_open() == []
 
 
 @pytest.mark.parametrize("patience", range(12))
@@ -298,7 +298,7 @@ def test_who_goes_away_as_a_loop_begins_leaves_nothing_open(
             await house.loops.start(proof(), wish())
 
     house.run(scenario())
-    assert len(house.state.loops.open()) == 1
+    assert len(house.state.loops.all_open()) == 1
     assert house.kinds().count("loop.start") == house.kinds().count("loop.end") + 1
 
 
@@ -324,7 +324,7 @@ def test_a_budget_that_was_used_up_is_so_after_a_restart(new_house: NewHouse) ->
     account.rows = 11
     account.stopped = account.bound("rows")
     house.meter._touched[loop.id] = account
-    house.state.spending.keep(house.meter.changed().items())
+    house.state.budgets.save(house.meter.changed().items())
     again = new_house(limited)
     again.run(again.loops.resume_accounts())
     kept = again.meter.tally(loop.id)

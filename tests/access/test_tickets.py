@@ -182,7 +182,7 @@ def test_a_loop_whose_ticket_could_not_be_kept_ends_on_the_record(
     def fail(_ticket: Ticket) -> None:
         raise CustodyError("state.failed", "The state database failed: database is locked.")
 
-    monkeypatch.setattr(office.state, "add", fail)
+    monkeypatch.setattr(office.state, "add_ticket", fail)
     with pytest.raises(CustodyError) as caught:
         office.create()
     assert caught.value.code == "state.failed"
@@ -248,7 +248,7 @@ def test_the_loops_below_end_on_the_record_too(office: Office) -> None:
         entropy=office.entropy,
         parent=admission.loop.id,
     )
-    office.state.add(mint_ticket(below, now=office.now, entropy=office.entropy)[1])
+    office.state.add_ticket(mint_ticket(below, now=office.now, entropy=office.entropy)[1])
     office.revoke(item["id"])
     ends = {
         record.loop: record.body.reason

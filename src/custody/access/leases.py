@@ -113,7 +113,7 @@ class LeaseService:
         while True:
             if rounds % STALE_EVERY == 0:
                 await self._tell(await self._vault.release_stale())
-            await self._vault.tend()
+            await self._vault.renew_due()
             try:
                 async with asyncio.timeout(TEND_S):
                     loop = await self._ended.get()

@@ -172,13 +172,13 @@ class LoginService:
     async def tell(self) -> None:
         """Record the ends of logins, and of their loops, that are not on the record yet."""
         async with self._telling:
-            for each in await self._beside(self._book.logins.untold):
+            for each in await self._beside(self._book.logins.unrecorded):
                 try:
                     await self._record(LoginEnd(each.login, each.reason))
                 except CustodyError as error:
                     _log.error("ends of logins were not recorded: %s", error.code)
                     return
-                await self._beside(partial(self._book.logins.told, each.login))
+                await self._beside(partial(self._book.logins.mark_recorded, each.login))
         await self._loops.tell()
 
     # Revoked identities.
@@ -205,7 +205,7 @@ class LoginService:
 
     async def restore(self, issuer: str, subject: str, actor: str) -> None:
         """Let the identity come in again. Recorded first: it opens something."""
-        revoked = await self._beside(self._book.logins.revoked)
+        revoked = await self._beside(self._book.logins.revoked_identities)
         if not any((each.issuer, each.subject) == (issuer, subject) for each in revoked):
             raise CustodyError(
                 "identity.not-revoked",
@@ -216,7 +216,7 @@ class LoginService:
         await self._beside(lambda: self._book.logins.restore(issuer, subject))
 
     async def revoked(self) -> Sequence[RevokedIdentity]:
-        return await self._beside(self._book.logins.revoked)
+        return await self._beside(self._book.logins.revoked_identities)
 
     async def use(self, kind: str, value: str, until: int) -> bool:
         """True the first time only; survives a restart."""

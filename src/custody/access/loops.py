@@ -135,7 +135,7 @@ class LoopService:
 
     async def begun(self, token: bytes) -> Sequence[TokenLoop]:
         """What the token of this digest began and what has not lapsed since."""
-        return await self._beside(lambda: self._book.tokens.begun(token, self._clock()))
+        return await self._beside(lambda: self._book.tokens.loops_of(token, self._clock()))
 
     async def vouch(
         self, who: Proof, wish: LoopRequest, act: Callable[[Ticket], AdminAct]
@@ -190,7 +190,7 @@ class LoopService:
                 for body in also(ticket):
                     await self._record(body, loop.id)
                 self._accounts.open(loop, self._terms.limits(loop))
-                await self._beside(lambda: self._book.add(ticket))
+                await self._beside(lambda: self._book.add_ticket(ticket))
             except CustodyError:
                 await self._give_up(loop, recorded=recorded)
                 raise
@@ -274,7 +274,7 @@ class LoopService:
         next time. Raises ``CustodyError`` of the state database only.
         """
         async with self._telling:
-            for each in await self._beside(self._book.loops.untold):
+            for each in await self._beside(self._book.loops.unrecorded):
                 if each.loop in self._starting:
                     continue  # its start is on its way to the record, and comes first
                 try:
@@ -282,7 +282,7 @@ class LoopService:
                 except CustodyError as error:
                     _log.error("ends of loops were not recorded: %s", error.code)
                     return
-                await self._beside(partial(self._book.loops.told, each.loop))
+                await self._beside(partial(self._book.loops.mark_recorded, each.loop))
 
     async def lapse(self) -> int:
         """End every loop whose time is over. How many there were."""
@@ -313,8 +313,8 @@ class LoopService:
     async def resume_accounts(self) -> None:
         """At a start of the gateway: count on where it stopped, and end what a crash left open."""
         await self._beside(lambda: self._book.loops.end_unstarted(self._clock()))
-        tallies = await self._beside(self._book.spending.kept)
-        for loop in await self._beside(self._book.loops.open):
+        tallies = await self._beside(self._book.budgets.load)
+        for loop in await self._beside(self._book.loops.all_open):
             limits, tally = self._terms.limits(loop), tallies.get(loop.id)
             self._accounts.open(loop, limits, tally)
             paused = "" if tally is None else tally.paused

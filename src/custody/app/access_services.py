@@ -136,7 +136,7 @@ async def save_spent(state: State, beside: InStateThread, meter: Meter) -> None:
     if not figures:
         return
     try:
-        await beside(lambda: state.spending.keep(figures.items()))
+        await beside(lambda: state.budgets.save(figures.items()))
     except CustodyError as error:
         meter.not_kept(figures)
         _log.error("what loops have used was not kept: %s", error.code)

@@ -99,7 +99,7 @@ class CompiledPolicy:
             or standing.session is not session
             or not standing.since <= now < standing.until
         ):
-            standing = self._stand(session, now)
+            standing = self._standing_of(session, now)
         if (
             self._key is None
             or len(command.objects) > OBJECTS_KEPT
@@ -115,7 +115,7 @@ class CompiledPolicy:
             self._verdicts[key] = verdict
         return verdict
 
-    def _stand(self, session: Session, now: int) -> SessionStanding:
+    def _standing_of(self, session: Session, now: int) -> SessionStanding:
         if len(self._standings) >= SESSIONS_KEPT:
             self._standings.clear()
         self._numbers += 1

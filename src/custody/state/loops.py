@@ -88,7 +88,7 @@ class LoopBook:
                 delete(tokens).where(tokens.c.loop == loop, tokens.c.loop.not_in(here))
             )
 
-    def open(self) -> Sequence[Loop]:
+    def all_open(self) -> Sequence[Loop]:
         """Every loop that has not ended, parents before their children."""
         query = select(loops).where(loops.c.ended.is_(None)).order_by(loops.c.started, loops.c.id)
         with DatabaseErrors(), self._reader.begin() as connection:
@@ -121,7 +121,7 @@ class LoopBook:
         """End every loop whose time is over, at the time that was set for it."""
         return self._end(loops.c.expires <= now, None, "expired")
 
-    def untold(self, *, limit: int = 1000) -> Sequence[EndedLoop]:
+    def unrecorded(self, *, limit: int = 1000) -> Sequence[EndedLoop]:
         """Ends that are not on the record yet, the oldest first."""
         query = (
             select(loops.c.id, loops.c.reason)
@@ -132,7 +132,7 @@ class LoopBook:
         with DatabaseErrors(), self._reader.begin() as connection:
             return [EndedLoop(LoopId(row.id), row.reason) for row in connection.execute(query)]
 
-    def told(self, loop: LoopId) -> None:
+    def mark_recorded(self, loop: LoopId) -> None:
         """The record of its end is made."""
         with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(update(loops).where(loops.c.id == loop).values(told=1))

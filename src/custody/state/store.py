@@ -38,7 +38,7 @@ class State:
         wait(self._watch, READER_BUSY_SECONDS)
         self.loops: Final = LoopBook(engine, self._reader)
         self.logins: Final = LoginBook(engine, self._reader)
-        self.spending: Final = BudgetBook(engine, self._reader)
+        self.budgets: Final = BudgetBook(engine, self._reader)
         self.tokens: Final = TokenBook(engine, self._reader)
 
     @classmethod
@@ -56,7 +56,7 @@ class State:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add(self, ticket: Ticket) -> None:
+    def add_ticket(self, ticket: Ticket) -> None:
         """Keep a new ticket, and its loop where that is new."""
         with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(insert(loops).on_conflict_do_nothing(), [rows.loop_row(ticket.loop)])

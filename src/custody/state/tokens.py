@@ -44,7 +44,7 @@ class TokenBook:
         self._engine: Final = engine
         self._reader: Final = reader
 
-    def begun(self, digest: bytes, now: int) -> Sequence[TokenLoop]:
+    def loops_of(self, digest: bytes, now: int) -> Sequence[TokenLoop]:
         """What the token began that is not over by itself: at most one loop for each provider."""
         query = (
             select(tokens.c.provider, tokens.c.loop, loops.c.id, loops.c.ended, loops.c.reason)

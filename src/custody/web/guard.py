@@ -141,7 +141,7 @@ async def _body(scope: Scope, receive: Receive, taking: QuotaHold) -> bytes:
         length += len(piece)
         if length > BODY_BYTES:
             raise _too_long()
-        taking.hold(len(piece))
+        taking.add_bytes(len(piece))
         pieces.append(piece)
         if not message.get("more_body", False):
             return b"".join(pieces)

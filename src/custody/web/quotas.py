@@ -67,7 +67,7 @@ class QuotaHold:
         self._share: Final = share
         self.held = 0
 
-    def hold(self, length: int) -> None:
+    def add_bytes(self, length: int) -> None:
         """So many more bytes of its body. Raises ``web.busy``."""
         self._shares._take(self._share, length)  # noqa: SLF001 - two halves of one thing
         self.held += length

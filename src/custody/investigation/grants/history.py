@@ -52,7 +52,7 @@ class UsageHistory:
         self.sessions: Final[dict[str, PastSession]] = {}
         self.replicating: Final[set[str]] = set()
         """The sessions that took a replication stream within the period."""
-        for begun in index.begun(day_of(since - LOOK_BACK_DAYS * DAY_MS)):
+        for begun in index.starts(day_of(since - LOOK_BACK_DAYS * DAY_MS)):
             self._take(begun)
         self._people: Final[dict[EventContext, tuple[Identity, ...]]] = {}
 
