@@ -57,7 +57,7 @@ class TokenIssuer(msgspec.Struct, frozen=True):
 
 
 class Exchange:
-    """Implements ``custody.access.interfaces.Exchanges``."""
+    """The one place that tells token types apart (RFC 8693, RFC 7009)."""
 
     def __init__(
         self,
@@ -79,7 +79,9 @@ class Exchange:
         """Tokens at the listeners of standard clients."""
 
     async def exchange(self, asked: ExchangeRequest, client: str) -> ExchangeResult:
-        """As ``Exchanges.exchange``."""
+        """Raises ``CustodyError`` with an ``exchange.``, ``identity.``, ``loop.`` or ``ticket.``
+        code; that refusal is on the record then.
+        """
         if asked.wanted not in (TICKET, LOGIN):
             raise await self._no("exchange.wanted", "This type of token is not given here.", client)
         if asked.subject_type == TICKET:
@@ -133,7 +135,7 @@ class Exchange:
             raise
 
     async def revoke(self, token: Secret, client: str) -> bool:
-        """As ``Exchanges.revoke``."""
+        """End what a login or a ticket stands for (RFC 7009); false where it stands for nothing."""
         del client  # whoever holds a secret may throw it away
         try:
             login = await self._logins.recognise(token)
@@ -148,7 +150,7 @@ class Exchange:
         return await self._loops.end(admission.loop.id, "ended", admission.loop.identity.subject)
 
     async def refused(self, reason: str, *, client: str, subject: str = "") -> None:
-        """As ``Exchanges.refused``."""
+        """Record that somebody was not let in, as far as the rate of such records allows."""
         await self._refused.record(reason, client=client, subject=subject, protocol="login")
 
     async def _no(

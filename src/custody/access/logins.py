@@ -58,7 +58,7 @@ class Refresher(Protocol):
 
 
 class LoginService:
-    """Implements ``custody.access.interfaces.Logins``. Times are Unix milliseconds."""
+    """Logins: proofs that are remembered. Times are Unix milliseconds."""
 
     def __init__(
         self,
@@ -121,7 +121,9 @@ class LoginService:
         return secret, login
 
     async def recognise(self, secret: Secret) -> RememberedLogin:
-        """As ``Logins.recognise``."""
+        """Raises ``identity.login-unknown``, ``identity.login-expired``,
+        ``identity.login-ended``.
+        """
         digest = secret_digest(LOGIN_PREFIX, secret)
         login = await self._beside(lambda: self._book.logins.find(digest or b""))
         if login is None:
@@ -144,7 +146,7 @@ class LoginService:
         return await self._over(lambda: self._book.logins.end(login, self._clock(), reason)) > 0
 
     async def logged_out(self, provider: str, subject: str, session: str) -> int:
-        """As ``Logins.logged_out``."""
+        """Back-channel logout: how many logins ended. ``subject`` or ``session`` may be empty."""
         return await self._over(
             lambda: self._book.logins.end_of_session(
                 provider, subject, session, self._clock(), "provider.logout"
@@ -184,7 +186,10 @@ class LoginService:
     # Revoked identities.
 
     async def revoke(self, issuer: str, subject: str, actor: str) -> int:
-        """As ``Logins.revoke``. Works first: a broken log must not keep a door open."""
+        """Ends the identity's logins and loops; none begins until ``restore``. How many loops.
+
+        Works first: a broken log must not keep a door open.
+        """
         now = self._clock()
         logins, loops = await self._beside(
             lambda: self._book.logins.revoke(issuer, subject, now, actor)

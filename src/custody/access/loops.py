@@ -70,7 +70,10 @@ class NoLoopAccounts:
 
 
 class LoopService:
-    """Implements ``custody.access.interfaces.Loops``. ``clock`` gives Unix milliseconds."""
+    """The only place where a loop begins or ends. ``clock`` gives Unix milliseconds.
+
+    ``client`` is the address that a request came from, for the record.
+    """
 
     def __init__(
         self,
@@ -115,8 +118,12 @@ class LoopService:
         client: str = "",
         token: PresentedToken | None = None,
     ) -> StartedLoop:
-        """As ``Loops.start``. With an ``actor``, ``who`` is the one that it acts for. A ``token``
-        was brought at a listener, which records a refusal itself.
+        """With an ``actor``, ``who`` is the one that it acts for. A ``token`` was brought at a
+        listener, which records a refusal itself.
+
+        Raises ``CustodyError``: ``loop.no-grant``, ``loop.scope``, ``loop.too-long``,
+        ``loop.concurrency``, ``loop.budget``, ``identity.revoked``, ``login.local-off``; that
+        refusal is on the record then.
         """
         now = self._clock()
         loop = self._terms.loop(who, wish, login=login, actor=actor, now=now, entropy=self._entropy)
@@ -153,7 +160,9 @@ class LoopService:
             raise
 
     async def child(self, parent: Admission, wish: LoopRequest, *, client: str = "") -> StartedLoop:
-        """As ``Loops.child``."""
+        """A loop under a running one, never wider than it. Raises as ``start`` does, and
+        ``loop.ended`` where the parent is over.
+        """
         now = self._clock()
         loop = self._terms.child(parent.loop, wish, now=now, entropy=self._entropy)
         try:
@@ -233,7 +242,8 @@ class LoopService:
     # Ends.
 
     async def end(self, loop: LoopId, reason: str, actor: str) -> bool:
-        """As ``Loops.end``. With an ``actor``, that somebody ended it is a record of its own.
+        """End a loop and all below it, with their sessions. False where it was over already. With
+        an ``actor``, that somebody ended it is a record of its own.
 
         Raises ``loop.not-recorded`` where it has ended, but the record could not be made yet.
         """

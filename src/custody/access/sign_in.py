@@ -12,8 +12,10 @@ from typing import Final, Protocol
 
 import msgspec
 
-from custody.access.interfaces import Exchanges, Logins, StartedLogin
+from custody.access.exchange import Exchange
+from custody.access.interfaces import StartedLogin
 from custody.access.login_request import AuthorizationRequest
+from custody.access.logins import LoginService
 from custody.access.pending_logins import PendingLogin, PendingLogins, ProvenLogin, no_code
 from custody.identity.oidc.responses import (
     DeviceAuthorization,
@@ -98,8 +100,8 @@ class SignIn:
         code: Mapping[str, OpenIdProvider],
         device: Mapping[str, OpenIdProvider],
         saml: Mapping[str, SamlIdentityProvider],
-        logins: Logins,
-        exchange: Exchanges,
+        logins: LoginService,
+        exchange: Exchange,
         use: Use,
     ) -> None:
         self._book: Final = book

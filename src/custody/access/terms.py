@@ -120,14 +120,14 @@ class LoopTerms:
         return msgspec.structs.replace(loop, expires=end)
 
     def check(self, loop: Loop, who: Proof, wish: LoopRequest, *, now: int) -> None:
-        """Raises ``CustodyError`` as ``Loops.start`` does."""
+        """Raises ``CustodyError`` as ``LoopService.start`` does."""
         self.check_local(who)
         check_scope(self._grants, self._targets, loop, now)
         self._check_length(loop, wish)
         check_budget(self._grants, loop, ())
 
     def check_child(self, loop: Loop, parent: Loop, wish: LoopRequest, *, now: int) -> Loop:
-        """The child with what it inherits. Raises ``CustodyError`` as ``Loops.child`` does."""
+        """The child with what it inherits. Raises as ``LoopService.child`` does."""
         scope = inherit(loop.scope or Scope(), parent.scope)
         if scope != Scope():
             loop = msgspec.structs.replace(loop, scope=scope)

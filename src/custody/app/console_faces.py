@@ -12,7 +12,9 @@ from typing import Protocol
 
 import msgspec
 
-from custody.access.interfaces import Exchanges, Loops, ReachableTarget
+from custody.access.exchange import Exchange
+from custody.access.interfaces import ReachableTarget
+from custody.access.loops import LoopService
 from custody.access.sign_in import SignIn
 from custody.model.identity import Admission, Spent
 from custody.model.interfaces import TicketAuthenticator
@@ -73,8 +75,8 @@ class ConsoleParts(msgspec.Struct, frozen=True):
     max_connections: int
     facts: Callable[[], GatewayInfo]
     signing_in: SignIn
-    exchange: Exchanges
-    loops: Loops
+    exchange: Exchange
+    loops: LoopService
     doorkeeper: TicketAuthenticator
     use: Callable[[Admission], Awaitable[LoopUsage]]
     clock: Callable[[], int]

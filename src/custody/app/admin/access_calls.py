@@ -12,11 +12,11 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
+from custody.access.exchange import Exchange
 from custody.access.interfaces import (
     LOGIN,
     TICKET,
     ExchangeRequest,
-    Exchanges,
     LoopRequest,
     StartedLogin,
     StartedLoop,
@@ -136,7 +136,7 @@ class AccessCalls:
         scribe: Callable[[Record], Awaitable[object]],
         clock: Callable[[], int],
         *,
-        exchange: Exchanges | None = None,
+        exchange: Exchange | None = None,
         doorkeeper: TicketAuthenticator | None = None,
         registry: Registry | None = None,
     ) -> None:
@@ -316,7 +316,7 @@ class AccessCalls:
             await self._scribe(Record(Milliseconds(self._clock()), act))
         return _items({"id": asked.id, "ended": ended})
 
-    def _running(self) -> Exchanges:
+    def _running(self) -> Exchange:
         if self._exchange is None:
             raise AssertionError("without a gateway this is not called")
         return self._exchange
