@@ -205,7 +205,7 @@ async def relayed(folder: Path, clockwork: Clockwork | None) -> AsyncIterator[tu
                     "evidence: sync and after", committer._write_here
                 )
             meter = Meter(note=lambda *_: None, ends=lambda *_: None, policy=b"")
-            meter.open(LOOP, AMPLE)
+            meter.open_account(LOOP, AMPLE)
             gate = Gate(
                 policy,
                 masker,

@@ -48,23 +48,23 @@ class Office:
         self.loops = LoopService(
             state,
             thread.run,
-            self.scribe,
+            self,
             terms,
-            RefusedLogins(self.scribe, lambda: self.now),
+            RefusedLogins(self, lambda: self.now),
             clock=lambda: self.now,
             entropy=self.entropy,
         )
         self.desk = TicketService(
             state,
             thread.run,
-            self.scribe,
+            self,
             self.loops,
             clock=lambda: self.now,
             longest_loop=lambda _: self.longest,
         )
         self.door = CachedTicketAuthenticator(state)
 
-    async def scribe(self, record: Record) -> Receipt:
+    async def write(self, record: Record) -> Receipt:
         if self.broken:
             raise LogFailureError("log.full", "The disk is full.")
         self.records.append(record)

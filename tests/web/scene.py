@@ -195,10 +195,10 @@ class Played:
         )
         return Secret("cl_the-login"), login
 
-    async def recognise_login(self, secret: Secret) -> RememberedLogin:
+    async def authenticate(self, secret: Secret) -> RememberedLogin:
         raise AssertionError("the console never asks for a login by its secret")
 
-    async def logged_out(self, provider: str, subject: str, session: str) -> int:
+    async def end_at_provider_logout(self, provider: str, subject: str, session: str) -> int:
         self.ended.append(f"{provider} {subject} {session}")
         return 1
 
@@ -209,7 +209,7 @@ class Played:
     async def exchange(self, asked: ExchangeRequest, client: str) -> ExchangeResult:
         self._maybe_fail()
         self.asked.append(asked)
-        if asked.wanted.endswith(":login"):
+        if asked.requested_type.endswith(":login"):
             secret, login = await self.accept(self.proof(Method.OIDC_TOKEN), client=client)
             return StartedLogin(secret, login)
         reachable = ReachableTarget(
@@ -221,7 +221,7 @@ class Played:
         self.ended.append("revoked")
         return token.reveal().startswith("c")
 
-    async def refused(self, reason: str, *, client: str, subject: str = "") -> None:
+    async def record_refusal(self, reason: str, *, client: str, subject: str = "") -> None:
         self.records.append(f"refused {reason} {client} {subject}".strip())
 
     # A doorkeeper, and a meter.
@@ -254,8 +254,8 @@ def parts_of(played: Any, *, url: str = URL, door: socket.socket | None = None) 
         url=url,
         tls=None,
         max_connections=100,
-        facts=played.facts,
-        signing_in=SignIn(
+        gateway_info=played.facts,
+        sign_in=SignIn(
             book,
             url=url,
             code={"corp": played, "other": played},

@@ -57,8 +57,8 @@ def test_a_token_becomes_a_loop(play: Scene) -> None:
     assert (answer.header("cache-control"), answer.header("pragma")) == ("no-store", "no-cache")
     (asked,) = play.played.asked
     assert asked.subject.reveal() == "eyJ.secret.token"
-    assert (asked.subject_type, asked.wanted) == (ID_TOKEN, TICKET)
-    assert asked.wish == LoopRequest(
+    assert (asked.subject_type, asked.requested_type) == (ID_TOKEN, TICKET)
+    assert asked.loop_request == LoopRequest(
         purpose="monthly report",
         targets=("orders", "stock"),  # type: ignore[arg-type]  # names are texts
         effects=frozenset({Effect.READ, Effect.WRITE}),

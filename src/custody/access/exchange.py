@@ -75,14 +75,14 @@ class Exchange:
         self._doorkeeper: Final = doorkeeper
         self._refused: Final = refused
         self._clock: Final = clock
-        self.tokens: Final = TokenPasswords(self._check_among, self._vouchers, loops, doorkeeper)
+        self.tokens: Final = TokenPasswords(self._check_among, self._issuers_of, loops, doorkeeper)
         """Tokens at the listeners of standard clients."""
 
     async def exchange(self, asked: ExchangeRequest, client: str) -> ExchangeResult:
         """Raises ``CustodyError`` with an ``exchange.``, ``identity.``, ``loop.`` or ``ticket.``
         code; that refusal is on the record then.
         """
-        if asked.wanted not in (TICKET, LOGIN):
+        if asked.requested_type not in (TICKET, LOGIN):
             raise await self._no("exchange.wanted", "This type of token is not given here.", client)
         if asked.subject_type == TICKET:
             return await self._child(asked, client)
@@ -92,15 +92,17 @@ class Exchange:
             who = login.proof
         else:
             who = await self._prove(asked.subject, asked.subject_type, client)
-        if asked.wanted == LOGIN:
+        if asked.requested_type == LOGIN:
             return await self._remember(asked, who, login, client)
         actor = None
         if asked.actor is not None:
             actor = await self._prove(asked.actor, asked.actor_type, client)
-        return await self._loops.start(who, asked.wish, login=login, actor=actor, client=client)
+        return await self._loops.start(
+            who, asked.loop_request, login=login, actor=actor, client=client
+        )
 
     async def _child(self, asked: ExchangeRequest, client: str) -> ExchangeResult:
-        if asked.wanted == LOGIN or asked.actor is not None:
+        if asked.requested_type == LOGIN or asked.actor is not None:
             raise await self._no(
                 "exchange.ticket", "A ticket is exchanged for a child loop only.", client
             )
@@ -112,7 +114,7 @@ class Exchange:
                 client,
                 "Start from outside that loop, or put another ticket into CUSTODY_TICKET_FILE.",
             )
-        return await self._loops.child(admission, asked.wish, client=client)
+        return await self._loops.child(admission, asked.loop_request, client=client)
 
     async def _remember(
         self, asked: ExchangeRequest, who: Proof, login: RememberedLogin | None, client: str
@@ -129,16 +131,16 @@ class Exchange:
 
     async def _login(self, secret: Secret, client: str) -> RememberedLogin:
         try:
-            return await self._logins.recognise(secret)
+            return await self._logins.authenticate(secret)
         except CustodyError as error:
-            await self.refused(error.code, client=client)
+            await self.record_refusal(error.code, client=client)
             raise
 
     async def revoke(self, token: Secret, client: str) -> bool:
         """End what a login or a ticket stands for (RFC 7009); false where it stands for nothing."""
         del client  # whoever holds a secret may throw it away
         try:
-            login = await self._logins.recognise(token)
+            login = await self._logins.authenticate(token)
         except CustodyError as error:
             if error.code.startswith("state."):
                 raise
@@ -149,7 +151,7 @@ class Exchange:
             return False
         return await self._loops.end(admission.loop.id, "ended", admission.loop.identity.subject)
 
-    async def refused(self, reason: str, *, client: str, subject: str = "") -> None:
+    async def record_refusal(self, reason: str, *, client: str, subject: str = "") -> None:
         """Record that somebody was not let in, as far as the rate of such records allows."""
         await self._refused.record(reason, client=client, subject=subject, protocol="login")
 
@@ -160,7 +162,7 @@ class Exchange:
         client: str,
         cure: str = "`custody run --help` and `custody login --help` say how.",
     ) -> CustodyError:
-        await self.refused(code, client=client)
+        await self.record_refusal(code, client=client)
         return CustodyError(code, fault, cure)
 
     # Tokens.
@@ -169,13 +171,13 @@ class Exchange:
         try:
             return await self._check(token, kind)
         except CustodyError as error:
-            await self.refused(error.code, client=client)
+            await self.record_refusal(error.code, client=client)
             raise
 
     async def _check_among(self, token: Secret, names: Collection[str]) -> Proof:
         return await self._check(token, JWT, names)
 
-    def _vouchers(self, token: Secret) -> list[str]:
+    def _issuers_of(self, token: Secret) -> list[str]:
         return [each.name for each in self._of(token)]
 
     async def _check(self, token: Secret, kind: str, among: Collection[str] | None = None) -> Proof:
@@ -216,7 +218,7 @@ class Exchange:
         if not proof.use:
             return
         until = proof.expires + KEPT_AFTER_LAPSE_MS
-        if not await self._logins.use(f"token.{proof.provider}", proof.use, until):
+        if not await self._logins.use_once(f"token.{proof.provider}", proof.use, until):
             raise CustodyError(
                 "identity.replayed", "This token was used before.", "Bring a fresh one."
             )

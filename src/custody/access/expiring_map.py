@@ -57,16 +57,16 @@ class ExpiringMap(Generic[E]):
         self._held[key] = entry
         self._of[place] = mine + 1
 
-    def swap(self, key: bytes, entry: E) -> None:
+    def replace(self, key: bytes, entry: E) -> None:
         """Another value for an entry that is held."""
         if key in self._held:
             self._held[key] = entry
 
-    def see(self, key: bytes) -> E | None:
+    def get(self, key: bytes) -> E | None:
         entry = self._held.get(key)
         return entry if entry is not None and entry.expires > self._clock() else None
 
-    def take(self, key: bytes) -> E | None:
+    def pop(self, key: bytes) -> E | None:
         """The entry, for this once."""
         entry = self._held.pop(key, None)
         if entry is None:

@@ -67,9 +67,9 @@ class ExchangeRequest(msgspec.Struct, frozen=True):
     subject_type: str
     actor: Secret | None = None
     actor_type: str = ""
-    wanted: str = TICKET
+    requested_type: str = TICKET
     """``TICKET`` or ``LOGIN``."""
-    wish: LoopRequest = LoopRequest()
+    loop_request: LoopRequest = LoopRequest()
 
 
 ExchangeResult = StartedLoop | StartedLogin

@@ -7,7 +7,7 @@ goes away while the store makes a credential stops nothing: what was made is kno
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from custody.model.errors import CustodyError
@@ -17,10 +17,10 @@ from custody.model.record import (
     CredentialLeased,
     CredentialReturned,
     Milliseconds,
-    Receipt,
     Record,
 )
 from custody.model.words import LoopId, TargetName
+from custody.recording.recorder import RecordWriter
 from custody.vault.credential_leases import LeasingVault, ReturnedLease
 
 TEND_S: Final = 5.0
@@ -36,11 +36,11 @@ class LeaseService:
     def __init__(
         self,
         vault: LeasingVault,
-        scribe: Callable[[Record], Awaitable[Receipt]],
+        recorder: RecordWriter,
         clock: Callable[[], int],
     ) -> None:
         self._vault: Final = vault
-        self._scribe: Final = scribe
+        self._recorder: Final = recorder
         self._clock: Final = clock
         self._recorded: Final[dict[str, LoopId]] = {}
         """Leases whose record is made, with their loops."""
@@ -98,7 +98,7 @@ class LeaseService:
                 raise
         return credential
 
-    def ended(self, loop: LoopId, reason: str) -> None:
+    def release_for(self, loop: LoopId, reason: str) -> None:
         """A loop has ended. Does not wait."""
         del reason
         self._ended.put_nowait(loop)
@@ -106,13 +106,13 @@ class LeaseService:
     async def run(self) -> None:
         """Take back and renew until cancelled; at first what an earlier run left out."""
         async with asyncio.TaskGroup() as self._tasks:
-            await self._tend()
+            await self._serve()
 
-    async def _tend(self) -> None:
+    async def _serve(self) -> None:
         rounds = 0
         while True:
             if rounds % STALE_EVERY == 0:
-                await self._tell(await self._vault.release_stale())
+                await self._record_returns(await self._vault.release_stale())
             await self._vault.renew_due()
             try:
                 async with asyncio.timeout(TEND_S):
@@ -120,13 +120,13 @@ class LeaseService:
             except TimeoutError:
                 rounds += 1
             else:
-                await self._tell(await self._vault.release(loop))
+                await self._record_returns(await self._vault.release(loop))
 
     async def close(self) -> None:
         """Take back what the gateway leased for itself: it leaves nothing out when it stops."""
-        await self._tell(await self._vault.release(GATEWAY.id))
+        await self._record_returns(await self._vault.release(GATEWAY.id))
 
-    async def _tell(self, returned: Iterable[ReturnedLease]) -> None:
+    async def _record_returns(self, returned: Iterable[ReturnedLease]) -> None:
         for each in returned:
             self._recorded.pop(each.lease, None)
             try:
@@ -139,4 +139,4 @@ class LeaseService:
     async def _record(self, loop: LoopId, body: Body) -> None:
         own = loop == GATEWAY.id
         record = Record(Milliseconds(self._clock()), body, None if own else loop)
-        await self._scribe(record)
+        await self._recorder.write(record)

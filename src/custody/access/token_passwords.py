@@ -40,22 +40,22 @@ class TokenPasswords:
     def __init__(
         self,
         check: TokenCheck,
-        vouchers: Callable[[Secret], Sequence[str]],
+        issuers_of: Callable[[Secret], Sequence[str]],
         loops: LoopService,
         doorkeeper: TicketAuthenticator,
     ) -> None:
-        """``vouchers`` names who might check a token, by what it says itself."""
+        """``issuers_of`` names the issuers that might check a token, by what it says itself."""
         self._check: Final = check
-        self._vouchers: Final = vouchers
+        self._issuers_of: Final = issuers_of
         self._loops: Final = loops
         self._doorkeeper: Final = doorkeeper
         self._admitted: Final[OrderedDict[_Key, Admission]] = OrderedDict()
         self._of_loop: Final[dict[LoopId, _Key]] = {}
         self._admitting: Final[WeakValueDictionary[bytes, asyncio.Lock]] = WeakValueDictionary()
         self._looking: Final = asyncio.Semaphore(LOOKUPS_AT_ONCE)
-        loops.when_ended(lambda loop, _: self._forget(loop))
+        loops.add_end_listener(lambda loop, _: self._forget(loop))
 
-    def entrance(self, names: Collection[str]) -> "IssuerTokenAuthenticator":
+    def authenticator_of(self, names: Collection[str]) -> "IssuerTokenAuthenticator":
         """Where tokens of these issuers are taken."""
         return IssuerTokenAuthenticator(self, frozenset(names))
 
@@ -63,7 +63,7 @@ class TokenPasswords:
         self, token: Secret, client: str, now: int, names: Collection[str]
     ) -> Admission | NotAdmitted:
         """As ``TokenDoor.admit``, by one of the issuers of these names."""
-        here = [each for each in self._vouchers(token) if each in names]
+        here = [each for each in self._issuers_of(token) if each in names]
         if not here:
             return NotAdmitted("token.unknown")
         digest = fingerprint(token)
@@ -92,7 +92,7 @@ class TokenPasswords:
     async def _begun(self, digest: bytes, here: Collection[str]) -> Admission | NotAdmitted | None:
         """What the token stands for already."""
         async with self._looking:
-            begun = await self._loops.begun(digest)
+            begun = await self._loops.loops_of_token(digest)
         for each in begun:
             if each.provider in here and each.ticket is not None:
                 admission = Admission(each.ticket.id, each.ticket.loop)
@@ -134,9 +134,9 @@ class TokenPasswords:
 class IssuerTokenAuthenticator:
     """A ``TokenDoor``."""
 
-    def __init__(self, desk: TokenPasswords, names: Collection[str]) -> None:
-        self._desk: Final = desk
+    def __init__(self, tokens: TokenPasswords, names: Collection[str]) -> None:
+        self._tokens: Final = tokens
         self._names: Final = names
 
     async def admit(self, token: Secret, client: str, now: int) -> Admission | NotAdmitted:
-        return await self._desk.admit(token, client, now, self._names)
+        return await self._tokens.admit(token, client, now, self._names)

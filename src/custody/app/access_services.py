@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from custody.access.logins import LoginService, Refresher
-from custody.access.loops import InStateThread, LoopService, Scribe
+from custody.access.loops import InStateThread, LoopService
 from custody.access.refresh_tokens import RefreshTokenSealer
 from custody.access.terms import LoopTerms
 from custody.access.tickets import TicketService
@@ -23,6 +23,7 @@ from custody.model.identity import Identity, Loop
 from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import LoopId
 from custody.policy.variables import TargetFacts
+from custody.recording.recorder import RecordWriter
 from custody.recording.refusal_rate import RefusalRate
 from custody.recording.refused_logins import RefusedLogins
 from custody.state import State
@@ -46,12 +47,12 @@ def make_access_services(
     config: Config,
     *,
     state: State,
-    beside: InStateThread,
-    scribe: Scribe,
+    in_state_thread: InStateThread,
+    recorder: RecordWriter,
     clock: Callable[[], int],
     meter: Meter | None = None,
-    strangers: RefusalRate | None = None,
-    sealing: RefreshTokenSealer | None = None,
+    refusal_rate: RefusalRate | None = None,
+    sealer: RefreshTokenSealer | None = None,
     refreshers: Mapping[str, Refresher] | None = None,
 ) -> AccessServices:
     targets = {
@@ -65,28 +66,37 @@ def make_access_services(
         local=config.login.local,
         local_ms=config.login.lifetime_ms,
     )
-    refused = RefusedLogins(scribe, clock, strangers)
+    refused = RefusedLogins(recorder, clock, refusal_rate)
     loops = LoopService(
-        state, beside, scribe, terms, refused, clock=clock, entropy=os.urandom, accounts=meter
+        state,
+        in_state_thread,
+        recorder,
+        terms,
+        refused,
+        clock=clock,
+        entropy=os.urandom,
+        accounts=meter,
     )
     logins = LoginService(
         state,
-        beside,
-        scribe,
+        in_state_thread,
+        recorder,
         loops,
         refused,
         clock=clock,
         entropy=os.urandom,
         lifetime_ms=config.login.lifetime_ms,
         recheck_ms=config.login.recheck_ms,
-        sealing=sealing,
+        sealer=sealer,
         providers=refreshers or {},
     )
 
     def longest_loop(identity: Identity) -> int | None:
         return terms.longest(Loop(LoopId(""), identity, 0, 0))
 
-    tickets = TicketService(state, beside, scribe, loops, clock=clock, longest_loop=longest_loop)
+    tickets = TicketService(
+        state, in_state_thread, recorder, loops, clock=clock, longest_loop=longest_loop
+    )
     return AccessServices(terms, loops, logins, tickets, refused)
 
 
@@ -118,7 +128,7 @@ async def resume_after_restart(
 
 
 async def expire_regularly(
-    authority: AccessServices, state: State, beside: InStateThread, meter: Meter
+    authority: AccessServices, state: State, in_state_thread: InStateThread, meter: Meter
 ) -> None:
     """Every second: end what is over, and keep what was used. Runs until it is cancelled."""
     while True:
@@ -128,15 +138,15 @@ async def expire_regularly(
             await authority.loops.lapse()
         except CustodyError as error:
             _log.error("loops and logins that are over were not ended: %s", error.code)
-        await save_spent(state, beside, meter)
+        await save_spent(state, in_state_thread, meter)
 
 
-async def save_spent(state: State, beside: InStateThread, meter: Meter) -> None:
+async def save_spent(state: State, in_state_thread: InStateThread, meter: Meter) -> None:
     figures = meter.changed()
     if not figures:
         return
     try:
-        await beside(lambda: state.budgets.save(figures.items()))
+        await in_state_thread(lambda: state.budgets.save(figures.items()))
     except CustodyError as error:
         meter.not_kept(figures)
         _log.error("what loops have used was not kept: %s", error.code)
@@ -145,7 +155,7 @@ async def save_spent(state: State, beside: InStateThread, meter: Meter) -> None:
 async def recheck_regularly(authority: AccessServices) -> None:
     """Ask providers again for logins whose turn it is. Runs until it is cancelled."""
     async with asyncio.TaskGroup() as tasks:
-        for provider in authority.logins.rechecked:
+        for provider in authority.logins.recheckable_providers:
             tasks.create_task(_recheck(authority, provider))
 
 

@@ -73,8 +73,8 @@ class ConsoleParts(msgspec.Struct, frozen=True):
     url: str
     tls: ssl.SSLContext | None
     max_connections: int
-    facts: Callable[[], GatewayInfo]
-    signing_in: SignIn
+    gateway_info: Callable[[], GatewayInfo]
+    sign_in: SignIn
     exchange: Exchange
     loops: LoopService
     doorkeeper: TicketAuthenticator

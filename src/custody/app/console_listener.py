@@ -142,8 +142,8 @@ def _parts(  # noqa: PLR0917 - what a binding needs
         url=url,
         tls=tls,
         max_connections=config.console.max_connections if config.console is not None else 0,
-        facts=lambda: facts,
-        signing_in=_signing_in(config, url, behind),
+        gateway_info=lambda: facts,
+        sign_in=_signing_in(config, url, behind),
         exchange=behind.exchange,
         loops=behind.authority.loops,
         doorkeeper=behind.doorkeeper,
@@ -165,5 +165,5 @@ def _signing_in(config: Config, url: str, behind: ConsoleDependencies) -> SignIn
         saml=behind.providers.saml,
         logins=behind.authority.logins,
         exchange=behind.exchange,
-        use=behind.authority.logins.use,
+        use=behind.authority.logins.use_once,
     )

@@ -155,7 +155,7 @@ async def _run(
     make_console: ConsoleFactory | None,
 ) -> None:
     log, masker, state, thread, keys = parts
-    scribe = Recorder(masker, log)
+    recorder = Recorder(masker, log)
     gateway = config.gateway
     indexer = IndexerProcess(
         data=gateway.data,
@@ -163,35 +163,35 @@ async def _run(
         keys=keys,
         durable=lambda: (log.origin, log.durable_size),
     )
-    shelf = gateway_evidence_view(gateway.data, gateway.name, keys, indexer.freshen)
+    shelf = gateway_evidence_view(gateway.data, gateway.name, keys, indexer.catch_up)
     door = ConsoleSocket(config, make_console)
     providers = await make_providers(config, door.url, clock)
     sealing = (
         await asyncio.to_thread(load_refresh_token_sealer, gateway.keys) if config.oidc else None
     )
     registry = Registry()
-    leases = LeaseService(make_vault(config, clock, environment=os.environ), scribe.write, clock)
+    leases = LeaseService(make_vault(config, clock, environment=os.environ), recorder, clock)
     try:
         async with asyncio.TaskGroup() as tasks, ParserPool() as parser:
             meter = Meter(
                 note=lambda loop, body: log.append(masker.mask(Record(clock(), body, loop))),
-                ends=lambda loop, why: tasks.create_task(authority.loops.exhausted(loop, why)),
+                ends=lambda loop, why: tasks.create_task(authority.loops.end_exhausted(loop, why)),
                 policy=compile_policy(config).digest,
             )
             doorkeeper, strangers = CachedTicketAuthenticator(state), RefusalRate()
             authority = access_services.make_access_services(
                 config,
                 state=state,
-                beside=thread.run,
-                scribe=scribe.write,
+                in_state_thread=thread.run,
+                recorder=recorder,
                 clock=clock,
                 meter=meter,
-                strangers=strangers,
-                sealing=sealing,
+                refusal_rate=strangers,
+                sealer=sealing,
                 refreshers=providers.oidc,
             )
-            authority.loops.when_ended(access_services.close_sessions(registry))
-            authority.loops.when_ended(leases.ended)
+            authority.loops.add_end_listener(access_services.close_sessions(registry))
+            authority.loops.add_end_listener(leases.release_for)
             exchange = Exchange(
                 providers.issuers,
                 authority.logins,
@@ -212,19 +212,19 @@ async def _run(
                 tasks=tasks,
                 meter=meter,
                 strangers=strangers,
-                tokens=exchange.tokens.entrance(taken) if taken else None,
+                tokens=exchange.tokens.authenticator_of(taken) if taken else None,
             )
             calls = AccessCalls(
                 authority,
                 meter,
-                scribe.write,
+                recorder,
                 clock,
                 exchange=exchange,
                 doorkeeper=doorkeeper,
                 registry=registry,
             )
-            secrets = SecretCalls(local_vault(config, clock), scribe.write, clock)
-            await _record_config(config, rooms, masker, scribe)
+            secrets = SecretCalls(local_vault(config, clock), recorder, clock)
+            await _record_config(config, rooms, masker, recorder)
             await _try_credentials(config, rooms)
             await access_services.resume_after_restart(config, authority, providers.names)
             for running in (
@@ -243,10 +243,10 @@ async def _run(
             admin = AdminServer(socket_path(config), desk.dispatch, tasks)
             await admin.start()
             places = list(
-                make_listener_plans(config, lambda name: exchange.tokens.entrance([name]))
+                make_listener_plans(config, lambda name: exchange.tokens.authenticator_of([name]))
             )
             listeners, facts = await _listen(config, places, rooms, registry, tasks, announce)
-            calls.open_at(facts)
+            calls.set_gateway_info(facts)
             await door.open(
                 ConsoleDependencies(providers, authority, exchange, doorkeeper, meter, clock),
                 facts,
@@ -303,7 +303,7 @@ async def _drain(listeners: list[Listener], registry: Registry) -> None:
 
 
 async def _record_config(
-    config: Config, rooms: SessionServices, masker: Masker, scribe: Recorder
+    config: Config, rooms: SessionServices, masker: Masker, recorder: Recorder
 ) -> None:
     summary = (
         f"targets: {', '.join(target.name for target in config.targets)}; "
@@ -313,7 +313,7 @@ async def _record_config(
         f"local: {'yes' if config.login.local else 'no'}"
     )
     loaded = ConfigLoaded(rooms.policy.digest.hex(), masker.digest.hex(), summary)
-    await scribe.write(Record(rooms.clock(), loaded))
+    await recorder.write(Record(rooms.clock(), loaded))
 
 
 def _vouching(config: Config) -> tuple[OidcConfig | WorkloadConfig | SamlConfig, ...]:

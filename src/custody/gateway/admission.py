@@ -201,7 +201,7 @@ class AdmissionControl:
         """Whether this refusal gets a record of its own; the others are recorded as a count."""
         loop = who.loop.id if isinstance(who, Admission) else None
         now = asyncio.get_running_loop().time()
-        return self._services.strangers.recorded(caller.host, loop, now)
+        return self._services.strangers.admits_record(caller.host, loop, now)
 
     @staticmethod
     async def _recorded(caller: Caller, append: Callable[[Durable], object]) -> bool:

@@ -81,7 +81,7 @@ class _Full(asyncio.Protocol):
 
 def note_unrecorded(services: SessionServices, now: float) -> None:
     """Record how many refused logins got no record of their own, where that is due."""
-    count = services.strangers.untold(now)
+    count = services.strangers.unrecorded_count(now)
     if not count:
         return
     try:
@@ -91,7 +91,7 @@ def note_unrecorded(services: SessionServices, now: float) -> None:
     except CustodyError as error:
         _log.error("%d refused logins are not recorded yet: %s", count, error.code)
     else:
-        services.strangers.told(count, now)
+        services.strangers.count_recorded(count, now)
         _log.warning("%d refused logins got no record of their own", count)
 
 

@@ -63,9 +63,9 @@ class RefusalRate:
         self._loops: Final = Buckets()
         self._all = Bucket(BURST_OF_ALL, 0)
         self._unrecorded = 0
-        self._told = -COUNT_EVERY_S
+        self._recorded_at = -COUNT_EVERY_S
 
-    def recorded(self, address: str, loop: LoopId | None, now: float) -> bool:
+    def admits_record(self, address: str, loop: LoopId | None, now: float) -> bool:
         """Whether this refusal gets a record; if not, it is counted. ``loop``: of its ticket, where
         that is known.
         """
@@ -78,14 +78,14 @@ class RefusalRate:
         self._unrecorded += not due
         return due
 
-    def untold(self, now: float) -> int:
+    def unrecorded_count(self, now: float) -> int:
         """The count that is to be recorded now; 0 where there is none, or it is not yet time."""
-        return self._unrecorded if now - self._told >= COUNT_EVERY_S else 0
+        return self._unrecorded if now - self._recorded_at >= COUNT_EVERY_S else 0
 
-    def told(self, count: int, now: float) -> None:
+    def count_recorded(self, count: int, now: float) -> None:
         """That count is on the record."""
         self._unrecorded -= count
-        self._told = now
+        self._recorded_at = now
 
 
 def network(address: str) -> str:

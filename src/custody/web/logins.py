@@ -50,14 +50,14 @@ class LoginController(Controller):
     async def choose(self, request: AnyRequest) -> Page:
         parts = console_parts(request)
         asked = query(request, LoginQuery)
-        names = parts.signing_in.browser_providers
+        names = parts.sign_in.browser_providers
         links = []
         if asked != LoginQuery():
             _asked(asked)
             # Made anew from what was read: nothing else of the address goes on.
             rest = urlencode({name: getattr(asked, name) for name in LoginQuery.__struct_fields__})
             links = [(name, f"/login/{quote(name)}?{rest}") for name in names]
-        return page("choose", gateway=parts.facts().name, links=links, providers=names)
+        return page("choose", gateway=parts.gateway_info().name, links=links, providers=names)
 
     @get(
         "/login/{provider:str}",
@@ -73,7 +73,7 @@ class LoginController(Controller):
         provider = provider_of(request)
         _must_be_visit(request)
         asked = _asked(query(request, LoginQuery))
-        step = await parts.signing_in.begin(provider, asked, address(request))
+        step = await parts.sign_in.begin(provider, asked, address(request))
         secure = parts.url.startswith("https:")
         answer = _go(step.url)
         answer.headers["Set-Cookie"] = _set_cookie(step.state, step.cookie, secure=secure)
@@ -92,7 +92,7 @@ class LoginController(Controller):
         parts = console_parts(request)
         provider = provider_of(request)
         back = query(request, CallbackQuery)
-        failed = await parts.signing_in.returned(
+        failed = await parts.sign_in.finish_oidc(
             provider,
             state=back.state,
             cookie=_cookie_of(request, parts, back.state),
@@ -117,7 +117,7 @@ class LoginController(Controller):
         parts = console_parts(request)
         provider = provider_of(request)
         posted = await form(request, SamlForm)
-        failed = await parts.signing_in.asserted(
+        failed = await parts.sign_in.finish_saml(
             provider,
             state=posted.RelayState,
             response=posted.SAMLResponse.reveal().encode("utf-8"),
@@ -137,9 +137,7 @@ class LoginController(Controller):
         parts = console_parts(request)
         provider = provider_of(request)
         no_query(request)
-        return Response(
-            parts.signing_in.metadata(provider), media_type="application/samlmetadata+xml"
-        )
+        return Response(parts.sign_in.metadata(provider), media_type="application/samlmetadata+xml")
 
     @get(
         "/confirm",
@@ -154,20 +152,22 @@ class LoginController(Controller):
         parts = console_parts(request)
         state = query(request, ConfirmQuery).state
         client = address(request)
-        found = await parts.signing_in.waiting(state, _cookie_of(request, parts, state), client)
+        found = await parts.sign_in.awaiting_confirmation(
+            state, _cookie_of(request, parts, state), client
+        )
         identity = found.proof.identity
         return page(
             "confirm",
-            form_action=form_action_to(found.asked.redirect_uri),
-            gateway=parts.facts().name,
-            place=found.asked.place,
+            form_action=form_action_to(found.authorization.redirect_uri),
+            gateway=parts.gateway_info().name,
+            place=found.authorization.place,
             subject=identity.subject,
             provider=found.provider,
             issuer=identity.issuer,
             groups=identity.groups[:GROUPS_SHOWN],
             more=max(len(identity.groups) - GROUPS_SHOWN, 0),
             client=found.client,
-            check=found.asked.check,
+            check=found.authorization.check,
             state=state,
             form=found.form,
         )
@@ -189,9 +189,9 @@ class LoginController(Controller):
         kept = _cookie_of(request, parts, said.state)
         client = address(request)
         if said.answer == "no":
-            answer = _tell(await parts.signing_in.declined(said.state, kept, said.form, client))
+            answer = _tell(await parts.sign_in.decline(said.state, kept, said.form, client))
         else:
-            code, asked = await parts.signing_in.agreed(said.state, kept, said.form, client)
+            code, asked = await parts.sign_in.confirm(said.state, kept, said.form, client)
             answer = _back(asked, {"code": code.reveal()})
         secure = parts.url.startswith("https:")
         answer.headers["Set-Cookie"] = _set_cookie(said.state, "", secure=secure)
@@ -201,7 +201,7 @@ class LoginController(Controller):
     async def done(self, request: AnyRequest) -> Page:
         parts = console_parts(request)
         no_query(request)
-        return page("done", gateway=parts.facts().name)
+        return page("done", gateway=parts.gateway_info().name)
 
     @post(
         "/login/{provider:str}/backchannel-logout",
@@ -216,12 +216,12 @@ class LoginController(Controller):
         parts = console_parts(request)
         provider = provider_of(request)
         told = await form(request, LogoutForm)
-        await parts.signing_in.logged_out(provider, told.logout_token, address(request))
+        await parts.sign_in.provider_logout(provider, told.logout_token, address(request))
         return Response(b"", media_type=MediaType.TEXT)
 
 
 def browser_error(error: CustodyError, parts: ConsoleParts) -> Page:
-    return error_page(error, parts.facts().name)
+    return error_page(error, parts.gateway_info().name)
 
 
 def _asked(said: LoginQuery) -> AuthorizationRequest:
@@ -287,7 +287,7 @@ def _tell(failed: FailedStep) -> Page:
     if fault.error == "temporarily_unavailable":
         error = fault.error
     return _back(
-        failed.asked,
+        failed.authorization,
         {"error": error, "error_description": fault.error_description, "error_code": fault.code},
     )
 

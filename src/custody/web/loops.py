@@ -26,7 +26,7 @@ class LoopController(Controller):
     async def gateway(self, request: AnyRequest) -> Response[bytes]:
         parts = console_parts(request)
         no_query(request)
-        return document(parts.facts())
+        return document(parts.gateway_info())
 
     @get(
         "/loops/self",
@@ -66,7 +66,7 @@ async def _admitted(request: AnyRequest, parts: ConsoleParts) -> Admission:
     admission = parts.doorkeeper.recognise(secret, parts.clock())
     if isinstance(admission, Admission):
         return admission
-    await parts.exchange.refused(admission, client=address(request))
+    await parts.exchange.record_refusal(admission, client=address(request))
     raise RefusedError(
         "web.ticket",
         "The ticket is not known, or does not hold any more.",

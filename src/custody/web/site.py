@@ -32,7 +32,9 @@ def make_site(parts: ConsoleParts) -> Litestar:
     site = routes(_answers(parts))
     site.state.parts = parts
     # Made once: every handler is known now, and none comes later.
-    site.state.description = openapi_document(site, version=parts.facts().version, url=parts.url)
+    site.state.description = openapi_document(
+        site, version=parts.gateway_info().version, url=parts.url
+    )
     return site
 
 

@@ -49,7 +49,7 @@ class TokenController(Controller):
         match asked.grant_type:
             case "authorization_code":
                 code, verifier = _needed(asked.code, "code"), asked.code_verifier
-                logged_in = await parts.signing_in.redeem(
+                logged_in = await parts.sign_in.redeem(
                     code, _needed(verifier, "code_verifier"), asked.redirect_uri, client
                 )
                 return document(responses.login_response(logged_in, parts.clock()))
@@ -83,7 +83,7 @@ class TokenController(Controller):
     async def device(self, request: AnyRequest) -> Response[bytes]:
         parts = console_parts(request)
         asked = await form(request, DeviceForm)
-        step = await parts.signing_in.begin_device(asked.provider, address(request))
+        step = await parts.sign_in.begin_device(asked.provider, address(request))
         return document(responses.device_response(step))
 
     @post(
@@ -103,7 +103,7 @@ class TokenController(Controller):
 
 
 async def _device(parts: ConsoleParts, code: Secret, client: str) -> Response[bytes]:
-    answer = await parts.signing_in.poll_device(code, client)
+    answer = await parts.sign_in.poll_device(code, client)
     match answer:
         case StartedLogin():
             return document(responses.login_response(answer, parts.clock()))
@@ -162,8 +162,8 @@ def exchange_request(asked: TokenForm) -> ExchangeRequest:
         subject_type=asked.subject_token_type,
         actor=asked.actor_token,
         actor_type=asked.actor_token_type,
-        wanted=asked.requested_token_type or TICKET,
-        wish=_wish(asked),
+        requested_type=asked.requested_token_type or TICKET,
+        loop_request=_wish(asked),
     )
 
 

@@ -32,8 +32,8 @@ class Counting:
         self.ended: list[tuple[LoopId, str]] = []
         self.broken = False
         self.meter = Meter(note=self.note, ends=lambda *end: self.ended.append(end), policy=b"p")
-        self.meter.open(TOP, limits, tally)
-        self.meter.open(CHILD, child)
+        self.meter.open_account(TOP, limits, tally)
+        self.meter.open_account(CHILD, child)
 
     def note(self, of: LoopId, body: BudgetExceeded) -> None:
         if self.broken:
@@ -180,7 +180,7 @@ def test_a_parse_is_not_counted_and_does_not_pass_a_paused_loop() -> None:
 
 def test_a_loop_without_an_account_moves_nothing() -> None:
     counting = Counting()
-    counting.meter.close(TOP.id)
+    counting.meter.close_account(TOP.id)
     assert counting.sends(READ) == "This loop has ended."
     assert counting.sends(ROLLBACK) == ""
     counting.answers(1)
@@ -216,7 +216,7 @@ def test_figures_go_on_where_they_were_kept() -> None:
 def test_a_closed_loops_last_figures_are_kept() -> None:
     counting = Counting()
     counting.answers(3)
-    counting.meter.close(TOP.id)
+    counting.meter.close_account(TOP.id)
     assert counting.meter.changed()[TOP.id].spent.rows == 3
 
 

@@ -78,7 +78,7 @@ class IndexerProcess:
             _log.warning("the indexing process ended; it is started again in %.0f s", pause)
             await asyncio.sleep(pause)
 
-    async def freshen(self) -> bool:
+    async def catch_up(self) -> bool:
         """Wait until all that is durable now is indexed, but not for ever; whether it is."""
         with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(FRESHEN_SECONDS):
