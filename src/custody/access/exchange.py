@@ -1,7 +1,7 @@
-"""The one place that tells tokens apart: what is brought, who checks it, what it becomes.
+"""Token exchange (RFC 8693): which provider checks a token, and which loop or login it starts.
 
 Law: a token is checked by the provider that its issuer names, and by nobody else; what may be used
-once is used up before it opens anything; and whoever is not let in is on the record.
+once is used up before it opens anything; and every refusal is recorded.
 """
 
 import asyncio
@@ -181,7 +181,9 @@ class Exchange:
         return [each.name for each in self._of(token)]
 
     async def _check(self, token: Secret, kind: str, among: Collection[str] | None = None) -> Proof:
-        """By whoever its issuer names; where that is several, by the first that takes it."""
+        """By the providers of the token's issuer; where there are several, by the first that takes
+        it.
+        """
         if kind not in _KINDS:
             raise CustodyError(
                 "exchange.type",

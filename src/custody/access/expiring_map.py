@@ -1,7 +1,7 @@
-"""What the gateway remembers for a while: by digest, taken once, bounded, time-limited.
+"""A bounded map whose entries expire; keys are digests, and ``pop`` returns an entry once.
 
-Law: full for one address is not full for another's, up to the bound of all; what is full refuses
-and pushes nothing out. Nothing here waits.
+Law: each address has its own bound besides the bound of all. A full map refuses a new entry and
+evicts none. No method waits.
 """
 
 from collections.abc import Callable

@@ -20,9 +20,10 @@ TICKET: Final = "urn:custody:token-type:ticket"
 
 
 class LoopRequest(msgspec.Struct, frozen=True):
-    """What a loop is asked to be. What is ``None`` is as wide as the grants, or the parent, allow.
+    """The wanted properties of a loop. A field that is ``None`` is as wide as the grants, or the
+    parent, allow.
 
-    ``client_host`` and ``on_behalf_of`` are claims of whoever asks.
+    ``client_host`` and ``on_behalf_of`` are claims of the requester.
     """
 
     purpose: str = ""

@@ -1,8 +1,8 @@
 """Credentials leased to loops, on the record.
 
-Law: what was made for a loop is on the record before it is used, and is taken back once the loop
-has ended, whatever ended it; what could not be taken back is tried again, and said. A client that
-goes away while the store makes a credential stops nothing: what was made is known here.
+Law: a credential that a store makes for a loop is recorded before it is used, and revoked when the
+loop ends for any reason. A failed revocation is tried again and logged. A client that goes away
+while the store makes a credential does not cancel the request, so every lease is known here.
 """
 
 import asyncio

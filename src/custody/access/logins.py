@@ -1,8 +1,8 @@
 """Logins: proofs that the gateway remembers, until something ends them.
 
 Law: a login works only once it is on the record; an end works first, takes the login's loops with
-it, and is recorded then, exactly once. Silence of a provider ends nothing before its time; a
-provider's no ends at once.
+it, and is recorded then, exactly once. A provider that does not answer ends no login before its
+time; a provider's refusal ends it at once.
 """
 
 import asyncio

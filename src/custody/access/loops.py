@@ -1,7 +1,8 @@
 """Where loops begin and end, and nowhere else.
 
 Law: whether a loop may begin is a decision with a record; it opens nothing before its start is on
-the record. An end works first and is recorded then, exactly once, for the loop and all below it.
+the record. ``end`` takes effect first; the end of the loop and of each loop below it is then
+recorded, exactly once.
 """
 
 import asyncio

@@ -69,7 +69,7 @@ class ProvenLogin(msgspec.Struct, frozen=True):
 
 
 class ConfirmedLogin(msgspec.Struct, frozen=True):
-    """Agreed: whoever brings the one-time code and the verifier gets the login."""
+    """The browser's owner agreed: the one-time code and the verifier together give the login."""
 
     authorization: AuthorizationRequest
     client: str

@@ -1,8 +1,8 @@
 """Logins by browser and by device: from the first step to a login that the gateway remembers.
 
 Law: the gateway is the relying party. A provider's answer counts only in the login that it was
-asked for, once; nobody gets a login before the browser's owner has agreed to which tool it goes;
-and what is refused is on the record.
+asked for, once; no tool gets a login before the browser's owner has agreed to it; and every refusal
+is recorded.
 """
 
 import asyncio

@@ -88,7 +88,7 @@ class TicketService:
         self._longest_loop: Final = longest_loop
 
     async def create(self, asked: TicketCreate) -> dict[str, Any]:
-        """The ticket as ``list`` shows it, with its ``secret``: the only time that it is told.
+        """The ticket as ``list`` shows it, with its ``secret``, which is shown this once.
 
         Raises ``ticket.too-long`` where no grant of the identity lets a loop grow so old, and
         ``login.local-off``, ``loop.concurrency``, ``identity.revoked``.

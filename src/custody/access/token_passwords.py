@@ -1,8 +1,8 @@
 """A provider's token where a ticket would be given: as a password, or by OAUTHBEARER.
 
-Law: the same token gives the same loop of an issuer's table, whatever connection brings it, until
-that loop ends, and across restarts; a loop that was ended is not begun anew by its token. Each
-entrance takes tokens of its own issuers alone.
+Law: the same token gives the same loop of an issuer's table on every connection, until that loop
+ends, and across restarts; a token never begins a loop again that was ended. Each authenticator
+takes tokens of its own issuers alone.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""The authority over loops and logins, put together.
+"""The services that decide over loops and logins, put together.
 
-Law: one for each process that may write to the evidence, with or without a gateway around it; what
-decides is the same in both.
+Law: each process that writes to the evidence log makes one ``AccessServices``: the gateway, or a
+command that runs offline. Both use the same rules.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ TEND_S: Final = 1.0
 RECHECK_EVERY_S: Final = 5.0
 FORGET_EVERY_S: Final = 600.0
 
-_log: Final = logging.getLogger("custody.authority")
+_log: Final = logging.getLogger("custody.access")
 
 
 class AccessServices(NamedTuple):
@@ -116,7 +116,9 @@ def close_sessions(registry: Registry) -> Callable[[LoopId, str], None]:
 async def resume_after_restart(
     config: Config, authority: AccessServices, providers: tuple[str, ...]
 ) -> None:
-    """At a start of the gateway: what ended while it was not there, ends now."""
+    """At a start of the gateway: end the loops and logins that expired, or lost their provider,
+    while it did not run.
+    """
     await authority.loops.resume_accounts()
     await authority.logins.end_of_other_providers(providers)
     if not config.login.local:

@@ -48,7 +48,7 @@ TokenAuthenticators = Callable[[str], TokenAuthenticator]
 HELD_BEYOND_COMMAND: Final = 1024 * 1024
 """Bytes that a session may hold beside its longest command."""
 
-_log: Final = logging.getLogger("custody.house")
+_log: Final = logging.getLogger("custody.lookup")
 
 
 def make_masker(config: Config) -> RecordMasker:

@@ -1,7 +1,7 @@
 """What the console's listener is given, and what it gives back.
 
-Law: values and faces; the web door is built from these and nothing else, and `serve` knows the
-door only as a ``ConsoleFactory`` that it was handed: no import from here leads up.
+Law: values and interfaces. The site is built from ``ConsoleParts`` and nothing else, and `serve` is
+handed it as a ``ConsoleFactory``: no import from here leads up.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The console's listener: its socket, its certificate, and what the web door is made from.
+"""The console's listener: its socket, its certificate, and the parts that the site is made from.
 
 Law: wiring only. The socket is bound before any provider is made, since a provider must know the
 address that browsers come back to; connections are taken only once everything behind it is there.
@@ -34,7 +34,7 @@ Announce = Callable[[str], None]
 
 
 class ConsoleDependencies(NamedTuple):
-    """What stands behind the console."""
+    """What the console is built from: providers, access services, exchange, meter."""
 
     providers: Providers
     authority: AccessServices

@@ -1,6 +1,6 @@
 """`custody init`: a configuration that runs as it is, with keys and a local authority.
 
-Law: nothing that exists is overwritten or removed. The configuration is written last, so that a
+Law: no existing file is overwritten or removed. The configuration is written last, so that a
 directory with one is complete.
 """
 

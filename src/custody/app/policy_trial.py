@@ -1,8 +1,8 @@
 """Judges statements that someone typed, as a session of theirs would be judged.
 
-Law: nothing is asked of any target and nothing is recorded. What only the target's catalogue
-could tell counts as the worst that it could be, so a real session may be allowed more, never less
-than the statement's own text can show here.
+Law: nothing is asked of any target and nothing is recorded. Anything that only the target's
+catalogue knows counts as its worst case, so a real session may be allowed more than the trial,
+never less.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Making the providers that the configuration trusts.
 
-Law: what a table says becomes one provider's settings, and nothing else does; a provider that
-cannot be made stops the start, for what it would let in nobody else may.
+Law: one table makes one provider's settings, and nothing else does; a provider that cannot be made
+stops the start, since no other may admit its people.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Everything that the standard clients of a loop's targets need, gathered from their protocols.
 
-Law: a protocol is found by its folder; adding one touches nothing here. What a loop may not reach
-is not equipped.
+Law: a protocol is found by its folder; adding one touches nothing here. A target that the loop may
+not reach gets no entry.
 """
 
 import functools

@@ -1,7 +1,7 @@
-"""Loopback listeners for drivers that cannot be told of TLS or of another address.
+"""Loopback listeners for drivers that cannot be given TLS or another address.
 
 Law: bytes go on as they came, both ways; towards the gateway they go in TLS whose certificate is
-checked. Whoever connects still needs the ticket: nothing is added on the way.
+checked. A client still needs the ticket: nothing is added on the way.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Beginning loops at a gateway's API, with what proves who one is.
+"""Begins loops at a gateway's API, with a login or a workload's token.
 
 Law: the first of these that is there counts: a running loop's ticket (the new loop is its child), a
 login, a workload's token, a client's own credentials. Of its own variables none is passed on to the

@@ -1,6 +1,6 @@
 """`custody run -- CMD`: one loop, for as long as one command.
 
-Law: the loop begins before the command and ends with it, whatever ends it; what the command needs
+Law: the loop begins before the command and ends with it, for any reason; what the command needs
 lies in a folder that is gone afterwards; no secret is ever in an argument.
 """
 
@@ -46,7 +46,7 @@ class LoopOptions(msgspec.Struct, frozen=True):
 
 
 class LoopStarter(Protocol):
-    """Whoever can begin and end loops: a gateway's API, or the gateway on this host."""
+    """Begins and ends loops: at a gateway's API, or at the gateway on this host."""
 
     @property
     def authority(self) -> str:

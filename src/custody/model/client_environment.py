@@ -1,7 +1,7 @@
 """What a standard client needs so that it goes through the gateway without a changed line.
 
 Law: a secret is in a private file or in the environment, never in an argument. A protocol says what
-its clients read (``custody.protocols.NAME.client``); whoever starts them writes it down.
+its clients read (``custody.protocols.NAME.client``); the program that starts them writes it down.
 """
 
 from collections.abc import Mapping, Sequence

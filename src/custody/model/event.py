@@ -1,4 +1,4 @@
-"""What a codec tells its host.
+"""The events that a codec gives its host.
 
 Law: an event is complete in itself and is given once. Bytes that an event holds are slices of
 what was received; the host forwards them as they are, in the order of the events.

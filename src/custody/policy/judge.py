@@ -3,9 +3,9 @@
 Law: effects outside the union of the grants that hold are denied before any rule runs; the first
 rule that matches decides; no match: the grant decides. ROLLBACK is never refused.
 
-What a session may do at most (its standing) is worked out once and kept until a grant's hours or
-a loop's age change it. A verdict is kept under everything that it was made from; where a rule
-looks at ``now`` or at a command's arguments, nothing is kept.
+A session's standing, the most that it may do, is computed once and cached until a grant's hours or
+a loop's age change it. A verdict is cached under all of its inputs; where a rule reads ``now`` or a
+command's arguments, none is cached.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
-"""How far a loop reaches: its identity's grants, its principal's, and what it was narrowed to.
+"""A loop's reach: its identity's grants, its principal's, and its own scope.
 
-Law: each of the three only ever takes away. What acts for somebody may do what both may, and no
-scope adds anything.
+Law: each of the three only ever takes away. An agent that acts for a principal may do only what
+both may, and no scope adds anything.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,6 +1,6 @@
 """Writing records that belong to no session: tickets, configuration, an operator's acts.
 
-Law: masked like everything else, and durable before the caller goes on.
+Law: a record is masked before it is appended, and durable before the caller goes on.
 """
 
 import asyncio

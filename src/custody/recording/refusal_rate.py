@@ -1,8 +1,8 @@
 """How many refused logins get a record of their own.
 
-Law: nothing is silent: what is refused beyond the rate is counted, and the count is recorded. A
-stranger can use up what strangers have, never what the holder of a ticket has; and the rate
-decides about the record alone, not about who is let in.
+Law: every refused login is recorded or counted, and the count is recorded. A refusal of a known
+loop draws on that loop's bucket; any other draws on its address's bucket and on one for all
+addresses. The rate limits records only; it never decides whether a login is refused.
 """
 
 import ipaddress

@@ -1,4 +1,4 @@
-"""What the gateway must remember between starts and may not lose: logins, loops, tickets, budgets.
+"""The state that the gateway keeps between starts: logins, loops, tickets, budgets.
 
 Law: no secret is kept here, only digests of secrets, and refresh tokens sealed under a key that
 lies elsewhere; and nothing here is evidence: what an investigator must believe stands in the log.

@@ -1,4 +1,4 @@
-"""What loops have used up, kept.
+"""The spent budgets of loops.
 
 Law: a figure here is never ahead of what was used; after a crash it may be behind by what was used
 since it was last kept.

@@ -1,7 +1,7 @@
 """Loops, kept: reserved before they begin, ended once, with all that hangs below them.
 
-Law: what decides whether a loop may begin is asked in the transaction that keeps it; an end is
-given to one caller only, and is remembered until its record is made.
+Law: the check whether a loop may begin runs in the transaction that stores it; an end is given to
+one caller only, and stays unrecorded until its record is made.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,7 +1,8 @@
-"""Tickets, kept; and the one file that loops, logins and budgets are kept in beside them.
+"""The state database: tickets here, loops, logins and budgets in the books beside them.
 
 Law: every change is one transaction that also raises the revision of each ticket it touches, so
-that whoever keeps a view (the doorkeeper) misses nothing. Times come in as arguments.
+that a view of the tickets (``identity.ticket_authenticator``) misses no change. Times come in as
+arguments.
 """
 
 from collections.abc import Hashable, Sequence

@@ -1,4 +1,4 @@
-"""Which loop a provider's token began, kept until the token lapses.
+"""The loop that each presented token began, kept until the token lapses.
 
 Law: of a token only the digest is here. A loop that somebody ended stays between its token and a
 new loop, also across a restart; one that nobody was ever in does not.

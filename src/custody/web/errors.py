@@ -1,7 +1,7 @@
 """Answers: what went wrong, in OAuth's words and ours.
 
-Law: RFC 6749 §5.2's form for every error; a text comes from an error that was written for whoever
-asks, or it is a fixed sentence: what failed inside is not told.
+Law: RFC 6749 §5.2's form for every error; a client sees an error's text only if its code begins
+with one of ``PUBLIC_CODES``; any other error becomes one fixed sentence.
 """
 
 from typing import Final
@@ -46,7 +46,7 @@ class RefusedError(CustodyError):
 
 
 def public_sentences(error: CustodyError) -> tuple[str, str]:
-    """The fault and the cure, where they are written for whoever asks."""
+    """The fault and the cure of a public error."""
     if error.code.startswith(PUBLIC_CODES) and not isinstance(error, LogFailureError):
         return error.fault, error.cure
     return "The gateway cannot do this now.", "Its operator finds the cause in its log."

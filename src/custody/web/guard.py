@@ -1,4 +1,4 @@
-"""What every request passes before anything reads it, and every answer on its way out.
+"""Checks every request before a handler reads it, and every answer on its way out.
 
 Law: a request that is not ours (another Host, an odd path, too much, too often, too slow) never
 reaches a handler; no answer may be stored, framed, sniffed or read by another site's script; the

@@ -1,4 +1,4 @@
-"""`/api/v1`: the gateway as anybody may see it, and a loop as its own ticket sees it.
+"""`/api/v1`: the gateway's public description, and a loop as its own ticket sees it.
 
 Law: a ticket speaks for its own loop only. What is shown here opens nothing.
 """

@@ -1,7 +1,7 @@
-"""What one address may take of what there is for all: bodies in memory, requests at once.
+"""The share of one address of what there is for all: bodies in memory, requests at once.
 
-Law: an address that takes all of its share waits, or is refused; what is left is for the others.
-Nothing is remembered of an address that takes nothing.
+Law: an address that has used its share waits or is refused; the rest is for the others. An address
+that holds nothing takes no memory.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What the API gives, and how it is made from the app's values.
+"""The API's responses, made from the app's values.
 
 Law: a secret stands in ``access_token`` or ``device_code`` and nowhere else; times are seconds
 where OAuth says so, else UTC text.

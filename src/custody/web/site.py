@@ -1,6 +1,6 @@
-"""The site: handlers put together, and what happens to errors.
+"""The site: its routes, and the answers to errors.
 
-Law: no error leaves here with what failed inside; people get a page, programs JSON.
+Law: no answer shows an internal error; people get a page, programs JSON.
 """
 
 import logging
@@ -39,7 +39,7 @@ def make_site(parts: ConsoleParts) -> Litestar:
 
 
 def routes(answers: _Answers | None = None) -> Litestar:
-    """Every route; with nothing behind them, for whoever only reads what they say."""
+    """Every route, without the services behind them; for the OpenAPI document."""
     return Litestar(
         route_handlers=[TokenController, LoopController, LoginController, _schema()],
         exception_handlers={} if answers is None else {Exception: answers},

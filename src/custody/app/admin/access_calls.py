@@ -1,7 +1,8 @@
 """The admin socket's calls about loops, logins and identities.
 
-Law: whoever reaches the socket is the gateway's own account, so what it says of itself is taken;
-what it may do is decided like anybody's. A secret is in an answer once, and never in a fault.
+Law: a caller on the admin socket runs as the gateway's own account, so its claim of an actor is
+accepted; grants and rules still decide what it may do. An answer holds a secret once; an error
+never does.
 """
 
 import getpass

@@ -1,7 +1,7 @@
 """The calls that the command line makes, by name: on the admin socket, or in its own process.
 
-Law: a call is typed before it is done, reads run beside the event loop and only a few at once, and
-whoever asks gets an answer or a ``CustodyError``.
+Law: arguments are typed before a call is made; reads run beside the event loop, a few at once;
+every call returns an answer or raises ``CustodyError``.
 """
 
 import asyncio

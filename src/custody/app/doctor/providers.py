@@ -1,6 +1,6 @@
-"""What `custody doctor` finds out about those who prove identities.
+"""`custody doctor`'s findings about identity providers.
 
-Law: each is asked for what it publishes and nothing else; nobody is logged in.
+Law: each is asked for its published documents and nothing else; nobody is logged in.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
-"""What `custody doctor` finds out about targets: a real login at each, and goodbye.
+"""`custody doctor`'s findings about targets: a real login at each, and its end.
 
-Law: address, credential, TLS and login are told apart, in the order in which a session needs them;
-what comes after a fault is not tried. Nothing is asked of the target, and no secret is shown.
+Law: address, credential, TLS and login are separate findings, in the order in which a session needs
+them; a fault ends the examination of that target. Nothing is asked of the target, and no secret is
+shown.
 """
 
 import asyncio

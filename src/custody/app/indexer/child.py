@@ -1,7 +1,7 @@
 """The indexing process: follows the log at low priority, beside the gateway.
 
-Law: it holds no key but the day keys that it was given, writes nothing but the index, and ends
-when its parent does. Whatever it does wrong costs searching, never a client.
+Law: it holds no key but the day keys that it was given, writes nothing but the index, and ends when
+its parent does. A fault of it costs searching, never a client.
 """
 
 import argparse

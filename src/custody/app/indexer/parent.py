@@ -1,7 +1,7 @@
 """The gateway's side of the indexing process; also what ``python -m`` starts as that process.
 
 Law: the process may die, hang or fail at any time, and nothing but searching waits for it. It is
-started again, later and later; it is told of the log only what is durable.
+started again, later and later; it learns only the durable end of the log.
 """
 
 import asyncio

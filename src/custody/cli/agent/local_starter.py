@@ -1,7 +1,7 @@
 """Beginning loops at the gateway of this host, over its admin socket.
 
-Law: whoever may reach the socket is the gateway's own account, which may vouch for local subjects;
-inside a running loop, though, it is the loop's ticket that counts, and what it starts is a child.
+Law: a caller on the admin socket runs as the gateway's own account, which may vouch for local
+subjects. Inside a running loop the loop's ticket counts instead, and a child of it is started.
 """
 
 import socket

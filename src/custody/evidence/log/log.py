@@ -1,7 +1,7 @@
 """An open log: the writer, and the work that goes on beside it.
 
-Law: what can wait for a disk or another process (publishing, preparing segments and days) runs in a
-thread and never holds up ``append``; only a year's end, once a year, makes the log wait for itself.
+Law: publishing and the preparation of segments and days run in a thread and never block ``append``.
+The end of a year is the only exception.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Rounds of publishing beside an open log: one at a time, in a thread, and watched.
 
-Law: the event loop waits neither for a round nor for a sync that a round wants. What rounds that
-fail, or do not end, leave unpublished is weighed; past its bound new work is refused.
+Law: the event loop waits neither for a round nor for a sync that a round wants. The log counts the
+bytes that failed or unfinished rounds leave unpublished, and refuses new work above a bound.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """Reading records back: in order, or one by its index.
 
-Law: a reader writes nothing and gives nothing twice. Beside the writer it reads to the durable end
-that it is told; elsewhere to the last frame that is whole. What cannot be opened is said.
+Law: a reader writes nothing and returns each record once. Inside the gateway it stops at the
+durable end that the writer reports; elsewhere it stops at the last whole frame. A record that
+cannot be opened is returned as an error.
 """
 
 from collections import OrderedDict

@@ -1,7 +1,7 @@
 """Opening a log: lock, recovery, first records; and closing it again.
 
-Law: only one process writes a log, what the last one left is read through before anything is added,
-and a log that cannot vouch for what was durable does not open.
+Law: only one process writes a log; recovery examines the log before anything is added; a log that
+has lost durable records does not open.
 """
 
 import asyncio

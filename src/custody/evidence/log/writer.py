@@ -2,7 +2,7 @@
 
 Law: a record is whole before it is queued, and nothing that fails half-way leaves a trace: index,
 ``n`` and links move only when the frame is in the batch. After a failed write or sync nothing more
-goes in: everyone who waits is told, and the process must end, since nobody knows what is on disk.
+goes in: every waiter gets the error, and the process must end, since the disk's content is unknown.
 """
 
 import asyncio

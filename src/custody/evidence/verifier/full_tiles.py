@@ -1,7 +1,8 @@
 """Full tiles and the entries below them: most of a log, and the same computation for each.
 
-Law: a tile's root is told only where nothing about the tile is left to say: it stands alone in its
-place, is complete, and is the hash of each of its entries. About all others nothing is told.
+Law: ``FullTiles.roots`` returns a tile's root only if the tile is complete, no partial copy of it
+or of its entries exists, and it matches the hash of each of its entries. For any other tile it
+returns ``b""``, and ``tree.py`` examines that tile.
 """
 
 from dataclasses import dataclass, field

@@ -1,8 +1,9 @@
 """The records: frames against published entries, leaves against each other, in one pass.
 
 Law: a record is what was signed; a frame that says otherwise is at fault, and a hole below anything
-that vouches for a size (a signature, the anchor, a frame's own ``durable``) is tampering. Above all
-of these, what cannot be read is a torn tail, of which nobody was ever told.
+that vouches for a size (a signature, the anchor, a frame's own ``durable``) is tampering.
+Unreadable bytes above all of these are a torn tail: no client was ever told that their records are
+durable.
 """
 
 from collections.abc import Callable, Iterator
@@ -291,7 +292,7 @@ class RecordsCheck:
         self._tails = [tail for tail in self._tails if tail.expected != size]
 
     def _hole(self, start: int, end: int) -> None:
-        """Records without a frame; neighbours are told as one."""
+        """Records without a frame; neighbours are one fault."""
         if self._holes and self._holes[-1][1] == start:
             self._holes[-1] = (self._holes[-1][0], end)
         elif len(self._holes) < _HELD_BACK:

@@ -1,4 +1,5 @@
-"""Whose word it is: the key that signed, the policy that vouches for it, witnesses, the anchor.
+"""Trust in a checkpoint: the key that signed it, the policy that vouches for the key, witnesses,
+the anchor.
 
 Law: a key out of the evidence itself proves only that the evidence agrees with itself; the report
 then says that nobody vouched for it. A known key with a bad signature is a forgery.

@@ -1,6 +1,6 @@
-"""What somebody needed: the evidence of one period, summed by target for one issuer.
+"""Need: the commands of one period, summed by target for one issuer.
 
-Law: only what was allowed and executed counts as needed. What was refused is kept apart.
+Law: only an allowed and executed command counts as needed. Refused ones are kept apart.
 """
 
 from collections import Counter, defaultdict

@@ -1,6 +1,7 @@
 """What a suggestion of grants leaves out, and what it cannot know.
 
-Law: whatever an operator might believe of a suggestion and should not is said here.
+Law: every limit of a suggestion that an operator could overlook has a note: gaps in the evidence,
+delegated loops, other people with the same grant.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """The narrowest grants that would have allowed what was done in a period.
 
 Law: a suggestion holds nothing that the evidence does not show, but for the margins that it states;
-and what it leaves out, or cannot know, it says.
+and it notes what it leaves out or cannot know.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """Suggested grants as the tables of a configuration file.
 
-Law: whatever names the evidence holds, the text is TOML that means exactly these grants, on lines
-that show what they hold.
+Law: the text is TOML that means exactly these grants, for any names in the evidence, and each line
+shows its content on a terminal.
 """
 
 import unicodedata

@@ -1,4 +1,4 @@
-"""What a message's text says: the one entry to everything in this folder.
+"""Reads a message's text: the one entry to everything in this folder.
 
 Law: pure, and total for everything but a crash of the C parser and hostile amounts of text: runs
 only in a worker process that can be lost.

@@ -1,6 +1,6 @@
-"""What has been gathered of one statement while its tree is walked.
+"""Collects effects, relations and names of one statement while its tree is walked.
 
-Law: gathering only adds. A place that is visited twice keeps the weaker of two claims, and an
+Law: a collector only adds. A place that is visited twice keeps the weaker of two claims, and an
 effect is left out only where the text is not run (a view's body, a plan that is only shown).
 """
 

@@ -1,7 +1,7 @@
 """CREATE FUNCTION and CREATE PROCEDURE, and the settings that belong to a function.
 
-Law: a body runs nothing while it is only defined. A setting that is attached to a function holds
-whenever that runs, whoever calls it, so attaching one counts as setting it.
+Law: a body runs nothing while it is only defined. A setting that is attached to a function holds in
+every call of it, so attaching one counts as setting it.
 """
 
 from custody.model.words import Effect

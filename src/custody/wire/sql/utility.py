@@ -1,4 +1,4 @@
-"""Utility statements: what each kind does.
+"""The effects of utility statements, by kind.
 
 Law: a kind that does not stand in these tables is unknown. A query inside counts with what it does
 only where the statement runs it.

@@ -1,7 +1,7 @@
 """The client's part of the login: from the first byte to its ticket or its token.
 
-Law: nothing is asked for in clear text unless that was allowed, and nothing that the client says
-here is believed. Each step is done once; a step out of turn ends the connection.
+Law: a password is requested in clear text only where the listener allows it. Every value that the
+client sends is a claim. Each step happens once; a step out of order is a ``WireError``.
 """
 
 from collections import deque
@@ -183,8 +183,9 @@ class ClientLogin:
                 self._end("client.discovery" if discovery else "client.refused")
 
     def turn_away(self, refusal: Refusal) -> bytes:
-        """The login that was received is refused. Where the mechanism has the client answer that,
-        what it is told first: then this is not over, and gives what is left to say. Else nothing.
+        """Refuse the login. Under OAUTHBEARER the client must answer the failure first (RFC 7628
+        §3.2.3): then this returns the failure message, and ``next_event`` gives the error after the
+        client's answer. Otherwise it returns ``b""``.
         """
         if self._bearer is None:
             return b""

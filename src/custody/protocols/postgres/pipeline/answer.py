@@ -1,7 +1,7 @@
-"""What one command's answer has been so far.
+"""The answer of one command so far.
 
-Law: counts are of all that passed, values only of what was captured; a description that is not
-known leaves columns without names rather than with wrong ones.
+Law: counts are of all rows, values only of captured ones; without a known description columns have
+no names rather than wrong ones.
 """
 
 from typing import Final

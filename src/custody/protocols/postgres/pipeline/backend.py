@@ -1,4 +1,4 @@
-"""The server's side of a session: answers in, events out, each belonging to what was asked.
+"""The server's side of a session: answers in, events out, each belonging to its command.
 
 Law: bytes reach the client as they came, in order; of rows only the first are looked at, and the
 final frame of an answer is given together with its record. The one thing that is replaced is the

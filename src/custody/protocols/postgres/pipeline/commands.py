@@ -1,8 +1,7 @@
-"""Messages that hold commands, and what they ask.
+"""Messages that hold commands, and the questions to the catalogue that they need.
 
-Law: a message's commands are understood in the session as it will be when the server reaches the
-message. What was understood before is used again only while every answer that it rests on is still
-the answer.
+Law: a message's commands are read in the session as it will be when the server reaches the message.
+A remembered reading is used again only while every answer that it rests on still holds.
 """
 
 from collections import OrderedDict

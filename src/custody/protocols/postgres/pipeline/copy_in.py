@@ -1,8 +1,8 @@
 """COPY data from the client.
 
-Law: data moves as it comes, but only behind its COPY, which was recorded before; it is counted and
-digested whole and its beginning kept. Data that belongs to no COPY is ignored by the server; it is
-counted all the same.
+Law: CopyData is forwarded as it arrives, after its COPY command was recorded. The codec counts and
+digests all of it and keeps its first bytes. The server ignores CopyData outside a COPY; the codec
+counts it too.
 """
 
 from typing import Final

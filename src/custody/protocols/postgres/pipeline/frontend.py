@@ -1,7 +1,7 @@
 """The client's side of a session: messages in, events out, in the order in which they came.
 
 Law: a message that holds a command is given to the host before anything behind it is read, and
-moves only after ``allow``. What the server would ignore anyway is not forwarded, and counted.
+moves only after ``allow``. A message that the server would ignore is counted and not forwarded.
 """
 
 from enum import Enum

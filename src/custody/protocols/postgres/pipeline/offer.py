@@ -1,7 +1,7 @@
 """One message at a time: read, offered to the host, then forwarded or refused in place.
 
-Law: nothing behind a message is read until it was allowed or refused. A refused message costs what
-a failed one would: if the server may be inside a transaction or a pipeline, one fixed failing
+Law: no later message is read until this one was allowed or refused. A refused message has the
+effect of a failed one: if the server may be inside a transaction or a pipeline, one fixed failing
 message takes its place there.
 """
 

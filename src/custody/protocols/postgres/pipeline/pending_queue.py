@@ -1,4 +1,5 @@
-"""What was forwarded and is not answered yet, and what the answers so far mean for the session.
+"""The messages that were forwarded and are not answered yet, and the session state that the answers
+so far give.
 
 Law: the server answers in the order in which it was asked, so one queue tells which message an
 answer belongs to. A *domain* is a pipeline up to its Sync (or one simple Query, which is its own):

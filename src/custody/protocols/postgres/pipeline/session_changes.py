@@ -1,6 +1,6 @@
-"""What a completed statement changed in its session.
+"""Applies the changes of a completed statement to its session.
 
-Law: nothing is believed before the server said that the statement completed.
+Law: a change is applied only after the server reported that the statement completed.
 """
 
 from custody.protocols.postgres.pipeline.names import Definition, Portal

@@ -1,7 +1,8 @@
-"""What each of the server's messages settles: one handler per message type, in a table.
+"""The server's messages against the pending ones: one handler per message type, in a table.
 
-Law: an answer that does not fit what is due ends the session: evidence that might belong to another
-command is worse than none. Each handler says whether its message goes on to the client.
+Law: a server message that does not match the oldest pending message ends the session, because an
+answer recorded for the wrong command is worse than a missing one. Each handler returns whether its
+message is forwarded to the client.
 """
 
 from collections.abc import Callable

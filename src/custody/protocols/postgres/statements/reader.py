@@ -1,8 +1,8 @@
 """From a message's text to the commands in it, one question at a time.
 
 Law: a reading is a generator that yields what it must know and is sent the answer, ``None`` where
-nobody could find out. It ends, whatever the answers are, and always with commands: a text that
-cannot be understood is the command ``unknown``.
+it could not be had. It ends for any answers, and always with commands: a text that cannot be read
+is the command ``unknown``.
 """
 
 from collections.abc import Callable, Generator, Hashable, Sequence
