@@ -217,21 +217,11 @@ class Log:
         """Make what will be needed next: blocks. Raises ``OSError`` or ``LogFailureError``."""
         day = self._wanted_day
         if day and (self._prepared is None or self._prepared.day != day):
-            opened = open_day(
-                self._environment.files,
-                self.options.evidence,
-                self._keys,
-                day,
-                self._environment.random,
-            )
+            files, evidence, keys = self._environment.files, self.options.evidence, self._keys
+            opened = open_day(files, evidence, keys, day, self._environment.random)
             self._pool.prepare(day)
             opened.extend()
-            write_log_description(
-                self._environment.files,
-                self.options.evidence,
-                self._keys,
-                f"{self._keys.name}/{day[:4]}",
-            )
+            write_log_description(files, evidence, keys, f"{keys.name}/{day[:4]}")
             self._prepared = opened
         self._pool.prepare(self.writer.day.day)
         self.writer.day.extend()
