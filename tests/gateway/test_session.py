@@ -20,12 +20,13 @@ from tests.gateway.fakes import (
 
 from custody.gateway.budget.meter import UNMETERED, UsageCounter
 from custody.gateway.gate import Gate
-from custody.gateway.listener import Listener
+from custody.gateway.listener import make_listener
 from custody.gateway.registry import Registry
 from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.target import Target
 from custody.model.approval import Approvals, NoApprovals
 from custody.model.interfaces import Masker, TokenAuthenticator, Vault
+from custody.model.protocol import RelayedWire
 from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import SessionId, TargetName
 from custody.recording.refusal_rate import RefusalRate
@@ -137,10 +138,18 @@ async def bench(
     )
     setup.services = services
     spec = ListenerSpec(
-        "toy", "toy", None, True, None, lambda clear: faces(codec()), "toy", CODES, bearer=bearer
+        "toy",
+        "toy",
+        None,
+        True,
+        None,
+        RelayedWire(lambda clear: faces(codec())),
+        "toy",
+        CODES,
+        bearer=bearer,
     )
     async with asyncio.TaskGroup() as tasks:
-        listener = Listener(spec, services, setup.registry, tasks)
+        listener = make_listener(spec, services, setup.registry, tasks)
         _, setup.port = await listener.bind("127.0.0.1", 0)
         yield setup
         log.by_hand = False

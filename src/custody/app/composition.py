@@ -7,7 +7,7 @@ import asyncio
 import logging
 import ssl
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,7 +22,7 @@ from custody.evidence.disk.files import DiskFiles
 from custody.evidence.keys.keyring import load_token_key
 from custody.gateway.budget.meter import UsageCounter
 from custody.gateway.gate import Clock, Gate
-from custody.gateway.lookups.advisor import CodecAdvisor, Parser
+from custody.gateway.lookups.advisor import NO_CATALOGUE, CodecAdvisor, Parser
 from custody.gateway.lookups.catalogue import Lookups
 from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.session import error_place
@@ -30,7 +30,7 @@ from custody.gateway.target import Target
 from custody.masking.masker import RecordMasker
 from custody.masking.truncation import CaptureBounds
 from custody.model.approval import NoApprovals
-from custody.model.codec import Advisor, CodecFaces
+from custody.model.codec import Advisor
 from custody.model.errors import CustodyError
 from custody.model.identity import Loop
 from custody.model.interfaces import (
@@ -40,6 +40,7 @@ from custody.model.interfaces import (
     TokenAuthenticator,
     Vault,
 )
+from custody.model.protocol import ListenerOptions
 from custody.model.words import TargetName
 from custody.recording.refusal_rate import RefusalRate
 
@@ -80,10 +81,12 @@ class Advisors:
 
     def __call__(self, target: Target, database: str, loop: Loop) -> Advisor:
         del loop  # every loop asks with the target's own credential, on the gateway's behalf
+        inquirer = find_protocol(target.protocol).inquirer
+        if inquirer is None:
+            return CodecAdvisor(self._parser, NO_CATALOGUE)
         key = (target.name, database)
         lookups = self._lookups.get(key)
         if lookups is None:
-            inquirer = find_protocol(target.protocol).inquirer
             lookups = Lookups(target, database, self._vault, inquirer, self._start)
             self._lookups[key] = lookups
         return CodecAdvisor(self._parser, lookups)
@@ -170,7 +173,7 @@ def _door(
         tls=context,
         cleartext_loopback=listener.cleartext is Cleartext.LOOPBACK,
         target=target,
-        codec=_codecs(config, listener, bound=target is not None),
+        wire=built.wire(_options(config, listener, bound=target is not None)),
         bearer=bearer,
         application_protocol=built.application_protocol,
         codes=built.codes,
@@ -180,25 +183,15 @@ def _door(
     )
 
 
-def _codecs(
-    config: Config, listener: ListenerConfig, *, bound: bool
-) -> Callable[[bool], CodecFaces]:
-    """Makes codecs that know the configuration's bounds."""
-    masked_columns = any(mask.columns for mask in config.masks)
-    built = find_protocol(listener.name)
+def _options(config: Config, listener: ListenerConfig, *, bound: bool) -> ListenerOptions:
     oauth = bearer_options(config, listener.oauth) if listener.oauth else {}
-    options: Mapping[bool, object] = {
-        clear: built.options(
-            cleartext=clear,
-            database_is_free=bound,
-            capture_bytes=config.capture.response_bytes,
-            command_bytes=config.capture.command_bytes,
-            resolve_origins=masked_columns,
-            **oauth,
-        )
-        for clear in (False, True)
-    }
-    return lambda clear: built.codec(options[clear])
+    return ListenerOptions(
+        target_bound=bound,
+        capture_bytes=config.capture.response_bytes,
+        command_bytes=config.capture.command_bytes,
+        resolve_origins=any(mask.columns for mask in config.masks),
+        **oauth,
+    )
 
 
 def bearer_options(config: Config, name: str) -> dict[str, str]:

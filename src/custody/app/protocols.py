@@ -7,43 +7,16 @@ adding one touches nothing here.
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable
-from typing import Any, Protocol
 
 from custody import protocols
-from custody.model.codec import CodecFaces, Inquirer
 from custody.model.errors import CustodyError
-from custody.model.refusal import NativeCodes
-
-
-class BuiltProtocol(Protocol):
-    """What a protocol's folder offers."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def application_protocol(self) -> str:
-        """Its ALPN name."""
-        ...
-
-    @property
-    def codes(self) -> NativeCodes:
-        """Its own code of each refusal."""
-        ...
-
-    @property
-    def options(self) -> Callable[..., Any]:
-        """The type of its options."""
-        ...
-
-    def codec(self, options: Any) -> CodecFaces: ...  # noqa: ANN401 - each protocol's own type
-    def inquirer(self) -> Inquirer: ...
+from custody.model.protocol import WireProtocol
 
 
 @functools.cache
-def built_protocols() -> dict[str, BuiltProtocol]:
+def built_protocols() -> dict[str, WireProtocol]:
     """Every protocol that is built, by name."""
-    found: dict[str, BuiltProtocol] = {}
+    found: dict[str, WireProtocol] = {}
     for module in pkgutil.iter_modules(protocols.__path__):
         place = f"{protocols.__name__}.{module.name}.protocol"
         protocol = importlib.import_module(place).PROTOCOL
@@ -51,7 +24,7 @@ def built_protocols() -> dict[str, BuiltProtocol]:
     return found
 
 
-def find_protocol(name: str) -> BuiltProtocol:
+def find_protocol(name: str) -> WireProtocol:
     """Raises ``CustodyError`` ``config.protocol``."""
     protocol = built_protocols().get(name)
     if protocol is None:

@@ -47,7 +47,7 @@ from custody.evidence.keys.keyring import VERIFIER_POLICY
 from custody.evidence.log.log import Log, LogOptions
 from custody.evidence.log.startup import open_log, system_environment
 from custody.gateway.budget.meter import Meter
-from custody.gateway.listener import Listener, note_unrecorded, watch
+from custody.gateway.listener import Listener, make_listener, note_unrecorded, watch
 from custody.gateway.lookups.parser.pool import ParserPool
 from custody.gateway.registry import Registry
 from custody.gateway.services import SessionServices
@@ -279,7 +279,7 @@ async def _listen(  # noqa: PLR0917 - what it watches
     listeners, bound = [], []
     tasks.create_task(_renew_certificates(config, places))
     for place in places:
-        listener = Listener(place.door, rooms, registry, tasks)
+        listener = make_listener(place.door, rooms, registry, tasks)
         host, port = await listener.bind(place.host, place.port)
         announce(f"listening {place.door.name} {host}:{port}")
         listeners.append(listener)

@@ -51,6 +51,7 @@ class ListenerPort:
         self._spec: Final = spec
         self.open = 0
         """Connections that are not closed."""
+        self._stopped: list[Callable[[], None]] = []
 
     def connect(
         self,
@@ -75,6 +76,16 @@ class ListenerPort:
             tell=tell,
             closed=self._closed,
         )
+
+    def when_stopped(self, act: Callable[[], None]) -> None:
+        """As ``Port.when_stopped``."""
+        self._stopped.append(act)
+
+    def stop(self) -> None:
+        """The listener takes no new connections."""
+        for act in self._stopped:
+            act()
+        self._stopped.clear()
 
     def _closed(self) -> None:
         self.open -= 1

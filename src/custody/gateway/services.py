@@ -1,14 +1,14 @@
 """The faces that a session needs, gathered. The app fills them in."""
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
 
 from custody.gateway.gate import Clock, Gate
 from custody.gateway.target import Target
-from custody.model.codec import Advisor, CodecFaces
+from custody.model.codec import Advisor
 from custody.model.identity import Loop
 from custody.model.interfaces import (
     EvidenceLog,
@@ -17,6 +17,7 @@ from custody.model.interfaces import (
     TokenAuthenticator,
     Vault,
 )
+from custody.model.protocol import Wiring
 from custody.model.refusal import NativeCodes
 from custody.model.words import TargetName
 from custody.recording.refusal_rate import RefusalRate
@@ -58,8 +59,8 @@ class ListenerSpec(msgspec.Struct, frozen=True):
     """Accept tickets without TLS from loopback addresses."""
     target: TargetName | None
     """The one target behind this listener, if it has only one."""
-    codec: Callable[[bool], CodecFaces]
-    """Makes a codec; the argument says whether a ticket may be asked for in clear text."""
+    wire: Wiring
+    """How its protocol is spoken."""
     application_protocol: str
     """ALPN name that direct TLS must agree on."""
     codes: NativeCodes

@@ -43,7 +43,13 @@ _log: Final = logging.getLogger("custody.session")
 class SessionHost:
     """Hosts one codec. ``run`` owns every task of the session and returns once all is over."""
 
-    def __init__(self, services: SessionServices, registry: Registry, spec: ListenerSpec) -> None:
+    def __init__(
+        self,
+        services: SessionServices,
+        registry: Registry,
+        spec: ListenerSpec,
+        faces: Callable[[bool], CodecFaces],
+    ) -> None:
         self.id: SessionId = new_session_id()
         self.client_key: bytes = new_cancel_key()
         self.admission: Admission | None = None
@@ -52,6 +58,7 @@ class SessionHost:
         self._registry: Final = registry
         self._spec: Final = spec
         self._admission: Final = AdmissionControl(services, spec)
+        self._make_faces: Final = faces
         self._faces: CodecFaces | None = None
         self._stage: LoginStage | Relay | None = None
         self._server: Connection | None = None
@@ -199,7 +206,7 @@ class SessionHost:
             return
         host, _ = connection.peer
         loopback = host.startswith("127.") or host == "::1"
-        self._faces = self._spec.codec(self._spec.cleartext_loopback and loopback)
+        self._faces = self._make_faces(self._spec.cleartext_loopback and loopback)
         if self._tasks is not None:
             self._begin(self._tasks)
 

@@ -5,7 +5,7 @@ it forwards behind ``permit``, and every kill, budget and time-out reaches it th
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -17,8 +17,13 @@ from custody.model.refusal import Refusal
 from custody.model.secret import Secret
 from custody.model.words import TargetName
 
-BoundSocket = Any
-"""A bound ``socket.socket``. Named here only, since nothing of the model knows a socket."""
+
+class BoundSocket(Protocol):
+    """A bound socket that does not block; nothing of the model knows more of it."""
+
+    def detach(self) -> int:
+        """Its descriptor, which the caller owns from here on."""
+        ...
 
 
 class TargetAddress(msgspec.Struct, frozen=True):
@@ -95,12 +100,18 @@ class Port(Protocol):
         """
         ...
 
+    def when_stopped(self, act: Callable[[], None]) -> None:
+        """``act`` is called once, when the listener is to take no more connections; those that are
+        open go on.
+        """
+        ...
+
 
 class Terminator(Protocol):
     """A protocol's server."""
 
     async def serve(self, listener: BoundSocket, port: Port) -> None:
-        """Take connections of a bound socket until it is cancelled, which closes those that are
-        open. One client's fault is never another's.
+        """Take connections of a bound socket until it is stopped, and serve them until it is
+        cancelled, which closes those that are open. One client's fault is never another's.
         """
         ...
