@@ -37,6 +37,7 @@ types: .venv/dev.stamp
 layers: .venv/dev.stamp
 	@echo "== floors: import-linter"
 	@$(BIN)/lint-imports
+	@$(BIN)/python tools/faces.py
 
 length: .venv/dev.stamp
 	@echo "== length: no file over 400 lines"

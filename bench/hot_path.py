@@ -27,9 +27,7 @@ from tests.protocols.postgres import messages as m
 from custody.app.composition import make_masker
 from custody.app.init import initialise
 from custody.config.load import compile_policy, load_config
-from custody.evidence.keys.keyclient import KeyholderProcess
-from custody.evidence.log.log import LogOptions
-from custody.evidence.log.startup import open_log
+from custody.evidence import KeyholderProcess, LogOptions, open_log
 from custody.gateway.admission import Admitted
 from custody.gateway.budget.meter import Meter
 from custody.gateway.gate import Gate
@@ -44,7 +42,7 @@ from custody.model.identity import Identity, Loop, Session
 from custody.model.record import Milliseconds, SessionStart
 from custody.model.secret import Secret
 from custody.model.words import Exceeded, LoopId, SessionId, Side, TargetName
-from custody.policy.budget import Limit
+from custody.policy import Limit
 from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.options import PostgresOptions
 from custody.protocols.postgres.refusals import SQLSTATES

@@ -15,12 +15,11 @@ from tests.real.running import RunningGateway
 from custody.evidence.tlog.checkpoint import Checkpoint
 from custody.evidence.tlog.merkle import check_consistency, consistency_proof, tree_root
 from custody.evidence.tlog.tile import Tile, tile_subtree
-from custody.evidence.verifier import find_evidence
+from custody.evidence.verifier import find_evidence, usable_processors
 from custody.evidence.verifier.published_tree import PublishedTree
 from custody.evidence.verifier.report import Findings
 from custody.evidence.verifier.tree import TreeCheck
 from custody.evidence.verifier.trust import bundled_keys, trust
-from custody.evidence.verifier.worker_pool import usable_processors
 
 Kind = Literal["proofs", "sealed", "opened"]
 

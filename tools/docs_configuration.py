@@ -28,8 +28,7 @@ from custody.config.tables import (
     RuleConfig,
     TargetConfig,
 )
-from custody.policy.cel_scan import FIELDS
-from custody.policy.condition import FUNCTIONS
+from custody.policy import CONDITION_FIELDS, CONDITION_FUNCTIONS
 
 BEGIN = "<!-- generated: keys; change them in src/custody/config/tables.py, then `make docs` -->"
 END = "<!-- end of the generated part -->"
@@ -101,10 +100,10 @@ def _cell(text: str) -> str:
 
 def _variables() -> str:
     lines = ["### What a rule's `when` can mention", "", "| variable | fields |", "|---|---|"]
-    for variable, fields in FIELDS.items():
+    for variable, fields in CONDITION_FIELDS.items():
         said = ", ".join(f"`{field}`" for field in sorted(fields)) or "the time, UTC"
         lines.append(f"| `{variable}` | {said} |")
-    functions = ", ".join(f"`{name}`" for name in sorted(FUNCTIONS))
+    functions = ", ".join(f"`{name}`" for name in sorted(CONDITION_FUNCTIONS))
     return "\n".join([*lines, "", f"Functions: {functions}, and CEL's operators and macros.", ""])
 
 

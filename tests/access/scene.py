@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from custody.access.exchange import Exchange, TokenIssuer
-from custody.access.interfaces import LoopRequest, StartedLoop
 from custody.access.logins import LoginService, Refresher
 from custody.access.loops import LoopService
 from custody.access.refresh_tokens import RefreshTokenSealer
+from custody.access.requests import LoopRequest, StartedLoop
 from custody.access.terms import LoopTerms
 from custody.gateway.budget.meter import Meter
 from custody.identity import CachedTicketAuthenticator

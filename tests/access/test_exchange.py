@@ -10,7 +10,7 @@ import pytest
 from tests.access.scene import CI, CORP, HOUR, NOON, House, grant, job, loop_request, proof
 
 from custody.access.exchange import TokenIssuer
-from custody.access.interfaces import (
+from custody.access.requests import (
     ACCESS_TOKEN,
     ID_TOKEN,
     JWT,

@@ -19,7 +19,7 @@ from tests.access.scene import (
     proof,
 )
 
-from custody.access.interfaces import LoopRequest
+from custody.access.requests import LoopRequest
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Proof
 from custody.model.record import LoginAccepted, LoginRefused, LoopStart

@@ -11,14 +11,14 @@ from urllib.parse import urlencode
 
 from tests.web.browsing import Answer, Browser, field
 
-from custody.access.interfaces import (
+from custody.access.pending_logins import PendingLogins
+from custody.access.requests import (
     ExchangeRequest,
     ExchangeResult,
     ReachableTarget,
     StartedLogin,
     StartedLoop,
 )
-from custody.access.pending_logins import PendingLogins
 from custody.access.sign_in import SignIn
 from custody.app.console_faces import (
     ConsoleParts,

@@ -6,7 +6,7 @@ import pytest
 from tests.web.browsing import FORM
 from tests.web.scene import DEVICE, EXCHANGE, Scene, scene
 
-from custody.access.interfaces import LOGIN, TICKET, LoopRequest
+from custody.access.requests import LOGIN, TICKET, LoopRequest
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import Budget
 from custody.model.words import Effect, Exceeded

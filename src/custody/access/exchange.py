@@ -10,7 +10,9 @@ from typing import Final, Protocol
 
 import msgspec
 
-from custody.access.interfaces import (
+from custody.access.logins import LoginService
+from custody.access.loops import LoopService
+from custody.access.requests import (
     ACCESS_TOKEN,
     ID_TOKEN,
     JWT,
@@ -20,8 +22,6 @@ from custody.access.interfaces import (
     ExchangeResult,
     StartedLogin,
 )
-from custody.access.logins import LoginService
-from custody.access.loops import LoopService
 from custody.access.token_passwords import KEPT_AFTER_LAPSE_MS, TokenPasswords
 from custody.identity.oidc import TokenKind, unverified_issuer
 from custody.model.errors import CustodyError

@@ -21,7 +21,7 @@ from custody.model.record import (
 )
 from custody.model.words import LoopId, TargetName
 from custody.recording.recorder import RecordWriter
-from custody.vault.credential_leases import LeasingVault, ReturnedLease
+from custody.vault import LeasingVault, ReturnedLease
 
 TEND_S: Final = 5.0
 STALE_EVERY: Final = 60

@@ -23,8 +23,7 @@ from custody.model.secret import Secret
 from custody.model.words import LoginId, Method
 from custody.recording.recorder import RecordWriter
 from custody.recording.refused_logins import RefusedLogins
-from custody.state import State
-from custody.state.logins import DueLogin, EndedLogin, RevokedIdentity
+from custody.state import DueLogin, EndedLogin, RevokedIdentity, State
 
 RECHECKS_AT_ONCE: Final = 8
 """At each provider."""

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from custody.access.interfaces import LoopRequest, StartedLoop
+from custody.access.requests import LoopRequest, StartedLoop
 from custody.access.terms import LoopTerms
 from custody.identity import mint_ticket
 from custody.model.errors import CustodyError
@@ -26,12 +26,10 @@ from custody.model.record import (
     Record,
 )
 from custody.model.words import Exceeded, LoginId, LoopId, Method
-from custody.policy.budget import Limit
+from custody.policy import Limit
 from custody.recording.recorder import RecordWriter
 from custody.recording.refused_logins import RefusedLogins
-from custody.state import State
-from custody.state.loops import EndedLoop
-from custody.state.tokens import NOT_KEPT, PresentedToken, TokenLoop
+from custody.state import NOT_KEPT, EndedLoop, PresentedToken, State, TokenLoop
 
 _log: Final = logging.getLogger("custody.loops")
 

@@ -13,17 +13,12 @@ from typing import Final, Protocol
 import msgspec
 
 from custody.access.exchange import Exchange
-from custody.access.interfaces import StartedLogin
 from custody.access.login_request import AuthorizationRequest
 from custody.access.logins import LoginService
 from custody.access.pending_logins import PendingLogin, PendingLogins, ProvenLogin, no_code
-from custody.identity.oidc.responses import (
-    DeviceAuthorization,
-    DevicePending,
-    LogoutToken,
-    ProviderLogin,
-)
-from custody.identity.saml.answer import SamlAnswer, SamlRequest
+from custody.access.requests import StartedLogin
+from custody.identity.oidc import DeviceAuthorization, DevicePending, LogoutToken, ProviderLogin
+from custody.identity.saml import SamlAnswer, SamlRequest
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 

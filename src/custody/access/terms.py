@@ -9,24 +9,25 @@ from typing import Final
 
 import msgspec
 
-from custody.access.interfaces import LoopRequest, ReachableTarget
+from custody.access.requests import LoopRequest, ReachableTarget
 from custody.identity import mint_loop_id
 from custody.model.durations import duration_words
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Proof, RememberedLogin, Scope
 from custody.model.words import Method, TargetName
-from custody.policy.budget import Limits, limits_of
-from custody.policy.grant import Grant
-from custody.policy.loop_start import (
+from custody.policy import (
+    Grant,
+    Limits,
+    TargetFacts,
     check_budget,
     check_room,
     check_scope,
     inherit,
+    limits_of,
     longest,
+    rests_on,
     targets_in_reach,
 )
-from custody.policy.reach import rests_on
-from custody.policy.variables import TargetFacts
 
 Entropy = Callable[[int], bytes]
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 
-from custody.access.interfaces import LoopRequest
 from custody.access.loops import InStateThread, LoopService
+from custody.access.requests import LoopRequest
 from custody.identity import local_identity
 from custody.model.durations import duration_words, moment
 from custody.model.errors import CustodyError
@@ -19,7 +19,7 @@ from custody.model.identity import Identity, Proof, Ticket
 from custody.model.record import AdminAct, Milliseconds, Record
 from custody.model.words import IdentityKind, LoopId, Method, TicketId
 from custody.recording.recorder import RecordWriter
-from custody.state.loops import EndedLoop
+from custody.state import EndedLoop
 
 LONGEST_TTL_MS: Final = 366 * 86_400_000
 MOST_LISTED: Final = 1000

@@ -11,15 +11,15 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 from weakref import WeakValueDictionary
 
-from custody.access.interfaces import LoopRequest
 from custody.access.loops import LoopService
-from custody.identity.oidc.tokens.fingerprint import fingerprint
+from custody.access.requests import LoopRequest
+from custody.identity.oidc import fingerprint
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, NotAdmitted, Proof
 from custody.model.interfaces import TicketAuthenticator
 from custody.model.secret import Secret
 from custody.model.words import LoopId
-from custody.state.tokens import PresentedToken
+from custody.state import PresentedToken
 
 REMEMBERED: Final = 4096
 """Tokens whose loops are known without the state database; the one that came first is asked for

@@ -10,11 +10,15 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from custody.access.logins import LoginService, Refresher
-from custody.access.loops import InStateThread, LoopService
-from custody.access.refresh_tokens import RefreshTokenSealer
-from custody.access.terms import LoopTerms
-from custody.access.tickets import TicketService
+from custody.access import (
+    InStateThread,
+    LoginService,
+    LoopService,
+    LoopTerms,
+    Refresher,
+    RefreshTokenSealer,
+    TicketService,
+)
 from custody.config.tables import Config
 from custody.gateway.budget.meter import Meter
 from custody.gateway.registry import Registry
@@ -22,7 +26,7 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop
 from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import LoopId
-from custody.policy.variables import TargetFacts
+from custody.policy import TargetFacts
 from custody.recording.recorder import RecordWriter
 from custody.recording.refusal_rate import RefusalRate
 from custody.recording.refused_logins import RefusedLogins

@@ -18,8 +18,7 @@ from custody.app.protocols import find_protocol
 from custody.config.load import compile_policy
 from custody.config.logins import ConsoleConfig
 from custody.config.tables import Cleartext, Config, ListenerConfig, Responses, TargetConfig
-from custody.evidence.disk.files import DiskFiles
-from custody.evidence.keys.keyring import load_token_key
+from custody.evidence import DiskFiles, load_token_key
 from custody.gateway.budget.meter import UsageCounter
 from custody.gateway.gate import Clock, Gate
 from custody.gateway.lookups.advisor import NO_CATALOGUE, CodecAdvisor, Parser
@@ -27,8 +26,7 @@ from custody.gateway.lookups.catalogue import Lookups
 from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.session import error_place
 from custody.gateway.target import Target
-from custody.masking.masker import RecordMasker
-from custody.masking.truncation import CaptureBounds
+from custody.masking import CaptureBounds, RecordMasker
 from custody.model.approval import NoApprovals
 from custody.model.codec import Advisor
 from custody.model.errors import CustodyError

@@ -12,10 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from custody.access.exchange import Exchange
-from custody.access.interfaces import ReachableTarget
-from custody.access.loops import LoopService
-from custody.access.sign_in import SignIn
+from custody.access import Exchange, LoopService, ReachableTarget, SignIn
 from custody.model.identity import Admission, Spent
 from custody.model.interfaces import TicketAuthenticator
 

@@ -12,9 +12,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from custody.access.exchange import Exchange
-from custody.access.pending_logins import PendingLogins
-from custody.access.sign_in import SignIn
+from custody.access import Exchange, PendingLogins, SignIn
 from custody.app.access_services import AccessServices
 from custody.app.composition import load_certificate
 from custody.app.console_faces import Console, ConsoleFactory, ConsoleParts, GatewayInfo, LoopUsage

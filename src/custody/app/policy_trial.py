@@ -18,7 +18,7 @@ from custody.model.command import Command
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Session
 from custody.model.words import LoopId, SessionId, TargetName
-from custody.policy.explain import Explanation, explain
+from custody.policy import Explanation, explain
 
 _HOUR_MS = 3_600_000
 

@@ -13,13 +13,14 @@ from typing import Final
 
 import msgspec
 
-from custody.access.exchange import TokenIssuer
+from custody.access import TokenIssuer
 from custody.app.stores import make_reader
 from custody.config.logins import OidcConfig, SamlConfig, WorkloadConfig
 from custody.config.tables import Config
 from custody.identity.oidc import (
     ClientAuth,
     ClientSecret,
+    FetchRequest,
     Flow,
     HttpFetch,
     OidcProvider,
@@ -28,9 +29,7 @@ from custody.identity.oidc import (
     WorkloadIssuer,
     WorkloadSettings,
 )
-from custody.identity.oidc.fetch import FetchRequest
-from custody.identity.saml.provider import SamlProvider
-from custody.identity.saml.settings import SamlSettings
+from custody.identity.saml import SamlProvider, SamlSettings
 from custody.model.errors import CustodyError
 
 METADATA_AT_MOST: Final = 4 << 20

@@ -14,9 +14,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from custody import __version__
-from custody.access.exchange import Exchange
-from custody.access.leases import LeaseService
-from custody.access.refresh_tokens import load_refresh_token_sealer
+from custody.access import Exchange, LeaseService, load_refresh_token_sealer
 from custody.app import access_services
 from custody.app.admin.access_calls import AccessCalls
 from custody.app.admin.client import socket_path
@@ -42,10 +40,14 @@ from custody.config.load import compile_policy
 from custody.config.logins import OidcConfig, SamlConfig, WorkloadConfig
 from custody.config.tables import Config
 from custody.config.values import Address
-from custody.evidence.keys.keyclient import KeyholderProcess
-from custody.evidence.keys.keyring import VERIFIER_POLICY
-from custody.evidence.log.log import Log, LogOptions
-from custody.evidence.log.startup import open_log, system_environment
+from custody.evidence import (
+    VERIFIER_POLICY,
+    KeyholderProcess,
+    Log,
+    LogOptions,
+    open_log,
+    system_environment,
+)
 from custody.gateway.budget.meter import Meter
 from custody.gateway.listener import Listener, make_listener, note_unrecorded, watch
 from custody.gateway.lookups.parser.pool import ParserPool

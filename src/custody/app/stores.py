@@ -10,16 +10,21 @@ from typing import Final
 from custody.config.tables import Config
 from custody.model.secret import Secret
 from custody.model.words import TargetName
-from custody.vault.aws import AwsStore
-from custody.vault.credential_leases import LeasingVault
-from custody.vault.hashicorp import HashicorpStore
-from custody.vault.kubernetes import KubernetesStore
-from custody.vault.lease_book import LeaseBook
-from custody.vault.plain_stores import EnvironmentStore, FileStore, PlainStore
-from custody.vault.reference import read_reference
-from custody.vault.sealed_store import SealedStore
-from custody.vault.settings import AwsSettings, KubernetesSettings
-from custody.vault.store import Store
+from custody.vault import (
+    AwsSettings,
+    AwsStore,
+    EnvironmentStore,
+    FileStore,
+    HashicorpStore,
+    KubernetesSettings,
+    KubernetesStore,
+    LeaseBook,
+    LeasingVault,
+    PlainStore,
+    SealedStore,
+    Store,
+    read_reference,
+)
 
 LEASES: Final = "leases.json"
 SECRETS: Final = "secrets.json"

@@ -14,8 +14,7 @@ from custody.config import values as read
 from custody.config.faults import ConfigFaults, KeyPath
 from custody.config.key import ConfigKey
 from custody.config.read_table import read_table
-from custody.masking.marks import MaskForm
-from custody.masking.rules import MaskRule, check_rules
+from custody.masking import MaskForm, MaskRule, check_rules
 from custody.model.errors import CustodyError
 
 _PLACE: Final = re.compile(r"mask\[\d+\](?:\.(\w+)(?:\[\d+\])?)? ?")

@@ -30,9 +30,8 @@ from custody.config.tables import (
     TargetConfig,
     Tls,
 )
-from custody.policy.grant import Grant
-from custody.policy.rule import Rule
-from custody.vault.reference import NAMED
+from custody.policy import Grant, Rule
+from custody.vault import NAMED
 
 T = TypeVar("T", bound=msgspec.Struct)
 

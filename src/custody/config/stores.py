@@ -14,7 +14,7 @@ from custody.config import values as read
 from custody.config.faults import ConfigFaults, KeyPath
 from custody.config.key import ConfigKey
 from custody.config.read_table import read_table
-from custody.vault.settings import ACCOUNT, Auth, HashicorpSettings
+from custody.vault import ACCOUNT, Auth, HashicorpSettings
 
 T = TypeVar("T", bound=msgspec.Struct)
 

@@ -23,11 +23,10 @@ from custody.config.logins import (
 )
 from custody.config.stores import StoresConfig
 from custody.config.values import Address, SecretReference
-from custody.masking.rules import MaskRule
+from custody.masking import MaskRule
 from custody.model.identity import Budget
 from custody.model.words import Decision, Effect, TargetName
-from custody.policy.grant import Grant, Hours
-from custody.policy.rule import Rule
+from custody.policy import Grant, Hours, Rule
 
 BUILT: Final = frozenset({"postgres"})
 """Protocols that a target can have today."""

@@ -17,8 +17,8 @@ import msgspec
 from custody.model.durations import UNITS_MS
 from custody.model.secret import Secret
 from custody.model.words import NAME, Effect
-from custody.policy.grant import Hours
-from custody.vault.reference import read_reference
+from custody.policy import Hours
+from custody.vault import read_reference
 
 C = TypeVar("C", bound=StrEnum)
 

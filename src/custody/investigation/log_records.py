@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from custody.evidence.log.reader import EvidenceReader, ReadRecord
+from custody.evidence import EvidenceReader, ReadRecord
 from custody.model.errors import CustodyError
 from custody.model.record import StoredRecord
 

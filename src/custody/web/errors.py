@@ -35,7 +35,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class RefusedError(CustodyError):
-    """The web door itself refuses: the status says how, ``error`` in OAuth's words."""
+    """The web room itself refuses: the status says how, ``error`` in OAuth's words."""
 
     def __init__(
         self, code: str, fault: str, cure: str = "", *, status: int = 400, error: str = ""

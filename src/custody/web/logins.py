@@ -11,9 +11,7 @@ from urllib.parse import quote, urlencode
 
 from litestar import Controller, MediaType, Response, get, post
 
-from custody.access.login_request import AuthorizationRequest, parse_authorization_request
-from custody.access.pending_logins import LOGIN_MS
-from custody.access.sign_in import FailedStep
+from custody.access import LOGIN_MS, AuthorizationRequest, FailedStep, parse_authorization_request
 from custody.app.console_faces import ConsoleParts
 from custody.model.errors import CustodyError
 from custody.web.errors import RefusedError, fault_of

@@ -8,8 +8,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from custody.access.interfaces import LOGIN, TICKET, ReachableTarget, StartedLogin, StartedLoop
-from custody.access.sign_in import DeviceStep
+from custody.access import LOGIN, TICKET, DeviceStep, ReachableTarget, StartedLogin, StartedLoop
 from custody.app.console_faces import LoopUsage
 from custody.model.durations import moment
 from custody.model.identity import Admission, Budget, Identity, Loop, Spent

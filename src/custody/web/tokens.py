@@ -8,15 +8,9 @@ from typing import Final
 
 from litestar import Controller, Response, post
 
-from custody.access.interfaces import (
-    TICKET,
-    ExchangeRequest,
-    LoopRequest,
-    StartedLogin,
-    StartedLoop,
-)
+from custody.access import TICKET, ExchangeRequest, LoopRequest, StartedLogin, StartedLoop
 from custody.app.console_faces import ConsoleParts
-from custody.identity.oidc.responses import DevicePending
+from custody.identity.oidc import DevicePending
 from custody.model.identity import Budget
 from custody.model.secret import Secret
 from custody.model.words import Effect, Exceeded, TargetName

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from custody.access.exchange import Exchange
-from custody.access.interfaces import (
+from custody.access import (
     LOGIN,
     TICKET,
+    Exchange,
     ExchangeRequest,
     LoopRequest,
     StartedLogin,

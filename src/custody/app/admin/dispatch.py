@@ -12,10 +12,8 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from custody.access.tickets import TicketCreate, TicketList, TicketRevoke, TicketService
-from custody.evidence.disk.files import DiskFiles
-from custody.evidence.keys.keyring import KeyService
-from custody.evidence.log.reader import EvidenceReader
+from custody.access import TicketCreate, TicketList, TicketRevoke, TicketService
+from custody.evidence import DiskFiles, EvidenceReader, KeyService
 from custody.index import IndexDamagedError, SqliteIndex
 from custody.investigation.grants.suggest import SuggestRequest
 from custody.investigation.grants.unused_grants import UnusedRequest

@@ -17,11 +17,7 @@ from custody.app.composition import make_masker
 from custody.app.indexer.tail import LogFollower
 from custody.app.stores import local_vault
 from custody.config.tables import Config
-from custody.evidence.disk.files import DiskFiles
-from custody.evidence.keys.keyclient import KeyholderProcess
-from custody.evidence.log.log import LogOptions
-from custody.evidence.log.reader import EvidenceReader
-from custody.evidence.log.startup import open_log
+from custody.evidence import DiskFiles, EvidenceReader, KeyholderProcess, LogOptions, open_log
 from custody.index import SqliteIndex
 from custody.investigation.log_records import EvidenceRecords
 from custody.investigation.queries import Document, Investigation

@@ -15,7 +15,7 @@ from custody.model.errors import CustodyError
 from custody.model.record import AdminAct, Milliseconds, Record
 from custody.model.secret import Secret
 from custody.recording.recorder import RecordWriter
-from custody.vault.sealed_store import SealedStore, check_name
+from custody.vault import SealedStore, check_name
 
 Items = list[dict[str, Any]]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]

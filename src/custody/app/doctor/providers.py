@@ -19,7 +19,7 @@ from custody.app.providers import (
 from custody.config.logins import SamlConfig
 from custody.config.tables import Config
 from custody.identity.oidc import HttpFetch, OidcProvider, WorkloadIssuer
-from custody.identity.saml.provider import SamlProvider
+from custody.identity.saml import SamlProvider
 from custody.model.errors import CustodyError
 
 ASK_S: Final = 15.0

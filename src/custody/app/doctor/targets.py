@@ -25,7 +25,7 @@ from custody.model.codec import Inquirer
 from custody.model.errors import CustodyError
 from custody.model.identity import GATEWAY
 from custody.model.interfaces import Vault
-from custody.vault.plain_stores import warnings_for
+from custody.vault import warnings_for
 
 CONNECT_S: Final = 3.0
 LOGIN_S: Final = 5.0

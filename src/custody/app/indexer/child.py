@@ -24,8 +24,7 @@ from custody.app.indexer.pipe import (
 )
 from custody.app.indexer.tail import LogFollower
 from custody.app.process import harden, log_to_stderr, lower_priority
-from custody.evidence.disk.files import DiskFiles
-from custody.evidence.log.reader import DurableEnd, EvidenceReader
+from custody.evidence import DiskFiles, DurableEnd, EvidenceReader
 from custody.index import SqliteIndex
 from custody.model.errors import CustodyError, LogFailureError
 

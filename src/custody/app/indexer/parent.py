@@ -24,8 +24,7 @@ from custody.app.indexer.pipe import (
     from_child,
     line,
 )
-from custody.evidence.keys.keyring import KeyService
-from custody.evidence.record.seal import SealError
+from custody.evidence import KeyService, SealError
 from custody.model.errors import LogFailureError
 
 LOOK_SECONDS: Final = 1.0

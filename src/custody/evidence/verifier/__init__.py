@@ -16,16 +16,20 @@ from custody.evidence.verifier.report import (
     Report,
     VerifyFault,
 )
-from custody.evidence.verifier.verify import VerifyOptions, find_evidence, verify
+from custody.evidence.verifier.verify import Progress, VerifyOptions, find_evidence, verify
+from custody.evidence.verifier.worker_pool import PROCESS_ENDED, usable_processors
 
 __all__ = [
+    "PROCESS_ENDED",
     "Exit",
     "FaultKind",
     "LogSummary",
     "PayloadState",
+    "Progress",
     "Report",
     "VerifyFault",
     "VerifyOptions",
     "find_evidence",
+    "usable_processors",
     "verify",
 ]

@@ -13,7 +13,7 @@ from custody.index import CommandUse, EventContext
 from custody.investigation.grants.history import DAY_MS, PastLoop, UsageHistory
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity
-from custody.policy.budget import QUANTITIES
+from custody.policy import QUANTITIES
 
 HOUR_MS: Final = 3_600_000
 

@@ -10,7 +10,7 @@ from typing import Final
 from custody.investigation.grants.history import UsageHistory
 from custody.investigation.grants.need import GrantSubject, Need, longest_asked, longest_loop
 from custody.model.durations import duration_words
-from custody.policy.grant import Grant
+from custody.policy import Grant
 
 MARGINS: Final = (
     "Margins: max_loop is the next usual length above the longest loop seen; a budget is twice "

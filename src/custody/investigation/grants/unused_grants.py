@@ -15,7 +15,7 @@ from custody.investigation.grants.history import DAY_MS, UsageHistory
 from custody.model.durations import moment
 from custody.model.identity import Identity
 from custody.model.words import Effect
-from custody.policy.grant import MINUTE_MS, Grant
+from custody.policy import MINUTE_MS, Grant
 
 EVERY = "*"
 Document = dict[str, Any]
