@@ -9,7 +9,7 @@ import pytest
 from tests.web.browsing import FORM, Browser
 from tests.web.scene import ASKED, URL, Scene, scene
 
-from custody.web.errors import RefusedError
+from custody.web.errors import RequestRefusedError
 from custody.web.guard import Guard, hosts_of
 from custody.web.quotas import AddressQuotas
 from custody.web.rate_limit import RateLimiter
@@ -136,7 +136,7 @@ def test_one_address_takes_its_share_and_no_more() -> None:
             ]
             for taking in greedy[:8]:
                 taking.add_bytes(512 * 1024)
-            with pytest.raises(RefusedError, match="busy"):
+            with pytest.raises(RequestRefusedError, match="busy"):
                 greedy[8].add_bytes(1)
             other = await stack.enter_async_context(shares.request("198.51.100.9"))
             other.add_bytes(512 * 1024)

@@ -34,7 +34,7 @@ class Fault(msgspec.Struct, frozen=True):
     code: str
 
 
-class RefusedError(CustodyError):
+class RequestRefusedError(CustodyError):
     """The web room itself refuses: the status says how, ``error`` in OAuth's words."""
 
     def __init__(
@@ -53,7 +53,7 @@ def public_sentences(error: CustodyError) -> tuple[str, str]:
 
 
 def status_of(error: CustodyError) -> int:
-    if isinstance(error, RefusedError):
+    if isinstance(error, RequestRefusedError):
         return error.status
     if error.code in _BUSY or not error.code.startswith(PUBLIC_CODES):
         return 503
@@ -67,7 +67,7 @@ def fault_of(error: CustodyError) -> Fault:
 
 
 def _word(error: CustodyError) -> str:
-    if isinstance(error, RefusedError):
+    if isinstance(error, RequestRefusedError):
         return error.error
     if status_of(error) == 503:
         return "temporarily_unavailable"

@@ -14,7 +14,7 @@ from litestar import Controller, MediaType, Response, get, post
 from custody.access import LOGIN_MS, AuthorizationRequest, FailedStep, parse_authorization_request
 from custody.app.console_faces import ConsoleParts
 from custody.model.errors import CustodyError
-from custody.web.errors import RefusedError, fault_of
+from custody.web.errors import RequestRefusedError, fault_of
 from custody.web.openapi import says
 from custody.web.render import error_page, form_action_to, page
 from custody.web.request_parser import (
@@ -233,7 +233,7 @@ def _must_be_visit(request: AnyRequest) -> None:
     Metadata; tools and older browsers send none).
     """
     if header(request, b"sec-fetch-dest") not in {None, b"document"}:
-        raise RefusedError(
+        raise RequestRefusedError(
             "web.visit",
             "A login cannot begin inside another page.",
             "Open its address in a tab of its own.",
@@ -243,7 +243,7 @@ def _must_be_visit(request: AnyRequest) -> None:
 
 def _must_be_own_page(request: AnyRequest) -> None:
     if header(request, b"sec-fetch-site") not in {None, b"same-origin"}:
-        raise RefusedError(
+        raise RequestRefusedError(
             "web.visit",
             "This answer came from another site's page.",
             "Begin again with `custody login`.",

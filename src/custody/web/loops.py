@@ -8,7 +8,7 @@ from litestar import Controller, Response, delete, get
 from custody.app.console_faces import ConsoleParts, GatewayInfo
 from custody.model.identity import Admission
 from custody.web import responses
-from custody.web.errors import RefusedError, document
+from custody.web.errors import RequestRefusedError, document
 from custody.web.openapi import says
 from custody.web.request_parser import AnyRequest, address, bearer, console_parts, no_query
 
@@ -67,7 +67,7 @@ async def _admitted(request: AnyRequest, parts: ConsoleParts) -> Admission:
     if isinstance(admission, Admission):
         return admission
     await parts.exchange.record_refusal(admission, client=address(request))
-    raise RefusedError(
+    raise RequestRefusedError(
         "web.ticket",
         "The ticket is not known, or does not hold any more.",
         "Start a new loop.",

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from custody.recording.refusal_rate import network
-from custody.web.errors import RefusedError
+from custody.web.errors import RequestRefusedError
 
 BODIES_BYTES: Final = 32 * 1024 * 1024
 BODIES_OF_ADDRESS: Final = 4 * 1024 * 1024
@@ -54,7 +54,7 @@ class AddressQuotas:
 
     def _take(self, share: _Share, length: int) -> None:
         if self._held + length > BODIES_BYTES or share.held + length > BODIES_OF_ADDRESS:
-            raise RefusedError("web.busy", "The gateway is busy.", "Try again.", status=503)
+            raise RequestRefusedError("web.busy", "The gateway is busy.", "Try again.", status=503)
         self._held += length
         share.held += length
 

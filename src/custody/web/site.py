@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from custody.app.console_faces import ConsoleParts
 from custody.model.errors import CustodyError
-from custody.web.errors import RefusedError, document, refusal
+from custody.web.errors import RequestRefusedError, document, refusal
 from custody.web.logins import LoginController, browser_error
 from custody.web.loops import LoopController
 from custody.web.openapi import openapi_document, says
@@ -75,9 +75,11 @@ def _fault(error: Exception) -> CustodyError:
         case CustodyError():
             return error
         case HTTPException(status_code=405):
-            return RefusedError("web.method", "This method is not taken here.", status=405)
+            return RequestRefusedError("web.method", "This method is not taken here.", status=405)
         case HTTPException(status_code=status) if status < 500:
-            return RefusedError("web.path", "There is nothing here.", status=404)
+            return RequestRefusedError("web.path", "There is nothing here.", status=404)
         case _:
             _log.error("a request failed with %s", type(error).__name__)
-            return RefusedError("web.failed", "The request failed inside the gateway.", status=500)
+            return RequestRefusedError(
+                "web.failed", "The request failed inside the gateway.", status=500
+            )

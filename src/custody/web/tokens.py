@@ -15,7 +15,7 @@ from custody.model.identity import Budget
 from custody.model.secret import Secret
 from custody.model.words import Effect, Exceeded, TargetName
 from custody.web import responses
-from custody.web.errors import RefusedError, document
+from custody.web.errors import RequestRefusedError, document
 from custody.web.openapi import says
 from custody.web.request_parser import AnyRequest, address, console_parts, form
 from custody.web.requests import DEVICE, EXCHANGE, DeviceForm, RevokeForm, TokenForm
@@ -57,7 +57,7 @@ class TokenController(Controller):
                     case StartedLogin():
                         return document(responses.login_response(answer, parts.clock()))
             case _:
-                raise RefusedError(
+                raise RequestRefusedError(
                     "web.grant-type",
                     "This grant_type is not taken.",
                     "The schema at /schema lists those that are.",
@@ -105,32 +105,32 @@ async def _device(parts: ConsoleParts, code: Secret, client: str) -> Response[by
             raise _pending(reason)
 
 
-def _pending(reason: str) -> RefusedError:
+def _pending(reason: str) -> RequestRefusedError:
     """RFC 8628 §3.5."""
     match reason:
         case "authorization_pending":
-            return RefusedError(
+            return RequestRefusedError(
                 "login.authorization-pending",
                 "The login is not finished at the provider yet.",
                 "Ask again after the interval.",
                 error=reason,
             )
         case "slow_down":
-            return RefusedError(
+            return RequestRefusedError(
                 "login.slow-down",
                 "The device asks too often.",
                 "Wait five seconds longer between two questions.",
                 error=reason,
             )
         case "access_denied":
-            return RefusedError(
+            return RequestRefusedError(
                 "login.access-denied",
                 "The login was declined at the provider.",
                 "Begin the device login again, if it was yours.",
                 error=reason,
             )
         case _:
-            return RefusedError(
+            return RequestRefusedError(
                 "login.expired-token",
                 "The login was not finished in time.",
                 "Begin the device login again.",
@@ -141,7 +141,7 @@ def _pending(reason: str) -> RefusedError:
 def exchange_request(asked: TokenForm) -> ExchangeRequest:
     """Raises where a parameter is missing, or means something that is not done here."""
     if asked.resource or asked.audience or asked.scope:
-        raise RefusedError(
+        raise RequestRefusedError(
             "web.narrowing",
             "resource, audience and scope mean nothing here.",
             "Narrow a loop by target and effects.",
@@ -163,7 +163,7 @@ def exchange_request(asked: TokenForm) -> ExchangeRequest:
 
 def _wish(asked: TokenForm) -> LoopRequest:
     if asked.ttl is not None and not 1 <= asked.ttl <= 366 * 86_400:
-        raise RefusedError(
+        raise RequestRefusedError(
             "web.ttl",
             "The ttl is not between a second and 366 days.",
             "Leave it out for the grants' longest.",
@@ -182,7 +182,7 @@ def _wish(asked: TokenForm) -> LoopRequest:
 def _effects(text: str) -> frozenset[Effect] | None:
     words = text.split()
     if any(word not in EFFECTS for word in words) or (text and not words):
-        raise RefusedError(
+        raise RequestRefusedError(
             "web.effects",
             "An effect is not known.",
             "Choose from read, write, define, grant and execute, separated by spaces.",
@@ -209,8 +209,8 @@ def _needed(secret: Secret | None, name: str) -> Secret:
     return secret
 
 
-def _missing(name: str) -> RefusedError:
-    return RefusedError(
+def _missing(name: str) -> RequestRefusedError:
+    return RequestRefusedError(
         "web.parameter",
         f"The parameter {name} is missing.",
         "The schema at /schema lists what each grant type takes.",
