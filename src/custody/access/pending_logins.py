@@ -262,7 +262,7 @@ class PendingLogins:
 
     def ask_device(self, own: Secret) -> PendingDevice | None:
         """The device, whose provider may be asked now; ``None`` where it asks too often, which
-        makes its interval longer. ``answered_device`` must follow.
+        makes its interval longer. ``note_device_answer`` must follow.
         """
         key = digest(own.reveal())
         device = self._devices.get(key)

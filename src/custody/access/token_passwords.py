@@ -62,7 +62,7 @@ class TokenPasswords:
     async def admit(
         self, token: Secret, client: str, now: int, names: Collection[str]
     ) -> Admission | NotAdmitted:
-        """As ``TokenDoor.admit``, by one of the issuers of these names."""
+        """As ``TokenAuthenticator.admit``, by one of the issuers of these names."""
         here = [each for each in self._issuers_of(token) if each in names]
         if not here:
             return NotAdmitted("token.unknown")
@@ -132,7 +132,7 @@ class TokenPasswords:
 
 
 class IssuerTokenAuthenticator:
-    """A ``TokenDoor``."""
+    """A ``TokenAuthenticator``."""
 
     def __init__(self, tokens: TokenPasswords, names: Collection[str]) -> None:
         self._tokens: Final = tokens

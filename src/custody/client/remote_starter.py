@@ -31,7 +31,7 @@ _GITHUB_ISSUERS: Final = ("//token.actions.githubusercontent.com", "/_services/t
 
 
 class RemoteStarter:
-    """``Starter`` at a gateway's API."""
+    """``LoopStarter`` at a gateway's API."""
 
     def __init__(
         self, gateway: GatewayClient, environment: Mapping[str, str], kept: SavedLogin | None

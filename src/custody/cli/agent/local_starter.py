@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 class LocalStarter:
-    """``Starter`` of the gateway that a configuration is of. ``groups`` are those of the account
-    unless given.
+    """``LoopStarter`` of the gateway that a configuration is of. ``groups`` are those of the
+    account unless given.
     """
 
     authority: Final = ""

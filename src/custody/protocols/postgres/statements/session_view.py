@@ -348,8 +348,8 @@ def opening(
 ) -> SessionView:
     """The view of a session that logs in as ``user`` with these start-up parameters.
 
-    ``search_path`` and ``conforming`` are the answer to ``SessionDefaults``; ``None`` and false
-    where there is none.
+    ``search_path`` and ``conforming`` are the answer to ``SessionDefaultsQuestion``; ``None``
+    and false where there is none.
     """
     roles: frozenset[str] | None = frozenset((user,))
     for name, value in settings_asked(parameters):
