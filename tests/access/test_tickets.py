@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.gateway.test_session import bench, line
+from tests.gateway.stage import bench, line
 
 from custody.access.loops import LoopService
 from custody.access.terms import LoopTerms

@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 from tests.gateway.fakes import ADMISSION
-from tests.gateway.test_session import bench, kinds, line, run, until
+from tests.gateway.stage import bench, kinds, line, run, until
 
 from custody.gateway.admission import is_token
 from custody.gateway.refusals import not_authenticated

@@ -2,8 +2,9 @@
 
 from collections.abc import Hashable, Sequence
 
-from tests.gateway.fakes import LineCodec, NoMask
-from tests.gateway.test_session import bench, kinds, line, run, until
+from tests.gateway.fakes import NoMask
+from tests.gateway.stage import bench, kinds, line, run, until
+from tests.protocols.toys.line_codec import LineCodec
 
 from custody.model.errors import WireError
 from custody.model.event import CommandsReceived, Event, Inquiry, LoginReceived, Send

@@ -31,7 +31,8 @@ from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Side
 
 Line = tuple[Side, bytes]
-Decide = Callable[[CommandsReceived], bool]
+Decide = Callable[[CommandsReceived], bool | None]
+"""``None`` holds the message."""
 
 NO = Refusal(RefusalCode.DENIED, "not here")
 
@@ -63,6 +64,7 @@ class Host:
         self.codec = self.faces.codec
         self.events: list[Event] = []
         self.held = 0
+        self.held_message: CommandsReceived | None = None
         self.received = {Side.CLIENT: bytearray(), Side.SERVER: bytearray()}
         self.written = {Side.CLIENT: bytearray(), Side.SERVER: bytearray()}
         self._subject = subject
@@ -73,6 +75,14 @@ class Host:
         self.codec.receive(side, data)
         self.pump()
         self.held = max(self.held, self.codec.buffered(side))
+
+    def decide_held(self) -> None:
+        """Somebody said yes to what is held."""
+        held, self.held_message = self.held_message, None
+        if held is not None:
+            self.codec.allow(held)
+            self._write(Side.SERVER, held.wire)
+            self.pump()
 
     def pump(self) -> None:
         moved = True
@@ -96,7 +106,10 @@ class Host:
                 if self.faces.consultant is not None:
                     self.faces.consultant.answer(question, self._subject.answer(question))
             case CommandsReceived():
-                if self._decide(event):
+                decision = self._decide(event)
+                if decision is None:
+                    self.held_message = event
+                elif decision:
                     self.codec.allow(event)
                     self._write(Side.SERVER, event.wire)
                 else:
@@ -159,6 +172,10 @@ def by_side(events: Sequence[Event]) -> tuple[list[object], list[object]]:
 def allow_all(event: CommandsReceived) -> bool:
     del event
     return True
+
+
+def hold(event: CommandsReceived) -> None:
+    del event
 
 
 def logged_in(subject: Subject, transcript: Transcript, decide: Decide = allow_all) -> Host:
@@ -230,6 +247,28 @@ class Conformance:
                     host.say(side, data)
                     refused = any(isinstance(e, CommandsReceived) for e in host.events)
             assert not any(isinstance(event, SideEnded) for event in host.events), transcript.name
+
+    def test_what_stands_behind_a_held_message_waits_in_order(self) -> None:
+        """The host may take as long as a human takes: nothing behind is given, nothing is lost."""
+        for transcript in self.subject.transcripts:
+            whole = play(self.subject, transcript)
+            host = logged_in(self.subject, transcript, hold)
+            for side, data in transcript.lines:
+                host.say(side, data)
+                while host.held_message is not None:
+                    assert host.codec.next_event(Side.CLIENT) is None, transcript.name
+                    host.decide_held()
+            assert by_side(host.events) == by_side(whole.events), transcript.name
+            assert host.written == whole.written, transcript.name
+
+    def test_a_notice_changes_nothing_but_what_the_client_reads(self) -> None:
+        for transcript in self.subject.transcripts:
+            host = logged_in(self.subject, transcript)
+            for side, data in transcript.lines:
+                for send in host.codec.notify("waiting"):
+                    assert send.to is Side.CLIENT
+                host.say(side, data)
+            assert host.written[Side.SERVER] == host.received[Side.CLIENT], transcript.name
 
     def test_no_event_is_given_twice(self) -> None:
         for transcript in self.subject.transcripts:

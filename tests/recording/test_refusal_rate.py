@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.gateway.test_session import Bench, bench, kinds, line, run
+from tests.gateway.stage import Bench, bench, kinds, line, run
 
 from custody.gateway.listener import note_unrecorded
 from custody.model.record import Gap

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from custody.gateway.admission import AdmissionControl, Admitted, TurnedAway
-from custody.gateway.command_refusals import NOT_RECORDED_COMMAND, TOO_MANY_OPEN
+from custody.gateway.command_refusals import NOT_RECORDED_COMMAND, TOO_MANY_OPEN, WITHDRAWN
 from custody.gateway.gate import Denial, Permit
 from custody.gateway.held_message import HeldMessage
 from custody.gateway.ids import new_session_id
@@ -127,7 +127,7 @@ class TerminatedSession:
         """Commands that are recorded and have no answer yet."""
         self._held: dict[int, HeldMessage] = {}
         """Commands that wait for a human."""
-        self._commands = self._refused = 0
+        self._commands = self._refused = self._up = self._down = 0
         self._deadline = self._event_loop.call_later(
             LOGIN_TIMEOUT_S, self.kill, "login.timeout", LOGIN_TOO_LONG
         )
@@ -165,7 +165,7 @@ class TerminatedSession:
         session = self._known().session
         if len(self._open) >= COMMANDS_AT_ONCE:
             raise RefusedError(TOO_MANY_OPEN)
-        self.heard()
+        self._heard = self._event_loop.time()
         self._commands += 1
         gate = self._services.gate
         recorded: asyncio.Future[Receipt | LogFailureError] = self._event_loop.create_future()
@@ -177,7 +177,12 @@ class TerminatedSession:
         self._open.add(number)
         if isinstance(ruling, Question):
             ruling = await self._answer(number, ruling)
-        failed = isinstance(await recorded, LogFailureError)
+        try:
+            failed = isinstance(await recorded, LogFailureError)
+        except asyncio.CancelledError:
+            if number in self._open:  # its caller went away before it could be forwarded
+                self._deny(session, number, Denial(WITHDRAWN, (number,), 0))
+            raise
         if number not in self._open:  # the session ended meanwhile, and closed it in the record
             raise RefusedError(SESSION_OVER)
         if failed:
@@ -226,8 +231,10 @@ class TerminatedSession:
             lambda durable: self._services.gate.note(session, body, durable), wait=True
         )
 
-    def heard(self) -> None:
+    def moved(self, *, up: int, down: int) -> None:
         self._heard = self._event_loop.time()
+        self._up += up
+        self._down += down
 
     def close(self, reason: str) -> None:
         if self.left:
@@ -249,8 +256,8 @@ class TerminatedSession:
         for number in sorted(self._open):
             self._services.gate.note(session, ResponseUnknown(number))
         self._open.clear()
-        end = SessionEnd(reason, self._commands, self._refused, 0, 0)
-        self._services.gate.note(session, end)
+        counts = self._commands, self._refused, self._up, self._down
+        self._services.gate.note(session, SessionEnd(reason, *counts))
 
     # What admission asks: ``Caller``.
 

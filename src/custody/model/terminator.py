@@ -72,8 +72,8 @@ class PortSession(Protocol):
         """Record anything else of the session; durable when this returns."""
         ...
 
-    def heard(self) -> None:
-        """The client sent something: it is not idle."""
+    def moved(self, *, up: int, down: int) -> None:
+        """So many bytes went to the target, and to the client: counted, and no idle time."""
         ...
 
     def close(self, reason: str) -> None:
@@ -111,7 +111,7 @@ class Terminator(Protocol):
     """A protocol's server."""
 
     async def serve(self, listener: BoundSocket, port: Port) -> None:
-        """Take connections of a bound socket until it is stopped, and serve them until it is
-        cancelled, which closes those that are open. One client's fault is never another's.
+        """Take connections of a bound socket until the port stops, and return once those that are
+        open have ended; cancelled, it closes them. One client's fault is never another's.
         """
         ...
