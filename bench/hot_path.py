@@ -220,13 +220,13 @@ async def relayed(folder: Path, clockwork: Clockwork | None) -> AsyncIterator[tu
                 gate=gate,
                 policy=policy,
                 log=log,
-                doorkeeper=cast("Any", None),
+                ticket_authenticator=cast("Any", None),
                 vault=cast("Any", None),
                 targets={},
                 advisor=lambda *_: advice,
                 clock=lambda: Milliseconds(0),
                 strict_responses=False,
-                strangers=RefusalRate(),
+                refusal_rate=RefusalRate(),
                 held_bytes=4 * 1024 * 1024,
             )
             nobody: Any = None

@@ -166,7 +166,7 @@ class House:
         return self.run(self.loops.child(admission, asked))
 
     def enter(self, started: StartedLoop) -> Admission | str:
-        return self.door.recognise(started.secret, self.now)
+        return self.door.authenticate(started.secret, self.now)
 
     def bodies(self, kind: type[T]) -> list[T]:
         return [record.body for record in self.records if isinstance(record.body, kind)]

@@ -309,18 +309,18 @@ def test_a_token_waits_for_no_view_to_see_that_its_loop_ended(counter: Counter) 
     house = counter.house
     admission = counter.admit(token(CI, "main"))
     assert isinstance(admission, Admission)
-    assert house.door.alive(admission, house.now)
+    assert house.door.still_admits(admission, house.now)
     house.run(house.loops.end(admission.loop.id, "killed", "root"))
-    assert house.door.alive(admission, house.now)  # its view is younger than a second
+    assert house.door.still_admits(admission, house.now)  # its view is younger than a second
     assert counter.admit(token(CI, "main")) == "ticket.revoked"
 
 
 def test_a_loop_that_began_under_a_fresh_view_is_alive(counter: Counter) -> None:
     house = counter.house
-    house.door.recognise(Secret("ct_" + "A" * 43), house.now)
+    house.door.authenticate(Secret("ct_" + "A" * 43), house.now)
     admission = counter.admit(token(CI, "main"))
     assert isinstance(admission, Admission)
-    assert house.door.alive(admission, house.now)
+    assert house.door.still_admits(admission, house.now)
 
 
 def test_a_token_whose_loop_nobody_was_ever_in_is_no_worse_for_it(counter: Counter) -> None:

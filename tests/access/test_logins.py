@@ -111,7 +111,7 @@ def test_the_end_of_a_login_is_the_end_of_its_loops(office: Office, reason: str)
             assert house.run(house.logins.revoke(who.identity.issuer, "ada", "root")) == 2
         case _:
             assert house.run(house.logins.end_at_provider_logout("corp", "", "s1")) == 1
-    assert not house.door.alive(admission, house.now + 1000)
+    assert not house.door.still_admits(admission, house.now + 1000)
     assert {loop for loop, _ in house.closed} == {started.ticket.loop.id, child.ticket.loop.id}
     assert house.bodies(LoginEnd) == [LoginEnd(login.id, reason)]
     house.run(house.logins.record_ends())

@@ -220,7 +220,7 @@ def test_the_end_of_a_parent_is_the_end_of_all_below_it(new_house: NewHouse) -> 
     }
     assert {loop for loop, _ in house.closed} == set(house.ends())
     assert house.enter(bottom) == "ticket.revoked"
-    assert not house.door.alive(admission, house.now + 1000)
+    assert not house.door.still_admits(admission, house.now + 1000)
     assert isinstance(house.enter(sibling), Admission)
     with pytest.raises(CustodyError) as caught:
         house.run(house.loops.child(admission, loop_request()))
@@ -326,7 +326,7 @@ def test_a_budget_that_was_used_up_is_so_after_a_restart(new_house: NewHouse) ->
     account.rows = 11
     account.stopped = account.bound("rows")
     house.meter._touched[loop.id] = account
-    house.state.budgets.save(house.meter.changed().items())
+    house.state.budgets.save(house.meter.take_changed().items())
     again = new_house(limited)
     again.run(again.loops.resume_accounts())
     kept = again.meter.tally(loop.id)

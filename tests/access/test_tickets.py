@@ -84,7 +84,7 @@ class Office:
         return asyncio.run(self.desk.revoke(TicketRevoke(ticket, "root")))
 
     def enter(self, item: dict[str, Any]) -> Admission | str:
-        return self.door.recognise(Secret(item["secret"]), self.now)
+        return self.door.authenticate(Secret(item["secret"]), self.now)
 
     @property
     def bodies(self) -> list[Body]:
@@ -141,7 +141,7 @@ def test_a_locked_database_makes_its_asker_wait_and_no_session(tmp_path: Path) -
                     began = time.monotonic()
                     writer.write(b"SELECT 1\n")
                     assert await line(reader) == "ok SELECT 1"
-                    assert office.door.alive(admission, office.now + 5000)
+                    assert office.door.still_admits(admission, office.now + 5000)
                     slowest = max(slowest, time.monotonic() - began)
                     await asyncio.sleep(0.01)
                 assert slowest < 0.5
@@ -197,7 +197,7 @@ def test_a_withdrawal_ends_the_loop_with_its_last_ticket(office: Office) -> None
     assert isinstance(admission, Admission)
     assert office.revoke(item["id"])["state"] == "revoked"
     assert office.enter(item) == "ticket.revoked"
-    assert not office.door.alive(admission, office.now + 2000)
+    assert not office.door.still_admits(admission, office.now + 2000)
     assert office.kinds == ["loop.start", "admin", "admin", "loop.end"]
     office.revoke(item["id"])
     assert office.kinds.count("loop.end") == 1

@@ -101,10 +101,10 @@ class OneTicket:
     def __init__(self) -> None:
         self.over = False
 
-    def recognise(self, secret: Secret, now: int) -> Admission | str:
+    def authenticate(self, secret: Secret, now: int) -> Admission | str:
         return ADMISSION if secret.reveal() == "ct_good" else "ticket.unknown"
 
-    def alive(self, admission: Admission, now: int) -> bool:
+    def still_admits(self, admission: Admission, now: int) -> bool:
         return not self.over
 
 

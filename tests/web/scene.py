@@ -224,7 +224,7 @@ class Played:
     async def record_refusal(self, reason: str, *, client: str, subject: str = "") -> None:
         self.records.append(f"refused {reason} {client} {subject}".strip())
 
-    # A doorkeeper, and a meter.
+    # A ticket authenticator, and a meter.
     def recognise(self, secret: Secret, now: int) -> Admission | str:
         if secret.reveal() != self.ticket_secret.reveal():
             return "ticket.unknown"
@@ -267,7 +267,7 @@ def parts_of(played: Any, *, url: str = URL, door: socket.socket | None = None) 
         ),
         exchange=played,
         loops=played,
-        doorkeeper=played,
+        ticket_authenticator=played,
         use=played.spent,
         clock=played.clock,
     )

@@ -64,7 +64,7 @@ class Exchange:
         issuers: Sequence[TokenIssuer],
         logins: LoginService,
         loops: LoopService,
-        doorkeeper: TicketAuthenticator,
+        ticket_authenticator: TicketAuthenticator,
         refused: RefusedLogins,
         *,
         clock: Callable[[], int],
@@ -72,10 +72,12 @@ class Exchange:
         self._issuers: Final = tuple(issuers)
         self._logins: Final = logins
         self._loops: Final = loops
-        self._doorkeeper: Final = doorkeeper
+        self._ticket_authenticator: Final = ticket_authenticator
         self._refused: Final = refused
         self._clock: Final = clock
-        self.tokens: Final = TokenPasswords(self._check_among, self._issuers_of, loops, doorkeeper)
+        self.tokens: Final = TokenPasswords(
+            self._check_among, self._issuers_of, loops, ticket_authenticator
+        )
         """Tokens at the listeners of standard clients."""
 
     async def exchange(self, asked: ExchangeRequest, client: str) -> ExchangeResult:
@@ -106,7 +108,7 @@ class Exchange:
             raise await self._no(
                 "exchange.ticket", "A ticket is exchanged for a child loop only.", client
             )
-        admission = self._doorkeeper.recognise(asked.subject, self._clock())
+        admission = self._ticket_authenticator.authenticate(asked.subject, self._clock())
         if isinstance(admission, str):
             raise await self._no(
                 admission,
@@ -146,7 +148,7 @@ class Exchange:
                 raise
         else:
             return await self._logins.end(login.id, "logout")
-        admission = self._doorkeeper.recognise(token, self._clock())
+        admission = self._ticket_authenticator.authenticate(token, self._clock())
         if isinstance(admission, str):
             return False
         return await self._loops.end(admission.loop.id, "ended", admission.loop.identity.subject)

@@ -42,13 +42,13 @@ class TokenPasswords:
         check: TokenCheck,
         issuers_of: Callable[[Secret], Sequence[str]],
         loops: LoopService,
-        doorkeeper: TicketAuthenticator,
+        ticket_authenticator: TicketAuthenticator,
     ) -> None:
         """``issuers_of`` names the issuers that might check a token, by what it says itself."""
         self._check: Final = check
         self._issuers_of: Final = issuers_of
         self._loops: Final = loops
-        self._doorkeeper: Final = doorkeeper
+        self._ticket_authenticator: Final = ticket_authenticator
         self._admitted: Final[OrderedDict[_Key, Admission]] = OrderedDict()
         self._of_loop: Final[dict[LoopId, _Key]] = {}
         self._admitting: Final[WeakValueDictionary[bytes, asyncio.Lock]] = WeakValueDictionary()
@@ -85,7 +85,7 @@ class TokenPasswords:
     def _remembered(self, digest: bytes, now: int, here: Collection[str]) -> Admission | None:
         for name in here:
             admission = self._admitted.get((digest, name))
-            if admission is not None and self._doorkeeper.alive(admission, now):
+            if admission is not None and self._ticket_authenticator.still_admits(admission, now):
                 return admission
         return None
 

@@ -148,13 +148,13 @@ async def expire_regularly(
 
 
 async def save_spent(state: State, in_state_thread: InStateThread, meter: Meter) -> None:
-    figures = meter.changed()
+    figures = meter.take_changed()
     if not figures:
         return
     try:
         await in_state_thread(lambda: state.budgets.save(figures.items()))
     except CustodyError as error:
-        meter.not_kept(figures)
+        meter.mark_unsaved(figures)
         _log.error("what loops have used was not kept: %s", error.code)
 
 

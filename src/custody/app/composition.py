@@ -105,7 +105,7 @@ def make_session_services(
     *,
     log: EvidenceLog,
     masker: Masker,
-    doorkeeper: TicketAuthenticator,
+    ticket_authenticator: TicketAuthenticator,
     parser: Parser,
     vault: Vault,
     clock: Clock,
@@ -119,7 +119,7 @@ def make_session_services(
         gate=Gate(policy, masker, log, clock, meter=meter, approvals=NoApprovals()),
         policy=policy,
         log=log,
-        doorkeeper=doorkeeper,
+        ticket_authenticator=ticket_authenticator,
         vault=vault,
         targets=make_targets(config),
         advisor=Advisors(parser, vault, tasks),
@@ -127,7 +127,7 @@ def make_session_services(
         strict_responses=config.gateway.responses is Responses.STRICT,
         held_bytes=config.capture.command_bytes + HELD_BEYOND_COMMAND,
         tokens=tokens,
-        strangers=strangers,
+        refusal_rate=strangers,
     )
 
 

@@ -74,7 +74,7 @@ class ConsoleParts(msgspec.Struct, frozen=True):
     sign_in: SignIn
     exchange: Exchange
     loops: LoopService
-    doorkeeper: TicketAuthenticator
+    ticket_authenticator: TicketAuthenticator
     use: Callable[[Admission], Awaitable[LoopUsage]]
     clock: Callable[[], int]
     """Unix milliseconds."""

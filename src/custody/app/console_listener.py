@@ -37,7 +37,7 @@ class ConsoleDependencies(NamedTuple):
     providers: Providers
     authority: AccessServices
     exchange: Exchange
-    doorkeeper: TicketAuthenticator
+    ticket_authenticator: TicketAuthenticator
     meter: Meter
     clock: Callable[[], int]
 
@@ -144,7 +144,7 @@ def _parts(  # noqa: PLR0917 - what a binding needs
         sign_in=_signing_in(config, url, behind),
         exchange=behind.exchange,
         loops=behind.authority.loops,
-        doorkeeper=behind.doorkeeper,
+        ticket_authenticator=behind.ticket_authenticator,
         use=use,
         clock=clock,
     )

@@ -180,7 +180,7 @@ async def _run(
                 ends=lambda loop, why: tasks.create_task(authority.loops.end_exhausted(loop, why)),
                 policy=compile_policy(config).digest,
             )
-            doorkeeper, strangers = CachedTicketAuthenticator(state), RefusalRate()
+            ticket_authenticator, strangers = CachedTicketAuthenticator(state), RefusalRate()
             authority = access_services.make_access_services(
                 config,
                 state=state,
@@ -198,7 +198,7 @@ async def _run(
                 providers.issuers,
                 authority.logins,
                 authority.loops,
-                doorkeeper,
+                ticket_authenticator,
                 authority.refused,
                 clock=clock,
             )
@@ -207,7 +207,7 @@ async def _run(
                 config,
                 log=log,
                 masker=masker,
-                doorkeeper=doorkeeper,
+                ticket_authenticator=ticket_authenticator,
                 parser=parser,
                 vault=leases,
                 clock=clock,
@@ -222,7 +222,7 @@ async def _run(
                 recorder,
                 clock,
                 exchange=exchange,
-                doorkeeper=doorkeeper,
+                ticket_authenticator=ticket_authenticator,
                 registry=registry,
             )
             secrets = SecretCalls(local_vault(config, clock), recorder, clock)
@@ -250,7 +250,9 @@ async def _run(
             listeners, facts = await _listen(config, places, rooms, registry, tasks, announce)
             calls.set_gateway_info(facts)
             await door.open(
-                ConsoleDependencies(providers, authority, exchange, doorkeeper, meter, clock),
+                ConsoleDependencies(
+                    providers, authority, exchange, ticket_authenticator, meter, clock
+                ),
                 facts,
                 tasks,
                 announce,

@@ -191,7 +191,9 @@ class AdmissionControl:
     def lapsed(self, admission: Admission | None, idle_s: float) -> TurnedAway | None:
         """Why an open session must end now: its ticket, its loop or its time is over."""
         now = self._services.clock()
-        if admission is not None and not self._services.doorkeeper.alive(admission, now):
+        if admission is not None and not self._services.ticket_authenticator.still_admits(
+            admission, now
+        ):
             return TurnedAway("ticket.over", past_use(admission, now))
         if self._spec.idle_timeout_s and idle_s > self._spec.idle_timeout_s:
             return TurnedAway("idle", IDLE)
@@ -201,7 +203,7 @@ class AdmissionControl:
         """Whether this refusal gets a record of its own; the others are recorded as a count."""
         loop = who.loop.id if isinstance(who, Admission) else None
         now = asyncio.get_running_loop().time()
-        return self._services.strangers.admits_record(caller.host, loop, now)
+        return self._services.refusal_rate.admits_record(caller.host, loop, now)
 
     @staticmethod
     async def _recorded(caller: Caller, append: Callable[[Durable], object]) -> bool:
@@ -234,7 +236,7 @@ async def authenticate(
     if spec.bearer is not None:
         return await spec.bearer.admit(secret, client, services.clock())
     if not is_token(secret):
-        found = services.doorkeeper.recognise(secret, services.clock())
+        found = services.ticket_authenticator.authenticate(secret, services.clock())
         return NotAdmitted(found) if isinstance(found, str) else found
     if services.tokens is None:
         return NotAdmitted(UNKNOWN_TOKEN)

@@ -169,7 +169,7 @@ class _Full(asyncio.Protocol):
 
 def note_unrecorded(services: SessionServices, now: float) -> None:
     """Record how many refused logins got no record of their own, where that is due."""
-    count = services.strangers.unrecorded_count(now)
+    count = services.refusal_rate.unrecorded_count(now)
     if not count:
         return
     try:
@@ -179,7 +179,7 @@ def note_unrecorded(services: SessionServices, now: float) -> None:
     except CustodyError as error:
         _log.error("%d refused logins are not recorded yet: %s", count, error.code)
     else:
-        services.strangers.count_recorded(count, now)
+        services.refusal_rate.count_recorded(count, now)
         _log.warning("%d refused logins got no record of their own", count)
 
 

@@ -1,4 +1,7 @@
-"""The faces that a session needs, gathered. The app fills them in."""
+"""The services that every session uses, and what one listener is.
+
+Law: values only, which the wiring fills in; no default here switches a bound off.
+"""
 
 import ssl
 from collections.abc import Mapping
@@ -33,14 +36,14 @@ class SessionServices(msgspec.Struct, frozen=True):
     gate: Gate
     policy: Policy
     log: EvidenceLog
-    doorkeeper: TicketAuthenticator
+    ticket_authenticator: TicketAuthenticator
     vault: Vault
     targets: Mapping[TargetName, Target]
     advisor: AdvisorFactory
     clock: Clock
     strict_responses: bool
     """Whether an answer's final frame waits for its record to be durable."""
-    strangers: RefusalRate
+    refusal_rate: RefusalRate
     """Which refused logins get a record of their own."""
     held_bytes: int
     """Bytes of one side that wait (for the disk, for an answer) at which it is no longer read. More
@@ -50,7 +53,7 @@ class SessionServices(msgspec.Struct, frozen=True):
 
 
 class ListenerSpec(msgspec.Struct, frozen=True):
-    """What one listener is."""
+    """The configuration of one listener: its protocol, TLS, target and bounds."""
 
     name: str
     protocol: str

@@ -54,7 +54,7 @@ class CachedTicketAuthenticator:
         self._by_digest: Final[dict[bytes, Ticket]] = {}
         self._by_id: Final[dict[TicketId, Ticket]] = {}
 
-    def recognise(self, secret: Secret, now: int) -> Admission | str:
+    def authenticate(self, secret: Secret, now: int) -> Admission | str:
         """As ``TicketAuthenticator.recognise``; also ``ticket.unchecked`` where the book cannot be
         read.
         """
@@ -75,7 +75,7 @@ class CachedTicketAuthenticator:
             return "ticket.expired"
         return Admission(ticket=ticket.id, loop=ticket.loop)
 
-    def alive(self, admission: Admission, now: int) -> bool:
+    def still_admits(self, admission: Admission, now: int) -> bool:
         """As ``TicketAuthenticator.alive``; false where the book could not be read for longer than
         that.
         """

@@ -79,14 +79,14 @@ class Vault(Protocol):
 class TicketAuthenticator(Protocol):
     """Recognises tickets."""
 
-    def recognise(self, secret: Secret, now: int) -> Admission | str:
+    def authenticate(self, secret: Secret, now: int) -> Admission | str:
         """The admission, or why not: ``ticket.unknown``, ``ticket.expired``, ``ticket.revoked``.
 
         Takes the same time for each refusal.
         """
         ...
 
-    def alive(self, admission: Admission, now: int) -> bool:
+    def still_admits(self, admission: Admission, now: int) -> bool:
         """Whether the ticket and its loop still hold; asked again while sessions run."""
         ...
 

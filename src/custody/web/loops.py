@@ -61,9 +61,9 @@ class LoopController(Controller):
 
 
 async def _admitted(request: AnyRequest, parts: ConsoleParts) -> Admission:
-    """As a listener does it: the same doorkeeper, the same answer to every stranger."""
+    """As a listener does it: the same authenticator, the same answer to every stranger."""
     secret = bearer(request)
-    admission = parts.doorkeeper.recognise(secret, parts.clock())
+    admission = parts.ticket_authenticator.authenticate(secret, parts.clock())
     if isinstance(admission, Admission):
         return admission
     await parts.exchange.record_refusal(admission, client=address(request))

@@ -200,24 +200,24 @@ def test_a_crossing_that_cannot_be_recorded_is_not_a_crossing_yet() -> None:
 def test_figures_go_on_where_they_were_kept() -> None:
     counting = Counting(limit("rows", 10, Exceeded.PAUSE))
     counting.answers(8)
-    kept = counting.meter.changed()[TOP.id]
-    assert counting.meter.changed() == {}
+    kept = counting.meter.take_changed()[TOP.id]
+    assert counting.meter.take_changed() == {}
     again = Counting(limit("rows", 10, Exceeded.PAUSE), tally=kept)
     again.answers(3)
-    paused = again.meter.changed()[TOP.id]
+    paused = again.meter.take_changed()[TOP.id]
     assert paused == Tally(Spent(rows=11), Spent(), "rows")
     third = Counting(limit("rows", 10, Exceeded.PAUSE), tally=paused)
     assert "is paused" in third.sends(READ)
     assert third.records == []
     assert third.meter.resume(TOP.id)
-    assert third.meter.changed()[TOP.id].forgiven.rows == 11
+    assert third.meter.take_changed()[TOP.id].forgiven.rows == 11
 
 
 def test_a_closed_loops_last_figures_are_kept() -> None:
     counting = Counting()
     counting.answers(3)
     counting.meter.close_account(TOP.id)
-    assert counting.meter.changed()[TOP.id].spent.rows == 3
+    assert counting.meter.take_changed()[TOP.id].spent.rows == 3
 
 
 def test_counting_a_statement_costs_about_a_microsecond() -> None:

@@ -127,8 +127,8 @@ class NoArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AccessCalls:
-    """``exchange``, ``doorkeeper`` and ``registry`` are those of a running gateway; without it,
-    nothing begins here.
+    """``exchange``, ``ticket_authenticator`` and ``registry`` are those of a running gateway;
+    without it, nothing begins here.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class AccessCalls:
         clock: Callable[[], int],
         *,
         exchange: Exchange | None = None,
-        doorkeeper: TicketAuthenticator | None = None,
+        ticket_authenticator: TicketAuthenticator | None = None,
         registry: Registry | None = None,
     ) -> None:
         self._authority: Final = authority
@@ -147,7 +147,7 @@ class AccessCalls:
         self._recorder: Final = recorder
         self._clock: Final = clock
         self._exchange: Final = exchange
-        self._doorkeeper: Final = doorkeeper
+        self._ticket_authenticator: Final = ticket_authenticator
         self._registry: Final = registry
         self._gateway_info: GatewayInfo | None = None
         self._calls: Final[Mapping[str, tuple[type[Any], Callable[[Any], Awaitable[Document]]]]] = {

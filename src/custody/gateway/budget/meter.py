@@ -111,7 +111,7 @@ class Meter:
         self._touched[loop] = account
         return True
 
-    def changed(self) -> Mapping[LoopId, Tally]:
+    def take_changed(self) -> Mapping[LoopId, Tally]:
         """The figures that changed since this was last asked, to be kept."""
         changed = {loop: account.tally() for loop, account in self._touched.items()}
         for account in self._touched.values():
@@ -119,7 +119,7 @@ class Meter:
         self._touched.clear()
         return changed
 
-    def not_kept(self, loops: Iterable[LoopId]) -> None:
+    def mark_unsaved(self, loops: Iterable[LoopId]) -> None:
         """Keeping their figures failed: they are changed still."""
         for loop in loops:
             account = self._accounts.get(loop)
