@@ -225,12 +225,12 @@ class Played:
         self.records.append(f"refused {reason} {client} {subject}".strip())
 
     # A ticket authenticator, and a meter.
-    def recognise(self, secret: Secret, now: int) -> Admission | str:
+    def authenticate(self, secret: Secret, now: int) -> Admission | str:
         if secret.reveal() != self.ticket_secret.reveal():
             return "ticket.unknown"
         return Admission(self.ticket.id, self.ticket.loop)
 
-    def alive(self, admission: Admission, now: int) -> bool:
+    def still_admits(self, admission: Admission, now: int) -> bool:
         return True
 
     async def spent(self, admission: Admission) -> LoopUsage:
