@@ -224,15 +224,7 @@ class Played:
     async def record_refusal(self, reason: str, *, client: str, subject: str = "") -> None:
         self.records.append(f"refused {reason} {client} {subject}".strip())
 
-    # A ticket authenticator, and a meter.
-    def authenticate(self, secret: Secret, now: int) -> Admission | str:
-        if secret.reveal() != self.ticket_secret.reveal():
-            return "ticket.unknown"
-        return Admission(self.ticket.id, self.ticket.loop)
-
-    def still_admits(self, admission: Admission, now: int) -> bool:
-        return True
-
+    # A meter.
     async def spent(self, admission: Admission) -> LoopUsage:
         return LoopUsage((), Spent(commands=3, rows=40))
 
@@ -245,6 +237,21 @@ class Played:
             listeners=(ListenerInfo("postgres", "gw.example.com", 6432),),
             local=True,
         )
+
+
+class PlayedTickets:
+    """Knows the one ticket of the played gateway."""
+
+    def __init__(self, played: Any) -> None:
+        self._played = played
+
+    def authenticate(self, secret: Secret, now: int) -> Admission | str:
+        if secret.reveal() != self._played.ticket_secret.reveal():
+            return "ticket.unknown"
+        return Admission(self._played.ticket.id, self._played.ticket.loop)
+
+    def still_admits(self, admission: Admission, now: int) -> bool:
+        return True
 
 
 def parts_of(played: Any, *, url: str = URL, door: socket.socket | None = None) -> ConsoleParts:
@@ -267,7 +274,7 @@ def parts_of(played: Any, *, url: str = URL, door: socket.socket | None = None) 
         ),
         exchange=played,
         loops=played,
-        ticket_authenticator=played,
+        ticket_authenticator=PlayedTickets(played),
         use=played.spent,
         clock=played.clock,
     )
