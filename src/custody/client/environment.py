@@ -4,13 +4,9 @@ Law: a protocol is found by its folder; adding one touches nothing here. A targe
 not reach gets no entry.
 """
 
-import functools
-import importlib
-import importlib.util
-import pkgutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from custody import protocols
 from custody.client.gateway import GatewayDescription, LoopDescription, TargetDescription
@@ -23,15 +19,10 @@ TICKET_FILE: Final = "ticket"
 AUTHORITY_FILE: Final = "ca.pem"
 
 
-@functools.cache
 def client_setups() -> Mapping[str, ClientSetup]:
     """By protocol."""
-    found: dict[str, ClientSetup] = {}
-    for module in pkgutil.iter_modules(protocols.__path__):
-        place = f"{protocols.__name__}.{module.name}.client"
-        if importlib.util.find_spec(place) is not None:
-            found[module.name] = importlib.import_module(place).CLIENT
-    return found
+    found = {name: protocols.part(name, "client", "CLIENT") for name in protocols.names()}
+    return {name: cast("ClientSetup", each) for name, each in found.items() if each is not None}
 
 
 def routes_of(
