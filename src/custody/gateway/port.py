@@ -125,8 +125,8 @@ class TerminatedSession:
         self._admitted: Admitted | None = None
         self._open: set[int] = set()
         """Commands that are recorded and have no answer yet."""
-        self._held: dict[int, HeldMessage] = {}
-        """Commands that wait for a human."""
+        self._held: dict[int, tuple[HeldMessage, asyncio.Future[Permit | Denial]]] = {}
+        """Commands that wait for a human, and what they wait on."""
         self._commands = self._refused = self._up = self._down = 0
         self._deadline = self._event_loop.call_later(
             LOGIN_TIMEOUT_S, self.kill, "login.timeout", LOGIN_TOO_LONG
@@ -196,7 +196,7 @@ class TerminatedSession:
     async def _answer(self, number: int, question: Question) -> Permit | Denial:
         settled: asyncio.Future[Permit | Denial] = self._event_loop.create_future()
         held = HeldMessage(self._services.gate, question, _settled_by(settled), self._tell)
-        self._held[number] = held
+        self._held[number] = held, settled
         held.ask()
         try:
             return await settled
@@ -207,14 +207,20 @@ class TerminatedSession:
             self._held.pop(number, None)
 
     def _withdraw(self, session: Session, number: int, reason: str) -> None:
-        held = self._held.pop(number, None)
-        if held is not None:
-            self._deny(session, number, held.withdraw(reason))
+        if number in self._held:
+            held, settled = self._held.pop(number)
+            denial = held.withdraw(reason)
+            self._deny(session, number, denial)
+            _settled_by(settled)(denial)
 
     def _deny(self, session: Session, number: int, denial: Denial) -> None:
         self._open.discard(number)
         self._refused += 1
-        self._services.gate.note_refused(session, denial, self._codes)
+        try:
+            self._services.gate.note_refused(session, denial, self._codes)
+        except LogFailureError as error:
+            _log.error("%s: %s", self.id, error.code)
+            self.kill("log", unrecorded_end(error))
 
     async def respond(self, response: Response) -> None:
         session = self._known().session
@@ -278,7 +284,8 @@ class TerminatedSession:
         del requested_by
 
     def end_if_over(self) -> None:
-        idle_s = self._event_loop.time() - self._heard
+        # Whoever waits for a human is not idle.
+        idle_s = 0 if self._held else self._event_loop.time() - self._heard
         if (lapsed := self._admission.lapsed(self.admission, idle_s)) is not None:
             self.kill(lapsed.reason, lapsed.refusal)
 

@@ -59,9 +59,7 @@ class RelayHost(Protocol):
 
     def end(self, reason: str) -> None: ...
     def kill(self, reason: str, refusal: Refusal) -> None: ...
-    def failed(self, error: Exception) -> None:
-        """End it for a fault of its own."""
-        ...
+    def failed(self, error: Exception) -> None: ...
 
 
 _Answer = tuple[Response, RecordedEntry | None, int, int]
@@ -273,6 +271,11 @@ class Relay:
         self._asked = waits, event, held
         waits.ask()
 
+    @property
+    def waits(self) -> bool:
+        """Whether a human is asked about a message."""
+        return self._asked is not None
+
     def withdraw(self) -> bool:
         """The client cancels what a human is asked about; false where nothing is."""
         if self._asked is None:
@@ -376,8 +379,7 @@ class Relay:
         else:
             self._tasks.create_task(self._find(event))
 
-    def _stale(self, event: CatalogueStale) -> None:
-        del event
+    def _stale(self, _: CatalogueStale) -> None:
         self._advisor.forget()
 
     async def _find(self, event: Inquiry) -> None:
