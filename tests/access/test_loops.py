@@ -332,3 +332,39 @@ def test_a_budget_that_was_used_up_is_so_after_a_restart(new_house: NewHouse) ->
     kept = again.meter.tally(loop.id)
     assert kept is not None
     assert (kept.spent.rows, kept.paused) == (11, "rows")
+
+
+def test_a_child_spends_of_its_parents_budget_after_a_clock_that_stepped_back(
+    new_house: NewHouse,
+) -> None:
+    house = new_house(grant("read", budget=budget(rows=10)))
+    parent = house.start(proof())
+    house.now -= MINUTE
+    child = house.child(parent)
+    grandchild = house.child(child)
+    loops = [each.ticket.loop.id for each in (parent, child, grandchild)]
+    assert [each.id for each in house.state.loops.all_open()] == loops
+    again = new_house(grant("read", budget=budget(rows=10)))
+    again.run(again.loops.resume_accounts())
+    accounts = [again.meter._accounts[each] for each in loops]
+    assert [each.parent for each in accounts] == [None, *accounts[:2]]
+
+
+def test_a_parent_that_used_up_its_budget_ends_with_its_children_after_a_restart(
+    new_house: NewHouse,
+) -> None:
+    house = new_house(grant("read", budget=budget(rows=10)))
+    parent = house.start(proof())
+    child = house.child(parent)
+    account = house.meter._accounts[parent.ticket.loop.id]
+    account.rows = 11
+    account.stopped = account.bound("rows")
+    house.meter._touched[account.loop] = account
+    house.state.budgets.save(house.meter.take_changed().items())
+    again = new_house(grant("read", budget=budget(rows=10)))
+    again.run(again.loops.resume_accounts())
+    assert again.ends() == {
+        parent.ticket.loop.id: ["budget.rows"],
+        child.ticket.loop.id: ["parent.ended"],
+    }
+    assert again.meter._accounts == {}

@@ -53,9 +53,9 @@ class InStateThread(Protocol):
 class LoopAccounts(Protocol):
     """Where a running gateway counts what loops use: ``custody.gateway.budget.meter.Meter``."""
 
-    def open_account(
-        self, loop: Loop, limits: Sequence[Limit], tally: Tally | None = None
-    ) -> None: ...
+    def open_account(self, loop: Loop, limits: Sequence[Limit], tally: Tally | None = None) -> None:
+        """Raises ``loop.ended`` where the loop above it has no account."""
+        ...
 
     def close_account(self, loop: LoopId) -> None: ...
 
@@ -207,7 +207,8 @@ class LoopService:
                 recorded = True
                 for body in also(ticket):
                     await self._record(body, loop.id)
-                self._accounts.open_account(loop, self._terms.limits(loop))
+                if not self._starting[loop.id]:
+                    self._accounts.open_account(loop, self._terms.limits(loop))
                 await self._in_state_thread(lambda: self._state.add_ticket(ticket))
             except CustodyError:
                 await self._give_up(loop, recorded=recorded)
@@ -335,12 +336,15 @@ class LoopService:
         """At a start of the gateway: count on where it stopped, and end what a crash left open."""
         await self._in_state_thread(lambda: self._state.loops.end_unstarted(self._clock()))
         tallies = await self._in_state_thread(self._state.budgets.load)
+        exhausted = []
         for loop in await self._in_state_thread(self._state.loops.all_open):
             limits, tally = self._terms.limits(loop), tallies.get(loop.id)
             self._accounts.open_account(loop, limits, tally)
             paused = "" if tally is None else tally.paused
             if any(each.quantity == paused and each.then is Exceeded.END for each in limits):
-                await self.end_exhausted(loop.id, f"budget.{paused}")
+                exhausted.append((loop.id, f"budget.{paused}"))
+        for ending, reason in exhausted:  # now that loops below them have their accounts
+            await self.end_exhausted(ending, reason)
         await self.record_ends()
 
     async def end_for_lost_groups(self, login: LoginId, after: Identity) -> int:

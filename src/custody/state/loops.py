@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, literal, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from custody.model.errors import CustodyError
@@ -89,8 +89,17 @@ class LoopBook:
             )
 
     def all_open(self) -> Sequence[Loop]:
-        """Every loop that has not ended, parents before their children."""
-        query = select(loops).where(loops.c.ended.is_(None)).order_by(loops.c.started, loops.c.id)
+        """Every loop that has not ended, parents before their children, whatever the clock said as
+        they began.
+        """
+        running = loops.c.ended.is_(None)
+        above = select(loops.c.id).where(running)
+        top = loops.c.parent.is_(None) | loops.c.parent.not_in(above)
+        roots = select(loops.c.id, literal(0).label("depth")).where(running, top)
+        tree = roots.cte("tree", recursive=True)
+        below = select(loops.c.id, tree.c.depth + 1).where(running, loops.c.parent == tree.c.id)
+        tree = tree.union_all(below)
+        query = select(loops).join(tree, loops.c.id == tree.c.id).order_by(tree.c.depth, loops.c.id)
         with DatabaseErrors(), self._reader.begin() as connection:
             return [rows.loop(row) for row in connection.execute(query).mappings()]
 

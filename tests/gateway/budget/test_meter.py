@@ -9,7 +9,7 @@ from tests.policy.scene import command, loop, session
 
 from custody.gateway.budget.meter import RULE, Meter
 from custody.model.command import Verdict
-from custody.model.errors import LogFailureError
+from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import Loop, Spent, Tally
 from custody.model.record import Body, BudgetExceeded, Response
 from custody.model.words import Decision, Exceeded, LoopId, Outcome
@@ -60,6 +60,16 @@ class Counting:
 
 def limit(quantity: str, most: int, then: Exceeded = Exceeded.END) -> Limit:
     return Limit(quantity, most, then)
+
+
+def test_a_loop_whose_parent_has_no_account_has_none_either() -> None:
+    counting = Counting()
+    orphan = msgspec.structs.replace(CHILD, id=LoopId("loop_o"), parent=LoopId("loop_gone"))
+    with pytest.raises(CustodyError, match=r"loop_gone, above loop_o, is over") as caught:
+        counting.meter.open_account(orphan, ())
+    assert caught.value.code == "loop.ended"
+    assert counting.meter.tally(orphan.id) is None
+    assert counting.sends(READ, of=orphan) == "This loop has ended."
 
 
 def test_everything_is_counted_where_nothing_is_limited() -> None:

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from custody.gateway.budget.account import Account, BudgetLimit
 from custody.model.command import Command, Verdict
+from custody.model.errors import CustodyError
 from custody.model.identity import Loop, Session, Tally
 from custody.model.record import BudgetExceeded, Response
 from custody.model.words import Decision, Effect, Exceeded, LoopId
@@ -79,8 +80,14 @@ class Meter:
     def open_account(
         self, loop: Loop, limits: Sequence[BudgetLimit], tally: Tally | None = None
     ) -> None:
-        """Begin to count for a loop. Its parent's account, if it has one, is open already."""
+        """Begin to count for a loop. Raises ``loop.ended`` where its parent has no account: what
+        the loop uses could not be counted there.
+        """
         parent = None if loop.parent is None else self._accounts.get(loop.parent)
+        if loop.parent is not None and parent is None:
+            raise CustodyError(
+                "loop.ended", f"The loop {loop.parent}, above {loop.id}, is over.", "Start anew."
+            )
         self._accounts[loop.id] = Account(loop.id, parent, limits, tally or Tally())
 
     def close_account(self, loop: LoopId) -> None:
