@@ -20,6 +20,7 @@ from custody.model.record import LoginRefused, Milliseconds, Receipt, Record
 from custody.model.words import Effect, IdentityKind, LoopId, Method, TargetName
 from custody.policy.grant import Grant
 from custody.policy.variables import TargetFacts
+from custody.recording.refusal_rate import RefusalRate
 from custody.recording.refused_logins import RefusedLogins
 from custody.state import State, StateThread
 
@@ -107,7 +108,7 @@ class House:
             policy=b"p",
         )
         thread = StateThread()
-        refused = RefusedLogins(self, self.clock, monotonic=lambda: self.now / 1000)
+        refused = RefusedLogins(self, self.clock, RefusalRate(), monotonic=lambda: self.now / 1000)
         self.loops = LoopService(
             self.state,
             thread.run,

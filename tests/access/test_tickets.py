@@ -21,11 +21,13 @@ from custody.access.tickets import (
     TicketRevoke,
     TicketService,
 )
+from custody.gateway.budget.meter import Meter
 from custody.identity import CachedTicketAuthenticator, mint_loop, mint_ticket
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import Admission, Ticket
 from custody.model.record import Body, LoopEnd, LoopStart, Receipt, Record
 from custody.model.secret import Secret
+from custody.recording.refusal_rate import RefusalRate
 from custody.recording.refused_logins import RefusedLogins
 from custody.state import State, StateThread
 
@@ -50,9 +52,10 @@ class Office:
             thread.run,
             self,
             terms,
-            RefusedLogins(self, lambda: self.now),
+            RefusedLogins(self, lambda: self.now, RefusalRate()),
             clock=lambda: self.now,
             entropy=self.entropy,
+            accounts=Meter(note=print, ends=print, policy=b"p"),
         )
         self.desk = TicketService(
             state,

@@ -10,7 +10,7 @@ from custody.model.command import Command, Verdict
 from custody.model.errors import LogFailureError
 from custody.model.identity import Admission, Credential, Identity, Loop, Session
 from custody.model.interfaces import Durable
-from custody.model.record import Body, Milliseconds, Receipt, Record
+from custody.model.record import Body, Milliseconds, Receipt, Record, Response
 from custody.model.secret import Secret
 from custody.model.words import Decision, Effect, LoopId, TargetName, TicketId
 
@@ -88,6 +88,20 @@ class DenyDeletes:
             "nothing is deleted here" if deny else "",
             self.digest,
         )
+
+
+class Unmetered:
+    """A meter that counts nothing."""
+
+    def charge(
+        self, session: Session, commands: Sequence[Command], verdicts: list[Verdict], stage: str
+    ) -> bool:
+        return False
+
+    def answered(self, session: Session, response: Response) -> None: ...
+
+
+UNMETERED = Unmetered()
 
 
 class NoMask:

@@ -4,10 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
-from tests.gateway.fakes import DenyDeletes, HandLog, NoAdvice, NoMask, OneSecret, OneTicket, clock
+from tests.gateway.fakes import (
+    UNMETERED,
+    DenyDeletes,
+    HandLog,
+    NoAdvice,
+    NoMask,
+    OneSecret,
+    OneTicket,
+    clock,
+)
 from tests.protocols.toys.line_codec import CODES, LineCodec, line_wire
 
-from custody.gateway.budget.meter import UNMETERED, UsageCounter
+from custody.gateway.budget.meter import UsageCounter
 from custody.gateway.gate import Gate
 from custody.gateway.listener import make_listener
 from custody.gateway.registry import Registry

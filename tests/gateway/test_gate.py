@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from tests.gateway.fakes import LOOP, HandLog, NoMask, clock
+from tests.gateway.fakes import LOOP, UNMETERED, HandLog, NoMask, clock
 from tests.protocols.toys.line_codec import CODES, command
 
-from custody.gateway.budget.meter import UNMETERED, UsageCounter
+from custody.gateway.budget.meter import UsageCounter
 from custody.gateway.gate import Denial, Gate, Permit
 from custody.model.approval import Answered, NoApprovals, Question, QuestionAnswer
 from custody.model.command import Command, Verdict

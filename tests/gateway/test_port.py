@@ -49,7 +49,7 @@ class Visit:
 async def visiting(**settings: Any) -> AsyncIterator[Visit]:
     async with bench(**settings) as stage:
         spec = ListenerSpec(
-            "toy", "toy", None, True, None, line_wire(), "toy", CODES, max_connections=2
+            "toy", "toy", None, True, None, line_wire(), "toy", CODES, None, 0, max_connections=2
         )
         visit = Visit(stage, ListenerPort(stage.services, stage.registry, spec))
         yield visit

@@ -14,11 +14,13 @@ from custody.access.terms import LoopTerms
 from custody.access.tickets import TicketService
 from custody.app.admin.dispatch import CallDispatcher, EvidenceView
 from custody.app.indexer.tail import LogFollower
+from custody.gateway.budget.meter import Meter
 from custody.index import SqliteIndex
 from custody.investigation.log_records import EvidenceRecords
 from custody.investigation.queries import Investigation
 from custody.model.errors import CustodyError
 from custody.model.record import Gap, Receipt, Record
+from custody.recording.refusal_rate import RefusalRate
 from custody.recording.refused_logins import RefusedLogins
 from custody.state import State, StateThread
 
@@ -58,9 +60,10 @@ class Room:
             in_state_thread,
             _ClosedLog(),
             terms,
-            RefusedLogins(_ClosedLog(), lambda: 0),
+            RefusedLogins(_ClosedLog(), lambda: 0, RefusalRate()),
             clock=lambda: 0,
             entropy=bytes,
+            accounts=Meter(note=print, ends=print, policy=b"p"),
         )
         tickets = TicketService(
             self.state,

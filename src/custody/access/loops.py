@@ -60,16 +60,6 @@ class LoopAccounts(Protocol):
     def close_account(self, loop: LoopId) -> None: ...
 
 
-class NoLoopAccounts:
-    """Where no gateway runs, nothing is used."""
-
-    def open_account(self, loop: Loop, limits: Sequence[Limit], tally: Tally | None = None) -> None:
-        pass
-
-    def close_account(self, loop: LoopId) -> None:
-        pass
-
-
 class LoopService:
     """The only place where a loop begins or ends. ``clock`` gives Unix milliseconds.
 
@@ -86,7 +76,7 @@ class LoopService:
         *,
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
-        accounts: LoopAccounts | None = None,
+        accounts: LoopAccounts,
     ) -> None:
         self._state: Final = state
         self._in_state_thread: Final = in_state_thread
@@ -95,7 +85,7 @@ class LoopService:
         self._refused: Final = refused
         self._clock: Final = clock
         self._entropy: Final = entropy
-        self._accounts: Final = accounts or NoLoopAccounts()
+        self._accounts: Final = accounts
         self._end_listeners: Final[list[EndListener]] = [
             lambda loop, _: self._accounts.close_account(loop)
         ]

@@ -54,10 +54,10 @@ def make_access_services(
     in_state_thread: InStateThread,
     recorder: RecordWriter,
     clock: Callable[[], int],
-    meter: Meter | None = None,
-    refusal_rate: RefusalRate | None = None,
-    sealer: RefreshTokenSealer | None = None,
-    refreshers: Mapping[str, Refresher] | None = None,
+    meter: Meter,
+    refusal_rate: RefusalRate,
+    sealer: RefreshTokenSealer | None,
+    refreshers: Mapping[str, Refresher],
 ) -> AccessServices:
     targets = {
         str(each.name): TargetFacts(each.name, each.protocol, each.database)
@@ -92,7 +92,7 @@ def make_access_services(
         lifetime_ms=config.login.lifetime_ms,
         recheck_ms=config.login.recheck_ms,
         sealer=sealer,
-        providers=refreshers or {},
+        providers=refreshers,
     )
 
     def longest_loop(identity: Identity) -> int | None:

@@ -68,9 +68,9 @@ class ListenerSpec(msgspec.Struct, frozen=True):
     """ALPN name that direct TLS must agree on."""
     codes: NativeCodes
     """The protocol's own code of each refusal, for the record of what a client was told."""
-    bearer: TokenAuthenticator | None = None
+    bearer: TokenAuthenticator | None
     """Where clients bring tokens of one issuer and nothing else: whoever checks these."""
-    notice: str = ""
-    idle_timeout_s: float = 0
+    idle_timeout_s: float
     """0: none."""
-    max_connections: int = 2000
+    max_connections: int
+    notice: str = ""

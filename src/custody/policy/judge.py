@@ -135,7 +135,7 @@ class CompiledPolicy:
             ),
             grants=grants,
             outside=outside(self.grants, session.loop, session.target, now),
-            ceiling=ceiling(self.grants, session.loop, session.target, now),
+            ceiling=ceiling(self.grants, session.loop, session.target, now, objects=()),
             facts=self._facts.of_session(session),
         )
 

@@ -27,7 +27,7 @@ def targets_in_reach(
     grants: Sequence[Grant], targets: Iterable[TargetName], loop: Loop, now: int
 ) -> tuple[TargetReach, ...]:
     return tuple(
-        TargetReach(target, ceiling(grants, loop, target, now))
+        TargetReach(target, ceiling(grants, loop, target, now, objects=()))
         for target in targets
         if not outside(grants, loop, target, now)
     )

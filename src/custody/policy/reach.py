@@ -23,7 +23,7 @@ def holding(
             yield grant
 
 
-def granted(grants: Iterable[Grant], objects: Sequence[str] = ()) -> frozenset[Effect]:
+def granted(grants: Iterable[Grant], objects: Sequence[str]) -> frozenset[Effect]:
     """What those grants allow together that each cover all of these objects."""
     return frozenset[Effect]().union(*(grant.effects for grant in grants if grant.reaches(objects)))
 
@@ -42,7 +42,7 @@ def outside(grants: Sequence[Grant], loop: Loop, target: TargetName, now: int) -
 
 
 def ceiling(
-    grants: Sequence[Grant], loop: Loop, target: TargetName, now: int, objects: Sequence[str] = ()
+    grants: Sequence[Grant], loop: Loop, target: TargetName, now: int, objects: Sequence[str]
 ) -> frozenset[Effect]:
     """The effects that the loop may have on the target at most, in one command that touches these
     objects.

@@ -29,12 +29,12 @@ class RefusedLogins:
         self,
         recorder: RecordWriter,
         clock: Callable[[], int],
-        refusal_rate: RefusalRate | None = None,
+        refusal_rate: RefusalRate,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recorder: Final = recorder
         self._clock: Final = clock
-        self._refusal_rate: Final = refusal_rate or RefusalRate()
+        self._refusal_rate: Final = refusal_rate
         self._monotonic: Final = monotonic
 
     async def record(

@@ -8,6 +8,7 @@ from custody.access.tickets import TicketService
 from custody.app.access_services import AccessServices
 from custody.app.admin.access_calls import AccessCalls
 from custody.model.record import AdminAct
+from custody.recording.refusal_rate import RefusalRate
 from custody.recording.refused_logins import RefusedLogins
 from custody.state import StateThread
 
@@ -22,7 +23,7 @@ def test_a_login_is_ended_once_and_no_record_tells_of_what_was_not_there(tmp_pat
         clock=house.clock,
         longest_loop=lambda _: None,
     )
-    refused = RefusedLogins(house, house.clock)
+    refused = RefusedLogins(house, house.clock, RefusalRate())
     authority = AccessServices(house.terms, house.loops, house.logins, tickets, refused)
     calls = AccessCalls(authority, house.meter, house, house.clock)
     _, login = house.run(house.logins.accept(proof(), client="127.0.0.1:9"))

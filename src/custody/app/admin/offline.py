@@ -24,6 +24,7 @@ from custody.investigation.queries import Document, Investigation
 from custody.model.errors import CustodyError
 from custody.model.record import Receipt, Record
 from custody.recording.recorder import Recorder, RecordWriter
+from custody.recording.refusal_rate import RefusalRate
 from custody.state import State, StateThread
 
 LOCK_SECONDS: Final = 10.0
@@ -63,7 +64,15 @@ async def _authority_desk(
     thread = await stack.enter_async_context(StateThread())
     meter = Meter(note=_nothing, ends=_nothing, policy=b"")
     authority = make_access_services(
-        config, state=state, in_state_thread=thread.run, recorder=recorder, clock=_now, meter=meter
+        config,
+        state=state,
+        in_state_thread=thread.run,
+        recorder=recorder,
+        clock=_now,
+        meter=meter,
+        refusal_rate=RefusalRate(),
+        sealer=None,
+        refreshers={},
     )
     if writes:
         await authority.loops.resume_accounts()

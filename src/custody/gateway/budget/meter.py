@@ -41,22 +41,6 @@ class UsageCounter(Protocol):
         ...
 
 
-class Unmetered:
-    """Counts nothing; for a gate of which no loop is asked for a budget."""
-
-    def charge(
-        self, session: Session, commands: Sequence[Command], verdicts: list[Verdict], stage: str
-    ) -> bool:
-        del session, commands, verdicts, stage
-        return False
-
-    def answered(self, session: Session, response: Response) -> None:
-        pass
-
-
-UNMETERED: Final = Unmetered()
-
-
 class Meter:
     """``note`` queues a record of a loop, raising as the log does. ``ends`` is told of a loop that
     is to end; it must not end anything before it returns.
