@@ -24,7 +24,7 @@ from typing import Any, Final, cast
 import uvloop
 from tests.protocols.postgres import messages as m
 
-from custody.app.composition import make_masker
+from custody.app.evidence_log import make_masker
 from custody.app.init import initialise
 from custody.config.load import compile_policy, load_config
 from custody.evidence import KeyholderProcess, LogOptions, open_log

@@ -12,7 +12,9 @@ from tests.investigation.evidence_scene import LOOP, SESSION, Scene, usual
 from custody.access.loops import LoopService
 from custody.access.terms import LoopTerms
 from custody.access.tickets import TicketService
-from custody.app.admin.dispatch import CallDispatcher, EvidenceView
+from custody.app.admin.dispatch import CallDispatcher
+from custody.app.admin.read_calls import EvidenceView, ReadCalls
+from custody.app.admin.ticket_calls import TicketCalls
 from custody.app.indexer.tail import LogFollower
 from custody.gateway.budget.meter import Meter
 from custody.index import SqliteIndex
@@ -73,7 +75,8 @@ class Room:
             clock=lambda: 0,
             longest_loop=lambda _: None,
         )
-        desk = CallDispatcher(EvidenceView(reading, catch_up, self.index.discard), tickets)
+        view = EvidenceView(reading, catch_up, self.index.discard)
+        desk = CallDispatcher(ReadCalls(view, lambda _: ""), TicketCalls(tickets))
         return asyncio.run(desk.dispatch(call, arguments))
 
 

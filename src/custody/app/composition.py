@@ -14,19 +14,17 @@ from typing import Final
 import msgspec
 
 from custody.app.certificates.local_ca import server_identity
+from custody.app.gateway import Gateway, clock
 from custody.app.protocols import find_protocol
 from custody.config.load import compile_policy
 from custody.config.logins import ConsoleConfig
 from custody.config.tables import Cleartext, Config, ListenerConfig, Responses, TargetConfig
-from custody.evidence import DiskFiles, load_token_key
-from custody.gateway.budget.meter import UsageCounter
-from custody.gateway.gate import Clock, Gate
+from custody.gateway.gate import Gate
 from custody.gateway.lookups.advisor import NO_CATALOGUE, CodecAdvisor, Parser
 from custody.gateway.lookups.catalogue import Lookups
 from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.session import error_place
 from custody.gateway.target import Target
-from custody.masking import CaptureBounds, RecordMasker
 from custody.model.approval import NoApprovals
 from custody.model.codec import Advisor
 from custody.model.errors import CustodyError
@@ -34,13 +32,11 @@ from custody.model.identity import Loop
 from custody.model.interfaces import (
     EvidenceLog,
     Masker,
-    TicketAuthenticator,
     TokenAuthenticator,
     Vault,
 )
 from custody.model.protocol import ListenerOptions
 from custody.model.words import TargetName
-from custody.recording.refusal_rate import RefusalRate
 
 TokenAuthenticators = Callable[[str], TokenAuthenticator]
 
@@ -48,15 +44,6 @@ HELD_BEYOND_COMMAND: Final = 1024 * 1024
 """Bytes that a session may hold beside its longest command."""
 
 _log: Final = logging.getLogger("custody.lookup")
-
-
-def make_masker(config: Config) -> RecordMasker:
-    """The masker of a configuration. Raises ``CustodyError`` as masking and the key file do."""
-    key = load_token_key(DiskFiles(), config.gateway.keys)
-    bounds = CaptureBounds(
-        command_bytes=config.capture.command_bytes, response_bytes=config.capture.response_bytes
-    )
-    return RecordMasker(config.masks, key, bounds)
 
 
 def make_targets(config: Config) -> dict[TargetName, Target]:
@@ -102,24 +89,21 @@ class Advisors:
 
 def make_session_services(
     config: Config,
+    gateway: Gateway,
     *,
     log: EvidenceLog,
     masker: Masker,
-    ticket_authenticator: TicketAuthenticator,
     parser: Parser,
     vault: Vault,
-    clock: Clock,
     tasks: asyncio.TaskGroup,
-    meter: UsageCounter,
-    strangers: RefusalRate,
     tokens: TokenAuthenticator | None,
 ) -> SessionServices:
     policy = compile_policy(config)
     return SessionServices(
-        gate=Gate(policy, masker, log, clock, meter=meter, approvals=NoApprovals()),
+        gate=Gate(policy, masker, log, clock, meter=gateway.meter, approvals=NoApprovals()),
         policy=policy,
         log=log,
-        ticket_authenticator=ticket_authenticator,
+        ticket_authenticator=gateway.ticket_authenticator,
         vault=vault,
         targets=make_targets(config),
         advisor=Advisors(parser, vault, tasks),
@@ -127,7 +111,7 @@ def make_session_services(
         strict_responses=config.gateway.responses is Responses.STRICT,
         held_bytes=config.capture.command_bytes + HELD_BEYOND_COMMAND,
         tokens=tokens,
-        refusal_rate=strangers,
+        refusal_rate=gateway.refusal_rate,
     )
 
 

@@ -12,17 +12,17 @@ import ssl
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from custody.access import Exchange, PendingLogins, SignIn
-from custody.app.access_services import AccessServices
+from custody.access.exchange import Exchange
+from custody.access.pending_logins import PendingLogins
+from custody.access.sign_in import SignIn
 from custody.app.composition import load_certificate
 from custody.app.console_faces import Console, ConsoleFactory, ConsoleParts, GatewayInfo, LoopUsage
+from custody.app.gateway import Gateway, clock
 from custody.app.providers import Providers
 from custody.config.logins import ConsoleCleartext, ConsoleConfig, Flow
 from custody.config.tables import Config
-from custody.gateway.budget.meter import Meter
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Spent
-from custody.model.interfaces import TicketAuthenticator
 
 RENEWAL_INTERVAL_S: Final = 3600.0
 
@@ -34,59 +34,68 @@ Announce = Callable[[str], None]
 class ConsoleDependencies(NamedTuple):
     """What the console is built from: providers, access services, exchange, meter."""
 
+    gateway: Gateway
     providers: Providers
-    authority: AccessServices
     exchange: Exchange
-    ticket_authenticator: TicketAuthenticator
-    meter: Meter
-    clock: Callable[[], int]
+    facts: Callable[[], GatewayInfo]
+    """What anybody may know of the gateway, once its listeners are open."""
 
 
 class ConsoleSocket:
-    """The listener from its binding to its end; nothing, where none is configured."""
+    """Bound, but not listening yet. Raises ``listen.failed``, ``tls.*``."""
 
-    def __init__(self, config: Config, make: ConsoleFactory | None) -> None:
-        """Bound, but not listening yet. Raises ``listen.failed``, ``tls.*``."""
-        self._config: Final = config
-        self._make: Final = make
-        self._tls: ssl.SSLContext | None = None
-        self._socket: socket.socket | None = None
-        self._console: Console | None = None
-        self.url = ""
-        """How browsers and tools reach it; empty where there is none."""
-        if config.console is not None and make is not None:
-            self._tls = _context(config, config.console)
-            self._socket = _bound(config.console)
-            self.url = config.console.public_url(self._socket.getsockname()[1])
+    def __init__(self, config: Config, console: ConsoleConfig) -> None:
+        self.config: Final = console
+        self.tls: Final = _context(config, console)
+        """``None`` where it speaks in clear text on loopback."""
+        self.socket: Final = _bound(console)
+        self.url: Final = console.public_url(self.socket.getsockname()[1])
+        """How browsers and tools reach it."""
 
-    async def open(
+    def close(self) -> None:
+        self.socket.close()
+
+
+class ConsoleService:
+    """The listener from its first connection to its last."""
+
+    def __init__(
         self,
+        config: Config,
+        door: ConsoleSocket,
         behind: ConsoleDependencies,
-        facts: GatewayInfo,
+        *,
+        make: ConsoleFactory,
         tasks: asyncio.TaskGroup,
         announce: Announce,
     ) -> None:
-        """Take connections from now on."""
-        if self._socket is None or self._make is None or self._config.console is None:
-            return
-        parts = _parts(self._config, self._socket, self.url, self._tls, behind, facts)
-        self._console = self._make(parts)
-        await self._console.start(tasks)
-        if self._tls is not None:
-            tasks.create_task(self._renew(self._tls, self._config.console))
-        host, port = self._socket.getsockname()[:2]
-        announce(f"listening console {host}:{port}")
+        self._config: Final = config
+        self._door: Final = door
+        self._make: Final = make
+        self._behind: Final = behind
+        self._tasks: Final = tasks
+        self._announce: Final = announce
+        self._console: Console | None = None
 
-    async def close(self) -> None:
+    async def start(self) -> None:
+        """Take connections from now on."""
+        self._console = self._make(_parts(self._config, self._door, self._behind))
+        await self._console.start(self._tasks)
+        if self._door.tls is not None:
+            self._tasks.create_task(self._renew(self._door.tls))
+        host, port = self._door.socket.getsockname()[:2]
+        self._announce(f"listening console {host}:{port}")
+
+    async def stop(self) -> None:
         if self._console is not None:
             await self._console.close()
 
-    async def _renew(self, tls: ssl.SSLContext, console: ConsoleConfig) -> None:
+    async def _renew(self, tls: ssl.SSLContext) -> None:
         """Connections to come get a certificate that was renewed, by us or by the operator."""
         while True:
             await asyncio.sleep(RENEWAL_INTERVAL_S)
             try:
-                load_certificate(tls, self._config, console)
+                load_certificate(tls, self._config, self._door.config)
             except CustodyError as error:
                 _log.error("%s: %s", error.code, error.fault)
 
@@ -119,15 +128,9 @@ def _context(config: Config, console: ConsoleConfig) -> ssl.SSLContext | None:
     return context
 
 
-def _parts(  # noqa: PLR0917 - what a binding needs
-    config: Config,
-    door: socket.socket,
-    url: str,
-    tls: ssl.SSLContext | None,
-    behind: ConsoleDependencies,
-    facts: GatewayInfo,
-) -> ConsoleParts:
-    meter, terms, clock = behind.meter, behind.authority.terms, behind.clock
+def _parts(config: Config, door: ConsoleSocket, behind: ConsoleDependencies) -> ConsoleParts:
+    gateway = behind.gateway
+    meter, terms = gateway.meter, gateway.access.terms
 
     async def use(admission: Admission) -> LoopUsage:
         loop = admission.loop
@@ -136,15 +139,15 @@ def _parts(  # noqa: PLR0917 - what a binding needs
         return LoopUsage(terms.reachable(loop, clock()), spent)
 
     return ConsoleParts(
-        socket=door,
-        url=url,
-        tls=tls,
-        max_connections=config.console.max_connections if config.console is not None else 0,
-        gateway_info=lambda: facts,
-        sign_in=_signing_in(config, url, behind),
+        socket=door.socket,
+        url=door.url,
+        tls=door.tls,
+        max_connections=door.config.max_connections,
+        gateway_info=behind.facts,
+        sign_in=_signing_in(config, door.url, behind),
         exchange=behind.exchange,
-        loops=behind.authority.loops,
-        ticket_authenticator=behind.ticket_authenticator,
+        loops=gateway.access.loops,
+        ticket_authenticator=gateway.ticket_authenticator,
         use=use,
         clock=clock,
     )
@@ -156,12 +159,12 @@ def _signing_in(config: Config, url: str, behind: ConsoleDependencies) -> SignIn
 
     oidc = behind.providers.oidc
     return SignIn(
-        PendingLogins(clock=behind.clock, entropy=os.urandom),
+        PendingLogins(clock=clock, entropy=os.urandom),
         url=url,
         code={name: oidc[name] for name in with_flow(Flow.CODE)},
         device={name: oidc[name] for name in with_flow(Flow.DEVICE)},
         saml=behind.providers.saml,
-        logins=behind.authority.logins,
+        logins=behind.gateway.access.logins,
         exchange=behind.exchange,
-        use=behind.authority.logins.use_once,
+        use=behind.gateway.access.logins.use_once,
     )

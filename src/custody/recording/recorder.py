@@ -1,13 +1,14 @@
 """Writing records that belong to no session: tickets, configuration, an operator's acts.
 
-Law: a record is masked before it is appended, and durable before the caller goes on.
+Law: masked like everything else; whoever writes goes on once the record is durable, whoever queues
+one has said that it need not wait.
 """
 
 import asyncio
 from typing import Final, Protocol
 
 from custody.model.errors import LogFailureError
-from custody.model.interfaces import EvidenceLog, Masker
+from custody.model.interfaces import Durable, EvidenceLog, Masker
 from custody.model.record import Receipt, Record
 
 
@@ -38,5 +39,9 @@ class Recorder:
             else:
                 done.set_result(result)
 
-        self._log.append(self._masker.mask(record), durable)
+        self.queue(record, durable)
         return await done
+
+    def queue(self, record: Record, durable: Durable | None = None) -> Receipt:
+        """Masks and appends it without a wait. Raises as masking and the log do."""
+        return self._log.append(self._masker.mask(record), durable)

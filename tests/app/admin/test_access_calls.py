@@ -1,36 +1,55 @@
 """What the operator does to logins over the admin socket is recorded where it did something."""
 
+import asyncio
 from pathlib import Path
 
-from tests.access.scene import House, grant, proof
+from tests.access.scene import HOUR
+from tests.config.test_load import MINIMAL, read
 
-from custody.access.tickets import TicketService
-from custody.app.access_services import AccessServices
 from custody.app.admin.access_calls import AccessCalls
-from custody.model.record import AdminAct
-from custody.recording.refusal_rate import RefusalRate
-from custody.recording.refused_logins import RefusedLogins
-from custody.state import StateThread
+from custody.app.gateway import clock, make_gateway
+from custody.model.identity import Identity, Proof
+from custody.model.record import AdminAct, Receipt, Record
+from custody.model.words import Method
+from custody.state import State, StateThread
+
+
+class KeptRecords:
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    async def write(self, record: Record) -> Receipt:
+        return self.queue(record)
+
+    def queue(self, record: Record) -> Receipt:
+        self.records.append(record)
+        return Receipt(len(self.records), -1)
 
 
 def test_a_login_is_ended_once_and_no_record_tells_of_what_was_not_there(tmp_path: Path) -> None:
-    house = House(tmp_path, grant("read"))
-    tickets = TicketService(
-        house.state,
-        StateThread().run,
-        house,
-        house.loops,
-        clock=house.clock,
-        longest_loop=lambda _: None,
-    )
-    refused = RefusedLogins(house, house.clock, RefusalRate())
-    authority = AccessServices(house.terms, house.loops, house.logins, tickets, refused)
-    calls = AccessCalls(authority, house.meter, house, house.clock)
-    _, login = house.run(house.logins.accept(proof(), client="127.0.0.1:9"))
-    answers = [
-        house.run(calls.dispatch("login.end", {"id": each, "actor": "root"}))["items"][0]["ended"]
-        for each in (login.id, login.id, "login_nobody")
-    ]
-    assert answers == [True, False, False]
-    assert [body.subject for body in house.bodies(AdminAct)] == [login.id]
-    house.state.close()
+    kept = KeptRecords()
+
+    async def scenario() -> list[bool]:
+        async with StateThread() as thread:
+            with State.open(tmp_path / "state.db") as state:
+                gateway = make_gateway(
+                    read(MINIMAL.decode()),
+                    recorder=kept,
+                    state=state,
+                    thread=thread,
+                    sealer=None,
+                    refreshers={},
+                )
+                ada = Identity("ada", "https://id.example.com", ("agents",))
+                who = Proof(ada, Method.OIDC_CODE, "corp", clock(), clock() + HOUR)
+                _, login = await gateway.access.logins.accept(who, client="127.0.0.1:9")
+                calls = AccessCalls(gateway)
+                answers = [
+                    await calls.dispatch("login.end", {"id": each, "actor": "root"})
+                    for each in (login.id, login.id, "login_nobody")
+                ]
+                acts = [each.body for each in kept.records if isinstance(each.body, AdminAct)]
+                assert [act.subject for act in acts] == [login.id]
+                return [answer["items"][0]["ended"] for answer in answers]
+
+    assert asyncio.run(scenario()) == [True, False, False]

@@ -40,7 +40,7 @@ def test_only_its_own_account_reaches_it_and_the_mask_is_as_before(tmp_path: Pat
             assert masks == {0o022}
             assert stat.S_IMODE((run / "admin.sock").stat().st_mode) == 0o600
             assert stat.S_IMODE(run.stat().st_mode) == 0o700
-            server.close()
+            await server.stop()
         finally:
             os.umask(before)
 
@@ -91,7 +91,7 @@ async def office(
         try:
             yield enter
         finally:
-            server.close()
+            await server.stop()
             for visitor in visitors:
                 visitor.writer.close()
                 with suppress(OSError):

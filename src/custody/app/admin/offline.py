@@ -1,109 +1,116 @@
 """Reading and writing evidence where no gateway runs.
 
 Law: readers bring the index up to date and read; writers take the log's lock first, so that a
-gateway cannot run beside them. Neither leaves anything running.
+gateway cannot run beside them. Neither leaves anything running, nor opens what it does not need.
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Final
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final
 
-from custody import __version__
-from custody.app.admin.dispatch import LISTS, WRITES, CallDispatcher, EvidenceView
-from custody.app.admin.secret_calls import SecretCalls
-from custody.app.composition import make_masker
-from custody.app.indexer.tail import LogFollower
-from custody.app.stores import local_vault
+from custody.app.admin.dispatch import CallDispatcher, CallHandler
+from custody.app.admin.documents import Document
 from custody.config.tables import Config
-from custody.evidence import DiskFiles, EvidenceReader, KeyholderProcess, LogOptions, open_log
-from custody.index import SqliteIndex
-from custody.investigation.log_records import EvidenceRecords
-from custody.investigation.queries import Document, Investigation
 from custody.model.errors import CustodyError
 from custody.model.record import Receipt, Record
-from custody.recording.recorder import Recorder, RecordWriter
-from custody.recording.refusal_rate import RefusalRate
-from custody.state import State, StateThread
+
+if TYPE_CHECKING:
+    from custody.app.gateway import QueueingRecorder
+    from custody.evidence.log.reader import EvidenceReader
+    from custody.index import SqliteIndex
+
+WRITES: Final = frozenset(
+    {
+        "ticket.create", "ticket.revoke", "kill", "loop.resume", "identity.revoke",
+        "identity.restore", "login.end", "secret.set", "secret.delete",
+    }
+)  # fmt: skip
+"""Calls that write to the evidence log, so need its lock where no gateway runs."""
+
+LISTS: Final = frozenset({"ticket.list", "identity.list", "login.list"})
+"""Calls that read the state database."""
 
 LOCK_SECONDS: Final = 10.0
 
 
 async def answer_offline(config: Config, call: str, arguments: Mapping[str, object]) -> Document:
     """One call, on the data itself. Raises ``CustodyError``."""
-    async with contextlib.AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack:
         if call.startswith("secret."):
-            desk = await _secret_desk(config, stack, writes=call in WRITES)
+            handlers = await _secrets(config, stack, writes=call in WRITES)
         elif call in WRITES or call in LISTS:
-            desk = await _authority_desk(config, stack, writes=call in WRITES)
+            handlers = await _access(config, stack, writes=call in WRITES)
         else:
-            desk = CallDispatcher(stack.enter_context(_shelf(config)), None)
-        return await desk.dispatch(call, arguments)
+            handlers = _evidence(config, stack)
+        return await CallDispatcher(*handlers).dispatch(call, arguments)
 
 
-async def _secret_desk(
-    config: Config, stack: contextlib.AsyncExitStack, *, writes: bool
-) -> CallDispatcher:
-    recorder = await stack.enter_async_context(_open_log(config)) if writes else _NoRecorder()
-    return CallDispatcher(None, None, SecretCalls(local_vault(config, _now), recorder, _now))
+async def _secrets(
+    config: Config, stack: AsyncExitStack, *, writes: bool
+) -> tuple[CallHandler, ...]:
+    from custody.app.admin.secret_calls import SecretCalls
+    from custody.app.stores import local_vault
+
+    recorder = await _open_log(config, stack) if writes else ClosedLog()
+    return (SecretCalls(local_vault(config, _now), recorder, _now),)
 
 
-async def _authority_desk(
-    config: Config, stack: contextlib.AsyncExitStack, *, writes: bool
-) -> CallDispatcher:
-    # What decides about loops is not needed to read.
-    from custody.app.access_services import make_access_services, save_spent  # noqa: PLC0415 - see above
-    from custody.app.admin.access_calls import AccessCalls  # noqa: PLC0415 - see above
-    from custody.gateway.budget.meter import Meter  # noqa: PLC0415 - see above
+async def _access(
+    config: Config, stack: AsyncExitStack, *, writes: bool
+) -> tuple[CallHandler, ...]:
+    """Over the same gateway that listeners stand around. No loop uses anything meanwhile."""
+    from custody.app.access_upkeep import save_spent
+    from custody.app.admin.access_calls import AccessCalls
+    from custody.app.admin.ticket_calls import TicketCalls
+    from custody.app.gateway import make_gateway
+    from custody.state import State, StateThread
 
-    recorder: RecordWriter = _NoRecorder()
-    if writes:
-        recorder = await stack.enter_async_context(_open_log(config))
+    recorder = await _open_log(config, stack) if writes else ClosedLog()
     state = stack.enter_context(State.open(config.gateway.data / "state.db"))
     thread = await stack.enter_async_context(StateThread())
-    meter = Meter(note=_nothing, ends=_nothing, policy=b"")
-    authority = make_access_services(
-        config,
-        state=state,
-        in_state_thread=thread.run,
-        recorder=recorder,
-        clock=_now,
-        meter=meter,
-        refusal_rate=RefusalRate(),
-        sealer=None,
-        refreshers={},
+    gateway = make_gateway(
+        config, recorder=recorder, state=state, thread=thread, sealer=None, refreshers={}
     )
     if writes:
-        await authority.loops.resume_accounts()
-        stack.push_async_callback(save_spent, state, thread.run, meter)
-    return CallDispatcher(None, authority.tickets, AccessCalls(authority, meter, recorder, _now))
+        await gateway.access.loops.resume_accounts()
+        stack.push_async_callback(save_spent, gateway)
+    return AccessCalls(gateway), TicketCalls(gateway.access.tickets)
 
 
-def _nothing(*_: object) -> None:
-    """No gateway runs, so no loop uses anything."""
+def _evidence(config: Config, stack: AsyncExitStack) -> tuple[CallHandler, ...]:
+    from custody.app.admin.read_calls import EvidenceView, ReadCalls
+    from custody.evidence.disk.files import DiskFiles
+    from custody.evidence.keys.keyclient import KeyholderProcess
+    from custody.evidence.log.reader import EvidenceReader
+    from custody.index import SqliteIndex
+    from custody.investigation.log_records import EvidenceRecords
+    from custody.investigation.queries import Investigation
 
-
-@contextlib.contextmanager
-def _shelf(config: Config) -> Iterator[EvidenceView]:
     data, name = config.gateway.data, config.gateway.name
-    with contextlib.ExitStack() as stack:
-        keys = stack.enter_context(KeyholderProcess(config.gateway.keys, name=name))
-        reader = EvidenceReader(DiskFiles(), data / "evidence", name, keys)
-        stack.callback(reader.close)
-        index = SqliteIndex(data / "index")
-        stack.callback(index.close)
+    keys = stack.enter_context(KeyholderProcess(config.gateway.keys, name=name))
+    reader = EvidenceReader(DiskFiles(), data / "evidence", name, keys)
+    stack.callback(reader.close)
+    index = SqliteIndex(data / "index")
+    stack.callback(index.close)
 
-        async def catch_up() -> bool:
-            return await asyncio.to_thread(_catch_up, index, reader)
+    async def catch_up() -> bool:
+        return await asyncio.to_thread(_catch_up, index, reader)
 
-        yield EvidenceView(
-            Investigation(index, EvidenceRecords(reader), _now), catch_up, index.discard
-        )
+    reading = Investigation(index, EvidenceRecords(reader), _now)
+    return (ReadCalls(EvidenceView(reading, catch_up, index.discard), _nothing_paused),)
 
 
-def _catch_up(index: SqliteIndex, reader: EvidenceReader) -> bool:
+def _nothing_paused(_loop: str) -> str:
+    """Only a running gateway knows whether a loop waits to be let on."""
+    return ""
+
+
+def _catch_up(index: "SqliteIndex", reader: "EvidenceReader") -> bool:
     """Index what is new; where another command does so already, wait until it is done."""
+    from custody.app.indexer.tail import LogFollower
+
     until = time.monotonic() + LOCK_SECONDS
     while True:
         with index.writing() as held:
@@ -115,25 +122,27 @@ def _catch_up(index: SqliteIndex, reader: EvidenceReader) -> bool:
         time.sleep(0.1)
 
 
-@contextlib.asynccontextmanager
-async def _open_log(config: Config) -> AsyncIterator[RecordWriter]:
+async def _open_log(config: Config, stack: AsyncExitStack) -> "QueueingRecorder":
     """The log, held for the few records of one act."""
+    from custody.app.evidence_log import log_options, make_masker
+    from custody.evidence.keys.keyclient import KeyholderProcess
+    from custody.evidence.log.startup import open_log
+    from custody.recording.recorder import Recorder
+
     gateway = config.gateway
-    options = LogOptions(
-        evidence=gateway.data / "evidence",
-        anchor=gateway.anchor,
-        version=__version__,
-        durability=gateway.durability.value,
-        responses=gateway.responses.value,
-    )
-    with KeyholderProcess(gateway.keys, gateway.anchor, name=gateway.name) as keys:
-        masker = make_masker(config)
-        async with open_log(options, keys) as log:
-            yield Recorder(masker, log)
+    keys = stack.enter_context(KeyholderProcess(gateway.keys, gateway.anchor, name=gateway.name))
+    masker = make_masker(config)
+    options = log_options(config, accept_new_anchor=False)
+    return Recorder(masker, await stack.enter_async_context(open_log(options, keys)))
 
 
-class _NoRecorder:
+class ClosedLog:
+    """In the place of a ``Recorder``, for calls that record nothing."""
+
     async def write(self, record: Record) -> Receipt:
+        return self.queue(record)
+
+    def queue(self, record: Record) -> Receipt:
         raise CustodyError(
             "log.not-open", f"The evidence log is not open for {type(record.body).__name__}."
         )

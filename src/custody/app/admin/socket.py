@@ -82,7 +82,7 @@ class AdminServer:
                 "Choose a shorter or a writable `data` path (a socket's path has 107 characters).",
             ) from error
 
-    def close(self) -> None:
+    async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
         self._path.unlink(missing_ok=True)

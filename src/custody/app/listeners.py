@@ -1,0 +1,114 @@
+"""The listeners of agents' clients, from their binding to the last session.
+
+Law: each is announced once it is bound. They close together, and then open sessions have ten
+seconds to end by themselves.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from custody.app.composition import (
+    ListenerPlan,
+    TokenAuthenticators,
+    load_certificate,
+    make_listener_plans,
+)
+from custody.app.console_faces import GatewayInfo
+from custody.app.gateway_metadata import BoundAddress, gateway_info
+from custody.config.tables import Config
+from custody.config.values import Address
+from custody.gateway.listener import Listener, make_listener
+from custody.gateway.registry import Registry
+from custody.gateway.services import SessionServices
+from custody.model.errors import CustodyError
+from custody.model.refusal import Refusal, RefusalCode
+
+DRAIN_S: Final = 10.0
+RENEWAL_INTERVAL_S: Final = 3600.0
+
+_SHUTDOWN: Final = Refusal(
+    RefusalCode.LOOP_OVER, "custody: the gateway is shutting down", fatal=True
+)
+
+_log: Final = logging.getLogger("custody.serve")
+
+Announce = Callable[[str], None]
+
+
+class Listeners:
+    """``bearers`` gives who takes the tokens of the issuer of a name; ``tasks`` owns sessions."""
+
+    def __init__(
+        self,
+        config: Config,
+        sessions: SessionServices,
+        registry: Registry,
+        *,
+        bearers: TokenAuthenticators,
+        tasks: asyncio.TaskGroup,
+        announce: Announce,
+    ) -> None:
+        self._config: Final = config
+        self._sessions: Final = sessions
+        self._registry: Final = registry
+        self._bearers: Final = bearers
+        self._tasks: Final = tasks
+        self._announce: Final = announce
+        self._open: Final[list[Listener]] = []
+        self._facts: GatewayInfo | None = None
+
+    def facts(self) -> GatewayInfo:
+        """What anybody may know of the gateway. Raises ``admin.starting`` until all are open."""
+        if self._facts is None:
+            raise CustodyError(
+                "admin.starting", "The gateway's listeners are not open yet.", "Try again."
+            )
+        return self._facts
+
+    async def start(self) -> None:
+        """Raises ``listen.failed``, ``tls.*``."""
+        plans = list(make_listener_plans(self._config, self._bearers))
+        self._tasks.create_task(self._renew_certificates(plans))
+        try:
+            bound = [await self._bind(plan) for plan in plans]
+            self._facts = gateway_info(self._config, bound)
+        except BaseException:
+            self._close()
+            raise
+
+    async def stop(self) -> None:
+        """Let open sessions end by themselves for a while; then end them."""
+        self._close()
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                await self._registry.wait_until_empty()
+        except TimeoutError:
+            _log.warning("%d sessions did not end by themselves", len(self._registry))
+        for session in self._registry.all():
+            session.kill("shutdown", _SHUTDOWN)
+        await asyncio.sleep(0.1 if any(listener.open for listener in self._open) else 0)
+
+    async def _bind(self, plan: ListenerPlan) -> BoundAddress:
+        listener = make_listener(plan.door, self._sessions, self._registry, self._tasks)
+        host, port = await listener.bind(plan.host, plan.port)
+        self._announce(f"listening {plan.door.name} {host}:{port}")
+        self._open.append(listener)
+        configured = Address(plan.host, plan.port)
+        return BoundAddress(plan.listener, configured, port, plan.door.target)
+
+    def _close(self) -> None:
+        for listener in self._open:
+            listener.close()
+
+    async def _renew_certificates(self, plans: list[ListenerPlan]) -> None:
+        """Connections to come get certificates that were renewed, by us or by the operator."""
+        while True:
+            await asyncio.sleep(RENEWAL_INTERVAL_S)
+            for plan in plans:
+                try:
+                    if plan.door.tls is not None:
+                        load_certificate(plan.door.tls, self._config, plan.listener)
+                except CustodyError as error:
+                    _log.error("%s: %s", error.code, error.fault)

@@ -1,0 +1,45 @@
+"""What a gateway does once, before it takes anything from anybody.
+
+Law: the configuration is on the record first; what an operator can mend now is said now.
+"""
+
+import logging
+from typing import Final
+
+from custody.app.gateway import Gateway, clock
+from custody.config.logins import OidcConfig, SamlConfig, WorkloadConfig
+from custody.config.tables import Config
+from custody.gateway.services import SessionServices
+from custody.model.errors import CustodyError
+from custody.model.identity import GATEWAY
+from custody.model.interfaces import Masker
+from custody.model.record import ConfigLoaded, Record
+
+_log: Final = logging.getLogger("custody.serve")
+
+
+async def record_config(
+    config: Config, gateway: Gateway, sessions: SessionServices, masker: Masker
+) -> None:
+    summary = (
+        f"targets: {', '.join(target.name for target in config.targets)}; "
+        f"grants: {', '.join(grant.name for grant in config.grants)}; "
+        f"rules: {', '.join(rule.name for rule in config.rules)}; masks: {len(config.masks)}; "
+        f"providers: {', '.join(each.name for each in _vouching(config)) or 'none'}; "
+        f"local: {'yes' if config.login.local else 'no'}"
+    )
+    loaded = ConfigLoaded(sessions.policy.digest.hex(), masker.digest.hex(), summary)
+    await gateway.recorder.write(Record(clock(), loaded))
+
+
+def _vouching(config: Config) -> tuple[OidcConfig | WorkloadConfig | SamlConfig, ...]:
+    return (*config.oidc, *config.workload, *config.saml)
+
+
+async def try_credentials(config: Config, sessions: SessionServices) -> None:
+    """Tell the operator now what the first client would otherwise find out."""
+    for target in config.targets:
+        try:
+            await sessions.vault.lease(GATEWAY, target.name)
+        except CustodyError as error:
+            _log.warning("%s: %s %s", error.code, error.fault, error.cure)
