@@ -1,7 +1,10 @@
 """Maskers that the tests share, and short ways to put a text into each kind of record."""
 
-from custody.masking import CaptureBounds, MaskForm, MaskRule, RecordMasker
 from custody.masking.detectors import PERSONAL
+from custody.masking.marks import MaskForm
+from custody.masking.mask_rule import MaskRule
+from custody.masking.masker import RecordMasker
+from custody.masking.truncation import CaptureBounds
 from custody.model.command import Command
 from custody.model.record import CommandSeen, Milliseconds, Record
 from custody.model.words import Decision, Effect

@@ -3,7 +3,9 @@
 import msgspec
 from tests.masking.records import everything, masker, seen, statement
 
-from custody.masking import MaskForm, MaskRule, RecordMasker
+from custody.masking.marks import MaskForm
+from custody.masking.mask_rule import MaskRule
+from custody.masking.masker import RecordMasker
 from custody.model.command import Column, Command, Relation, TextMark
 from custody.model.record import (
     CommandSeen,

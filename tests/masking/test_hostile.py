@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from tests.masking.records import everything, seen, statement
 
-from custody.masking import MaskForm, RecordMasker
+from custody.masking.marks import MaskForm
+from custody.masking.masker import RecordMasker
 from custody.model.command import Relation
 from custody.model.record import ErrorReport, Milliseconds, Record, Response
 from custody.model.words import Outcome

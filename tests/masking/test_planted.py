@@ -25,8 +25,11 @@ from tests.masking.records import (
     statement,
 )
 
-from custody.masking import CAPTURE_MARGIN, CaptureBounds, MaskForm, MaskRule, RecordMasker
 from custody.masking.detectors import PERSONAL
+from custody.masking.marks import MaskForm
+from custody.masking.mask_rule import MaskRule
+from custody.masking.masker import RecordMasker
+from custody.masking.truncation import CAPTURE_MARGIN, CaptureBounds
 from custody.model.command import Argument
 from custody.model.record import CommandSeen, Milliseconds, Record, Response, Stream
 from custody.model.words import Outcome

@@ -18,7 +18,8 @@ from tests.masking.scenes import (
     token,
 )
 
-from custody.masking import MaskForm, RecordMasker
+from custody.masking.marks import MaskForm
+from custody.masking.masker import RecordMasker
 from custody.model.command import Argument, Column, Relation, TextMark
 from custody.model.record import (
     Milliseconds,

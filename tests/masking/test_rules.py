@@ -4,8 +4,10 @@ import msgspec
 import pytest
 from tests.masking.records import KEY, NO_RULES, masked_text, masker, seen, statement
 
-from custody.masking import MaskForm, MaskRule, RecordMasker
 from custody.masking.columns import parse_column
+from custody.masking.marks import MaskForm
+from custody.masking.mask_rule import MaskRule
+from custody.masking.masker import RecordMasker
 from custody.model.command import Argument, Column
 from custody.model.errors import CustodyError
 from custody.model.interfaces import Masker

@@ -10,9 +10,9 @@ from custody.identity import local_identity
 from custody.model.errors import CustodyError
 from custody.model.identity import Loop
 from custody.model.words import LoopId, TargetName
-from custody.vault import LeasingVault, warnings_for
+from custody.vault.credential_leases import LeasingVault
 from custody.vault.lease_book import LeaseBook
-from custody.vault.plain_stores import EnvironmentStore, FileStore, PlainStore
+from custody.vault.plain_stores import EnvironmentStore, FileStore, PlainStore, warnings_for
 from custody.vault.store import Store
 
 ORDERS = TargetName("orders")

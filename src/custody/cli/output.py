@@ -59,7 +59,7 @@ def exit_code(error: CustodyError) -> int:
 
 def read_config(option: Path | None, *, warn: bool = False, judges: bool = True) -> "Config":
     """The configuration by the rule of ``-c``. ``warn`` prints its warnings; without ``judges`` the
-    conditions of its rules stay unread.
+    conditions of its rules stay unread, and its masks unchecked.
     """
     from custody.config.load import find_config, load_config
 

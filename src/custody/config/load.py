@@ -33,8 +33,8 @@ def find_config(option: Path | None, environment: Mapping[str, str], folder: Pat
 def load_config(path: Path, *, conditions: bool = True) -> Config:
     """Raises ``ConfigError``, whose codes begin with ``config.`` or ``policy.``.
 
-    Without ``conditions`` those of the rules stay unread, for whoever judges nothing with them: to
-    read them costs 0.1 s.
+    Without ``conditions`` those of the rules stay unread, and whether masks can work unseen, for
+    whoever judges and masks nothing with them: both cost 0.1 s.
     """
     try:
         with path.open("rb") as file:
@@ -66,7 +66,7 @@ def parse_config(data: bytes, path: Path, *, conditions: bool = True) -> Config:
     """The checked configuration; looks at no other file. ``path`` is for messages and paths."""
     document = _parse_toml(data, path)
     faults = ConfigFaults()
-    config = read_sections(document, path, faults)
+    config = read_sections(document, path, faults, masks_checked=conditions)
     if config is not None:
         check_config(config, faults)
         if conditions:

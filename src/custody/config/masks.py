@@ -14,7 +14,7 @@ from custody.config import values as read
 from custody.config.faults import ConfigFaults, KeyPath
 from custody.config.key import ConfigKey
 from custody.config.read_table import read_table
-from custody.masking import MaskForm, MaskRule, check_rules
+from custody.masking import MaskForm, MaskRule
 from custody.model.errors import CustodyError
 
 _PLACE: Final = re.compile(r"mask\[\d+\](?:\.(\w+)(?:\[\d+\])?)? ?")
@@ -52,25 +52,39 @@ class MaskConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_masks(
-    tables: Sequence[tuple[KeyPath, dict[str, object]]], folder: Path, faults: ConfigFaults
+    tables: Sequence[tuple[KeyPath, dict[str, object]]],
+    folder: Path,
+    faults: ConfigFaults,
+    *,
+    checked: bool,
 ) -> tuple[MaskRule, ...]:
-    rules: list[MaskRule] = []
+    """Whether the rules can work is seen only where they are to be ``checked``."""
+    rules: list[tuple[KeyPath, MaskRule]] = []
     for at, table in tables:
         mask = read_table(MaskConfig, table, at, folder, faults)
         if mask is None:
             continue
         rule = MaskRule(mask.columns, mask.detect, mask.pattern, mask.name, mask.form)
+        rules.append((at, rule))
+    if checked:
+        _check(rules, faults)
+    return tuple(rule for _, rule in rules)
+
+
+def _check(rules: Sequence[tuple[KeyPath, MaskRule]], faults: ConfigFaults) -> None:
+    # The detectors cost 40 ms of imports, which most commands need not pay.
+    from custody.masking.rules import check_rules  # noqa: PLC0415 - see above
+
+    for at, rule in rules:
         try:
             check_rules([rule])
         except CustodyError as error:
             _place(error, at, faults)
-        rules.append(rule)
     if not faults.found:
         try:
-            check_rules(rules)
+            check_rules([rule for _, rule in rules])
         except CustodyError as error:  # what only all rules together break, such as their number
             faults.add(error.code, ("mask",), error.fault, error.cure)
-    return tuple(rules)
 
 
 def _place(error: CustodyError, at: KeyPath, faults: ConfigFaults) -> None:

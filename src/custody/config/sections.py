@@ -45,7 +45,7 @@ PROVIDERS = ("oidc", "workload", "saml")
 
 
 def read_sections(
-    document: Mapping[str, object], path: Path, faults: ConfigFaults
+    document: Mapping[str, object], path: Path, faults: ConfigFaults, *, masks_checked: bool
 ) -> Config | None:
     """``None`` where ``faults`` says why not."""
     folder = path.parent
@@ -60,7 +60,9 @@ def read_sections(
     targets = tuple(_targets(document, folder, faults))
     grants = tuple(_grants(document, folder, faults))
     rules = tuple(_rules(document, folder, faults))
-    masks = read_masks(list(_tables(document, "mask", faults)), folder, faults)
+    masks = read_masks(
+        list(_tables(document, "mask", faults)), folder, faults, checked=masks_checked
+    )
     written = LoginTables(*(tuple(_tables(document, key, faults)) for key in PROVIDERS))
     logins = read_logins(document, written, folder, faults)
     stores = read_stores(document, folder, faults)

@@ -14,8 +14,9 @@ from custody.masking.faults import FaultMasker
 from custody.masking.fields import FieldMasker
 from custody.masking.literals import may_hide
 from custody.masking.marks import Marks
+from custody.masking.mask_rule import MaskRule
 from custody.masking.object_cache import ObjectCache
-from custody.masking.rules import MaskRule, check_rules
+from custody.masking.rules import check_rules
 from custody.masking.scanner import Scanner
 from custody.masking.statements import StatementMasker
 from custody.masking.truncation import CaptureBounds, Truncator, size

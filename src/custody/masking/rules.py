@@ -14,6 +14,7 @@ import re2
 from custody.masking.columns import BUILTIN_KIND, ColumnPattern, parse_column
 from custody.masking.detectors import NAMES, PERSONAL, SECRETS
 from custody.masking.marks import MarkKind, MaskForm
+from custody.masking.mask_rule import MaskRule
 from custody.masking.scanner import compile_own
 from custody.model.errors import CustodyError
 
@@ -22,17 +23,6 @@ CATALOGUE_VERSION: Final = 1
 _RULE_LIMIT: Final = 256
 _PATTERN_LIMIT: Final = 4096
 _PROBES: Final = ("", "a", "0", " ", "a b", "0.0", "\n", "-", "é")
-
-
-class MaskRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One ``[[mask]]`` table: exactly one of ``columns``, ``detect`` and ``pattern``."""
-
-    columns: tuple[str, ...] = ()
-    detect: tuple[str, ...] = ()
-    pattern: str = ""
-    name: str = ""
-    """What ``pattern`` finds: it names the marks."""
-    form: MaskForm = msgspec.field(name="as", default=MaskForm.REDACT)
 
 
 class CheckedRules(NamedTuple):

@@ -1,7 +1,8 @@
 """Where target credentials come from: references in the configuration, resolved at each lease.
 
 Law: a credential exists only as a ``Secret`` in memory, for one loop; an error names the reference,
-never the value.
+never the value. Importing this package alone costs nothing: who reads a configuration needs its
+references and no store.
 """
 
 from typing import TYPE_CHECKING, Final
