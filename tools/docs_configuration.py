@@ -13,7 +13,6 @@ from custody.config.logins import (
     SamlConfig,
     WorkloadConfig,
 )
-from custody.config.masks import MaskConfig
 from custody.config.read_table import ConfigField, fields_of
 from custody.config.stores import AwsConfig, KubernetesConfig, VaultConfig
 from custody.config.tables import (
@@ -22,14 +21,15 @@ from custody.config.tables import (
     LATER_TABLES,
     CaptureConfig,
     GatewayConfig,
-    GrantConfig,
     ListenerConfig,
     RetentionConfig,
-    RuleConfig,
     TargetConfig,
 )
+from custody.masking.rules import MaskRule
 from custody.policy.cel_scan import FIELDS
 from custody.policy.condition import FUNCTIONS
+from custody.policy.grant import Grant
+from custody.policy.rule import Rule
 
 BEGIN = "<!-- generated: keys; change them in src/custody/config/tables.py, then `make docs` -->"
 END = "<!-- end of the generated part -->"
@@ -45,9 +45,9 @@ TABLES: Mapping[str, type[msgspec.Struct]] = {
     "[vault]": VaultConfig,
     "[aws]": AwsConfig,
     "[kubernetes]": KubernetesConfig,
-    "[[grant]]": GrantConfig,
-    "[[rule]]": RuleConfig,
-    "[[mask]]": MaskConfig,
+    "[[grant]]": Grant,
+    "[[rule]]": Rule,
+    "[[mask]]": MaskRule,
     "[capture]": CaptureConfig,
     "[retention]": RetentionConfig,
 }
@@ -78,10 +78,10 @@ def _table(name: str, kind: type[msgspec.Struct]) -> str:
 
 
 def _default(field: ConfigField) -> str:
-    if field.required:
-        return "**required**"
     if field.how.default:
         return field.how.default
+    if field.required:
+        return "**required**"
     match field.default:
         case bool() as value:
             return f"`{str(value).lower()}`"

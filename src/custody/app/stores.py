@@ -65,7 +65,7 @@ def make_reader(
 
     async def read(text: str) -> Secret:
         found = wanted[text]
-        return (await stores[found.key].read(found.place)).secret
+        return (await stores[found.key].read(found.place.reveal())).secret
 
     return read
 

@@ -30,7 +30,7 @@ def check_files(config: Config, faults: ConfigFaults) -> None:
         _readable(target.ca, ("target", target.number, "ca"), faults)
         if target.password is not None and target.password.scheme == "file":
             _readable(
-                config.folder / target.password.rest.reveal(),
+                config.folder / target.password.place.reveal(),
                 ("target", target.number, "password"),
                 faults,
             )

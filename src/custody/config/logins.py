@@ -11,10 +11,12 @@ from typing import Annotated
 import msgspec
 
 from custody.config import login_values as read_login
-from custody.config import values as read
-from custody.config.key import ConfigKey
+from custody.config import values as read_own
 from custody.config.login_values import ASYMMETRIC
-from custody.config.values import Address, SecretReference
+from custody.config.values import Address
+from custody.model import setting_values as read
+from custody.model.secret import SecretReference
+from custody.model.setting import ConfigKey
 from custody.model.words import IdentityKind
 
 
@@ -51,12 +53,12 @@ class Preset(StrEnum):
 
 class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
     address: Annotated[
-        Address, ConfigKey(read.address(0), "HOST:PORT", "Where to listen; port 0 picks one.")
+        Address, ConfigKey(read_own.address(0), "HOST:PORT", "Where to listen; port 0 picks one.")
     ]
     url: Annotated[
         str,
         ConfigKey(
-            read_login.root_url,
+            read_own.root_url,
             "URL",
             "How browsers and clients reach it; providers send browsers back there.",
             "`https://` and the address",
@@ -117,7 +119,7 @@ class LoginConfig(msgspec.Struct, frozen=True, kw_only=True):
 class OidcConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[str, ConfigKey(read.name, "text", "How people and clients call it.")]
     issuer: Annotated[
-        str, ConfigKey(read_login.url, "URL", "The issuer, exactly as its tokens spell it.")
+        str, ConfigKey(read.url, "URL", "The issuer, exactly as its tokens spell it.")
     ]
     client_id: Annotated[
         str, ConfigKey(read.some_text, "text", "What the provider calls this gateway.")
@@ -218,7 +220,7 @@ class OidcConfig(msgspec.Struct, frozen=True, kw_only=True):
 class WorkloadConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[str, ConfigKey(read.name, "text", "How people and clients call it.")]
     issuer: Annotated[
-        str, ConfigKey(read_login.url, "URL", "The issuer, exactly as its tokens spell it.")
+        str, ConfigKey(read.url, "URL", "The issuer, exactly as its tokens spell it.")
     ]
     audience: Annotated[
         tuple[str, ...],
@@ -235,7 +237,7 @@ class WorkloadConfig(msgspec.Struct, frozen=True, kw_only=True):
     jwks: Annotated[
         str | Path | None,
         ConfigKey(
-            read_login.url_or_path,
+            read.url_or_path,
             "URL or path",
             "Its public keys.",
             "found by the issuer's discovery document",
@@ -296,7 +298,7 @@ class SamlConfig(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Annotated[
         str | Path,
         ConfigKey(
-            read_login.url_or_path,
+            read.url_or_path,
             "path or URL",
             "The provider's metadata; a URL is read at start.",
         ),

@@ -6,50 +6,14 @@ Law: masking alone knows which rules can work; here its faults get their place i
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import msgspec
-
-from custody.config import values as read
 from custody.config.faults import ConfigFaults, KeyPath
-from custody.config.key import ConfigKey
 from custody.config.read_table import read_table
-from custody.masking.marks import MaskForm
 from custody.masking.rules import MaskRule, check_rules
 from custody.model.errors import CustodyError
 
 _PLACE: Final = re.compile(r"mask\[\d+\](?:\.(\w+)(?:\[\d+\])?)? ?")
-
-
-class MaskConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Exactly one of ``columns``, ``detect`` and ``pattern``."""
-
-    columns: Annotated[
-        tuple[str, ...],
-        ConfigKey(
-            read.some_texts, "list", "`table.column`, `schema.table.column`; `*` is any.", "none"
-        ),
-    ] = ()
-    detect: Annotated[
-        tuple[str, ...],
-        ConfigKey(
-            read.some_texts, "list", "What to find in any text: `card`, `email`, `secret` …", "none"
-        ),
-    ] = ()
-    pattern: Annotated[
-        str, ConfigKey(read.some_text, "RE2", "A regular expression of your own.", "none")
-    ] = ""
-    name: Annotated[
-        str, ConfigKey(read.name, "text", "What `pattern` finds; stands in its place.", "none")
-    ] = ""
-    form: Annotated[
-        MaskForm,
-        ConfigKey(
-            read.choice(MaskForm),
-            '"redact", "token" or "last4"',
-            "What takes the value's place; `token`: the same value, the same token.",
-        ),
-    ] = msgspec.field(name="as", default=MaskForm.REDACT)
 
 
 def read_masks(
@@ -57,10 +21,9 @@ def read_masks(
 ) -> tuple[MaskRule, ...]:
     rules: list[MaskRule] = []
     for at, table in tables:
-        mask = read_table(MaskConfig, table, at, folder, faults)
-        if mask is None:
+        rule = read_table(MaskRule, table, at, folder, faults)
+        if rule is None:
             continue
-        rule = MaskRule(mask.columns, mask.detect, mask.pattern, mask.name, mask.form)
         try:
             check_rules([rule])
         except CustodyError as error:

@@ -23,10 +23,8 @@ from custody.config.tables import (
     CaptureConfig,
     Config,
     GatewayConfig,
-    GrantConfig,
     ListenerConfig,
     RetentionConfig,
-    RuleConfig,
     TargetConfig,
     Tls,
 )
@@ -59,8 +57,14 @@ def read_sections(
     )
     listeners = tuple(_listeners(document, folder, faults))
     targets = tuple(_targets(document, folder, faults))
-    grants = tuple(_grants(document, folder, faults))
-    rules = tuple(_rules(document, folder, faults))
+    grants = [
+        read_table(Grant, table, at, folder, faults, name=f"grant {int(at[1]) + 1}")
+        for at, table in _tables(document, "grant", faults)
+    ]
+    rules = [
+        read_table(Rule, table, at, folder, faults)
+        for at, table in _tables(document, "rule", faults)
+    ]
     masks = read_masks(list(_tables(document, "mask", faults)), folder, faults)
     written = LoginTables(*(tuple(_tables(document, key, faults)) for key in PROVIDERS))
     logins = read_logins(document, written, folder, faults)
@@ -79,8 +83,8 @@ def read_sections(
             for _, table in _tables(document, "target", ConfigFaults())
             if _is_later(table)
         ),
-        grants=grants,
-        rules=rules,
+        grants=tuple(filter(None, grants)),
+        rules=tuple(filter(None, rules)),
         masks=masks,
         capture=capture,
         retention=retention,
@@ -151,56 +155,23 @@ def _check_references(
     """A reference's store must be configured, unless the machine itself says all about it."""
     for target in targets:
         reference = target.password
-        if reference is None or reference.scheme.partition("+")[0] not in NAMED:
+        if reference is None or reference.scheme not in NAMED:
             continue
-        if reference.scheme not in stores and reference.scheme not in _OF_THE_MACHINE:
-            scheme, _, name = reference.scheme.partition("+")
-            table = {"k8s": "kubernetes"}.get(scheme, scheme)
+        if reference.key not in stores and reference.key not in _OF_THE_MACHINE:
+            table, name = (
+                {"k8s": "kubernetes"}.get(reference.scheme, reference.scheme),
+                reference.store,
+            )
             faults.add(
                 "config.store",
                 ("target", target.number, "password"),
-                f"It refers to `{reference.scheme}:`, and there is no such store here.",
+                f"It refers to `{reference.key}:`, and there is no such store here.",
                 f"Add [{table}{'.' if name else ''}{name}].",
             )
 
 
 _OF_THE_MACHINE = frozenset(("aws", "k8s"))
 """Stores that need no table: the SDK, or the pod, knows where they are."""
-
-
-def _grants(document: Mapping[str, object], folder: Path, faults: ConfigFaults) -> Iterator[Grant]:
-    for at, table in _tables(document, "grant", faults):
-        grant = read_table(GrantConfig, table, at, folder, faults)
-        if grant is None:
-            continue
-        yield Grant(
-            name=grant.name or f"grant {int(at[1]) + 1}",
-            targets=grant.targets,
-            effects=grant.effects,
-            groups=grant.groups,
-            identities=grant.identities,
-            issuer=grant.issuer,
-            hours=grant.hours,
-            max_loop_ms=grant.max_loop_ms,
-            replication=grant.replication,
-            concurrency=grant.concurrency,
-            budget=grant.budget,
-            objects=grant.objects,
-        )
-
-
-def _rules(document: Mapping[str, object], folder: Path, faults: ConfigFaults) -> Iterator[Rule]:
-    for at, table in _tables(document, "rule", faults):
-        rule = read_table(RuleConfig, table, at, folder, faults)
-        if rule is not None:
-            yield Rule(
-                name=rule.name,
-                when=rule.when,
-                then=rule.then,
-                reason=rule.reason,
-                approvers=rule.approvers,
-                timeout_ms=rule.timeout_ms,
-            )
 
 
 def _is_later(target: Mapping[str, object]) -> bool:

@@ -10,10 +10,10 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
-from custody.config import values as read
 from custody.config.faults import ConfigFaults, KeyPath
-from custody.config.key import ConfigKey
 from custody.config.read_table import read_table
+from custody.model import setting_values as read
+from custody.model.setting import ConfigKey
 from custody.vault.settings import ACCOUNT, Auth, HashicorpSettings
 
 T = TypeVar("T", bound=msgspec.Struct)

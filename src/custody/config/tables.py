@@ -11,9 +11,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from custody.config import login_values as read_login
-from custody.config import values as read
-from custody.config.key import ConfigKey
+from custody.config import values as read_own
 from custody.config.logins import (
     ConsoleConfig,
     LoginConfig,
@@ -22,11 +20,13 @@ from custody.config.logins import (
     WorkloadConfig,
 )
 from custody.config.stores import StoresConfig
-from custody.config.values import Address, SecretReference
+from custody.config.values import Address
 from custody.masking.rules import MaskRule
-from custody.model.identity import Budget
-from custody.model.words import Decision, Effect, TargetName
-from custody.policy.grant import Grant, Hours
+from custody.model import setting_values as read
+from custody.model.secret import SecretReference
+from custody.model.setting import ConfigKey
+from custody.model.words import TargetName
+from custody.policy.grant import Grant
 from custody.policy.rule import Rule
 
 BUILT: Final = frozenset({"postgres"})
@@ -59,7 +59,9 @@ class Tls(StrEnum):
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[
         str,
-        ConfigKey(read.gateway_name, "text", "The gateway's name; its logs are called NAME/YEAR."),
+        ConfigKey(
+            read_own.gateway_name, "text", "The gateway's name; its logs are called NAME/YEAR."
+        ),
     ]
     data: Annotated[Path, ConfigKey(read.path, "path", "Where evidence, index and state lie.")] = (
         Path("data")
@@ -100,7 +102,7 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """The table's name, which is the protocol's."""
     address: Annotated[
-        Address, ConfigKey(read.address(0), "HOST:PORT", "Where to listen; port 0 picks one.")
+        Address, ConfigKey(read_own.address(0), "HOST:PORT", "Where to listen; port 0 picks one.")
     ]
     host: Annotated[
         str,
@@ -154,8 +156,10 @@ class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     """Which of the file's targets it is, from 0; for messages."""
     name: Annotated[TargetName, ConfigKey(read.name, "text", "How clients and grants call it.")]
-    protocol: Annotated[str, ConfigKey(read.protocol(BUILT), '"postgres"', "How it is spoken to.")]
-    address: Annotated[Address, ConfigKey(read.address(1), "HOST:PORT", "Where it is.")]
+    protocol: Annotated[
+        str, ConfigKey(read_own.protocol(BUILT), '"postgres"', "How it is spoken to.")
+    ]
+    address: Annotated[Address, ConfigKey(read_own.address(1), "HOST:PORT", "Where it is.")]
     tls: Annotated[
         Tls,
         ConfigKey(
@@ -185,7 +189,7 @@ class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
     listen: Annotated[
         Address | None,
         ConfigKey(
-            read.address(0),
+            read_own.address(0),
             "HOST:PORT",
             "A listener of its own, with the other settings of its protocol's listener.",
             "none",
@@ -194,94 +198,6 @@ class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: Annotated[
         bool, ConfigKey(read.flag, "true or false", "Sessions may be run again here.")
     ] = False
-
-
-class GrantConfig(msgspec.Struct, frozen=True, kw_only=True):
-    name: Annotated[
-        str, ConfigKey(read.name, "text", "How explanations call it.", "`grant` and its number")
-    ] = ""
-    groups: Annotated[
-        tuple[str, ...], ConfigKey(read.texts, "list", "Whoever is in one of these.", "none")
-    ] = ()
-    identities: Annotated[
-        tuple[str, ...], ConfigKey(read.texts, "list", "Subjects by name.", "none")
-    ] = ()
-    issuer: Annotated[
-        str,
-        ConfigKey(read.some_text, "text", "Only identities that this issuer vouched for.", "any"),
-    ] = ""
-    targets: Annotated[
-        tuple[str, ...], ConfigKey(read.some_texts, "list", "Target names; `*` is all.")
-    ]
-    effects: Annotated[
-        frozenset[Effect],
-        ConfigKey(
-            read.effects,
-            "list",
-            "`read`, `write`, `define`, `grant`, `execute`, `unknown`. "
-            "What is not listed is denied.",
-        ),
-    ]
-    objects: Annotated[
-        tuple[str, ...] | None,
-        ConfigKey(
-            read.texts,
-            "list",
-            "Only commands all of whose objects fit one of these, such as `public.orders`; `*` is "
-            "any run of characters. An empty list is for commands that touch none.",
-            "all objects",
-        ),
-    ] = None
-    hours: Annotated[
-        Hours | None, ConfigKey(read.hours, '"08:00-18:00"', "Hours of the day, UTC.", "all day")
-    ] = None
-    max_loop_ms: Annotated[
-        int | None, ConfigKey(read.duration, "duration", "How old a loop may grow.", "no limit")
-    ] = None
-    replication: Annotated[
-        bool, ConfigKey(read.flag, "true or false", "Replication connections, recorded as opaque.")
-    ] = False
-    concurrency: Annotated[
-        int | None,
-        ConfigKey(
-            read.integer(1, 1_000_000),
-            "number",
-            "Loops of one identity that rest on this grant at once.",
-            "no limit",
-        ),
-    ] = None
-    budget: Annotated[
-        Budget | None,
-        ConfigKey(
-            read_login.budget,
-            "table",
-            "What a loop may use up: `commands`, `rows`, `bytes`, `writes`, `denials`; "
-            '`then` is "end", "pause" or "ask".',
-            "no limit",
-        ),
-    ] = None
-
-
-class RuleConfig(msgspec.Struct, frozen=True, kw_only=True):
-    name: Annotated[str, ConfigKey(read.name, "text", "What refusals and records call it.")]
-    when: Annotated[str, ConfigKey(read.some_text, "CEL", "The condition.")]
-    then: Annotated[
-        Decision,
-        ConfigKey(
-            read.choice(Decision),
-            '"deny", "ask" or "allow"',
-            "The first rule that matches decides.",
-        ),
-    ]
-    reason: Annotated[
-        str, ConfigKey(read.text, "text", "What the client is told.", "a sentence")
-    ] = ""
-    approvers: Annotated[
-        tuple[str, ...], ConfigKey(read.texts, "list", "Groups that may answer an `ask`.", "none")
-    ] = ()
-    timeout_ms: Annotated[
-        int, ConfigKey(read.duration, "duration", "How long an `ask` waits.", "`10m`")
-    ] = 600_000
 
 
 class CaptureConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ detectors of ``secret`` are on without any rule.
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 import re2
@@ -15,7 +15,9 @@ from custody.masking.columns import BUILTIN_KIND, ColumnPattern, parse_column
 from custody.masking.detectors import NAMES, PERSONAL, SECRETS
 from custody.masking.marks import MarkKind, MaskForm
 from custody.masking.scanner import compile_own
+from custody.model import setting_values as read
 from custody.model.errors import CustodyError
+from custody.model.setting import ConfigKey
 
 CATALOGUE_VERSION: Final = 1
 """Changes whenever the detectors do, so that the digest in the evidence tells which were used."""
@@ -25,14 +27,37 @@ _PROBES: Final = ("", "a", "0", " ", "a b", "0.0", "\n", "-", "é")
 
 
 class MaskRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One ``[[mask]]`` table: exactly one of ``columns``, ``detect`` and ``pattern``."""
+    """One ``[[mask]]`` table: exactly one of ``columns``, ``detect`` and ``pattern``.
 
-    columns: tuple[str, ...] = ()
-    detect: tuple[str, ...] = ()
-    pattern: str = ""
-    name: str = ""
-    """What ``pattern`` finds: it names the marks."""
-    form: MaskForm = msgspec.field(name="as", default=MaskForm.REDACT)
+    The fields stand in the order in which the digest of the rules writes them.
+    """
+
+    columns: Annotated[
+        tuple[str, ...],
+        ConfigKey(
+            read.some_texts, "list", "`table.column`, `schema.table.column`; `*` is any.", "none"
+        ),
+    ] = ()
+    detect: Annotated[
+        tuple[str, ...],
+        ConfigKey(
+            read.some_texts, "list", "What to find in any text: `card`, `email`, `secret` …", "none"
+        ),
+    ] = ()
+    pattern: Annotated[
+        str, ConfigKey(read.some_text, "RE2", "A regular expression of your own.", "none")
+    ] = ""
+    name: Annotated[
+        str, ConfigKey(read.name, "text", "What `pattern` finds; stands in its place.", "none")
+    ] = ""
+    form: Annotated[
+        MaskForm,
+        ConfigKey(
+            read.choice(MaskForm),
+            read.choice_words(MaskForm),
+            "What takes the value's place; `token`: the same value, the same token.",
+        ),
+    ] = msgspec.field(name="as", default=MaskForm.REDACT)
 
 
 class CheckedRules(NamedTuple):

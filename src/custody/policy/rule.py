@@ -3,13 +3,15 @@
 Law: a rule can narrow what a grant permits, never widen it. A rule whose condition fails denies.
 """
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
+from custody.model import setting_values as read
 from custody.model.command import Command, Verdict
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Session
+from custody.model.setting import ConfigKey
 from custody.model.words import Decision, Effect, LoopId, SessionId, TargetName
 from custody.policy.condition import Condition, ConditionFailure, compile_condition
 from custody.policy.variables import ConditionVariables
@@ -19,12 +21,27 @@ RESERVED: Final = "grant"
 
 
 class Rule(msgspec.Struct, frozen=True):
-    name: str
-    when: str
-    then: Decision
-    reason: str = ""
-    approvers: tuple[str, ...] = ()
-    timeout_ms: int = 600_000
+    """One ``[[rule]]``. The fields stand in the order in which ``policy_digest`` writes them."""
+
+    name: Annotated[str, ConfigKey(read.name, "text", "What refusals and records call it.")]
+    when: Annotated[str, ConfigKey(read.some_text, "CEL", "The condition.")]
+    then: Annotated[
+        Decision,
+        ConfigKey(
+            read.choice(Decision),
+            '"deny", "ask" or "allow"',
+            "The first rule that matches decides.",
+        ),
+    ]
+    reason: Annotated[
+        str, ConfigKey(read.text, "text", "What the client is told.", "a sentence")
+    ] = ""
+    approvers: Annotated[
+        tuple[str, ...], ConfigKey(read.texts, "list", "Groups that may answer an `ask`.", "none")
+    ] = ()
+    timeout_ms: Annotated[
+        int, ConfigKey(read.duration, "duration", "How long an `ask` waits.", "`10m`")
+    ] = 600_000
 
 
 class CompiledRule:

@@ -36,7 +36,8 @@ def create(
     json: JsonOption = False,
 ) -> None:
     """Make a ticket for a new loop. Its secret is shown this once."""
-    from custody.config.values import UnfitValueError, duration
+    from custody.model.setting import UnfitValueError
+    from custody.model.setting_values import duration
 
     try:
         ttl_ms = duration(ttl)

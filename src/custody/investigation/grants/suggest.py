@@ -27,7 +27,8 @@ from custody.model.durations import moment
 from custody.model.errors import CustodyError
 from custody.model.identity import Budget
 from custody.model.words import NAME, Effect, Exceeded
-from custody.policy.grant import MINUTE_MS, Grant, Hours
+from custody.policy.grant import Grant
+from custody.policy.hours import MINUTE_MS, Hours
 
 Document = dict[str, Any]
 

@@ -13,7 +13,8 @@ import msgspec
 from custody.model.durations import duration_words
 from custody.model.identity import Budget
 from custody.policy.budget import QUANTITIES
-from custody.policy.grant import Grant, Hours
+from custody.policy.grant import Grant
+from custody.policy.hours import Hours
 
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 

@@ -15,7 +15,8 @@ from custody.investigation.grants.history import DAY_MS, UsageHistory
 from custody.model.durations import moment
 from custody.model.identity import Identity
 from custody.model.words import Effect
-from custody.policy.grant import MINUTE_MS, Grant
+from custody.policy.grant import Grant
+from custody.policy.hours import MINUTE_MS
 
 EVERY = "*"
 Document = dict[str, Any]
