@@ -1,4 +1,4 @@
-"""The tables of configuration keys, from the structs that read them."""
+"""The tables of configuration keys, from the structs that read them; of references, from stores."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -14,7 +14,6 @@ from custody.config.logins import (
     WorkloadConfig,
 )
 from custody.config.read_table import ConfigField, fields_of
-from custody.config.stores import AwsConfig, KubernetesConfig, VaultConfig
 from custody.config.tables import (
     LATER_LISTENERS,
     LATER_PROTOCOLS,
@@ -30,8 +29,11 @@ from custody.policy.cel_scan import FIELDS
 from custody.policy.condition import FUNCTIONS
 from custody.policy.grant import Grant
 from custody.policy.rule import Rule
+from custody.vault.kinds import KINDS
+from custody.vault.kinds import TABLES as STORE_TABLES
 
-BEGIN = "<!-- generated: keys; change them in src/custody/config/tables.py, then `make docs` -->"
+BEGIN = "<!-- generated: keys; change them where a room declares its table, then `make docs` -->"
+REFERENCES = "<!-- generated: references; change them in a store's module, then `make docs` -->"
 END = "<!-- end of the generated part -->"
 TABLES: Mapping[str, type[msgspec.Struct]] = {
     "[gateway]": GatewayConfig,
@@ -42,9 +44,7 @@ TABLES: Mapping[str, type[msgspec.Struct]] = {
     "[[workload]]": WorkloadConfig,
     "[[saml]]": SamlConfig,
     "[[target]]": TargetConfig,
-    "[vault]": VaultConfig,
-    "[aws]": AwsConfig,
-    "[kubernetes]": KubernetesConfig,
+    **{f"[{name}]": kind.settings for name, kind in STORE_TABLES.items()},
     "[[grant]]": Grant,
     "[[rule]]": Rule,
     "[[mask]]": MaskRule,
@@ -55,9 +55,23 @@ TABLES: Mapping[str, type[msgspec.Struct]] = {
 
 def with_keys(page: str) -> str:
     """The page with its generated part replaced."""
-    before, _, rest = page.partition(BEGIN)
+    return _with(page, BEGIN, _generated())
+
+
+def with_references(page: str) -> str:
+    """The page with its list of references replaced."""
+    lines = ["| reference | where the secret is | rotates |", "|---|---|---|"]
+    for kind in KINDS:
+        for form in kind.forms:
+            written = ", ".join(f"`{kind.scheme}:{place}`" for place in form.places)
+            lines.append(f"| {written} | {form.where} | {form.rotates} |")
+    return _with(page, REFERENCES, "\n".join([*lines, ""]))
+
+
+def _with(page: str, begin: str, generated: str) -> str:
+    before, _, rest = page.partition(begin)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{_generated()}\n{END}{after}"
+    return f"{before}{begin}\n\n{generated}\n{END}{after}"
 
 
 def _generated() -> str:

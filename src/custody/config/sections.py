@@ -4,7 +4,7 @@ Law: every table of the contract has one reader here; a table of a part that is 
 accepted with a warning and does nothing; any other is refused.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from custody.config.faults import ConfigFaults, KeyPath
 from custody.config.login_sections import LoginTables, read_logins
 from custody.config.masks import read_masks
 from custody.config.read_table import read_table, refuse_unknown
-from custody.config.stores import STORES, read_stores
+from custody.config.stores import check_references, read_stores
 from custody.config.tables import (
     BUILT,
     LATER_LISTENERS,
@@ -30,14 +30,14 @@ from custody.config.tables import (
 )
 from custody.policy.grant import Grant
 from custody.policy.rule import Rule
-from custody.vault.reference import NAMED
+from custody.vault.kinds import TABLES as STORE_TABLES
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 TABLES = frozenset(
     {
         "gateway", "listen", "target", "grant", "rule", "mask", "capture", "retention",
-        "login", "oidc", "workload", "saml", *STORES,
+        "login", "oidc", "workload", "saml", *STORE_TABLES,
     }
 )  # fmt: skip
 PROVIDERS = ("oidc", "workload", "saml")
@@ -69,7 +69,7 @@ def read_sections(
     written = LoginTables(*(tuple(_tables(document, key, faults)) for key in PROVIDERS))
     logins = read_logins(document, written, folder, faults)
     stores = read_stores(document, folder, faults)
-    _check_references(targets, stores.named, faults)
+    check_references(targets, stores, faults)
     _warn_of_later_parts(document, faults)
     if faults.found or gateway is None or capture is None or retention is None or logins is None:
         return None
@@ -147,31 +147,6 @@ def _targets(
         if "tls" not in table and target.address.loopback:
             target = msgspec.structs.replace(target, tls=Tls.PREFER)
         yield target
-
-
-def _check_references(
-    targets: Iterable[TargetConfig], stores: Collection[str], faults: ConfigFaults
-) -> None:
-    """A reference's store must be configured, unless the machine itself says all about it."""
-    for target in targets:
-        reference = target.password
-        if reference is None or reference.scheme not in NAMED:
-            continue
-        if reference.key not in stores and reference.key not in _OF_THE_MACHINE:
-            table, name = (
-                {"k8s": "kubernetes"}.get(reference.scheme, reference.scheme),
-                reference.store,
-            )
-            faults.add(
-                "config.store",
-                ("target", target.number, "password"),
-                f"It refers to `{reference.key}:`, and there is no such store here.",
-                f"Add [{table}{'.' if name else ''}{name}].",
-            )
-
-
-_OF_THE_MACHINE = frozenset(("aws", "k8s"))
-"""Stores that need no table: the SDK, or the pod, knows where they are."""
 
 
 def _is_later(target: Mapping[str, object]) -> bool:

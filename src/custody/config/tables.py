@@ -5,6 +5,7 @@ keys is made from here. A value that has been read is in its final form: millise
 absolute paths.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -19,7 +20,6 @@ from custody.config.logins import (
     SamlConfig,
     WorkloadConfig,
 )
-from custody.config.stores import StoresConfig
 from custody.config.values import Address
 from custody.masking.rules import MaskRule
 from custody.model import setting_values as read
@@ -28,6 +28,7 @@ from custody.model.setting import ConfigKey
 from custody.model.words import TargetName
 from custody.policy.grant import Grant
 from custody.policy.rule import Rule
+from custody.vault.store import StoreSettings
 
 BUILT: Final = frozenset({"postgres"})
 """Protocols that a target can have today."""
@@ -235,7 +236,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     oidc: tuple[OidcConfig, ...]
     workload: tuple[WorkloadConfig, ...]
     saml: tuple[SamlConfig, ...]
-    stores: StoresConfig = StoresConfig()
+    stores: Mapping[str, StoreSettings] = {}
+    """By the key that references name them with."""
     warnings: tuple[str, ...] = ()
 
     @property

@@ -6,15 +6,39 @@ a value is read anew at each lease. The SDK is an extra: ``pip install 'custody[
 
 import asyncio
 import threading
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
+from custody.model import setting_values as read
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret
-from custody.vault.settings import AwsSettings
-from custody.vault.store import READ_SECONDS, empty, not_leased
+from custody.model.setting import ConfigKey
+from custody.vault.store import (
+    READ_SECONDS,
+    ReferenceForm,
+    StoreHost,
+    StoreKind,
+    StoreSettings,
+    empty,
+    not_leased,
+)
+
+
+class AwsSettings(StoreSettings, frozen=True, kw_only=True):
+    """``[aws]``. Without a table, what the SDK knows by itself."""
+
+    name: str = "aws"
+    region: Annotated[str, ConfigKey(read.text, "text", "The region.", "the SDK's own")] = ""
+    profile: Annotated[str, ConfigKey(read.text, "text", "A profile of the SDK's.", "none")] = ""
+    endpoint: Annotated[
+        str, ConfigKey(read.text, "URL", "Another address of the service.", "the region's")
+    ] = ""
+
+    def open(self, host: StoreHost) -> "AwsStore":
+        del host
+        return AwsStore(self)
 
 
 class AwsStore:
@@ -111,3 +135,18 @@ class AwsStore:
         return session.client(
             "secretsmanager", endpoint_url=settings.endpoint or None, config=bounds
         )
+
+
+KIND: Final = StoreKind(
+    scheme="aws",
+    forms=(
+        ReferenceForm(
+            ("SECRET#KEY", "SECRET"),
+            "AWS Secrets Manager (`pip install 'custody[aws]'`)",
+            "at the next session",
+        ),
+    ),
+    table="aws",
+    settings=AwsSettings,
+    unconfigured=AwsSettings().open,
+)

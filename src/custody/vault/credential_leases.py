@@ -17,7 +17,7 @@ from custody.model.identity import Credential, Loop
 from custody.model.secret import SecretReference
 from custody.model.words import LoopId, TargetName
 from custody.vault.lease_book import LeaseBook, OpenLease
-from custody.vault.reference import read_reference
+from custody.vault.reference import ADVISED, read_reference
 from custody.vault.store import Store
 
 ENDED_KEPT: Final = 10_000
@@ -146,8 +146,7 @@ class LeasingVault:
             raise CustodyError(
                 "vault.unknown-scheme",
                 f"The credential of target {target!r} is not a reference that is known here.",
-                "Use `env:`, `file:`, `secret:`, `vault:`, `aws:` or `k8s:`, "
-                "or `plain:VALUE` if it must stand in the file.",
+                f"Use {_schemes()}, or `plain:VALUE` if it must stand in the file.",
             )
         store = self._stores.get(reference.key)
         if store is None:
@@ -185,6 +184,11 @@ class LeasingVault:
         else:
             _log.error("%s: the lease of %s could not be revoked", out.loop, out.target)
         return ReturnedLease(out.loop, out.target, out.lease, revoked)
+
+
+def _schemes() -> str:
+    *first, last = [f"`{kind.scheme}:`" for kind in ADVISED]
+    return f"{', '.join(first)} or {last}"
 
 
 async def _read(store: Store, reference: SecretReference, target: TargetName) -> Credential:

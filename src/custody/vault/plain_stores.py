@@ -4,6 +4,7 @@ Law: a reference is resolved anew at each lease, so that rotating a file takes e
 """
 
 import asyncio
+import re
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,16 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret
 from custody.model.words import TargetName
-from custody.vault.store import LONGEST_SECRET, READ_SECONDS, empty, not_leased
+from custody.vault.store import (
+    LONGEST_SECRET,
+    READ_SECONDS,
+    ReferenceForm,
+    StoreKind,
+    empty,
+    not_leased,
+)
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class _Unleased:
@@ -65,6 +75,39 @@ class FileStore(_Unleased):
 class PlainStore(_Unleased):
     async def read(self, place: str) -> Credential:
         return Credential(Secret(place), source="plain:…")
+
+
+ENVIRONMENT: Final = StoreKind(
+    scheme="env",
+    place="NAME",
+    place_words="the name of an environment variable",
+    forms=(ReferenceForm(("NAME",), "the environment of `custody serve`", "with a restart"),),
+    fits=lambda place: _VARIABLE.fullmatch(place) is not None,
+    unconfigured=lambda host: EnvironmentStore(host.environment),
+)
+FILE: Final = StoreKind(
+    scheme="file",
+    place="PATH",
+    place_words="the path of a file",
+    forms=(
+        ReferenceForm(
+            ("PATH",), "a file; paths start at the configuration file", "at the next session"
+        ),
+    ),
+    unconfigured=lambda host: FileStore(host.folder),
+)
+PLAIN: Final = StoreKind(
+    scheme="plain",
+    place_words="the secret",
+    forms=(
+        ReferenceForm(
+            ("VALUE",),
+            "the configuration itself; `serve` and `doctor` warn of it",
+            "with a restart",
+        ),
+    ),
+    unconfigured=lambda _: PlainStore(),
+)
 
 
 async def read_text(path: Path, source: str) -> str:

@@ -3,30 +3,24 @@
 Law: what has no scheme that is known may be the secret itself, so its text is never shown.
 """
 
-import re
 from typing import Final
 
 from custody.model.secret import Secret, SecretReference
 from custody.model.setting import UnfitValueError
+from custody.vault.kinds import BY_SCHEME, KINDS
+from custody.vault.plain_stores import PLAIN
 
-SCHEMES: Final = frozenset({"env", "file", "plain", "vault", "aws", "k8s", "secret"})
-NAMED: Final = frozenset({"vault", "aws", "k8s"})
-"""Schemes of which a gateway may use several stores, told apart by ``+STORE``."""
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_PLACES: Final = {
-    "env": "the name of an environment variable",
-    "file": "the path of a file",
-    "plain": "the secret",
-}
+ADVISED: Final = tuple(kind for kind in KINDS if kind is not PLAIN)
 
 
 def read_reference(text: str) -> SecretReference | None:
     """``None`` where the text is no reference that is known here."""
     head, colon, place = text.partition(":")
     scheme, plus, store = head.partition("+")
-    if not colon or scheme not in SCHEMES:
+    kind = BY_SCHEME.get(scheme)
+    if not colon or kind is None:
         return None
-    if plus and (scheme not in NAMED or not store):
+    if plus and not (kind.table and store):
         return None
     return SecretReference(scheme, Secret(place), store)
 
@@ -35,15 +29,15 @@ def written_reference(text: str) -> SecretReference:
     """As ``read_reference``, of what stands in the configuration. Raises ``UnfitValueError``."""
     reference = read_reference(text)
     if reference is None:
+        *first, last = [f"{kind.scheme}:{kind.place}" for kind in ADVISED]
         raise UnfitValueError(
-            "It must be a reference: env:NAME, file:PATH, secret:NAME, vault:…, aws:… or k8s:…; "
+            f"It must be a reference: {', '.join(first)} or {last}; "
             "plain:… if the secret itself must stand here.",
             "config.secret-reference",
         )
-    key, place = reference.key, reference.place.reveal()
-    if not place or (key == "env" and not _VARIABLE.fullmatch(place)) or "\0" in place:
+    kind, place = BY_SCHEME[reference.scheme], reference.place.reveal()
+    if not place or not kind.fits(place) or "\0" in place:
         raise UnfitValueError(
-            f"After {key}: comes {_PLACES.get(key, 'the place of the secret')}.",
-            "config.secret-reference",
+            f"After {reference.key}: comes {kind.place_words}.", "config.secret-reference"
         )
     return reference
