@@ -6,13 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from custody.config.logins import (
-    ConsoleConfig,
-    LoginConfig,
-    OidcConfig,
-    SamlConfig,
-    WorkloadConfig,
-)
+from custody.config.logins import ConsoleConfig, LoginConfig
 from custody.config.read_table import ConfigField, fields_of
 from custody.config.tables import (
     LATER_LISTENERS,
@@ -24,6 +18,9 @@ from custody.config.tables import (
     RetentionConfig,
     TargetConfig,
 )
+from custody.identity.oidc.settings import OidcSettings
+from custody.identity.oidc.workload_settings import WorkloadSettings
+from custody.identity.saml.settings import SamlSettings
 from custody.masking.rules import MaskRule
 from custody.policy.cel_scan import FIELDS
 from custody.policy.condition import FUNCTIONS
@@ -40,9 +37,9 @@ TABLES: Mapping[str, type[msgspec.Struct]] = {
     "[listen.postgres]": ListenerConfig,
     "[listen.console]": ConsoleConfig,
     "[login]": LoginConfig,
-    "[[oidc]]": OidcConfig,
-    "[[workload]]": WorkloadConfig,
-    "[[saml]]": SamlConfig,
+    "[[oidc]]": OidcSettings,
+    "[[workload]]": WorkloadSettings,
+    "[[saml]]": SamlSettings,
     "[[target]]": TargetConfig,
     **{f"[{name}]": kind.settings for name, kind in STORE_TABLES.items()},
     "[[grant]]": Grant,

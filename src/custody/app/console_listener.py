@@ -19,9 +19,10 @@ from custody.app.access_services import AccessServices
 from custody.app.composition import load_certificate
 from custody.app.console_faces import Console, ConsoleFactory, ConsoleParts, GatewayInfo, LoopUsage
 from custody.app.providers import Providers
-from custody.config.logins import ConsoleCleartext, ConsoleConfig, Flow
+from custody.config.logins import ConsoleCleartext, ConsoleConfig
 from custody.config.tables import Config
 from custody.gateway.budget.meter import Meter
+from custody.identity.oidc.settings import Flow
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Spent
 from custody.model.interfaces import TicketAuthenticator

@@ -39,7 +39,6 @@ from custody.app.process import freeze_heap, raise_file_limit
 from custody.app.providers import keep_learning, make_providers
 from custody.app.stores import local_vault, make_vault
 from custody.config.load import compile_policy
-from custody.config.logins import OidcConfig, SamlConfig, WorkloadConfig
 from custody.config.tables import Config
 from custody.config.values import Address
 from custody.evidence.keys.keyclient import KeyholderProcess
@@ -52,6 +51,9 @@ from custody.gateway.lookups.parser.pool import ParserPool
 from custody.gateway.registry import Registry
 from custody.gateway.services import SessionServices
 from custody.identity import CachedTicketAuthenticator
+from custody.identity.oidc.settings import OidcSettings
+from custody.identity.oidc.workload_settings import WorkloadSettings
+from custody.identity.saml.settings import SamlSettings
 from custody.model.command import Refusal
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import GATEWAY
@@ -314,7 +316,7 @@ async def _record_config(
     await scribe.write(Record(rooms.clock(), loaded))
 
 
-def _vouching(config: Config) -> tuple[OidcConfig | WorkloadConfig | SamlConfig, ...]:
+def _vouching(config: Config) -> tuple[OidcSettings | WorkloadSettings | SamlSettings, ...]:
     return (*config.oidc, *config.workload, *config.saml)
 
 

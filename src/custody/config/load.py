@@ -32,7 +32,7 @@ def find_config(option: Path | None, environment: Mapping[str, str], folder: Pat
 
 
 def load_config(path: Path, *, conditions: bool = True) -> Config:
-    """Raises ``ConfigError``, whose codes begin with ``config.`` or ``policy.``.
+    """Raises ``ConfigError``, whose codes begin with ``config.``, ``policy.`` or ``identity.``.
 
     Without ``conditions`` those of the rules stay unread, for whoever judges nothing with them: to
     read them costs 0.1 s.

@@ -10,21 +10,16 @@ from typing import Final, TypeVar
 import msgspec
 
 from custody.config.faults import ConfigFaults, KeyPath
-from custody.config.logins import (
-    ConsoleCleartext,
-    ConsoleConfig,
-    Flow,
-    LoginConfig,
-    OidcConfig,
-    SamlConfig,
-    WorkloadConfig,
-)
+from custody.config.logins import ConsoleCleartext, ConsoleConfig, LoginConfig
 from custody.config.read_table import read_table
+from custody.identity.oidc.settings import Flow, OidcSettings
+from custody.identity.oidc.workload_settings import WorkloadSettings
+from custody.identity.saml.settings import SamlSettings
 
 LEAST_RECHECK_MS: Final = 30_000
 
 Table = tuple[KeyPath, dict[str, object]]
-ProviderConfig = TypeVar("ProviderConfig", OidcConfig, WorkloadConfig, SamlConfig)
+ProviderConfig = TypeVar("ProviderConfig", OidcSettings, WorkloadSettings, SamlSettings)
 
 
 class LoginSections(msgspec.Struct, frozen=True):
@@ -32,9 +27,9 @@ class LoginSections(msgspec.Struct, frozen=True):
 
     login: LoginConfig
     console: ConsoleConfig | None
-    oidc: tuple[OidcConfig, ...]
-    workload: tuple[WorkloadConfig, ...]
-    saml: tuple[SamlConfig, ...]
+    oidc: tuple[OidcSettings, ...]
+    workload: tuple[WorkloadSettings, ...]
+    saml: tuple[SamlSettings, ...]
 
 
 class LoginTables(msgspec.Struct, frozen=True):
@@ -63,9 +58,9 @@ def read_logins(
         console = read_table(ConsoleConfig, listen["console"], at, folder, faults)
     if console is not None:
         _check_console(console, faults)
-    oidc = _providers(OidcConfig, written.oidc, folder, faults)
-    workload = _providers(WorkloadConfig, written.workload, folder, faults)
-    saml = _providers(SamlConfig, written.saml, folder, faults)
+    oidc = _providers(OidcSettings, written.oidc, folder, faults)
+    workload = _providers(WorkloadSettings, written.workload, folder, faults)
+    saml = _providers(SamlSettings, written.saml, folder, faults)
     _check_names([*oidc, *workload, *saml], faults)
     _check_doors(oidc, saml, console, faults)
     tokens = {each.name for _, each in oidc} | {each.name for _, each in workload}
@@ -107,7 +102,7 @@ def _check_console(console: ConsoleConfig, faults: ConfigFaults) -> None:
 
 
 def _check_names(
-    providers: Iterable[tuple[KeyPath, OidcConfig | WorkloadConfig | SamlConfig]],
+    providers: Iterable[tuple[KeyPath, OidcSettings | WorkloadSettings | SamlSettings]],
     faults: ConfigFaults,
 ) -> None:
     taken = {"local"}
@@ -123,8 +118,8 @@ def _check_names(
 
 
 def _check_doors(
-    oidc: Iterable[tuple[KeyPath, OidcConfig]],
-    saml: Iterable[tuple[KeyPath, SamlConfig]],
+    oidc: Iterable[tuple[KeyPath, OidcSettings]],
+    saml: Iterable[tuple[KeyPath, SamlSettings]],
     console: ConsoleConfig | None,
     faults: ConfigFaults,
 ) -> None:

@@ -13,14 +13,11 @@ from typing import Annotated, Final
 import msgspec
 
 from custody.config import values as read_own
-from custody.config.logins import (
-    ConsoleConfig,
-    LoginConfig,
-    OidcConfig,
-    SamlConfig,
-    WorkloadConfig,
-)
+from custody.config.logins import ConsoleConfig, LoginConfig
 from custody.config.values import Address
+from custody.identity.oidc.settings import OidcSettings
+from custody.identity.oidc.workload_settings import WorkloadSettings
+from custody.identity.saml.settings import SamlSettings
 from custody.masking.rules import MaskRule
 from custody.model import setting_values as read
 from custody.model.secret import SecretReference
@@ -233,9 +230,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     login: LoginConfig
     console: ConsoleConfig | None
     """``None`` where there is no ``[listen.console]``."""
-    oidc: tuple[OidcConfig, ...]
-    workload: tuple[WorkloadConfig, ...]
-    saml: tuple[SamlConfig, ...]
+    oidc: tuple[OidcSettings, ...]
+    workload: tuple[WorkloadSettings, ...]
+    saml: tuple[SamlSettings, ...]
     stores: Mapping[str, StoreSettings] = {}
     """By the key that references name them with."""
     warnings: tuple[str, ...] = ()

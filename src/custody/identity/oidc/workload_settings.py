@@ -1,0 +1,118 @@
+"""What the operator trusts an issuer of workload tokens for: ``[[workload]]``.
+
+Law: as in ``settings``; and no issuer is trusted without a requirement: it serves strangers too.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from custody.identity.oidc.issuer_trust import (
+    CONFIGURABLE,
+    acceptable_url,
+    check_algorithms,
+    check_issuer,
+    read_algorithms,
+    read_requirements,
+)
+from custody.identity.oidc.presets import Preset
+from custody.model import setting_values as read
+from custody.model.errors import CustodyError
+from custody.model.setting import ConfigKey
+from custody.model.words import IdentityKind
+
+
+class WorkloadSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One ``[[workload]]``."""
+
+    name: Annotated[str, ConfigKey(read.name, "text", "How people and clients call it.")]
+    issuer: Annotated[
+        str, ConfigKey(read.url, "URL", "The issuer, exactly as its tokens spell it.")
+    ]
+    audience: Annotated[
+        tuple[str, ...],
+        ConfigKey(read.some_texts, "list", "What a token's `aud` must hold one of."),
+    ]
+    preset: Annotated[
+        Preset,
+        ConfigKey(
+            read.choice(Preset),
+            read.choice_words(Preset),
+            "Which claims become facts of the loop: repository, commit, job …",
+        ),
+    ] = Preset.NONE
+    jwks: Annotated[
+        str | Path | None,
+        ConfigKey(
+            read.url_or_path,
+            "URL or path",
+            "Its public keys.",
+            "found by the issuer's discovery document",
+        ),
+    ] = None
+    subject: Annotated[
+        str, ConfigKey(read.some_text, "claim", "Where a token names who it is about.")
+    ] = "sub"
+    kind: Annotated[
+        IdentityKind,
+        ConfigKey(read.choice(IdentityKind), read.choice_words(IdentityKind), "What acts."),
+    ] = IdentityKind.SERVICE
+    groups: Annotated[
+        tuple[str, ...],
+        ConfigKey(read.some_texts, "list", "What every token that passes is in.", "none"),
+    ] = ()
+    groups_claim: Annotated[
+        str, ConfigKey(read.some_text, "claim", "Where a token names more groups.", "none")
+    ] = ""
+    require: Annotated[
+        Mapping[str, tuple[str, ...]],
+        ConfigKey(
+            read_requirements,
+            "table",
+            "Claims that a token must have, each with one of its values; `*` is any characters but "
+            "`/` and `:`, `**` any. "
+            "An issuer serves strangers too, so at least one is needed.",
+        ),
+    ]
+    algorithms: Annotated[
+        tuple[str, ...],
+        ConfigKey(read_algorithms, "list", "Signatures that are taken.", "the asymmetric ones"),
+    ] = CONFIGURABLE
+    ca: Annotated[
+        Path | None,
+        ConfigKey(
+            read.path, "path", "Whom its TLS is trusted by, PEM.", "the system's authorities"
+        ),
+    ] = None
+    single_use: Annotated[
+        bool, ConfigKey(read.flag, "true or false", "Whether a token starts one loop only.")
+    ] = False
+    lifetime_ms: Annotated[
+        int, ConfigKey(read.duration, "duration", "How long its loops live at most.", "`1h`")
+    ] = 3_600_000
+    password: Annotated[
+        bool,
+        ConfigKey(
+            read.flag, "true or false", "Whether its tokens are taken as PostgreSQL passwords."
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        check_issuer(self.issuer)
+        check_algorithms(self.algorithms)
+        if not self.audience or not all(self.audience):
+            raise CustodyError(
+                "identity.settings",
+                "audience is empty: a token meant for anybody would be taken.",
+                "Name the audience that the job asks its token for.",
+            )
+        if not self.require or not all(key and each for key, each in self.require.items()):
+            raise CustodyError(
+                "identity.settings",
+                "require is empty: whoever the issuer serves would be let in.",
+                "Require at least one claim, such as repository.",
+            )
+        if isinstance(self.jwks, str) and not acceptable_url(self.jwks, of=self.issuer):
+            raise CustodyError("identity.settings", "jwks is not an https URL.")
