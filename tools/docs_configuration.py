@@ -80,11 +80,10 @@ def _generated() -> str:
 
 def _table(name: str, kind: type[msgspec.Struct]) -> str:
     lines = [f"### `{name}`", "", "| key | form | default | meaning |", "|---|---|---|---|"]
-    lines += [
-        f"| `{field.key}` | {_cell(field.how.form)} | {_cell(_default(field))} "
-        f"| {_cell(field.how.says)} |"
-        for field in fields_of(kind)
-    ]
+    for field in fields_of(kind):
+        form = field.how.form or field.how.read.form
+        cells = (f"`{field.key}`", form, _default(field), field.how.says)
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join([*lines, ""])
 
 

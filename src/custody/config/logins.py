@@ -22,34 +22,31 @@ class ConsoleCleartext(StrEnum):
 
 class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
     address: Annotated[
-        Address, ConfigKey(read_own.address(0), "HOST:PORT", "Where to listen; port 0 picks one.")
+        Address, ConfigKey(read_own.address(0), "Where to listen; port 0 picks one.")
     ]
     url: Annotated[
         str,
         ConfigKey(
             read_own.root_url,
-            "URL",
             "How browsers and clients reach it; providers send browsers back there.",
             "`https://` and the address",
         ),
     ] = ""
     cert: Annotated[
-        Path | None,
-        ConfigKey(read.path, "path", "Certificate chain, PEM.", "one of the local CA's"),
+        Path | None, ConfigKey(read.path, "Certificate chain, PEM.", "one of the local CA's")
     ] = None
-    key: Annotated[
-        Path | None, ConfigKey(read.path, "path", "Its private key, PEM.", "the local CA's")
-    ] = None
+    key: Annotated[Path | None, ConfigKey(read.path, "Its private key, PEM.", "the local CA's")] = (
+        None
+    )
     cleartext: Annotated[
         ConsoleCleartext,
         ConfigKey(
             read.choice(ConsoleCleartext),
-            '"refuse" or "loopback"',
             "Whether it speaks without TLS, on a loopback address, for tests.",
         ),
     ] = ConsoleCleartext.REFUSE
     max_connections: Annotated[
-        int, ConfigKey(read.integer(1, 100_000), "number", "Connections open at once.")
+        int, ConfigKey(read.integer(1, 100_000), "Connections open at once.")
     ] = 1000
 
     def public_url(self, port: int = 0) -> str:
@@ -65,19 +62,17 @@ class LoginConfig(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         ConfigKey(
             read.flag,
-            "true or false",
             "Operator's tickets, and loops of accounts of the gateway's own host. "
             "`false`: only proved identities, and local loops that still run end.",
         ),
     ] = True
     lifetime_ms: Annotated[
-        int, ConfigKey(read.duration, "duration", "How long a login holds at most.", "`8h`")
+        int, ConfigKey(read.duration, "How long a login holds at most.", "`8h`")
     ] = 8 * 3_600_000
     recheck_ms: Annotated[
         int,
         ConfigKey(
             read.duration,
-            "duration",
             "How often a login with a refresh token is asked for again at its provider; "
             "30 s at least.",
             "`60s`",

@@ -56,40 +56,32 @@ class Tls(StrEnum):
 
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[
-        str,
-        ConfigKey(
-            read_own.gateway_name, "text", "The gateway's name; its logs are called NAME/YEAR."
-        ),
+        str, ConfigKey(read_own.gateway_name, "The gateway's name; its logs are called NAME/YEAR.")
     ]
-    data: Annotated[Path, ConfigKey(read.path, "path", "Where evidence, index and state lie.")] = (
-        Path("data")
+    data: Annotated[Path, ConfigKey(read.path, "Where evidence, index and state lie.")] = Path(
+        "data"
     )
     keys: Annotated[
         Path,
         ConfigKey(
             read.path,
-            "path",
             "Log key, key-encryption key, token key, local CA. "
             "Never inside `data`, never in its backups.",
         ),
     ] = Path("keys")
     anchor: Annotated[
-        Path,
-        ConfigKey(read.path, "path", "File of the last signed size and root, outside `data`."),
+        Path, ConfigKey(read.path, "File of the last signed size and root, outside `data`.")
     ] = Path("anchor")
     durability: Annotated[
         Durability,
         ConfigKey(
-            read.choice(Durability),
-            '"disk" or "hub"',
-            "What a record must have reached before its command moves.",
+            read.choice(Durability), "What a record must have reached before its command moves."
         ),
     ] = Durability.DISK
     responses: Annotated[
         Responses,
         ConfigKey(
             read.choice(Responses),
-            '"async" or "strict"',
             "Responses are durable with the next sync, which begins within 20 ms, "
             "or before their last byte is released.",
         ),
@@ -100,50 +92,46 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """The table's name, which is the protocol's."""
     address: Annotated[
-        Address, ConfigKey(read_own.address(0), "HOST:PORT", "Where to listen; port 0 picks one.")
+        Address, ConfigKey(read_own.address(0), "Where to listen; port 0 picks one.")
     ]
     host: Annotated[
         str,
         ConfigKey(
             read.some_text,
-            "name",
             "The name that clients are told to reach it by.",
             "the address; of `0.0.0.0`, the host of the console's `url`",
+            form="name",
         ),
     ] = ""
     cert: Annotated[
-        Path | None,
-        ConfigKey(read.path, "path", "Certificate chain, PEM.", "one of the local CA's"),
+        Path | None, ConfigKey(read.path, "Certificate chain, PEM.", "one of the local CA's")
     ] = None
-    key: Annotated[
-        Path | None, ConfigKey(read.path, "path", "Its private key, PEM.", "the local CA's")
-    ] = None
+    key: Annotated[Path | None, ConfigKey(read.path, "Its private key, PEM.", "the local CA's")] = (
+        None
+    )
     cleartext: Annotated[
         Cleartext,
         ConfigKey(
             read.choice(Cleartext),
-            '"refuse" or "loopback"',
             "Whether tickets are taken without TLS, from loopback addresses.",
+            form='"refuse" or "loopback"',
         ),
     ] = Cleartext.REFUSE
     target: Annotated[
         TargetName | None,
-        ConfigKey(read.name, "text", "The one target behind this listener.", "the client names it"),
+        ConfigKey(read.name, "The one target behind this listener.", "the client names it"),
     ] = None
     max_connections: Annotated[
-        int, ConfigKey(read.integer(1, 100_000), "number", "Connections open at once.")
+        int, ConfigKey(read.integer(1, 100_000), "Connections open at once.")
     ] = 2000
     idle_timeout_ms: Annotated[
-        int, ConfigKey(read.duration, "duration", "Ends a session that is silent so long.", "never")
+        int, ConfigKey(read.duration, "Ends a session that is silent so long.", "never")
     ] = 0
-    notice: Annotated[
-        str, ConfigKey(read.text, "text", "Shown to every client that logs in.", "none")
-    ] = ""
+    notice: Annotated[str, ConfigKey(read.text, "Shown to every client that logs in.", "none")] = ""
     oauth: Annotated[
         str,
         ConfigKey(
             read.name,
-            "text",
             "Tokens of this [[oidc]] or [[workload]] instead of passwords (OAUTHBEARER).",
             "passwords",
         ),
@@ -153,33 +141,22 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
 class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     """Which of the file's targets it is, from 0; for messages."""
-    name: Annotated[TargetName, ConfigKey(read.name, "text", "How clients and grants call it.")]
-    protocol: Annotated[
-        str, ConfigKey(read_own.protocol(BUILT), '"postgres"', "How it is spoken to.")
-    ]
-    address: Annotated[Address, ConfigKey(read_own.address(1), "HOST:PORT", "Where it is.")]
+    name: Annotated[TargetName, ConfigKey(read.name, "How clients and grants call it.")]
+    protocol: Annotated[str, ConfigKey(read_own.protocol(BUILT), "How it is spoken to.")]
+    address: Annotated[Address, ConfigKey(read_own.address(1), "Where it is.")]
     tls: Annotated[
-        Tls,
-        ConfigKey(
-            read.choice(Tls),
-            '"off", "prefer", "require" or "verify-full"',
-            "TLS towards it.",
-            "`verify-full`; on loopback `prefer`",
-        ),
+        Tls, ConfigKey(read.choice(Tls), "TLS towards it.", "`verify-full`; on loopback `prefer`")
     ] = Tls.VERIFY_FULL
     ca: Annotated[
         Path | None,
-        ConfigKey(read.path, "path", "Whom `verify-full` trusts, PEM.", "the system's authorities"),
+        ConfigKey(read.path, "Whom `verify-full` trusts, PEM.", "the system's authorities"),
     ] = None
-    database: Annotated[
-        str, ConfigKey(read.some_text, "text", "The database unless a client names one.")
-    ]
-    user: Annotated[str, ConfigKey(read.some_text, "text", "Whom the gateway logs in as.")]
+    database: Annotated[str, ConfigKey(read.some_text, "The database unless a client names one.")]
+    user: Annotated[str, ConfigKey(read.some_text, "Whom the gateway logs in as.")]
     password: Annotated[
         SecretReference | None,
         ConfigKey(
             read.secret_reference,
-            "reference",
             "Where the password is: `env:NAME`, `file:PATH`; `plain:…` is the password itself.",
             "none",
         ),
@@ -188,29 +165,24 @@ class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
         Address | None,
         ConfigKey(
             read_own.address(0),
-            "HOST:PORT",
             "A listener of its own, with the other settings of its protocol's listener.",
             "none",
         ),
     ] = None
-    sandbox: Annotated[
-        bool, ConfigKey(read.flag, "true or false", "Sessions may be run again here.")
-    ] = False
+    sandbox: Annotated[bool, ConfigKey(read.flag, "Sessions may be run again here.")] = False
 
 
 class CaptureConfig(msgspec.Struct, frozen=True, kw_only=True):
     response_bytes: Annotated[
-        int, ConfigKey(read.size(0, 64 << 20), "size", "Kept of each response, after masking.")
+        int, ConfigKey(read.size(0, 64 << 20), "Kept of each response, after masking.")
     ] = 65_536
     command_bytes: Annotated[
-        int, ConfigKey(read.size(1024, 64 << 20), "size", "A longer SQL text is refused.")
+        int, ConfigKey(read.size(1024, 64 << 20), "A longer SQL text is refused.")
     ] = 1_048_576
 
 
 class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True):
-    days: Annotated[
-        int, ConfigKey(read.integer(1, 36_525), "number", "How long payloads are kept.")
-    ] = 365
+    days: Annotated[int, ConfigKey(read.integer(1, 36_525), "How long payloads are kept.")] = 365
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

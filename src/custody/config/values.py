@@ -6,13 +6,13 @@ value.
 
 import ipaddress
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from custody.model.setting import UnfitValueError
+from custody.model.setting import UnfitValueError, ValueReader, reads
 from custody.model.setting_values import is_loopback, text, url
 
 GATEWAY_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
@@ -31,15 +31,17 @@ class Address(msgspec.Struct, frozen=True):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@reads("text")
 def gateway_name(value: object) -> str:
     if not GATEWAY_NAME.fullmatch(found := text(value)):
         raise UnfitValueError("It must be a name such as gw1.example.com.")
     return found
 
 
-def address(least_port: int) -> Callable[[object], Address]:
+def address(least_port: int) -> ValueReader[Address]:
     """``least_port`` 0 lets a listener pick any port."""
 
+    @reads("HOST:PORT")
     def read(value: object) -> Address:
         wanted = UnfitValueError('It must be HOST:PORT, such as "127.0.0.1:5432" or "[::1]:5432".')
         host, colon, port = text(value).rpartition(":")
@@ -60,6 +62,7 @@ def address(least_port: int) -> Callable[[object], Address]:
     return read
 
 
+@reads("URL")
 def root_url(value: object) -> str:
     """A URL with no path, as browsers reach the gateway."""
     found = url(value).removesuffix("/")
@@ -70,10 +73,12 @@ def root_url(value: object) -> str:
     return found
 
 
-def protocol(built: Collection[str]) -> Callable[[object], str]:
+def protocol(built: Collection[str]) -> ValueReader[str]:
+    said = ", ".join(f'"{one}"' for one in sorted(built))
+
+    @reads(said)
     def read(value: object) -> str:
         if (found := text(value)) not in built:
-            said = ", ".join(f'"{one}"' for one in sorted(built))
             raise UnfitValueError(
                 f"It must be a protocol that is spoken here: {said}.", "config.choice"
             )

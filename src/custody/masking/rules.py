@@ -34,27 +34,22 @@ class MaskRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     columns: Annotated[
         tuple[str, ...],
-        ConfigKey(
-            read.some_texts, "list", "`table.column`, `schema.table.column`; `*` is any.", "none"
-        ),
+        ConfigKey(read.some_texts, "`table.column`, `schema.table.column`; `*` is any.", "none"),
     ] = ()
     detect: Annotated[
         tuple[str, ...],
-        ConfigKey(
-            read.some_texts, "list", "What to find in any text: `card`, `email`, `secret` …", "none"
-        ),
+        ConfigKey(read.some_texts, "What to find in any text: `card`, `email`, `secret` …", "none"),
     ] = ()
     pattern: Annotated[
-        str, ConfigKey(read.some_text, "RE2", "A regular expression of your own.", "none")
+        str, ConfigKey(read.some_text, "A regular expression of your own.", "none", form="RE2")
     ] = ""
     name: Annotated[
-        str, ConfigKey(read.name, "text", "What `pattern` finds; stands in its place.", "none")
+        str, ConfigKey(read.name, "What `pattern` finds; stands in its place.", "none")
     ] = ""
     form: Annotated[
         MaskForm,
         ConfigKey(
             read.choice(MaskForm),
-            read.choice_words(MaskForm),
             "What takes the value's place; `token`: the same value, the same token.",
         ),
     ] = msgspec.field(name="as", default=MaskForm.REDACT)

@@ -6,7 +6,6 @@ secret that slipped into the wrong place. Pure: a path is read, never looked at.
 
 import ipaddress
 import re
-from collections.abc import Callable
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final, TypeVar
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 
 from custody.model.durations import UNITS_MS
 from custody.model.secret import ReferenceText
-from custody.model.setting import FilePath, UnfitValueError
+from custody.model.setting import FilePath, UnfitValueError, ValueReader, reads
 from custody.model.words import NAME
 
 C = TypeVar("C", bound=StrEnum)
@@ -44,6 +43,7 @@ def _kind(value: object) -> str:
             return "a date or time"
 
 
+@reads("text")
 def text(value: object) -> str:
     if not isinstance(value, str):
         raise UnfitValueError(f"It must be a text in quotes, not {_kind(value)}.", "config.type")
@@ -52,12 +52,14 @@ def text(value: object) -> str:
     return value
 
 
+@reads("text")
 def some_text(value: object) -> str:
     if not (found := text(value)).strip():
         raise UnfitValueError("It must not be empty.")
     return found
 
 
+@reads("text")
 def name(value: object) -> str:
     if not NAME.fullmatch(found := text(value)):
         raise UnfitValueError(
@@ -66,6 +68,7 @@ def name(value: object) -> str:
     return found
 
 
+@reads("list")
 def texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise UnfitValueError(
@@ -76,19 +79,22 @@ def texts(value: object) -> tuple[str, ...]:
     return tuple(some_text(item) for item in value)
 
 
+@reads("list")
 def some_texts(value: object) -> tuple[str, ...]:
     if not (found := texts(value)):
         raise UnfitValueError("It must not be empty.")
     return found
 
 
+@reads("true or false")
 def flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise UnfitValueError(f"It must be true or false, not {_kind(value)}.", "config.type")
     return value
 
 
-def integer(least: int, most: int) -> Callable[[object], int]:
+def integer(least: int, most: int) -> ValueReader[int]:
+    @reads("number")
     def read(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise UnfitValueError(f"It must be a whole number, not {_kind(value)}.", "config.type")
@@ -99,7 +105,8 @@ def integer(least: int, most: int) -> Callable[[object], int]:
     return read
 
 
-def size(least: int, most: int) -> Callable[[object], int]:
+def size(least: int, most: int) -> ValueReader[int]:
+    @reads("size")
     def read(value: object) -> int:
         if isinstance(value, str):
             if not (found := _SIZE.fullmatch(value.strip())):
@@ -112,6 +119,7 @@ def size(least: int, most: int) -> Callable[[object], int]:
     return read
 
 
+@reads("duration")
 def duration(value: object) -> int:
     """Milliseconds."""
     wanted = 'It must be a duration such as "90s", "10m", "8h", "30d" or "1h30m".'
@@ -126,6 +134,7 @@ def duration(value: object) -> int:
     return milliseconds
 
 
+@reads("path")
 def path(value: object) -> FilePath:
     found = some_text(value)
     if "\0" in found:
@@ -133,7 +142,10 @@ def path(value: object) -> FilePath:
     return FilePath(found)
 
 
-def choice(kind: type[C]) -> Callable[[object], C]:
+def choice(kind: type[C]) -> ValueReader[C]:
+    *first, last = [f'"{member.value}"' for member in kind]
+
+    @reads(f"{', '.join(first)} or {last}")
     def read(value: object) -> C:
         found = text(value)
         options = [member.value for member in kind]
@@ -147,12 +159,23 @@ def choice(kind: type[C]) -> Callable[[object], C]:
     return read
 
 
+def choices(kind: type[C]) -> ValueReader[tuple[C, ...]]:
+    @reads("list")
+    def read(value: object) -> tuple[C, ...]:
+        one = choice(kind)
+        return tuple(one(item) for item in some_texts(value))
+
+    return read
+
+
+@reads("reference")
 def secret_reference(value: object) -> ReferenceText:
     if not isinstance(value, str):
         raise UnfitValueError(f"It must be a text in quotes, not {_kind(value)}.", "config.type")
     return ReferenceText(value)
 
 
+@reads("URL")
 def url(value: object) -> str:
     """https, or http to this machine itself; no user, no query, no fragment, no slash at its end
     but one that belongs to a path.
@@ -174,6 +197,7 @@ def url(value: object) -> str:
     return found
 
 
+@reads("URL or path")
 def url_or_path(value: object) -> str | FilePath:
     """A text that begins as a URL does is one; anything else is a file."""
     found = some_text(value)
@@ -187,9 +211,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def choice_words(kind: type[StrEnum]) -> str:
-    """How the documents write a choice: ``"off", "prefer" or "require"``."""
-    *first, last = [f'"{member.value}"' for member in kind]
-    return f"{', '.join(first)} or {last}"

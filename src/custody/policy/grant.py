@@ -28,47 +28,40 @@ class Grant(msgspec.Struct, frozen=True):
     """
 
     name: Annotated[
-        str, ConfigKey(read.name, "text", "How explanations call it.", "`grant` and its number")
+        str, ConfigKey(read.name, "How explanations call it.", "`grant` and its number")
     ]
     targets: Annotated[
-        tuple[str, ...],
-        ConfigKey(read.some_texts, "list", "Target names; `*` is all.", after="issuer"),
+        tuple[str, ...], ConfigKey(read.some_texts, "Target names; `*` is all.", after="issuer")
     ]
     effects: Annotated[
         frozenset[Effect],
         ConfigKey(
             read_effects,
-            "list",
             "`read`, `write`, `define`, `grant`, `execute`, `unknown`. "
             "What is not listed is denied.",
             after="targets",
         ),
     ]
     groups: Annotated[
-        tuple[str, ...],
-        ConfigKey(read.texts, "list", "Whoever is in one of these.", "none"),
+        tuple[str, ...], ConfigKey(read.texts, "Whoever is in one of these.", "none")
     ] = ()
-    identities: Annotated[
-        tuple[str, ...], ConfigKey(read.texts, "list", "Subjects by name.", "none")
-    ] = ()
+    identities: Annotated[tuple[str, ...], ConfigKey(read.texts, "Subjects by name.", "none")] = ()
     issuer: Annotated[
-        str,
-        ConfigKey(read.some_text, "text", "Only identities that this issuer vouched for.", "any"),
+        str, ConfigKey(read.some_text, "Only identities that this issuer vouched for.", "any")
     ] = ""
-    hours: Annotated[
-        Hours | None, ConfigKey(read_hours, '"08:00-18:00"', "Hours of the day, UTC.", "all day")
-    ] = None
+    hours: Annotated[Hours | None, ConfigKey(read_hours, "Hours of the day, UTC.", "all day")] = (
+        None
+    )
     max_loop_ms: Annotated[
-        int | None, ConfigKey(read.duration, "duration", "How old a loop may grow.", "no limit")
+        int | None, ConfigKey(read.duration, "How old a loop may grow.", "no limit")
     ] = None
     replication: Annotated[
-        bool, ConfigKey(read.flag, "true or false", "Replication connections, recorded as opaque.")
+        bool, ConfigKey(read.flag, "Replication connections, recorded as opaque.")
     ] = False
     concurrency: Annotated[
         int | None,
         ConfigKey(
             read.integer(1, 1_000_000),
-            "number",
             "Loops of one identity that rest on this grant at once.",
             "no limit",
         ),
@@ -77,7 +70,6 @@ class Grant(msgspec.Struct, frozen=True):
         Budget | None,
         ConfigKey(
             read_budget,
-            "table",
             "What a loop may use up: `commands`, `rows`, `bytes`, `writes`, `denials`; "
             '`then` is "end", "pause" or "ask".',
             "no limit",
@@ -87,7 +79,6 @@ class Grant(msgspec.Struct, frozen=True):
         tuple[str, ...] | None,
         ConfigKey(
             read.texts,
-            "list",
             "Only commands all of whose objects fit one of these, such as `public.orders`; `*` is "
             "any run of characters. An empty list is for commands that touch none.",
             "all objects",

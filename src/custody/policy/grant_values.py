@@ -7,18 +7,20 @@ from typing import Final
 
 from custody.model import setting_values as read
 from custody.model.identity import Budget
-from custody.model.setting import UnfitValueError
+from custody.model.setting import UnfitValueError, reads
 from custody.model.words import Effect, Exceeded
 
 _QUANTITIES: Final = ("commands", "rows", "writes", "denials")
 _MOST: Final = 1 << 53
 
 
+@reads("list")
 def read_effects(value: object) -> frozenset[Effect]:
     """An empty list grants only what has no effect: BEGIN, SHOW and the like."""
     return frozenset(read.choice(Effect)(item) for item in read.texts(value))
 
 
+@reads("table")
 def read_budget(value: object) -> Budget:
     """At least one limit; ``bytes`` may have a unit."""
     if not isinstance(value, dict):

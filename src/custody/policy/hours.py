@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from custody.model.setting import UnfitValueError
+from custody.model.setting import UnfitValueError, reads
 from custody.model.setting_values import text
 
 MINUTE_MS: Final = 60_000
@@ -39,6 +39,7 @@ class Hours(msgspec.Struct, frozen=True):
         return min(moment for moment in boundaries if moment > now)
 
 
+@reads('"08:00-18:00"')
 def read_hours(value: object) -> Hours:
     wanted = UnfitValueError('It must be hours of the day in UTC, such as "08:00-18:00".')
     start, dash, end = text(value).replace(" ", "").partition("-")

@@ -23,25 +23,23 @@ RESERVED: Final = "grant"
 class Rule(msgspec.Struct, frozen=True):
     """One ``[[rule]]``. The fields stand in the order in which ``policy_digest`` writes them."""
 
-    name: Annotated[str, ConfigKey(read.name, "text", "What refusals and records call it.")]
-    when: Annotated[str, ConfigKey(read.some_text, "CEL", "The condition.")]
+    name: Annotated[str, ConfigKey(read.name, "What refusals and records call it.")]
+    when: Annotated[str, ConfigKey(read.some_text, "The condition.", form="CEL")]
     then: Annotated[
         Decision,
         ConfigKey(
             read.choice(Decision),
-            '"deny", "ask" or "allow"',
             "The first rule that matches decides.",
+            form='"deny", "ask" or "allow"',
         ),
     ]
-    reason: Annotated[
-        str, ConfigKey(read.text, "text", "What the client is told.", "a sentence")
-    ] = ""
+    reason: Annotated[str, ConfigKey(read.text, "What the client is told.", "a sentence")] = ""
     approvers: Annotated[
-        tuple[str, ...], ConfigKey(read.texts, "list", "Groups that may answer an `ask`.", "none")
+        tuple[str, ...], ConfigKey(read.texts, "Groups that may answer an `ask`.", "none")
     ] = ()
-    timeout_ms: Annotated[
-        int, ConfigKey(read.duration, "duration", "How long an `ask` waits.", "`10m`")
-    ] = 600_000
+    timeout_ms: Annotated[int, ConfigKey(read.duration, "How long an `ask` waits.", "`10m`")] = (
+        600_000
+    )
 
 
 class CompiledRule:

@@ -30,10 +30,10 @@ class AwsSettings(StoreSettings, frozen=True, kw_only=True):
     """``[aws]``. Without a table, what the SDK knows by itself."""
 
     name: str = "aws"
-    region: Annotated[str, ConfigKey(read.text, "text", "The region.", "the SDK's own")] = ""
-    profile: Annotated[str, ConfigKey(read.text, "text", "A profile of the SDK's.", "none")] = ""
+    region: Annotated[str, ConfigKey(read.text, "The region.", "the SDK's own")] = ""
+    profile: Annotated[str, ConfigKey(read.text, "A profile of the SDK's.", "none")] = ""
     endpoint: Annotated[
-        str, ConfigKey(read.text, "URL", "Another address of the service.", "the region's")
+        str, ConfigKey(read.text, "Another address of the service.", "the region's", form="URL")
     ] = ""
 
     def open(self, host: StoreHost) -> "AwsStore":

@@ -56,36 +56,29 @@ class HashicorpSettings(StoreSettings, frozen=True, kw_only=True):
     may rotate.
     """
 
-    address: Annotated[str, ConfigKey(read.some_text, "URL", "Where it is: https://HOST:PORT.")]
+    address: Annotated[
+        str, ConfigKey(read.some_text, "Where it is: https://HOST:PORT.", form="URL")
+    ]
     ca: Annotated[
-        Path | None,
-        ConfigKey(read.path, "path", "Whom its TLS is trusted by, PEM.", "the system's"),
+        Path | None, ConfigKey(read.path, "Whom its TLS is trusted by, PEM.", "the system's")
     ] = None
-    namespace: Annotated[str, ConfigKey(read.text, "text", "Its namespace.", "none")] = ""
-    auth: Annotated[
-        Auth,
-        ConfigKey(
-            read.choice(Auth),
-            read.choice_words(Auth),
-            "How the gateway logs in.",
-        ),
-    ] = Auth.TOKEN
-    mount: Annotated[
-        str, ConfigKey(read.text, "text", "Where that method is mounted.", "its own name")
-    ] = ""
+    namespace: Annotated[str, ConfigKey(read.text, "Its namespace.", "none")] = ""
+    auth: Annotated[Auth, ConfigKey(read.choice(Auth), "How the gateway logs in.")] = Auth.TOKEN
+    mount: Annotated[str, ConfigKey(read.text, "Where that method is mounted.", "its own name")] = (
+        ""
+    )
     role: Annotated[
-        str, ConfigKey(read.text, "text", "The role to log in as (`kubernetes`, `jwt`).", "none")
+        str, ConfigKey(read.text, "The role to log in as (`kubernetes`, `jwt`).", "none")
     ] = ""
-    role_id: Annotated[str, ConfigKey(read.text, "text", "The role's id (`approle`).", "none")] = ""
+    role_id: Annotated[str, ConfigKey(read.text, "The role's id (`approle`).", "none")] = ""
     token: Annotated[
-        Path | None, ConfigKey(read.path, "path", "File that holds the token (`token`).", "none")
+        Path | None, ConfigKey(read.path, "File that holds the token (`token`).", "none")
     ] = None
     secret_id: Annotated[
-        Path | None, ConfigKey(read.path, "path", "File of the secret id (`approle`).", "none")
+        Path | None, ConfigKey(read.path, "File of the secret id (`approle`).", "none")
     ] = None
     jwt: Annotated[
-        Path | None,
-        ConfigKey(read.path, "path", "File of the JWT (`jwt`, `kubernetes`).", "the pod's own"),
+        Path | None, ConfigKey(read.path, "File of the JWT (`jwt`, `kubernetes`).", "the pod's own")
     ] = None
 
     def faults(self) -> Iterator[CustodyError]:

@@ -34,13 +34,13 @@ class KubernetesSettings(StoreSettings, frozen=True, kw_only=True):
     """``[kubernetes]``. Without a table, what a pod has."""
 
     name: str = "k8s"
-    address: Annotated[str, ConfigKey(read.some_text, "URL", "The API server.")] = (
+    address: Annotated[str, ConfigKey(read.some_text, "The API server.", form="URL")] = (
         "https://kubernetes.default.svc"
     )
-    ca: Annotated[Path | None, ConfigKey(read.path, "path", "Whom its TLS is trusted by, PEM.")] = (
+    ca: Annotated[Path | None, ConfigKey(read.path, "Whom its TLS is trusted by, PEM.")] = (
         POD_ACCOUNT / "ca.crt"
     )
-    token: Annotated[Path, ConfigKey(read.path, "path", "The gateway's service account token.")] = (
+    token: Annotated[Path, ConfigKey(read.path, "The gateway's service account token.")] = (
         POD_ACCOUNT / "token"
     )
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from custody.model import setting_values as read
 from custody.model.errors import CustodyError
-from custody.model.setting import UnfitValueError
+from custody.model.setting import UnfitValueError, reads
 
 CONFIGURABLE: Final = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
@@ -55,6 +55,7 @@ def check_algorithms(algorithms: tuple[str, ...]) -> None:
         )
 
 
+@reads("list")
 def read_algorithms(value: object) -> tuple[str, ...]:
     found = read.some_texts(value)
     for one in found:
@@ -66,6 +67,7 @@ def read_algorithms(value: object) -> tuple[str, ...]:
     return found
 
 
+@reads("table")
 def read_requirements(value: object) -> Mapping[str, tuple[str, ...]]:
     """Claim to the values that it may have, each exact or with ``*`` and ``**``."""
     wanted = UnfitValueError(
@@ -82,6 +84,7 @@ def read_requirements(value: object) -> Mapping[str, tuple[str, ...]]:
     }
 
 
+@reads("table")
 def read_parameters(value: object) -> Mapping[str, str]:
     if not isinstance(value, dict):
         raise UnfitValueError('It must be a table such as { prompt = "consent" }.', "config.type")

@@ -49,73 +49,56 @@ class ClientAuth(StrEnum):
 
 
 class OidcSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One ``[[oidc]]``. It says where the client secret is; the secret itself is handed over when it
-    is needed.
-    """
+    """One ``[[oidc]]``. The client secret itself is handed over when it is needed."""
 
-    name: Annotated[str, ConfigKey(read.name, "text", "How people and clients call it.")]
-    issuer: Annotated[
-        str, ConfigKey(read.url, "URL", "The issuer, exactly as its tokens spell it.")
-    ]
-    client_id: Annotated[
-        str, ConfigKey(read.some_text, "text", "What the provider calls this gateway.")
-    ]
+    name: Annotated[str, ConfigKey(read.name, "How people and clients call it.")]
+    issuer: Annotated[str, ConfigKey(read.url, "The issuer, exactly as its tokens spell it.")]
+    client_id: Annotated[str, ConfigKey(read.some_text, "What the provider calls this gateway.")]
     client_secret: Annotated[
         SecretReference | None,
-        ConfigKey(
-            read.secret_reference, "reference", "Where its secret is.", "none: a public client"
-        ),
+        ConfigKey(read.secret_reference, "Where its secret is.", "none: a public client"),
     ] = None
     audience: Annotated[
         tuple[str, ...],
-        ConfigKey(read.some_texts, "list", "What a token's `aud` must hold one of.", "`client_id`"),
+        ConfigKey(read.some_texts, "What a token's `aud` must hold one of.", "`client_id`"),
     ] = ()
     groups: Annotated[
         str,
         ConfigKey(
             read.some_text,
-            "claim",
             "Where a token names groups; dots go into objects: `realm_access.roles`.",
+            form="claim",
         ),
     ] = "groups"
     subject: Annotated[
-        str, ConfigKey(read.some_text, "claim", "Where it names who it is about.")
+        str, ConfigKey(read.some_text, "Where it names who it is about.", form="claim")
     ] = "sub"
     kind: Annotated[
         IdentityKind,
         ConfigKey(
             read.choice(IdentityKind),
-            read.choice_words(IdentityKind),
             "Who logs in by code or device; client credentials are a service's.",
         ),
     ] = IdentityKind.HUMAN
     scopes: Annotated[
-        tuple[str, ...], ConfigKey(read.some_texts, "list", "What is asked for at a login.")
+        tuple[str, ...], ConfigKey(read.some_texts, "What is asked for at a login.")
     ] = ("openid", "profile", "offline_access")
     algorithms: Annotated[
         tuple[str, ...],
-        ConfigKey(read_algorithms, "list", "Signatures that are taken.", "the asymmetric ones"),
+        ConfigKey(read_algorithms, "Signatures that are taken.", "the asymmetric ones"),
     ] = CONFIGURABLE
     ca: Annotated[
         Path | None,
-        ConfigKey(
-            read.path, "path", "Whom its TLS is trusted by, PEM.", "the system's authorities"
-        ),
+        ConfigKey(read.path, "Whom its TLS is trusted by, PEM.", "the system's authorities"),
     ] = None
     flows: Annotated[
         tuple[Flow, ...],
-        ConfigKey(
-            lambda value: tuple(read.choice(Flow)(item) for item in read.some_texts(value)),
-            "list",
-            "`code`, `device`, `client_credentials`.",
-            "all three",
-        ),
+        ConfigKey(read.choices(Flow), "`code`, `device`, `client_credentials`.", "all three"),
     ] = tuple(Flow)
     parameters: Annotated[
         Mapping[str, str],
         ConfigKey(
             read_parameters,
-            "table",
             'Added to a login\'s request: `{ prompt = "consent" }`. Some providers give a refresh '
             "token, which rechecks need, only where it is asked for so.",
             "none",
@@ -123,15 +106,12 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = {}
     clients: Annotated[
         tuple[str, ...],
-        ConfigKey(
-            read.some_texts, "list", "Other clients whose id tokens are taken (`azp`).", "none"
-        ),
+        ConfigKey(read.some_texts, "Other clients whose id tokens are taken (`azp`).", "none"),
     ] = ()
     client_auth: Annotated[
         ClientAuth,
         ConfigKey(
             read.choice(ClientAuth),
-            read.choice_words(ClientAuth),
             "How the gateway shows its secret; with the last it is a private key, PEM.",
         ),
     ] = ClientAuth.AUTO
@@ -139,15 +119,11 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         ConfigKey(
             read.flag,
-            "true or false",
             "Whether a token that its holder brings starts one thing only; it needs a `jti`.",
         ),
     ] = False
     password: Annotated[
-        bool,
-        ConfigKey(
-            read.flag, "true or false", "Whether its tokens are taken as PostgreSQL passwords."
-        ),
+        bool, ConfigKey(read.flag, "Whether its tokens are taken as PostgreSQL passwords.")
     ] = False
 
     def __post_init__(self) -> None:

@@ -27,50 +27,37 @@ from custody.model.words import IdentityKind
 class WorkloadSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One ``[[workload]]``."""
 
-    name: Annotated[str, ConfigKey(read.name, "text", "How people and clients call it.")]
-    issuer: Annotated[
-        str, ConfigKey(read.url, "URL", "The issuer, exactly as its tokens spell it.")
-    ]
+    name: Annotated[str, ConfigKey(read.name, "How people and clients call it.")]
+    issuer: Annotated[str, ConfigKey(read.url, "The issuer, exactly as its tokens spell it.")]
     audience: Annotated[
-        tuple[str, ...],
-        ConfigKey(read.some_texts, "list", "What a token's `aud` must hold one of."),
+        tuple[str, ...], ConfigKey(read.some_texts, "What a token's `aud` must hold one of.")
     ]
     preset: Annotated[
         Preset,
         ConfigKey(
-            read.choice(Preset),
-            read.choice_words(Preset),
-            "Which claims become facts of the loop: repository, commit, job …",
+            read.choice(Preset), "Which claims become facts of the loop: repository, commit, job …"
         ),
     ] = Preset.NONE
     jwks: Annotated[
         str | Path | None,
-        ConfigKey(
-            read.url_or_path,
-            "URL or path",
-            "Its public keys.",
-            "found by the issuer's discovery document",
-        ),
+        ConfigKey(read.url_or_path, "Its public keys.", "found by the issuer's discovery document"),
     ] = None
     subject: Annotated[
-        str, ConfigKey(read.some_text, "claim", "Where a token names who it is about.")
+        str, ConfigKey(read.some_text, "Where a token names who it is about.", form="claim")
     ] = "sub"
-    kind: Annotated[
-        IdentityKind,
-        ConfigKey(read.choice(IdentityKind), read.choice_words(IdentityKind), "What acts."),
-    ] = IdentityKind.SERVICE
+    kind: Annotated[IdentityKind, ConfigKey(read.choice(IdentityKind), "What acts.")] = (
+        IdentityKind.SERVICE
+    )
     groups: Annotated[
-        tuple[str, ...],
-        ConfigKey(read.some_texts, "list", "What every token that passes is in.", "none"),
+        tuple[str, ...], ConfigKey(read.some_texts, "What every token that passes is in.", "none")
     ] = ()
     groups_claim: Annotated[
-        str, ConfigKey(read.some_text, "claim", "Where a token names more groups.", "none")
+        str, ConfigKey(read.some_text, "Where a token names more groups.", "none", form="claim")
     ] = ""
     require: Annotated[
         Mapping[str, tuple[str, ...]],
         ConfigKey(
             read_requirements,
-            "table",
             "Claims that a token must have, each with one of its values; `*` is any characters but "
             "`/` and `:`, `**` any. "
             "An issuer serves strangers too, so at least one is needed.",
@@ -78,25 +65,20 @@ class WorkloadSettings(msgspec.Struct, frozen=True, kw_only=True):
     ]
     algorithms: Annotated[
         tuple[str, ...],
-        ConfigKey(read_algorithms, "list", "Signatures that are taken.", "the asymmetric ones"),
+        ConfigKey(read_algorithms, "Signatures that are taken.", "the asymmetric ones"),
     ] = CONFIGURABLE
     ca: Annotated[
         Path | None,
-        ConfigKey(
-            read.path, "path", "Whom its TLS is trusted by, PEM.", "the system's authorities"
-        ),
+        ConfigKey(read.path, "Whom its TLS is trusted by, PEM.", "the system's authorities"),
     ] = None
-    single_use: Annotated[
-        bool, ConfigKey(read.flag, "true or false", "Whether a token starts one loop only.")
-    ] = False
+    single_use: Annotated[bool, ConfigKey(read.flag, "Whether a token starts one loop only.")] = (
+        False
+    )
     lifetime_ms: Annotated[
-        int, ConfigKey(read.duration, "duration", "How long its loops live at most.", "`1h`")
+        int, ConfigKey(read.duration, "How long its loops live at most.", "`1h`")
     ] = 3_600_000
     password: Annotated[
-        bool,
-        ConfigKey(
-            read.flag, "true or false", "Whether its tokens are taken as PostgreSQL passwords."
-        ),
+        bool, ConfigKey(read.flag, "Whether its tokens are taken as PostgreSQL passwords.")
     ] = False
 
     def __post_init__(self) -> None:

@@ -18,39 +18,35 @@ NAME_ID: Final = "NameID"
 class SamlSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One ``[[saml]]`` table."""
 
-    name: Annotated[str, ConfigKey(read.name, "text", "How people and clients call it.")]
+    name: Annotated[str, ConfigKey(read.name, "How people and clients call it.")]
     metadata: Annotated[
         str | Path,
         ConfigKey(
-            read.url_or_path,
-            "path or URL",
-            "The provider's metadata; a URL is read at start.",
+            read.url_or_path, "The provider's metadata; a URL is read at start.", form="path or URL"
         ),
     ]
     entity_id: Annotated[
         str,
         ConfigKey(
             read.some_text,
-            "text",
             "What the provider calls this gateway.",
             "the console's `url` and `/saml/NAME/metadata`",
         ),
     ] = ""
     subject: Annotated[
-        str, ConfigKey(read.some_text, "attribute", "Who it is: `NameID`, or an attribute's name.")
+        str,
+        ConfigKey(read.some_text, "Who it is: `NameID`, or an attribute's name.", form="attribute"),
     ] = NAME_ID
     groups: Annotated[
-        str, ConfigKey(read.some_text, "attribute", "The attribute that names groups.")
+        str, ConfigKey(read.some_text, "The attribute that names groups.", form="attribute")
     ] = "groups"
-    kind: Annotated[
-        IdentityKind,
-        ConfigKey(read.choice(IdentityKind), read.choice_words(IdentityKind), "Who logs in."),
-    ] = IdentityKind.HUMAN
+    kind: Annotated[IdentityKind, ConfigKey(read.choice(IdentityKind), "Who logs in.")] = (
+        IdentityKind.HUMAN
+    )
     ca: Annotated[
         Path | None,
         ConfigKey(
             read.path,
-            "path",
             "Whom the TLS of a metadata URL is trusted by, PEM.",
             "the system's authorities",
         ),
