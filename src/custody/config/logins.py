@@ -5,14 +5,16 @@ Law: as in ``tables``: what stands here is complete, and a value is in its final
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from custody.config import values as read_own
 from custody.config.values import Address
 from custody.model import setting_values as read
-from custody.model.setting import ConfigKey
+from custody.model.setting import ConfigKey, UnfitValueError, reads
+
+LEAST_RECHECK_MS: Final = 30_000
 
 
 class ConsoleCleartext(StrEnum):
@@ -57,6 +59,13 @@ class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
         return f"{scheme}://{Address(self.address.host, self.address.port or port)}"
 
 
+@reads("duration")
+def read_recheck(value: object) -> int:
+    if (found := read.duration(value)) < LEAST_RECHECK_MS:
+        raise UnfitValueError("It must be 30s or longer: providers refuse who asks them too often.")
+    return found
+
+
 class LoginConfig(msgspec.Struct, frozen=True, kw_only=True):
     local: Annotated[
         bool,
@@ -72,7 +81,7 @@ class LoginConfig(msgspec.Struct, frozen=True, kw_only=True):
     recheck_ms: Annotated[
         int,
         ConfigKey(
-            read.duration,
+            read_recheck,
             "How often a login with a refresh token is asked for again at its provider; "
             "30 s at least.",
             "`60s`",

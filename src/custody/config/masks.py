@@ -4,31 +4,25 @@ Law: masking alone knows which rules can work; here its faults get their place i
 """
 
 import re
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
+from custody.config.document import ConfigDocument
 from custody.config.faults import ConfigFaults, KeyPath
-from custody.config.read_table import read_table
 from custody.masking.rules import MaskRule, check_rules
 from custody.model.errors import CustodyError
 
 _PLACE: Final = re.compile(r"mask\[\d+\](?:\.(\w+)(?:\[\d+\])?)? ?")
 
 
-def read_masks(
-    tables: Sequence[tuple[KeyPath, dict[str, object]]], folder: Path, faults: ConfigFaults
-) -> tuple[MaskRule, ...]:
-    rules: list[MaskRule] = []
-    for at, table in tables:
-        rule = read_table(MaskRule, table, at, folder, faults)
-        if rule is None:
-            continue
+def read_masks(document: ConfigDocument) -> tuple[MaskRule, ...]:
+    faults = document.faults
+    placed = document.each(MaskRule, "mask")
+    for at, rule in placed:
         try:
             check_rules([rule])
         except CustodyError as error:
             _place(error, at, faults)
-        rules.append(rule)
+    rules = [rule for _, rule in placed]
     if not faults.found:
         try:
             check_rules(rules)

@@ -5,43 +5,38 @@ store that ``SCHEME+NAME:`` means. What a table says is checked before anything 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 
+from custody.config.document import ConfigDocument
 from custody.config.faults import ConfigFaults, KeyPath
-from custody.config.read_table import read_table
 from custody.config.tables import TargetConfig
 from custody.vault.kinds import BY_SCHEME, TABLES
 from custody.vault.store import StoreSettings
 
 
-def read_stores(
-    document: Mapping[str, object], folder: Path, faults: ConfigFaults
-) -> Mapping[str, StoreSettings]:
+def read_stores(document: ConfigDocument) -> Mapping[str, StoreSettings]:
     """By the key that references name them with: ``vault``, ``vault+eu``, ``k8s`` …"""
     stores: dict[str, StoreSettings] = {}
-    for key, at, table in _written(document, faults):
+    for key, at, table in _written(document):
         kind = TABLES[str(at[0])]
-        settings = read_table(kind.settings, table, at, folder, faults, name=key)
+        settings = document.read(kind.settings, table, at, name=key)
         if settings is None:
             continue
         lacking = list(settings.faults())
         for error in lacking:
-            faults.add(error.code, at, error.fault, error.cure)
+            document.faults.add(error.code, at, error.fault, error.cure)
         if not lacking:
             stores[key] = settings
     return stores
 
 
-def _written(
-    document: Mapping[str, object], faults: ConfigFaults
-) -> Iterator[tuple[str, KeyPath, Mapping[str, object]]]:
+def _written(document: ConfigDocument) -> Iterator[tuple[str, KeyPath, Mapping[str, object]]]:
     """Each store's key, the place of its table, and the table."""
     for name, kind in TABLES.items():
-        table = document.get(name)
+        table = document.written.get(name)
         if table is None:
             continue
         if not isinstance(table, dict):
-            faults.add(
+            document.faults.add(
                 "config.type", (name,), "It must be a table.", f"Write [{name}] above its keys."
             )
             continue
