@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from tests.config.test_load import MINIMAL, read, refused
 
+from custody.config.faults import ConfigError, dotted_path
+from custody.config.load import load_config
 from custody.config.logins import ConsoleCleartext
 from custody.identity.oidc.presets import Preset
 from custody.identity.oidc.settings import ClientAuth, Flow
@@ -142,6 +144,35 @@ def test_what_the_room_refuses_has_its_place(more: str, words: str) -> None:
     error = refused(TEXT + more)
     assert error.code == "identity.settings"
     assert f":{TEXT.count(chr(10)) + 2}: {words}" in str(error)
+
+
+def test_every_file_that_a_table_names_is_looked_for(tmp_path: Path) -> None:
+    path = tmp_path / "custody.toml"
+    pair, ca = 'cert = "c"\nkey = "k"\n', 'ca = "x"\n'
+    path.write_text(
+        TEXT.replace('"127.0.0.1:0"\n', f'"127.0.0.1:0"\n{pair}').replace(
+            "[[grant]]", f"{ca}[[grant]]"
+        )
+        + (OIDC + ca)
+        + (WORKLOAD + ca + 'jwks = "keys.json"\n')
+        + (CONSOLE + pair)
+        + (SAML + ca)
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert {fault.code for fault in caught.value.faults} == {"config.file-unreadable"}
+    assert [dotted_path(fault.at) for fault in caught.value.faults] == [
+        "listen.postgres.cert",
+        "listen.postgres.key",
+        "target[0].ca",
+        "oidc[0].ca",
+        "workload[0].ca",
+        "workload[0].jwks",
+        "listen.console.cert",
+        "listen.console.key",
+        "saml[0].metadata",
+        "saml[0].ca",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,12 @@ class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     cert: Annotated[
-        Path | None, ConfigKey(read.path, "Certificate chain, PEM.", "one of the local CA's")
+        Path | None,
+        ConfigKey(read.path, "Certificate chain, PEM.", "one of the local CA's", file=True),
     ] = None
-    key: Annotated[Path | None, ConfigKey(read.path, "Its private key, PEM.", "the local CA's")] = (
-        None
-    )
+    key: Annotated[
+        Path | None, ConfigKey(read.path, "Its private key, PEM.", "the local CA's", file=True)
+    ] = None
     cleartext: Annotated[
         ConsoleCleartext,
         ConfigKey(

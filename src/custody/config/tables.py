@@ -104,11 +104,12 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     cert: Annotated[
-        Path | None, ConfigKey(read.path, "Certificate chain, PEM.", "one of the local CA's")
+        Path | None,
+        ConfigKey(read.path, "Certificate chain, PEM.", "one of the local CA's", file=True),
     ] = None
-    key: Annotated[Path | None, ConfigKey(read.path, "Its private key, PEM.", "the local CA's")] = (
-        None
-    )
+    key: Annotated[
+        Path | None, ConfigKey(read.path, "Its private key, PEM.", "the local CA's", file=True)
+    ] = None
     cleartext: Annotated[
         Cleartext,
         ConfigKey(
@@ -149,7 +150,9 @@ class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = Tls.VERIFY_FULL
     ca: Annotated[
         Path | None,
-        ConfigKey(read.path, "Whom `verify-full` trusts, PEM.", "the system's authorities"),
+        ConfigKey(
+            read.path, "Whom `verify-full` trusts, PEM.", "the system's authorities", file=True
+        ),
     ] = None
     database: Annotated[str, ConfigKey(read.some_text, "The database unless a client names one.")]
     user: Annotated[str, ConfigKey(read.some_text, "Whom the gateway logs in as.")]

@@ -40,6 +40,8 @@ class ConfigKey(msgspec.Struct, frozen=True):
     """What holds where the key is absent, if that is not the field's own default."""
     form: str = ""
     """How the documents write the value, if not as its reader says."""
+    file: bool = False
+    """Whether a path must be a file that can be read before anything starts."""
     after: str = ""
     """The field that the documents list before this one, if it is not the one declared before."""
 

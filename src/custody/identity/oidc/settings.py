@@ -89,7 +89,9 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = CONFIGURABLE
     ca: Annotated[
         Path | None,
-        ConfigKey(read.path, "Whom its TLS is trusted by, PEM.", "the system's authorities"),
+        ConfigKey(
+            read.path, "Whom its TLS is trusted by, PEM.", "the system's authorities", file=True
+        ),
     ] = None
     flows: Annotated[
         tuple[Flow, ...],

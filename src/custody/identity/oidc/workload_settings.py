@@ -40,7 +40,12 @@ class WorkloadSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = Preset.NONE
     jwks: Annotated[
         str | Path | None,
-        ConfigKey(read.url_or_path, "Its public keys.", "found by the issuer's discovery document"),
+        ConfigKey(
+            read.url_or_path,
+            "Its public keys.",
+            "found by the issuer's discovery document",
+            file=True,
+        ),
     ] = None
     subject: Annotated[
         str, ConfigKey(read.some_text, "Where a token names who it is about.", form="claim")
@@ -69,7 +74,9 @@ class WorkloadSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = CONFIGURABLE
     ca: Annotated[
         Path | None,
-        ConfigKey(read.path, "Whom its TLS is trusted by, PEM.", "the system's authorities"),
+        ConfigKey(
+            read.path, "Whom its TLS is trusted by, PEM.", "the system's authorities", file=True
+        ),
     ] = None
     single_use: Annotated[bool, ConfigKey(read.flag, "Whether a token starts one loop only.")] = (
         False

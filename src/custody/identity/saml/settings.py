@@ -22,7 +22,10 @@ class SamlSettings(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Annotated[
         str | Path,
         ConfigKey(
-            read.url_or_path, "The provider's metadata; a URL is read at start.", form="path or URL"
+            read.url_or_path,
+            "The provider's metadata; a URL is read at start.",
+            form="path or URL",
+            file=True,
         ),
     ]
     entity_id: Annotated[
@@ -49,6 +52,7 @@ class SamlSettings(msgspec.Struct, frozen=True, kw_only=True):
             read.path,
             "Whom the TLS of a metadata URL is trusted by, PEM.",
             "the system's authorities",
+            file=True,
         ),
     ] = None
 
