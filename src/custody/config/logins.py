@@ -17,15 +17,25 @@ from custody.model.setting import ConfigKey, UnfitValueError, reads
 LEAST_RECHECK_MS: Final = 30_000
 
 
+ListenAddress = Annotated[
+    Address, ConfigKey(read_own.address(0), "Where to listen; port 0 picks one.")
+]
+CertificateFile = Annotated[
+    Path | None, ConfigKey(read.path, "Certificate chain, PEM.", "one of the local CA's", file=True)
+]
+KeyFile = Annotated[
+    Path | None, ConfigKey(read.path, "Its private key, PEM.", "the local CA's", file=True)
+]
+MostConnections = Annotated[int, ConfigKey(read.integer(1, 100_000), "Connections open at once.")]
+
+
 class ConsoleCleartext(StrEnum):
     REFUSE = "refuse"
     LOOPBACK = "loopback"
 
 
 class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
-    address: Annotated[
-        Address, ConfigKey(read_own.address(0), "Where to listen; port 0 picks one.")
-    ]
+    address: ListenAddress
     url: Annotated[
         str,
         ConfigKey(
@@ -34,13 +44,8 @@ class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
             "`https://` and the address",
         ),
     ] = ""
-    cert: Annotated[
-        Path | None,
-        ConfigKey(read.path, "Certificate chain, PEM.", "one of the local CA's", file=True),
-    ] = None
-    key: Annotated[
-        Path | None, ConfigKey(read.path, "Its private key, PEM.", "the local CA's", file=True)
-    ] = None
+    cert: CertificateFile = None
+    key: KeyFile = None
     cleartext: Annotated[
         ConsoleCleartext,
         ConfigKey(
@@ -48,9 +53,7 @@ class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
             "Whether it speaks without TLS, on a loopback address, for tests.",
         ),
     ] = ConsoleCleartext.REFUSE
-    max_connections: Annotated[
-        int, ConfigKey(read.integer(1, 100_000), "Connections open at once.")
-    ] = 1000
+    max_connections: MostConnections = 1000
 
     def public_url(self, port: int = 0) -> str:
         """As others reach it; ``port`` is the one that was bound, where the address has 0."""

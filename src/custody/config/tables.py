@@ -1,8 +1,7 @@
-"""The configuration: every table and key that an operator may write, with its meaning.
+"""The gateway's own tables, and the configuration as a whole.
 
-Law: what stands here is complete: a key that is not here is refused, and the documents' list of
-keys is made from here. A value that has been read is in its final form: milliseconds, bytes,
-absolute paths.
+Law: a table of a room is declared in the room. A value that has been read is in its final form:
+milliseconds, bytes, absolute paths.
 """
 
 from collections.abc import Mapping
@@ -13,7 +12,14 @@ from typing import Annotated, Final
 import msgspec
 
 from custody.config import values as read_own
-from custody.config.logins import ConsoleConfig, LoginConfig
+from custody.config.logins import (
+    CertificateFile,
+    ConsoleConfig,
+    KeyFile,
+    ListenAddress,
+    LoginConfig,
+    MostConnections,
+)
 from custody.config.values import Address
 from custody.identity.oidc.settings import OidcSettings
 from custody.identity.oidc.workload_settings import WorkloadSettings
@@ -91,9 +97,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
 class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """The table's name, which is the protocol's."""
-    address: Annotated[
-        Address, ConfigKey(read_own.address(0), "Where to listen; port 0 picks one.")
-    ]
+    address: ListenAddress
     host: Annotated[
         str,
         ConfigKey(
@@ -103,13 +107,8 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
             form="name",
         ),
     ] = ""
-    cert: Annotated[
-        Path | None,
-        ConfigKey(read.path, "Certificate chain, PEM.", "one of the local CA's", file=True),
-    ] = None
-    key: Annotated[
-        Path | None, ConfigKey(read.path, "Its private key, PEM.", "the local CA's", file=True)
-    ] = None
+    cert: CertificateFile = None
+    key: KeyFile = None
     cleartext: Annotated[
         Cleartext,
         ConfigKey(
@@ -122,9 +121,7 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
         TargetName | None,
         ConfigKey(read.name, "The one target behind this listener.", "the client names it"),
     ] = None
-    max_connections: Annotated[
-        int, ConfigKey(read.integer(1, 100_000), "Connections open at once.")
-    ] = 2000
+    max_connections: MostConnections = 2000
     idle_timeout_ms: Annotated[
         int, ConfigKey(read.duration, "Ends a session that is silent so long.", "never")
     ] = 0

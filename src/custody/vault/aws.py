@@ -21,8 +21,8 @@ from custody.vault.store import (
     StoreHost,
     StoreKind,
     StoreSettings,
+    UnleasedStore,
     empty,
-    not_leased,
 )
 
 
@@ -41,7 +41,7 @@ class AwsSettings(StoreSettings, frozen=True, kw_only=True):
         return AwsStore(self)
 
 
-class AwsStore:
+class AwsStore(UnleasedStore):
     def __init__(self, settings: AwsSettings) -> None:
         self._settings: Final = settings
         self._client: Any = None
@@ -65,13 +65,6 @@ class AwsStore:
         if not isinstance(value, str) or not value:
             raise empty(source, f"The secret has no text under the key {key!r}.")
         return Credential(Secret(value), source=source)
-
-    async def renew(self, credential: Credential) -> Credential:
-        raise not_leased(credential.source)
-
-    async def revoke(self, lease: str) -> bool:
-        del lease
-        return False
 
     async def check(self) -> str:
         await self._ask(self._settings.name, "list_secrets", MaxResults=1)

@@ -23,8 +23,8 @@ from custody.vault.store import (
     StoreHost,
     StoreKind,
     StoreSettings,
+    UnleasedStore,
     empty,
-    not_leased,
 )
 
 _PLACE: Final = re.compile(r"([a-z0-9.-]{1,253})/([a-z0-9.-]{1,253})#([A-Za-z0-9._-]{1,253})")
@@ -49,7 +49,7 @@ class KubernetesSettings(StoreSettings, frozen=True, kw_only=True):
         return KubernetesStore(self)
 
 
-class KubernetesStore:
+class KubernetesStore(UnleasedStore):
     def __init__(self, settings: KubernetesSettings) -> None:
         """Raises ``vault.address``, ``vault.ca``."""
         self._settings: Final = settings
@@ -80,13 +80,6 @@ class KubernetesStore:
         if not text:
             raise empty(source, f"The secret has no key {key!r}.")
         return Credential(Secret(text.removesuffix("\n")), source=source)
-
-    async def renew(self, credential: Credential) -> Credential:
-        raise not_leased(credential.source)
-
-    async def revoke(self, lease: str) -> bool:
-        del lease
-        return False
 
     async def check(self) -> str:
         try:

@@ -19,30 +19,14 @@ from custody.vault.store import (
     READ_SECONDS,
     ReferenceForm,
     StoreKind,
+    UnleasedStore,
     empty,
-    not_leased,
 )
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class _Unleased:
-    """What is common to places that only hold a value."""
-
-    scheme = ""
-
-    async def renew(self, credential: Credential) -> Credential:
-        raise not_leased(credential.source)
-
-    async def revoke(self, lease: str) -> bool:
-        del lease
-        return False
-
-    async def check(self) -> str:
-        return "nothing to reach"
-
-
-class EnvironmentStore(_Unleased):
+class EnvironmentStore(UnleasedStore):
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment: Final = environment
 
@@ -58,7 +42,7 @@ class EnvironmentStore(_Unleased):
         return Credential(Secret(value), source=f"env:{place}")
 
 
-class FileStore(_Unleased):
+class FileStore(UnleasedStore):
     """``folder`` is what relative paths are relative to: the folder of the configuration file."""
 
     def __init__(self, folder: Path) -> None:
@@ -72,7 +56,7 @@ class FileStore(_Unleased):
         return Credential(Secret(text), source=f"file:{place}")
 
 
-class PlainStore(_Unleased):
+class PlainStore(UnleasedStore):
     async def read(self, place: str) -> Credential:
         return Credential(Secret(place), source="plain:…")
 

@@ -19,7 +19,7 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret
 from custody.vault.private_file import replace_file
-from custody.vault.store import LONGEST_SECRET, ReferenceForm, StoreKind, not_leased
+from custody.vault.store import LONGEST_SECRET, ReferenceForm, StoreKind, UnleasedStore
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -52,7 +52,7 @@ class SecretEntry(msgspec.Struct, frozen=True):
     changed: int
 
 
-class SealedStore:
+class SealedStore(UnleasedStore):
     """``random(n)`` gives n bytes of cryptographic randomness, ``clock`` Unix milliseconds.
 
     Safe for several threads of one process; across processes the last to write wins.
@@ -75,13 +75,6 @@ class SealedStore:
     async def read(self, place: str) -> Credential:
         """Raises ``vault.no-secret``, ``vault.unreadable``, ``vault.damaged``."""
         return await asyncio.to_thread(self._open, place)
-
-    async def renew(self, credential: Credential) -> Credential:
-        raise not_leased(credential.source)
-
-    async def revoke(self, lease: str) -> bool:
-        del lease
-        return False
 
     async def check(self) -> str:
         return f"{len(await asyncio.to_thread(self.names))} secrets in {self._path}"

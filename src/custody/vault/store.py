@@ -104,3 +104,17 @@ def not_leased(source: str) -> CustodyError:
     return CustodyError(
         "vault.lease", f"What `{source}` gave is not a lease, or holds no longer.", ""
     )
+
+
+class UnleasedStore:
+    """What is common to stores that only hold a value."""
+
+    async def renew(self, credential: Credential) -> Credential:
+        raise not_leased(credential.source)
+
+    async def revoke(self, lease: str) -> bool:
+        del lease
+        return False
+
+    async def check(self) -> str:
+        return "nothing to reach"

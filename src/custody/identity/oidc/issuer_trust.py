@@ -4,12 +4,13 @@ Law: no symmetric algorithm is taken, and no issuer without TLS off loopback.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from custody.model import setting_values as read
 from custody.model.errors import CustodyError
-from custody.model.setting import UnfitValueError, reads
+from custody.model.setting import ConfigKey, UnfitValueError, reads
 
 CONFIGURABLE: Final = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
@@ -89,3 +90,18 @@ def read_parameters(value: object) -> Mapping[str, str]:
     if not isinstance(value, dict):
         raise UnfitValueError('It must be a table such as { prompt = "consent" }.', "config.type")
     return {read.some_text(name): read.text(each) for name, each in value.items()}
+
+
+ProviderName = Annotated[str, ConfigKey(read.name, "How people and clients call it.")]
+Issuer = Annotated[str, ConfigKey(read.url, "The issuer, exactly as its tokens spell it.")]
+Algorithms = Annotated[
+    tuple[str, ...],
+    ConfigKey(read_algorithms, "Signatures that are taken.", "the asymmetric ones"),
+]
+TrustedBy = Annotated[
+    Path | None,
+    ConfigKey(read.path, "Whom its TLS is trusted by, PEM.", "the system's authorities", file=True),
+]
+AsPassword = Annotated[
+    bool, ConfigKey(read.flag, "Whether its tokens are taken as PostgreSQL passwords.")
+]

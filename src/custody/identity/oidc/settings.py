@@ -5,16 +5,19 @@ Law: a setting that would weaken a check is refused when it is read, not when it
 
 from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 
 from custody.identity.oidc.issuer_trust import (
     CONFIGURABLE,
+    Algorithms,
+    AsPassword,
+    Issuer,
+    ProviderName,
+    TrustedBy,
     check_algorithms,
     check_issuer,
-    read_algorithms,
     read_parameters,
 )
 from custody.model import setting_values as read
@@ -51,8 +54,8 @@ class ClientAuth(StrEnum):
 class OidcSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One ``[[oidc]]``. The client secret itself is handed over when it is needed."""
 
-    name: Annotated[str, ConfigKey(read.name, "How people and clients call it.")]
-    issuer: Annotated[str, ConfigKey(read.url, "The issuer, exactly as its tokens spell it.")]
+    name: ProviderName
+    issuer: Issuer
     client_id: Annotated[str, ConfigKey(read.some_text, "What the provider calls this gateway.")]
     client_secret: Annotated[
         SecretReference | None,
@@ -83,16 +86,8 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True):
     scopes: Annotated[
         tuple[str, ...], ConfigKey(read.some_texts, "What is asked for at a login.")
     ] = ("openid", "profile", "offline_access")
-    algorithms: Annotated[
-        tuple[str, ...],
-        ConfigKey(read_algorithms, "Signatures that are taken.", "the asymmetric ones"),
-    ] = CONFIGURABLE
-    ca: Annotated[
-        Path | None,
-        ConfigKey(
-            read.path, "Whom its TLS is trusted by, PEM.", "the system's authorities", file=True
-        ),
-    ] = None
+    algorithms: Algorithms = CONFIGURABLE
+    ca: TrustedBy = None
     flows: Annotated[
         tuple[Flow, ...],
         ConfigKey(read.choices(Flow), "`code`, `device`, `client_credentials`.", "all three"),
@@ -124,9 +119,7 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True):
             "Whether a token that its holder brings starts one thing only; it needs a `jti`.",
         ),
     ] = False
-    password: Annotated[
-        bool, ConfigKey(read.flag, "Whether its tokens are taken as PostgreSQL passwords.")
-    ] = False
+    password: AsPassword = False
 
     def __post_init__(self) -> None:
         check_issuer(self.issuer)

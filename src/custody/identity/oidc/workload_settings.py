@@ -11,10 +11,14 @@ import msgspec
 
 from custody.identity.oidc.issuer_trust import (
     CONFIGURABLE,
+    Algorithms,
+    AsPassword,
+    Issuer,
+    ProviderName,
+    TrustedBy,
     acceptable_url,
     check_algorithms,
     check_issuer,
-    read_algorithms,
     read_requirements,
 )
 from custody.identity.oidc.presets import Preset
@@ -27,8 +31,8 @@ from custody.model.words import IdentityKind
 class WorkloadSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One ``[[workload]]``."""
 
-    name: Annotated[str, ConfigKey(read.name, "How people and clients call it.")]
-    issuer: Annotated[str, ConfigKey(read.url, "The issuer, exactly as its tokens spell it.")]
+    name: ProviderName
+    issuer: Issuer
     audience: Annotated[
         tuple[str, ...], ConfigKey(read.some_texts, "What a token's `aud` must hold one of.")
     ]
@@ -68,25 +72,15 @@ class WorkloadSettings(msgspec.Struct, frozen=True, kw_only=True):
             "An issuer serves strangers too, so at least one is needed.",
         ),
     ]
-    algorithms: Annotated[
-        tuple[str, ...],
-        ConfigKey(read_algorithms, "Signatures that are taken.", "the asymmetric ones"),
-    ] = CONFIGURABLE
-    ca: Annotated[
-        Path | None,
-        ConfigKey(
-            read.path, "Whom its TLS is trusted by, PEM.", "the system's authorities", file=True
-        ),
-    ] = None
+    algorithms: Algorithms = CONFIGURABLE
+    ca: TrustedBy = None
     single_use: Annotated[bool, ConfigKey(read.flag, "Whether a token starts one loop only.")] = (
         False
     )
     lifetime_ms: Annotated[
         int, ConfigKey(read.duration, "How long its loops live at most.", "`1h`")
     ] = 3_600_000
-    password: Annotated[
-        bool, ConfigKey(read.flag, "Whether its tokens are taken as PostgreSQL passwords.")
-    ] = False
+    password: AsPassword = False
 
     def __post_init__(self) -> None:
         check_issuer(self.issuer)
