@@ -9,7 +9,7 @@ TEST_ARGS ?=
 export PROVE_SECONDS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check lint types layers length fast real providers prove bench bench-smoke docs clean
+.PHONY: help demo serve test check lint types layers length names fast real providers prove bench bench-smoke docs clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,7 +24,7 @@ serve: .venv/demo.stamp ## run the gateway with CONFIG=custody.toml (made here i
 
 test: check real ## everything that must hold, in under ten minutes
 
-check: lint types layers length fast ## style, types, floors and the fast tests, in under two minutes
+check: lint types layers length names fast ## style, types, floors, names and the fast tests, in under two minutes
 
 lint: .venv/dev.stamp
 	@echo "== style: ruff"
@@ -37,10 +37,15 @@ types: .venv/dev.stamp
 layers: .venv/dev.stamp
 	@echo "== floors: import-linter"
 	@$(BIN)/lint-imports
+	@$(BIN)/python tools/faces.py
 
 length: .venv/dev.stamp
 	@echo "== length: no file over 400 lines"
 	@$(BIN)/python tools/file_length.py src tests bench tools
+
+names: .venv/dev.stamp
+	@echo "== names: one for one thing, and nouns for modules"
+	@$(BIN)/python tools/names.py src/custody
 
 fast: .venv/dev.stamp
 	@echo "== fast tests, in random order (TEST_ARGS='-p no:randomly' for the written one)"

@@ -10,8 +10,8 @@ from collections.abc import Callable, Hashable
 from tests.protocols.postgres import messages as m
 
 from custody.gateway.lookups.parser.cache import AnalysisCache
+from custody.model.codec import UpstreamLogin
 from custody.model.event import CommandsReceived, LoginReceived
-from custody.model.interfaces import UpstreamLogin
 from custody.model.secret import Secret
 from custody.model.words import Side
 from custody.protocols.postgres.codec import PostgresCodec

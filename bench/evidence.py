@@ -14,11 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from custody.evidence.disk.files import DiskFiles
-from custody.evidence.keys.keyclient import KeyholderProcess
-from custody.evidence.keys.keyring import create_keys
-from custody.evidence.log.log import Log, LogOptions
-from custody.evidence.log.startup import open_log
+from custody.evidence import DiskFiles, KeyholderProcess, Log, LogOptions, create_keys, open_log
 from custody.model.command import Command
 from custody.model.errors import LogFailureError
 from custody.model.record import (

@@ -27,25 +27,27 @@ from tests.protocols.postgres import messages as m
 from custody.app.composition import make_masker
 from custody.app.init import initialise
 from custody.config.load import compile_policy, load_config
-from custody.evidence.keys.keyclient import KeyholderProcess
-from custody.evidence.log.log import LogOptions
-from custody.evidence.log.startup import open_log
+from custody.evidence import KeyholderProcess, LogOptions, open_log
+from custody.gateway.admission import Admitted
 from custody.gateway.budget.meter import Meter
 from custody.gateway.gate import Gate
 from custody.gateway.login import LoginResult
 from custody.gateway.lookups.parser.cache import AnalysisCache
 from custody.gateway.relay import Relay
 from custody.gateway.services import SessionServices
+from custody.model.approval import NoApprovals
+from custody.model.codec import CodecFaces, UpstreamLogin
 from custody.model.event import LoginReceived
 from custody.model.identity import Identity, Loop, Session
-from custody.model.interfaces import UpstreamLogin
 from custody.model.record import Milliseconds, SessionStart
 from custody.model.secret import Secret
 from custody.model.words import Exceeded, LoopId, SessionId, Side, TargetName
-from custody.policy.budget import Limit
+from custody.policy import Limit
 from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.refusals import SQLSTATES
 from custody.protocols.postgres.statements import catalogue as c
+from custody.recording.refusal_rate import RefusalRate
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import ParseQuestion
 
@@ -113,6 +115,9 @@ class Host:
 
     def kill(self, reason: str, refusal: object) -> None:
         raise RuntimeError(f"the session was killed: {reason}: {refusal}")
+
+    def failed(self, error: Exception) -> None:
+        raise error
 
 
 class Clockwork:
@@ -198,33 +203,38 @@ async def relayed(folder: Path, clockwork: Clockwork | None) -> AsyncIterator[tu
                     "evidence: sync and after", committer._write_here
                 )
             meter = Meter(note=lambda *_: None, ends=lambda *_: None, policy=b"")
-            meter.open(LOOP, AMPLE)
+            meter.open_account(LOOP, AMPLE)
             gate = Gate(
-                policy, masker, face, lambda: Milliseconds(time.time_ns() // 1_000_000), meter
+                policy,
+                masker,
+                face,
+                lambda: Milliseconds(time.time_ns() // 1_000_000),
+                meter=meter,
+                approvals=NoApprovals(),
             )
             gate.note(
                 SESSION,
                 SessionStart("orders", "postgres", "ada", "local", (), "-", "u", "d", "app", ""),
             )
-            rooms = SessionServices(
+            services = SessionServices(
                 gate=gate,
                 policy=policy,
                 log=log,
-                doorkeeper=cast("Any", None),
+                ticket_authenticator=cast("Any", None),
                 vault=cast("Any", None),
                 targets={},
                 advisor=lambda *_: advice,
                 clock=lambda: Milliseconds(0),
                 strict_responses=False,
+                refusal_rate=RefusalRate(),
+                held_bytes=4 * 1024 * 1024,
             )
-            welcome = LoginResult(
-                admission=cast("Any", None),
-                facts=SESSION,
-                target=cast("Any", None),
-                advisor=advice,
-                server=cast("Any", Connection()),
+            nobody: Any = None
+            login = LoginResult(
+                Admitted(nobody, SESSION, nobody), advice, cast("Any", Connection())
             )
-            relay = Relay(Host(), rooms, codec, welcome, tasks)
+            faces = CodecFaces(codec, codec, codec)
+            relay = Relay(Host(), services, faces, login=login, codes=SQLSTATES, tasks=tasks)
             if clockwork is not None:
                 setattr(relay, "pump", clockwork.timed("gate and relay", relay.pump))  # noqa: B010 - a method is put in the place of another
             yield relay, codec

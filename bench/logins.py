@@ -1,6 +1,6 @@
 """What it costs to be let in.
 
-Law: the ticket check is the doorkeeper's own, with a state database on disk that holds many
+Law: the ticket check is the gateway's own, with a state database on disk that holds many
 tickets; a way to a first query goes through a whole gateway and ends when the answer is there.
 """
 
@@ -41,14 +41,18 @@ def ticket_check(room: Path, tickets: int, checks: int) -> TicketCheck:
     now = time.time_ns() // 1_000_000
     with State.open(room / "state.db") as state:
         secrets = [_add(state, number, now) for number in range(tickets)]
-        doorkeeper = CachedTicketAuthenticator(state)
-        doorkeeper.recognise(secrets[0], now)  # the first reads all of them, once at a start
+        ticket_authenticator = CachedTicketAuthenticator(state)
+        ticket_authenticator.authenticate(
+            secrets[0], now
+        )  # the first reads all of them, once at a start
         taken = []
         for _ in range(checks):
             secret = random.choice(secrets)
             started = time.perf_counter_ns()
-            admission = doorkeeper.recognise(secret, now)
-            if not isinstance(admission, Admission) or not doorkeeper.alive(admission, now):
+            admission = ticket_authenticator.authenticate(secret, now)
+            if not isinstance(admission, Admission) or not ticket_authenticator.still_admits(
+                admission, now
+            ):
                 raise RuntimeError("a valid ticket was refused")
             taken.append((time.perf_counter_ns() - started) / 1000)
     return TicketCheck(tickets, statistics.median(taken), statistics.quantiles(taken, n=100)[98])
@@ -62,7 +66,7 @@ def _add(state: State, number: int, now: int) -> Secret:
         entropy=os.urandom,
     )
     secret, ticket = mint_ticket(loop, now=now, entropy=os.urandom)
-    state.add(ticket)
+    state.add_ticket(ticket)
     return secret
 
 

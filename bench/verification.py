@@ -15,12 +15,11 @@ from tests.real.running import RunningGateway
 from custody.evidence.tlog.checkpoint import Checkpoint
 from custody.evidence.tlog.merkle import check_consistency, consistency_proof, tree_root
 from custody.evidence.tlog.tile import Tile, tile_subtree
-from custody.evidence.verifier import find_evidence
+from custody.evidence.verifier import find_evidence, usable_processors
 from custody.evidence.verifier.published_tree import PublishedTree
 from custody.evidence.verifier.report import Findings
 from custody.evidence.verifier.tree import TreeCheck
-from custody.evidence.verifier.trust import keys_beside, trust
-from custody.evidence.verifier.worker_pool import usable_processors
+from custody.evidence.verifier.trust import bundled_keys, trust
 
 Kind = Literal["proofs", "sealed", "opened"]
 
@@ -55,14 +54,14 @@ def prove(data: Path, processes: int) -> Verification:
     """Hashes and proofs of every year's log."""
     evidence, findings, records = find_evidence(data), Findings(), 0
     started = time.perf_counter()
-    keys = keys_beside(evidence, findings)
+    keys = bundled_keys(evidence, findings)
     for folder in sorted((evidence / "log").iterdir()):
-        shelf = PublishedTree(folder)
-        signed = shelf.checkpoint() or b""
+        published = PublishedTree(folder)
+        signed = published.checkpoint() or b""
         origin = signed.partition(b"\n")[0].decode()
         checkpoint = trust(signed, origin, keys, None, findings).checkpoint
-        TreeCheck(shelf, checkpoint, findings, processes).run(_ignore)
-        _prove_consistency(shelf, checkpoint)
+        TreeCheck(published, checkpoint, findings, processes).run(_ignore)
+        _prove_consistency(published, checkpoint)
         records += checkpoint.size
     taken = time.perf_counter() - started
     if findings.faults or not records:
@@ -70,11 +69,11 @@ def prove(data: Path, processes: int) -> Verification:
     return Verification("proofs", processes, records, taken)
 
 
-def _prove_consistency(shelf: PublishedTree, checkpoint: Checkpoint) -> None:
+def _prove_consistency(published: PublishedTree, checkpoint: Checkpoint) -> None:
     """The tree begins with the one of half its size."""
 
     def read(tile: Tile) -> bytes:
-        return shelf.read(tile) or b""
+        return published.read(tile) or b""
 
     size, half = checkpoint.size, checkpoint.size // 2
     subtree = tile_subtree(size, read)

@@ -18,16 +18,11 @@ from custody.config.tables import (
     RetentionConfig,
     TargetConfig,
 )
-from custody.identity.oidc.settings import OidcSettings
-from custody.identity.oidc.workload_settings import WorkloadSettings
-from custody.identity.saml.settings import SamlSettings
-from custody.masking.rules import MaskRule
-from custody.policy.cel_scan import FIELDS
-from custody.policy.condition import FUNCTIONS
-from custody.policy.grant import Grant
-from custody.policy.rule import Rule
-from custody.vault.kinds import KINDS
-from custody.vault.kinds import TABLES as STORE_TABLES
+from custody.identity.oidc import OidcSettings, WorkloadSettings
+from custody.identity.saml import SamlSettings
+from custody.masking import MaskRule
+from custody.policy import CONDITION_FIELDS, CONDITION_FUNCTIONS, Grant, Rule
+from custody.vault import KIND_OF_TABLE, STORE_KINDS
 
 BEGIN = "<!-- generated: keys; change them where a room declares its table, then `make docs` -->"
 REFERENCES = "<!-- generated: references; change them in a store's module, then `make docs` -->"
@@ -41,7 +36,7 @@ TABLES: Mapping[str, type[msgspec.Struct]] = {
     "[[workload]]": WorkloadSettings,
     "[[saml]]": SamlSettings,
     "[[target]]": TargetConfig,
-    **{f"[{name}]": kind.settings for name, kind in STORE_TABLES.items()},
+    **{f"[{name}]": kind.settings for name, kind in KIND_OF_TABLE.items()},
     "[[grant]]": Grant,
     "[[rule]]": Rule,
     "[[mask]]": MaskRule,
@@ -58,7 +53,7 @@ def with_keys(page: str) -> str:
 def with_references(page: str) -> str:
     """The page with its list of references replaced."""
     lines = ["| reference | where the secret is | rotates |", "|---|---|---|"]
-    for kind in KINDS:
+    for kind in STORE_KINDS:
         for form in kind.forms:
             written = ", ".join(f"`{kind.scheme}:{place}`" for place in form.places)
             lines.append(f"| {written} | {form.where} | {form.rotates} |")
@@ -111,10 +106,10 @@ def _cell(text: str) -> str:
 
 def _variables() -> str:
     lines = ["### What a rule's `when` can mention", "", "| variable | fields |", "|---|---|"]
-    for variable, fields in FIELDS.items():
+    for variable, fields in CONDITION_FIELDS.items():
         said = ", ".join(f"`{field}`" for field in sorted(fields)) or "the time, UTC"
         lines.append(f"| `{variable}` | {said} |")
-    functions = ", ".join(f"`{name}`" for name in sorted(FUNCTIONS))
+    functions = ", ".join(f"`{name}`" for name in sorted(CONDITION_FUNCTIONS))
     return "\n".join([*lines, "", f"Functions: {functions}, and CEL's operators and macros.", ""])
 
 

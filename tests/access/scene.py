@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from custody.access.exchange import Exchange, TokenIssuer
-from custody.access.interfaces import LoopRequest, StartedLoop
 from custody.access.logins import LoginService, Refresher
 from custody.access.loops import LoopService
 from custody.access.refresh_tokens import RefreshTokenSealer
+from custody.access.requests import LoopRequest, StartedLoop
 from custody.access.terms import LoopTerms
 from custody.gateway.budget.meter import Meter
 from custody.identity import CachedTicketAuthenticator
@@ -67,7 +67,7 @@ def job(subject: str = "acme/shop", *groups: str, **more: Any) -> Proof:
     return proof(subject, *(groups or ("ci",)), method=Method.WORKLOAD, issuer=CI, **more)
 
 
-def wish(*targets: str, effects: tuple[str, ...] | None = None, **more: Any) -> LoopRequest:
+def loop_request(*targets: str, effects: tuple[str, ...] | None = None, **more: Any) -> LoopRequest:
     return LoopRequest(
         targets=tuple(map(TargetName, targets)) or None,
         effects=None if effects is None else frozenset(map(Effect, effects)),
@@ -107,29 +107,29 @@ class House:
             policy=b"p",
         )
         thread = StateThread()
-        refused = RefusedLogins(self.scribe, self.clock, monotonic=lambda: self.now / 1000)
+        refused = RefusedLogins(self, self.clock, monotonic=lambda: self.now / 1000)
         self.loops = LoopService(
             self.state,
             thread.run,
-            self.scribe,
+            self,
             self.terms,
             refused,
             clock=self.clock,
             entropy=self.entropy,
             accounts=self.meter,
         )
-        self.loops.when_ended(lambda loop, reason: self.closed.append((loop, reason)))
+        self.loops.add_end_listener(lambda loop, reason: self.closed.append((loop, reason)))
         self.logins = LoginService(
             self.state,
             thread.run,
-            self.scribe,
+            self,
             self.loops,
             refused,
             clock=self.clock,
             entropy=self.entropy,
             lifetime_ms=8 * HOUR,
             recheck_ms=MINUTE,
-            sealing=RefreshTokenSealer(b"k" * 32, self.entropy),
+            sealer=RefreshTokenSealer(b"k" * 32, self.entropy),
             providers=providers or {},
         )
         self.door = CachedTicketAuthenticator(self.state)
@@ -144,7 +144,7 @@ class House:
     def clock(self) -> int:
         return self.now
 
-    async def scribe(self, record: Record) -> Receipt:
+    async def write(self, record: Record) -> Receipt:
         if self.broken:
             raise LogFailureError("log.full", "The disk is full.")
         self.records.append(record)
@@ -166,7 +166,7 @@ class House:
         return self.run(self.loops.child(admission, asked))
 
     def enter(self, started: StartedLoop) -> Admission | str:
-        return self.door.recognise(started.secret, self.now)
+        return self.door.authenticate(started.secret, self.now)
 
     def bodies(self, kind: type[T]) -> list[T]:
         return [record.body for record in self.records if isinstance(record.body, kind)]

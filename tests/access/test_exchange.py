@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.access.scene import CI, CORP, HOUR, NOON, House, grant, job, proof, wish
+from tests.access.scene import CI, CORP, HOUR, NOON, House, grant, job, loop_request, proof
 
 from custody.access.exchange import TokenIssuer
-from custody.access.interfaces import (
+from custody.access.requests import (
     ACCESS_TOKEN,
     ID_TOKEN,
     JWT,
@@ -97,7 +97,7 @@ class Counter:
 
     def admit(self, brought: Secret, *names: str) -> Admission | str:
         """Bring a token as a password; or at the entrance of these issuers."""
-        door = self.house.exchange.tokens.entrance(names or ("ci",))
+        door = self.house.exchange.tokens.authenticator_of(names or ("ci",))
         answer = self.house.run(door.admit(brought, CLIENT, self.house.now))
         return answer.reason if isinstance(answer, NotAdmitted) else answer
 
@@ -110,7 +110,7 @@ def counter(tmp_path: Path) -> Iterator[Counter]:
 
 
 def test_a_workloads_token_becomes_a_loop(counter: Counter) -> None:
-    started = counter.started(token(CI, "main"), JWT, wish=wish("orders"))
+    started = counter.started(token(CI, "main"), JWT, loop_request=loop_request("orders"))
     assert started.ticket.loop.identity.subject == "acme/shop"
     assert started.ticket.loop.expires == NOON + HOUR
     assert counter.house.kinds() == ["login.accepted", "loop.start"]
@@ -133,9 +133,9 @@ def test_a_provider_is_told_what_kind_of_token_it_is(
 
 
 def test_a_persons_token_becomes_a_login_and_that_starts_loops(counter: Counter) -> None:
-    answer = counter.ask(token(CORP, "ada"), ID_TOKEN, wanted=LOGIN)
+    answer = counter.ask(token(CORP, "ada"), ID_TOKEN, requested_type=LOGIN)
     assert isinstance(answer, StartedLogin)
-    started = counter.started(answer.secret, LOGIN, wish=wish("orders"))
+    started = counter.started(answer.secret, LOGIN, loop_request=loop_request("orders"))
     assert started.ticket.loop.login == answer.login.id
     assert counter.house.kinds() == ["login.accepted", "loop.start"]
 
@@ -151,7 +151,7 @@ def test_an_agents_token_acts_for_a_person(counter: Counter) -> None:
 
 def test_a_ticket_becomes_a_child(counter: Counter) -> None:
     parent = counter.started(token(CI, "main"), JWT)
-    child = counter.started(parent.secret, TICKET, wish=wish("orders"))
+    child = counter.started(parent.secret, TICKET, loop_request=loop_request("orders"))
     assert child.ticket.loop.parent == parent.ticket.loop.id
 
 
@@ -161,13 +161,13 @@ def test_a_ticket_becomes_a_child(counter: Counter) -> None:
         (token(CI, "branch"), JWT, {}, "identity.requirement"),
         (token("https://evil.example", "main"), JWT, {}, "identity.issuer"),
         (token(CI, "main"), "urn:ietf:params:oauth:token-type:saml2", {}, "exchange.type"),
-        (token(CI, "main"), JWT, {"wanted": "urn:x"}, "exchange.wanted"),
-        (token(CI, "main"), JWT, {"wanted": LOGIN}, "exchange.no-login"),
+        (token(CI, "main"), JWT, {"requested_type": "urn:x"}, "exchange.wanted"),
+        (token(CI, "main"), JWT, {"requested_type": LOGIN}, "exchange.no-login"),
         (Secret("not a token"), JWT, {}, "identity.issuer"),
         (Secret("ct_" + "A" * 43), TICKET, {}, "ticket.unknown"),
-        (Secret("ct_" + "A" * 43), TICKET, {"wanted": LOGIN}, "exchange.ticket"),
+        (Secret("ct_" + "A" * 43), TICKET, {"requested_type": LOGIN}, "exchange.ticket"),
         (Secret("cl_" + "A" * 43), LOGIN, {}, "identity.login-unknown"),
-        (token(CI, "main"), JWT, {"wish": wish("secrets")}, "loop.scope"),
+        (token(CI, "main"), JWT, {"loop_request": loop_request("secrets")}, "loop.scope"),
         (
             token(CORP, "ada"),
             ID_TOKEN,
@@ -196,7 +196,7 @@ def test_refusals_are_recorded_as_far_as_strangers_may(counter: Counter) -> None
 
 def test_whoever_holds_a_secret_may_throw_it_away(counter: Counter) -> None:
     house = counter.house
-    login = counter.ask(token(CORP, "ada"), ID_TOKEN, wanted=LOGIN)
+    login = counter.ask(token(CORP, "ada"), ID_TOKEN, requested_type=LOGIN)
     assert isinstance(login, StartedLogin)
     of_login = counter.started(login.secret, LOGIN)
     direct = counter.started(token(CI, "main"), JWT)
@@ -209,7 +209,7 @@ def test_whoever_holds_a_secret_may_throw_it_away(counter: Counter) -> None:
 
 def test_a_token_as_a_password_gives_one_loop_however_often_it_comes(counter: Counter) -> None:
     async def rush() -> list[Admission | NotAdmitted]:
-        door = counter.house.exchange.tokens.entrance(["ci"])
+        door = counter.house.exchange.tokens.authenticator_of(["ci"])
         coming = (door.admit(token(CI, "once"), CLIENT, NOON) for _ in range(8))
         return await asyncio.gather(*coming)
 
@@ -309,18 +309,18 @@ def test_a_token_waits_for_no_view_to_see_that_its_loop_ended(counter: Counter) 
     house = counter.house
     admission = counter.admit(token(CI, "main"))
     assert isinstance(admission, Admission)
-    assert house.door.alive(admission, house.now)
+    assert house.door.still_admits(admission, house.now)
     house.run(house.loops.end(admission.loop.id, "killed", "root"))
-    assert house.door.alive(admission, house.now)  # its view is younger than a second
+    assert house.door.still_admits(admission, house.now)  # its view is younger than a second
     assert counter.admit(token(CI, "main")) == "ticket.revoked"
 
 
 def test_a_loop_that_began_under_a_fresh_view_is_alive(counter: Counter) -> None:
     house = counter.house
-    house.door.recognise(Secret("ct_" + "A" * 43), house.now)
+    house.door.authenticate(Secret("ct_" + "A" * 43), house.now)
     admission = counter.admit(token(CI, "main"))
     assert isinstance(admission, Admission)
-    assert house.door.alive(admission, house.now)
+    assert house.door.still_admits(admission, house.now)
 
 
 def test_a_token_whose_loop_nobody_was_ever_in_is_no_worse_for_it(counter: Counter) -> None:
@@ -336,7 +336,7 @@ def test_a_token_that_no_loop_may_begin_by_is_left_to_the_listeners_record(
     house = counter.house
     house.run(house.logins.revoke(CI, "acme/shop", "root"))
     before = len(house.records)
-    door = house.exchange.tokens.entrance(["ci"])
+    door = house.exchange.tokens.authenticator_of(["ci"])
     answer = house.run(door.admit(token(CI, "main"), CLIENT, house.now))
     assert answer == NotAdmitted("identity.revoked", "acme/shop")
     assert len(house.records) == before

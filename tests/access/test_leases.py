@@ -60,9 +60,9 @@ class Scene:
             {ORDERS: "vault:creds/a"}, {"vault": self.store}, LeaseBook(folder / "leases.json"),
             lambda: 0,
         )  # fmt: skip
-        self.desk = LeaseService(vault, self.scribe, lambda: 0)
+        self.desk = LeaseService(vault, self, lambda: 0)
 
-    async def scribe(self, record: Record) -> Receipt:
+    async def write(self, record: Record) -> Receipt:
         await self.let.wait()
         self.records.append(record)
         return Receipt(0, 0)
@@ -100,7 +100,7 @@ def test_a_lease_outlives_the_client_that_asked_for_it(tmp_path: Path) -> None:
         scene.store.let.set()
         await scene.until(lambda: scene.said(CredentialLeased))
         assert (await scene.desk.lease(LOOP, ORDERS)).lease == "L1"
-        scene.desk.ended(LOOP.id, "ended")
+        scene.desk.release_for(LOOP.id, "ended")
         await scene.until(lambda: scene.said(CredentialReturned))
         assert (scene.store.made, scene.store.revoked) == (1, ["L1"])
 
@@ -140,9 +140,11 @@ def test_a_disk_without_room_does_not_end_the_desk(tmp_path: Path) -> None:
         scene.store.let.set()
         await scene.desk.lease(LOOP, ORDERS)
         (tmp_path / ".leases.json.new").mkdir()  # nothing can be written there
-        scene.desk.ended(LOOP.id, "ended")
+        scene.desk.release_for(LOOP.id, "ended")
         await scene.until(lambda: scene.said(CredentialReturned))
         (tmp_path / ".leases.json.new").rmdir()
-        assert LeaseBook(tmp_path / "leases.json").out, "the next start takes it back once more"
+        assert LeaseBook(tmp_path / "leases.json").open_leases, (
+            "the next start takes it back once more"
+        )
 
     play(tmp_path, act)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.access.scene import HOUR, MINUTE, NOON, House, grant, job, proof, wish
+from tests.access.scene import HOUR, MINUTE, NOON, House, grant, job, loop_request, proof
 
 from custody.access.refresh_tokens import load_refresh_token_sealer
 from custody.identity.oidc.responses import ProviderLogin
@@ -48,7 +48,7 @@ class Office:
 
     def fault(self, secret: Secret) -> str:
         with pytest.raises(CustodyError) as caught:
-            self.house.run(self.house.logins.recognise(secret))
+            self.house.run(self.house.logins.authenticate(secret))
         return caught.value.code
 
     def recheck(self) -> int:
@@ -70,7 +70,7 @@ def test_a_login_is_on_the_record_and_is_recognised_by_its_secret(office: Office
     (accepted,) = house.bodies(LoginAccepted)
     assert (accepted.login, accepted.client) == (login.id, "127.0.0.1:9")
     assert accepted.expires == login.expires == NOON + 8 * HOUR
-    assert house.run(house.logins.recognise(secret)) == login
+    assert house.run(house.logins.authenticate(secret)) == login
     assert office.fault(Secret("cl_" + "A" * 43)) == "identity.login-unknown"
     assert office.fault(Secret("ct_" + secret.reveal()[3:])) == "identity.login-unknown"
     house.now = login.expires
@@ -110,11 +110,11 @@ def test_the_end_of_a_login_is_the_end_of_its_loops(office: Office, reason: str)
         case "revoked":
             assert house.run(house.logins.revoke(who.identity.issuer, "ada", "root")) == 2
         case _:
-            assert house.run(house.logins.logged_out("corp", "", "s1")) == 1
-    assert not house.door.alive(admission, house.now + 1000)
+            assert house.run(house.logins.end_at_provider_logout("corp", "", "s1")) == 1
+    assert not house.door.still_admits(admission, house.now + 1000)
     assert {loop for loop, _ in house.closed} == {started.ticket.loop.id, child.ticket.loop.id}
     assert house.bodies(LoginEnd) == [LoginEnd(login.id, reason)]
-    house.run(house.logins.tell())
+    house.run(house.logins.record_ends())
     assert [len(reasons) for reasons in house.ends().values()] == [1, 1]
     assert not house.run(house.logins.end(login.id, "logout"))
     if reason != "expired":
@@ -134,8 +134,8 @@ def test_a_providers_logout_names_a_person_a_session_or_both(
     for name in ("s1", "s2"):
         office.accept(proof("ada", session=name))
     house = office.house
-    assert house.run(house.logins.logged_out("other", subject, session)) == 0
-    assert house.run(house.logins.logged_out("corp", subject, session)) == ended
+    assert house.run(house.logins.end_at_provider_logout("other", subject, session)) == 0
+    assert house.run(house.logins.end_at_provider_logout("corp", subject, session)) == ended
 
 
 def test_a_revoked_identity_is_out_until_it_is_restored(office: Office) -> None:
@@ -153,7 +153,7 @@ def test_a_revoked_identity_is_out_until_it_is_restored(office: Office) -> None:
     with pytest.raises(CustodyError) as caught:
         house.start(ada, actor=job("agent-7", "agents"))
     assert caught.value.code == "identity.revoked"
-    (revoked,) = house.run(house.logins.revoked())
+    (revoked,) = house.run(house.logins.revoked_identities())
     assert (revoked.subject, revoked.actor) == ("ada", "root")
     house.run(house.logins.restore(ada.identity.issuer, "ada", "root"))
     house.start(ada)
@@ -171,7 +171,7 @@ def test_a_recheck_keeps_what_the_provider_still_vouches_for(office: Office) -> 
     assert office.recheck() == 1
     assert office.recheck() == 1
     assert office.provider.asked == [REFRESH, "token 1"]
-    assert office.house.run(office.house.logins.recognise(secret)).ended is None
+    assert office.house.run(office.house.logins.authenticate(secret)).ended is None
 
 
 def test_a_login_that_its_provider_refuses_ends_with_its_loops(office: Office) -> None:
@@ -201,7 +201,7 @@ def test_a_provider_that_is_silent_ends_nothing_before_its_time(office: Office, 
     office.provider.answer = CustodyError(code, "Nobody answered.")
     for _ in range(3):
         assert office.recheck() == 1
-    assert house.run(house.logins.recognise(secret)).id == login.id
+    assert house.run(house.logins.authenticate(secret)).id == login.id
     house.now = login.expires
     assert house.run(house.logins.lapse()) == 1
 
@@ -216,14 +216,14 @@ def test_a_fault_of_our_own_in_a_recheck_ends_neither_the_login_nor_the_gateway(
 
     monkeypatch.setattr(office.provider, "refresh", refresh)
     assert office.recheck() == 1
-    assert office.house.run(office.house.logins.recognise(secret)).ended is None
+    assert office.house.run(office.house.logins.authenticate(secret)).ended is None
 
 
 def test_groups_that_are_gone_end_the_loops_that_rest_on_them(office: Office) -> None:
     house = office.house
     who = proof("ada", "agents", "dba")
     _, login = office.accept(who, refresh=True)
-    writing = house.start(who, wish(effects=("write",)), login=login)
+    writing = house.start(who, loop_request(effects=("write",)), login=login)
     office.provider.answer = proof("ada", "agents", "dba", "more")
     office.recheck()
     assert isinstance(house.enter(writing), Admission)
@@ -239,7 +239,7 @@ def test_groups_that_are_gone_end_the_loops_that_rest_on_them(office: Office) ->
     (held,) = house.run(house.logins.list())
     assert held.proof.identity.groups == ("agents",)
     with pytest.raises(CustodyError) as caught:
-        house.start(held.proof, wish(effects=("write",)), login=held)
+        house.start(held.proof, loop_request(effects=("write",)), login=held)
     assert caught.value.code == "loop.scope"
 
 
@@ -249,10 +249,10 @@ def test_new_groups_work_only_once_they_are_on_the_record(office: Office) -> Non
     office.provider.answer = proof("ada", "agents", "dba")
     house.broken = True
     office.recheck()
-    assert house.run(house.logins.recognise(secret)).proof.identity.groups == ("agents",)
+    assert house.run(house.logins.authenticate(secret)).proof.identity.groups == ("agents",)
     house.broken = False
     office.recheck()
-    assert house.run(house.logins.recognise(secret)).proof.identity.groups == ("agents", "dba")
+    assert house.run(house.logins.authenticate(secret)).proof.identity.groups == ("agents", "dba")
     assert house.bodies(LoginAccepted)[-1].identity.groups == ("agents", "dba")
 
 
@@ -266,7 +266,7 @@ def test_groups_that_are_gone_end_loops_after_a_crash_too(
     house = office.house
     _, login = office.accept(proof("ada", "agents", "dba"), refresh=True)
     agent = job("agent-7", "agents", "dba") if delegated else None
-    writing = house.start(login.proof, wish(effects=("write",)), login=login, actor=agent)
+    writing = house.start(login.proof, loop_request(effects=("write",)), login=login, actor=agent)
     less = proof("ada", "agents")
     assert house.state.logins.renew(login.id, less, None)
     office.provider.answer = less
@@ -300,11 +300,11 @@ def test_a_seal_is_of_one_login_and_one_key(tmp_path: Path) -> None:
 
 def test_what_was_used_once_is_used_after_a_restart_too(office: Office) -> None:
     use: Callable[[], bool] = lambda: office.house.run(  # noqa: E731 - said three times below
-        office.house.logins.use("token.ci", "jti-1", NOON + HOUR)
+        office.house.logins.use_once("token.ci", "jti-1", NOON + HOUR)
     )
     assert use()
     assert not use()
-    assert office.house.run(office.house.logins.use("logout.ci", "jti-1", NOON + HOUR))
+    assert office.house.run(office.house.logins.use_once("logout.ci", "jti-1", NOON + HOUR))
     office.house.state.logins.forget(0, NOON + HOUR)
     assert use()
 
@@ -336,7 +336,7 @@ def test_a_provider_whose_logins_all_hang_delays_nobody_at_another(
             assert not rounds.done()
             rounds.cancel()
 
-    assert set(house.logins.rechecked) == {"slow", "corp"}
+    assert set(house.logins.recheckable_providers) == {"slow", "corp"}
     house.run(scenario())
     assert [body.reason for body in house.bodies(LoginEnd)] == ["provider.refused"]
     house.state.close()
@@ -364,7 +364,7 @@ def test_rechecks_do_not_wait_for_one_that_hangs(
         async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
             round_ = tasks.create_task(house.logins.recheck("corp"))
             await asyncio.sleep(0.1)
-            assert (await house.logins.recognise(secrets[1])).proof.identity.subject == "bob"
+            assert (await house.logins.authenticate(secrets[1])).proof.identity.subject == "bob"
             assert not round_.done()
             slow.set()
 

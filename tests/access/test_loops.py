@@ -15,11 +15,11 @@ from tests.access.scene import (
     grant,
     job,
     local,
+    loop_request,
     proof,
-    wish,
 )
 
-from custody.access.interfaces import LoopRequest
+from custody.access.requests import LoopRequest
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Proof
 from custody.model.record import LoginAccepted, LoginRefused, LoopStart
@@ -57,7 +57,9 @@ def refused(house: House, who: Proof, asked: LoopRequest = WHATEVER) -> CustodyE
 
 def test_a_loop_that_began_is_on_the_record_and_opens(new_house: NewHouse) -> None:
     house = new_house(*BOTH)
-    started = house.start(job("acme/shop", "agents"), wish(purpose="ship it", client_host="ci-7"))
+    started = house.start(
+        job("acme/shop", "agents"), loop_request(purpose="ship it", client_host="ci-7")
+    )
     assert house.kinds() == ["login.accepted", "loop.start"]
     (accepted,) = house.bodies(LoginAccepted)
     assert (accepted.login, accepted.facts) == ("", (("repository", "acme/shop"),))
@@ -79,13 +81,13 @@ def test_a_loop_that_began_is_on_the_record_and_opens(new_house: NewHouse) -> No
 @pytest.mark.parametrize(
     ("who", "asked", "code"),
     [
-        (proof("eve", "strangers"), wish(), "loop.no-grant"),
-        (proof(), wish("secrets"), "loop.scope"),
-        (proof(), wish("orders", effects=("read", "define")), "loop.scope"),
-        (proof(), wish("payments", effects=("write",)), "loop.scope"),
-        (proof(), wish("orders", ttl_ms=5 * HOUR), "loop.too-long"),
-        (proof(lasts=0), wish(), "loop.too-short"),
-        (proof(), wish(budget=budget(commands=101)), "loop.budget"),
+        (proof("eve", "strangers"), loop_request(), "loop.no-grant"),
+        (proof(), loop_request("secrets"), "loop.scope"),
+        (proof(), loop_request("orders", effects=("read", "define")), "loop.scope"),
+        (proof(), loop_request("payments", effects=("write",)), "loop.scope"),
+        (proof(), loop_request("orders", ttl_ms=5 * HOUR), "loop.too-long"),
+        (proof(lasts=0), loop_request(), "loop.too-short"),
+        (proof(), loop_request(budget=budget(commands=101)), "loop.budget"),
     ],
     ids=["no grant", "unknown target", "effect", "effect elsewhere", "long", "lapsed", "budget"],
 )
@@ -98,12 +100,12 @@ def test_what_is_wider_than_the_grants_is_refused_on_the_record(
     (record,) = house.bodies(LoginRefused)
     assert (record.reason, record.subject) == (code, who.identity.subject)
     assert house.kinds() == ["login.refused"]
-    assert house.state.loops.open() == []
+    assert house.state.loops.all_open() == []
 
 
 def test_a_loop_is_as_narrow_as_it_was_asked_for(new_house: NewHouse) -> None:
     house = new_house(*BOTH)
-    started = house.start(proof(), wish("orders", effects=("read",), ttl_ms=MINUTE))
+    started = house.start(proof(), loop_request("orders", effects=("read",), ttl_ms=MINUTE))
     (only,) = started.reachable
     assert only.target == "orders"
     assert only.effects == {Effect.READ}
@@ -133,7 +135,7 @@ def test_room_is_counted_though_all_ask_at_once(new_house: NewHouse) -> None:
     house = new_house(grant("read", concurrency=3))
 
     async def rush() -> list[object]:
-        asking = (house.loops.start(proof(), wish()) for _ in range(10))
+        asking = (house.loops.start(proof(), loop_request()) for _ in range(10))
         return await asyncio.gather(*asking, return_exceptions=True)
 
     results = house.run(rush())
@@ -150,10 +152,10 @@ def test_one_identity_does_not_fill_the_gateway_with_loops(
     monkeypatch.setattr("custody.state.loops.OPEN_AT_MOST", 3)
     house = new_house(grant("read"))
     started = [house.start(proof()) for _ in range(2)]
-    started.append(house.child(started[0], wish()))
+    started.append(house.child(started[0], loop_request()))
     assert refused(house, proof()).code == "loop.too-many"
     with pytest.raises(CustodyError, match="as many as there may be"):
-        house.child(started[0], wish())
+        house.child(started[0], loop_request())
     house.start(proof("bob"))
     house.run(house.loops.end(started[1].ticket.loop.id, "ended", ""))
     house.start(proof())
@@ -165,26 +167,26 @@ def test_who_acts_for_somebody_may_do_what_both_may(new_house: NewHouse) -> None
         grant("read", "define", groups=("staff",), targets=("orders",), max_loop_ms=HOUR),
     )
     ada, agent = proof("ada", "staff"), job("agent-7", "agents")
-    started = house.start(ada, wish(), actor=agent)
+    started = house.start(ada, loop_request(), actor=agent)
     loop = started.ticket.loop
     assert loop.identity.subject == "agent-7"
     assert loop.principal == ada.identity
     assert loop.on_behalf_of == "ada"
-    claimed = house.start(ada, wish(on_behalf_of="the-director"), actor=agent)
+    claimed = house.start(ada, loop_request(on_behalf_of="the-director"), actor=agent)
     assert claimed.ticket.loop.on_behalf_of == "ada", "what is proven is not said otherwise"
     (only,) = started.reachable
     assert only.target == "orders"
     assert only.effects == {Effect.READ}
     assert house.kinds() == ["login.accepted", "login.accepted", "loop.start"] * 2
-    assert refused(house, ada, wish("payments")).code == "loop.scope"
+    assert refused(house, ada, loop_request("payments")).code == "loop.scope"
 
 
 def test_a_child_is_never_wider_than_its_parent(new_house: NewHouse) -> None:
     house = new_house(*BOTH)
     parent = house.start(
-        proof(), wish("orders", effects=("read",), ttl_ms=HOUR, budget=budget(rows=10))
+        proof(), loop_request("orders", effects=("read",), ttl_ms=HOUR, budget=budget(rows=10))
     )
-    child = house.child(parent, wish(ttl_ms=2 * HOUR, purpose="look it up"))
+    child = house.child(parent, loop_request(ttl_ms=2 * HOUR, purpose="look it up"))
     loop = child.ticket.loop
     assert loop.parent == parent.ticket.loop.id
     assert loop.expires == parent.ticket.loop.expires
@@ -193,9 +195,9 @@ def test_a_child_is_never_wider_than_its_parent(new_house: NewHouse) -> None:
     admission = house.enter(parent)
     assert isinstance(admission, Admission)
     for asked, code in (
-        (wish("payments"), "loop.scope"),
-        (wish(effects=("write",)), "loop.scope"),
-        (wish(budget=budget(rows=11)), "loop.budget"),
+        (loop_request("payments"), "loop.scope"),
+        (loop_request(effects=("write",)), "loop.scope"),
+        (loop_request(budget=budget(rows=11)), "loop.budget"),
     ):
         with pytest.raises(CustodyError) as caught:
             house.run(house.loops.child(admission, asked))
@@ -219,10 +221,10 @@ def test_the_end_of_a_parent_is_the_end_of_all_below_it(new_house: NewHouse) -> 
     }
     assert {loop for loop, _ in house.closed} == set(house.ends())
     assert house.enter(bottom) == "ticket.revoked"
-    assert not house.door.alive(admission, house.now + 1000)
+    assert not house.door.still_admits(admission, house.now + 1000)
     assert isinstance(house.enter(sibling), Admission)
     with pytest.raises(CustodyError) as caught:
-        house.run(house.loops.child(admission, wish()))
+        house.run(house.loops.child(admission, loop_request()))
     assert caught.value.code == "loop.ended"
 
 
@@ -238,7 +240,7 @@ def test_an_end_is_recorded_once_though_many_end_it(new_house: NewHouse) -> None
             house.loops.end(loop, "killed", "root"),
             house.loops.end(loop, "ended", "ada"),
             house.loops.lapse(),
-            house.loops.exhausted(loop, "budget.rows"),
+            house.loops.end_exhausted(loop, "budget.rows"),
             house.loops.end(child.ticket.loop.id, "ended", ""),
             house.logins.revoke("https://id.example.com", "ada", "root"),
         )
@@ -269,17 +271,17 @@ def test_what_is_not_on_the_record_never_began(new_house: NewHouse) -> None:
     house.broken = True
     assert refused(house, proof()).code == "log.full"
     house.broken = False
-    assert house.state.loops.open() == []
+    assert house.state.loops.all_open() == []
     house.start(proof())
 
 
 def test_a_crash_between_reservation_and_ticket_leaves_no_loop_open(new_house: NewHouse) -> None:
     house = new_house(READ)
-    loop = house.terms.loop(proof(), wish(), now=house.now, entropy=house.entropy)
+    loop = house.terms.loop(proof(), loop_request(), now=house.now, entropy=house.entropy)
     house.state.loops.reserve(loop, house.now, lambda _: None)
     house.run(house.loops.resume_accounts())
     assert house.ends() == {loop.id: ["ticket.not-kept"]}
-    assert house.state.loops.open() == []
+    assert house.state.loops.all_open() == []
 
 
 @pytest.mark.parametrize("patience", range(12))
@@ -289,17 +291,17 @@ def test_who_goes_away_as_a_loop_begins_leaves_nothing_open(
     house = new_house(grant("read", concurrency=1))
 
     async def scenario() -> None:
-        asking = asyncio.get_running_loop().create_task(house.loops.start(proof(), wish()))
+        asking = asyncio.get_running_loop().create_task(house.loops.start(proof(), loop_request()))
         for _ in range(patience):
             await asyncio.sleep(0.0005)
         if asking.cancel():
             await asyncio.wait([asking])
             await asyncio.sleep(0.05)
             await house.loops.lapse()
-            await house.loops.start(proof(), wish())
+            await house.loops.start(proof(), loop_request())
 
     house.run(scenario())
-    assert len(house.state.loops.open()) == 1
+    assert len(house.state.loops.all_open()) == 1
     assert house.kinds().count("loop.start") == house.kinds().count("loop.end") + 1
 
 
@@ -325,7 +327,7 @@ def test_a_budget_that_was_used_up_is_so_after_a_restart(new_house: NewHouse) ->
     account.rows = 11
     account.stopped = account.bound("rows")
     house.meter._touched[loop.id] = account
-    house.state.spending.keep(house.meter.changed().items())
+    house.state.budgets.save(house.meter.take_changed().items())
     again = new_house(limited)
     again.run(again.loops.resume_accounts())
     kept = again.meter.tally(loop.id)

@@ -43,14 +43,14 @@ class Desk:
 
     def proven(self) -> tuple[str, str]:
         opened = self.book.begin("corp", ASKED, HOME)
-        begun = self.book.returned("corp", opened.state, opened.cookie)
-        self.book.prove(opened.state, begun, PROOF, None)
+        begun = self.book.take_returned("corp", opened.state, opened.cookie)
+        self.book.store_proof(opened.state, begun, PROOF, None)
         return opened.state, opened.cookie
 
     def code(self) -> Secret:
         state, cookie = self.proven()
-        form = self.book.proven(state, cookie).form
-        code, asked = self.book.grant(state, cookie, form)
+        form = self.book.proven_login(state, cookie).form
+        code, asked = self.book.confirm(state, cookie, form)
         assert asked == ASKED
         return code
 
@@ -86,12 +86,14 @@ def test_each_step_is_taken_once() -> None:
     desk = Desk()
     book = desk.book
     opened = book.begin("corp", ASKED, HOME)
-    book.returned("corp", opened.state, opened.cookie)
-    assert refused(lambda: book.returned("corp", opened.state, opened.cookie)) == "login.unknown"
+    book.take_returned("corp", opened.state, opened.cookie)
+    assert (
+        refused(lambda: book.take_returned("corp", opened.state, opened.cookie)) == "login.unknown"
+    )
     state, cookie = desk.proven()
-    form = book.proven(state, cookie).form
-    book.grant(state, cookie, form)
-    assert refused(lambda: book.grant(state, cookie, form)) == "login.unknown"
+    form = book.proven_login(state, cookie).form
+    book.confirm(state, cookie, form)
+    assert refused(lambda: book.confirm(state, cookie, form)) == "login.unknown"
     assert refused(lambda: book.decline(state, cookie, form)) == "login.unknown"
 
 
@@ -109,8 +111,8 @@ def test_a_wrong_return_does_not_use_the_login_up(
     book = Desk().book
     opened = book.begin("corp", ASKED, HOME)
     brought = opened.cookie if cookie is None else cookie
-    assert refused(lambda: book.returned(provider, opened.state, brought)) == code
-    assert book.returned("corp", opened.state, opened.cookie).asked == ASKED
+    assert refused(lambda: book.take_returned(provider, opened.state, brought)) == code
+    assert book.take_returned("corp", opened.state, opened.cookie).authorization == ASKED
 
 
 def test_times_run_out() -> None:
@@ -118,11 +120,12 @@ def test_times_run_out() -> None:
     opened = desk.book.begin("corp", ASKED, HOME)
     desk.now += LOGIN_MS
     assert (
-        refused(lambda: desk.book.returned("corp", opened.state, opened.cookie)) == "login.unknown"
+        refused(lambda: desk.book.take_returned("corp", opened.state, opened.cookie))
+        == "login.unknown"
     )
     state, cookie = desk.proven()
     desk.now += LOGIN_MS
-    assert refused(lambda: desk.book.proven(state, cookie)) == "login.unknown"
+    assert refused(lambda: desk.book.proven_login(state, cookie)) == "login.unknown"
     code = desk.code()
     desk.now += CODE_MS
     assert refused(lambda: desk.book.redeem(code, Secret(VERIFIER), None)) == "login.code"
@@ -132,24 +135,24 @@ def test_confirming_does_not_start_the_time_anew() -> None:
     desk = Desk()
     opened = desk.book.begin("corp", ASKED, HOME)
     desk.now += LOGIN_MS - 1
-    begun = desk.book.returned("corp", opened.state, opened.cookie)
-    desk.book.prove(opened.state, begun, PROOF, None)
+    begun = desk.book.take_returned("corp", opened.state, opened.cookie)
+    desk.book.store_proof(opened.state, begun, PROOF, None)
     desk.now += 1
-    assert refused(lambda: desk.book.proven(opened.state, opened.cookie)) == "login.unknown"
+    assert refused(lambda: desk.book.proven_login(opened.state, opened.cookie)) == "login.unknown"
 
 
 def test_a_code_and_what_it_became() -> None:
     desk = Desk()
     code, right, wrong = desk.code(), Secret(VERIFIER), Secret("w" * 43)
     assert desk.book.redeem(code, right, ASKED.redirect_uri).proof == PROOF
-    assert desk.book.replayed(code, right) is None, "not known yet what it became"
+    assert desk.book.replayed_login(code, right) is None, "not known yet what it became"
     login = LoginId("login_aaaaaaaaaaaaaaaaaaaa")
-    desk.book.spent_on(code, login)
+    desk.book.note_redeemed(code, login)
     assert refused(lambda: desk.book.redeem(code, right, None)) == "login.code"
-    assert desk.book.replayed(code, wrong) is None
-    assert desk.book.replayed(code, right) == login
+    assert desk.book.replayed_login(code, wrong) is None
+    assert desk.book.replayed_login(code, right) == login
     desk.now += CODE_MS
-    assert desk.book.replayed(code, right) is None
+    assert desk.book.replayed_login(code, right) is None
 
 
 def test_a_device_asks_as_often_as_it_may() -> None:
@@ -164,10 +167,10 @@ def test_a_device_asks_as_often_as_it_may() -> None:
     assert found is not None
     assert found.interval_ms == 10_000, "it had asked too early"
     assert desk.book.ask_device(own) is None, "one question at a time"
-    desk.book.answered_device(own, done=False)
+    desk.book.note_device_answer(own, done=False)
     desk.now += 15_000
     assert desk.book.ask_device(own) is not None
-    desk.book.answered_device(own, done=True)
+    desk.book.note_device_answer(own, done=True)
     assert refused(lambda: desk.book.ask_device(own)) == "login.device-code"
 
 
@@ -192,13 +195,13 @@ class Thief:
         self.refusals: list[str] = []
         nothing: Any = {}
         behind: Any = self
-        self.signing_in = SignIn(
+        self.sign_in = SignIn(
             desk.book, url="", code=nothing, device=nothing, saml=nothing,
             logins=behind, exchange=behind, use=behind,
         )  # fmt: skip
 
     async def redeem(self) -> object:
-        return await self.signing_in.redeem(self.code, self.verifier, None, HOME)
+        return await self.sign_in.redeem(self.code, self.verifier, None, HOME)
 
     async def accept(self, proof: Proof, **_more: object) -> tuple[Secret, RememberedLogin]:
         with pytest.raises(CustodyError):
@@ -210,7 +213,7 @@ class Thief:
         self.ended.append(f"{login} {reason}")
         return True
 
-    async def refused(self, reason: str, **_more: object) -> None:
+    async def record_refusal(self, reason: str, **_more: object) -> None:
         self.refusals.append(reason)
 
 
@@ -228,7 +231,7 @@ def test_a_shelf_is_bounded_for_each_address_and_altogether() -> None:
     for number in range(HELD_OF_ADDRESS):
         kept.put(b"%d" % number, Entry(HOME, 10))
     assert refused(lambda: kept.put(b"more", Entry(HOME, 10))) == "login.too-many"
-    kept.take(b"0")
+    kept.pop(b"0")
     kept.put(b"more", Entry(HOME, 10))
     for number in range(HELD_AT_MOST - HELD_OF_ADDRESS):
         kept.put(b"other%d" % number, Entry(f"10.0.{number // 250}.{number % 250}", 10))
@@ -242,7 +245,7 @@ def test_a_shelf_makes_room_where_time_is_over() -> None:
     for number in range(HELD_OF_ADDRESS):
         kept.put(b"%d" % number, Entry(HOME, 10))
     now = SWEPT_MS
-    assert kept.take(b"0") is None
+    assert kept.pop(b"0") is None
     kept.put(b"new", Entry(HOME, SWEPT_MS + 10))
     assert len(kept) == 1
     assert kept._of == {HOME: 1}

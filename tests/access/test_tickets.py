@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.gateway.test_session import bench, line
+from tests.gateway.stage import bench, line
 
 from custody.access.loops import LoopService
 from custody.access.terms import LoopTerms
@@ -48,23 +48,23 @@ class Office:
         self.loops = LoopService(
             state,
             thread.run,
-            self.scribe,
+            self,
             terms,
-            RefusedLogins(self.scribe, lambda: self.now),
+            RefusedLogins(self, lambda: self.now),
             clock=lambda: self.now,
             entropy=self.entropy,
         )
         self.desk = TicketService(
             state,
             thread.run,
-            self.scribe,
+            self,
             self.loops,
             clock=lambda: self.now,
             longest_loop=lambda _: self.longest,
         )
         self.door = CachedTicketAuthenticator(state)
 
-    async def scribe(self, record: Record) -> Receipt:
+    async def write(self, record: Record) -> Receipt:
         if self.broken:
             raise LogFailureError("log.full", "The disk is full.")
         self.records.append(record)
@@ -84,7 +84,7 @@ class Office:
         return asyncio.run(self.desk.revoke(TicketRevoke(ticket, "root")))
 
     def enter(self, item: dict[str, Any]) -> Admission | str:
-        return self.door.recognise(Secret(item["secret"]), self.now)
+        return self.door.authenticate(Secret(item["secret"]), self.now)
 
     @property
     def bodies(self) -> list[Body]:
@@ -141,7 +141,7 @@ def test_a_locked_database_makes_its_asker_wait_and_no_session(tmp_path: Path) -
                     began = time.monotonic()
                     writer.write(b"SELECT 1\n")
                     assert await line(reader) == "ok SELECT 1"
-                    assert office.door.alive(admission, office.now + 5000)
+                    assert office.door.still_admits(admission, office.now + 5000)
                     slowest = max(slowest, time.monotonic() - began)
                     await asyncio.sleep(0.01)
                 assert slowest < 0.5
@@ -182,7 +182,7 @@ def test_a_loop_whose_ticket_could_not_be_kept_ends_on_the_record(
     def fail(_ticket: Ticket) -> None:
         raise CustodyError("state.failed", "The state database failed: database is locked.")
 
-    monkeypatch.setattr(office.state, "add", fail)
+    monkeypatch.setattr(office.state, "add_ticket", fail)
     with pytest.raises(CustodyError) as caught:
         office.create()
     assert caught.value.code == "state.failed"
@@ -197,7 +197,7 @@ def test_a_withdrawal_ends_the_loop_with_its_last_ticket(office: Office) -> None
     assert isinstance(admission, Admission)
     assert office.revoke(item["id"])["state"] == "revoked"
     assert office.enter(item) == "ticket.revoked"
-    assert not office.door.alive(admission, office.now + 2000)
+    assert not office.door.still_admits(admission, office.now + 2000)
     assert office.kinds == ["loop.start", "admin", "admin", "loop.end"]
     office.revoke(item["id"])
     assert office.kinds.count("loop.end") == 1
@@ -248,7 +248,7 @@ def test_the_loops_below_end_on_the_record_too(office: Office) -> None:
         entropy=office.entropy,
         parent=admission.loop.id,
     )
-    office.state.add(mint_ticket(below, now=office.now, entropy=office.entropy)[1])
+    office.state.add_ticket(mint_ticket(below, now=office.now, entropy=office.entropy)[1])
     office.revoke(item["id"])
     ends = {
         record.loop: record.body.reason

@@ -1,4 +1,4 @@
-"""What clients are told of a gateway's listeners."""
+"""What clients are told of a gateway's listeners, and of the issuers whose tokens these take."""
 
 import socket
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from custody.app.certificates.local_ca import create_authority, hosts_of
+from custody.app.composition import bearer_options
 from custody.app.gateway_metadata import BoundAddress, gateway_info, public_host
 from custody.client.gateway import GatewayDescription as Told
 from custody.config.load import parse_config
@@ -95,3 +96,13 @@ def test_a_local_authority_that_is_gone_is_said(tmp_path: Path) -> None:
     with pytest.raises(CustodyError) as caught:
         gateway_info(config(tmp_path, listener=OWN), [])
     assert caught.value.code == "tls.no-authority"
+
+
+def test_clients_are_not_told_to_ask_for_what_outlives_their_connection(tmp_path: Path) -> None:
+    read = config(tmp_path)
+    assert "offline_access" in read.oidc[0].scopes
+    assert bearer_options(read, "corp") == {
+        "oauth_issuer": "https://id.example.com",
+        "oauth_scope": "openid profile",
+    }
+    assert bearer_options(read, "ci") == {"oauth_issuer": "https://ci.example.com"}

@@ -176,6 +176,6 @@ def test_among_several_targets_the_url_or_the_caller_tells_which() -> None:
 
 
 def test_a_listener_in_clear_text_declines_encryption() -> None:
-    assert {len(opening) for opening in CLIENT.declined} == {8}
-    given = CLIENT.equip([way("orders")], TICKET, folder="/run/x", authority="/ca")
+    assert {len(opening) for opening in CLIENT.declined_openings} == {8}
+    given = CLIENT.environment_for([way("orders")], TICKET, folder="/run/x", authority="/ca")
     assert given.environment["PGSSLMODE"] == "verify-full"

@@ -37,10 +37,10 @@ class PlayedStarter:
         self.fails: CustodyError | None = None
         self.signal: int | None = None
 
-    def facts(self) -> GatewayDescription:
+    def describe(self) -> GatewayDescription:
         return FACTS
 
-    def start(self, wish: LoopOptions) -> TokenResponse:
+    def start(self, options: LoopOptions) -> TokenResponse:
         if self.signal is not None:
             # To this thread: test runners have others, which do not hold signals back.
             signal.pthread_kill(threading.get_ident(), self.signal)

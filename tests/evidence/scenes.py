@@ -117,7 +117,7 @@ class Scene:
             accept_new_anchor=self.accept_new_anchor,
         )
 
-    def surroundings(self) -> LogEnvironment:
+    def environment(self) -> LogEnvironment:
         ticks = count(0, max(self.sync_ns, 1))
         return LogEnvironment(
             LogClock(lambda: self.now, lambda: self.steady),
@@ -129,7 +129,7 @@ class Scene:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Log]:
         keys = self.keys()
-        async with open_log(self.options(), keys, self.surroundings(), self.broken.append) as log:
+        async with open_log(self.options(), keys, self.environment(), self.broken.append) as log:
             yield log
 
     def append(

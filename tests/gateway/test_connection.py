@@ -37,7 +37,7 @@ class Recorder:
     def lost(self, connection: Connection) -> None:
         self.over.set()
 
-    def clogged(self, connection: Connection, clogged: bool) -> None:  # noqa: FBT001 - an edge
+    def writing_blocked(self, connection: Connection, clogged: bool) -> None:  # noqa: FBT001 - an edge
         self.clogs.append(clogged)
 
     async def got(self, size: int) -> bytes:
@@ -180,14 +180,14 @@ def test_reading_stops_until_every_reason_is_gone(run: Run) -> None:
         async with listening() as (here, port):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             await here.open.wait()
-            here.connection.hold("disk")
-            here.connection.hold("peer")
+            here.connection.pause_reading("disk")
+            here.connection.pause_reading("peer")
             writer.write(b"x")
             await asyncio.sleep(0.05)
-            here.connection.free("disk")
+            here.connection.resume_reading("disk")
             await asyncio.sleep(0.05)
             assert not here.data
-            here.connection.free("peer")
+            here.connection.resume_reading("peer")
             assert await here.got(1) == b"x"
             writer.close()
 

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.gateway.test_session import bench, kinds, line, run, until
+from tests.gateway.stage import bench, kinds, line, run, until
 
 from custody.model.identity import Credential, Loop
 from custody.model.record import SessionEnd

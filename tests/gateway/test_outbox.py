@@ -64,11 +64,11 @@ def test_an_act_takes_its_turn_and_what_comes_behind_it_stays_behind() -> None:
     box, writes = outbox()
     seen: list[list[bytes]] = []
     box.gather((b"0",))
-    box.then(lambda: seen.append(list(writes)))
+    box.call_after(lambda: seen.append(list(writes)))
     assert seen == [[b"0"]]
     held = OutboxEntry((b"1",))
     box.hold(held)
-    box.then(lambda: seen.append(list(writes)))
+    box.call_after(lambda: seen.append(list(writes)))
     box.put((b"2",))
     held.release()
     assert seen == [[b"0"], [b"0", b"1"]]

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.gateway.test_session import bench, kinds, line, run, until
+from tests.gateway.stage import bench, kinds, line, run, until
 
 FLOOD = b"x" * 1023 + b"\n"
 LINES = 24 * 1024

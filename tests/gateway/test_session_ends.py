@@ -2,13 +2,14 @@
 
 from collections.abc import Hashable, Sequence
 
-from tests.gateway.fakes import LineCodec, NoMask
-from tests.gateway.test_session import bench, kinds, line, run, until
+from tests.gateway.fakes import NoMask
+from tests.gateway.stage import bench, kinds, line, run, until
+from tests.protocols.toys.line_codec import LineCodec
 
-from custody.model.command import Refusal
 from custody.model.errors import WireError
 from custody.model.event import CommandsReceived, Event, Inquiry, LoginReceived, Send
 from custody.model.record import CommandSeen, Injected, Record, SessionEnd
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Side
 
 
@@ -19,8 +20,8 @@ def test_a_session_whose_start_is_not_durable_yet_can_be_ended_and_has_its_end()
             writer.write(b"LOGIN orders ct_good\n")
             await until(lambda: kinds(b.log) == ["SessionStart"])
             (session,) = b.registry.all()
-            session.kill("ticket.over", Refusal("57P01", "over"))
-            assert "57P01" in await line(reader)
+            session.kill("ticket.over", Refusal(RefusalCode.LOOP_OVER, "over"))
+            assert "loop_over" in await line(reader)
             await until(lambda: kinds(b.log) == ["SessionStart", "SessionEnd"])
             assert len(b.registry) == 0
             assert b.server.seen == []
@@ -71,7 +72,7 @@ def test_where_the_log_has_no_room_left_only_the_session_that_needs_it_ends() ->
             b.log.full = True
             writer.write(b"SELECT 1\n")
             told = await line(reader)
-            assert "53100" in told
+            assert "log_full" in told
             assert "no room" in told
             assert await line(reader) == ""
             assert not other.at_eof()
@@ -91,7 +92,7 @@ def test_an_end_that_cannot_be_masked_still_closes_everything() -> None:
         async with bench(masker=BrokenAtTheEnd()) as b:
             reader, writer = await b.login()
             writer.write(b"SEL\0ECT\n")
-            assert "08P01" in await line(reader)
+            assert "protocol" in await line(reader)
             assert await line(reader) == ""
             await until(lambda: len(b.registry) == 0)
             await until(b.server.writers[0].transport.is_closing)
@@ -122,7 +123,7 @@ def test_garbage_found_after_a_look_up_is_the_clients_fault_and_it_is_told() -> 
         async with bench(codec=BrokenBehindItsQuestion) as b:
             reader, writer = await b.login()
             writer.write(b"ASK\n")
-            assert "08P01" in await line(reader)
+            assert "protocol" in await line(reader)
             await until(lambda: "SessionEnd" in kinds(b.log))
             (end,) = [body for body in b.log.bodies() if isinstance(body, SessionEnd)]
             assert end.reason == "protocol.client"

@@ -40,7 +40,7 @@ def pass_time(scene: Scene, log: Log, minutes: int) -> None:
     for _ in range(2):
         log.tick()
         log.prepare()
-        log.writer.stock_changed()
+        log.writer.pool_changed()
     log.tick()
 
 

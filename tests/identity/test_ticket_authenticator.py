@@ -86,20 +86,20 @@ def test_a_ticket_is_recognised_until_it_lapses() -> None:
     book = Book()
     secret, ticket = issue(book)
     door = CachedTicketAuthenticator(book)
-    assert door.recognise(secret, NOW) == Admission(ticket.id, ticket.loop)
-    admission = door.recognise(secret, NOW + HOUR - 1)
+    assert door.authenticate(secret, NOW) == Admission(ticket.id, ticket.loop)
+    admission = door.authenticate(secret, NOW + HOUR - 1)
     assert isinstance(admission, Admission)
-    assert door.alive(admission, NOW + HOUR - 1)
-    assert door.recognise(secret, NOW + HOUR) == "ticket.expired"
-    assert not door.alive(admission, NOW + HOUR)
+    assert door.still_admits(admission, NOW + HOUR - 1)
+    assert door.authenticate(secret, NOW + HOUR) == "ticket.expired"
+    assert not door.still_admits(admission, NOW + HOUR)
 
 
 def test_a_new_ticket_is_recognised_at_once_beside_a_running_door() -> None:
     book = Book()
     door = CachedTicketAuthenticator(book)
-    assert door.recognise(Secret("ct_none"), NOW) == "ticket.unknown"
+    assert door.authenticate(Secret("ct_none"), NOW) == "ticket.unknown"
     secret, _ = issue(book)
-    assert isinstance(door.recognise(secret, NOW), Admission)
+    assert isinstance(door.authenticate(secret, NOW), Admission)
 
 
 @pytest.mark.parametrize("field", ["revoked", "ended"])
@@ -107,34 +107,34 @@ def test_withdrawal_is_seen_at_the_next_login_and_within_a_second_by_sessions(fi
     book = Book()
     secret, ticket = issue(book)
     door = CachedTicketAuthenticator(book)
-    admission = door.recognise(secret, NOW)
+    admission = door.authenticate(secret, NOW)
     assert isinstance(admission, Admission)
     book.put(msgspec.structs.replace(ticket, **{field: NOW + 1}))
-    assert door.alive(admission, NOW + 999)
-    assert not door.alive(admission, NOW + 1000)
-    assert door.recognise(secret, NOW + 1001) == "ticket.revoked"
+    assert door.still_admits(admission, NOW + 999)
+    assert not door.still_admits(admission, NOW + 1000)
+    assert door.authenticate(secret, NOW + 1001) == "ticket.revoked"
 
 
 def test_an_unreadable_book_admits_nobody() -> None:
     book = Book()
     secret, _ = issue(book)
     door = CachedTicketAuthenticator(book)
-    admission = door.recognise(secret, NOW)
+    admission = door.authenticate(secret, NOW)
     assert isinstance(admission, Admission)
     book.broken = True
-    assert door.recognise(secret, NOW) == "ticket.unchecked"
-    assert not door.alive(admission, NOW + 1000)
+    assert door.authenticate(secret, NOW) == "ticket.unchecked"
+    assert not door.still_admits(admission, NOW + 1000)
     book.broken = False
-    assert door.alive(admission, NOW + 1001)
+    assert door.still_admits(admission, NOW + 1001)
 
 
 def test_what_lapsed_long_ago_is_forgotten() -> None:
     book = Book()
     secret, _ = issue(book)
     door = CachedTicketAuthenticator(book)
-    door.recognise(secret, NOW)
+    door.authenticate(secret, NOW)
     later = NOW + HOUR + KEPT_AFTER_EXPIRY_MS + SWEEP_MS
-    assert door.recognise(secret, later) == "ticket.unknown"
+    assert door.authenticate(secret, later) == "ticket.unknown"
     assert not door._by_id
     assert not door._by_digest
 
@@ -158,12 +158,12 @@ NOT_TICKETS = {
 @pytest.mark.parametrize("text", NOT_TICKETS.values(), ids=NOT_TICKETS.keys())
 def test_what_is_no_ticket_is_unknown(text: str) -> None:
     assert ticket_digest(Secret(text)) is None
-    assert CachedTicketAuthenticator(Book()).recognise(Secret(text), NOW) == "ticket.unknown"
+    assert CachedTicketAuthenticator(Book()).authenticate(Secret(text), NOW) == "ticket.unknown"
 
 
 @given(st.text(max_size=80))
 def test_any_text_is_refused_without_a_word_too_much(text: str) -> None:
-    assert CachedTicketAuthenticator(Book()).recognise(Secret(text), NOW) == "ticket.unknown"
+    assert CachedTicketAuthenticator(Book()).authenticate(Secret(text), NOW) == "ticket.unknown"
 
 
 @given(st.binary(min_size=32, max_size=32))

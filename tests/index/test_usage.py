@@ -87,7 +87,7 @@ def test_starts_are_told_with_what_came_later(tmp_path: Path) -> None:
     story.tell(Opaque("something else", 9), "loop_0", "ses_0")
     index = SqliteIndex(tmp_path)
     story.into(index)
-    begun = list(index.begun(DAY))
+    begun = list(index.starts(DAY))
     assert [each.kind for each in begun if each.kind != "opaque"] == [
         "loop.start",
         "session.start",
@@ -96,6 +96,6 @@ def test_starts_are_told_with_what_came_later(tmp_path: Path) -> None:
     sessions = [each for each in begun if each.kind == "session.start"]
     assert all(each.detail["groups"] == ["agents"] for each in sessions)
     assert all("ended" in each.detail for each in sessions)
-    assert [each.place.loop for each in index.begun(NEXT_DAY)] == [
+    assert [each.place.loop for each in index.starts(NEXT_DAY)] == [
         "loop_2", "loop_2", "loop_3", "loop_3", "loop_0",
     ]  # fmt: skip

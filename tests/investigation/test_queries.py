@@ -46,30 +46,37 @@ class Room:
         self.state.close()
 
     def ask(self, call: str, **arguments: object) -> dict[str, Any]:
-        async def freshen() -> bool:
+        async def catch_up() -> bool:
             self.caught_up += self.tail.catch_up()
             return self.fresh
 
-        async def scribe(record: Record) -> Receipt:
-            raise CustodyError("log.not-open", str(record))
-
         reading = Investigation(self.index, EvidenceRecords(self.reader), lambda: 0)
-        beside = StateThread().run
+        in_state_thread = StateThread().run
         terms = LoopTerms((), {}, lifetimes={}, local=True, local_ms=1)
         loops = LoopService(
             self.state,
-            beside,
-            scribe,
+            in_state_thread,
+            _ClosedLog(),
             terms,
-            RefusedLogins(scribe, lambda: 0),
+            RefusedLogins(_ClosedLog(), lambda: 0),
             clock=lambda: 0,
             entropy=bytes,
         )
         tickets = TicketService(
-            self.state, beside, scribe, loops, clock=lambda: 0, longest_loop=lambda _: None
+            self.state,
+            in_state_thread,
+            _ClosedLog(),
+            loops,
+            clock=lambda: 0,
+            longest_loop=lambda _: None,
         )
-        desk = CallDispatcher(EvidenceView(reading, freshen, self.index.discard), tickets)
+        desk = CallDispatcher(EvidenceView(reading, catch_up, self.index.discard), tickets)
         return asyncio.run(desk.dispatch(call, arguments))
+
+
+class _ClosedLog:
+    async def write(self, record: Record) -> Receipt:
+        raise CustodyError("log.not-open", str(record))
 
 
 @pytest.fixture

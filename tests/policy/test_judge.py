@@ -315,8 +315,8 @@ def test_whom_a_grant_names(given_grant: Grant, *, admitted: bool) -> None:
 
 def test_replication_needs_a_grant_that_names_it() -> None:
     plain, named = grant("read"), msgspec.structs.replace(grant("read"), replication=True)
-    assert not policy(plain).admits_replication(loop(), ORDERS, NOON)
-    assert policy(plain, named).admits_replication(loop(), ORDERS, NOON)
+    assert not policy(plain).admits_stream(loop(), ORDERS, "replication", NOON)
+    assert policy(plain, named).admits_stream(loop(), ORDERS, "replication", NOON)
 
 
 def test_the_digest_covers_grants_rules_and_their_order() -> None:

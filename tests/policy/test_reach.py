@@ -62,9 +62,9 @@ def test_who_may_open_a_session_is_within_it_too() -> None:
 def test_replication_needs_everybodys_grant_and_no_scope_of_effects() -> None:
     copying = msgspec.structs.replace(BOTH[0], replication=True)
     judge = policy(copying, BOTH[1])
-    assert judge.admits_replication(loop(), ORDERS, NOON)
-    assert not judge.admits_replication(acting_for(STAFF), ORDERS, NOON)
-    assert not judge.admits_replication(narrowed(effects=frozenset({READ})), ORDERS, NOON)
+    assert judge.admits_stream(loop(), ORDERS, "replication", NOON)
+    assert not judge.admits_stream(acting_for(STAFF), ORDERS, "replication", NOON)
+    assert not judge.admits_stream(narrowed(effects=frozenset({READ})), ORDERS, "replication", NOON)
 
 
 def test_a_principals_hours_hold_for_the_loop() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 import msgspec
 import pytest
 
-from custody.model.command import Refusal
+from custody.model.codec import CodecFaces, UpstreamLogin
 from custody.model.errors import WireError
 from custody.model.event import (
     CommandsReceived,
@@ -27,13 +27,14 @@ from custody.model.event import (
     StreamEnded,
     TlsAnswered,
 )
-from custody.model.interfaces import Codec, UpstreamLogin
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Side
 
 Line = tuple[Side, bytes]
-Decide = Callable[[CommandsReceived], bool]
+Decide = Callable[[CommandsReceived], bool | None]
+"""``None`` holds the message."""
 
-NO = Refusal("42501", "not here")
+NO = Refusal(RefusalCode.DENIED, "not here")
 
 
 class Transcript(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ class Transcript(msgspec.Struct, frozen=True):
 class Subject(msgspec.Struct, frozen=True):
     """A protocol under test."""
 
-    codec: Callable[[], Codec]
+    faces: Callable[[], CodecFaces]
     upstream: UpstreamLogin
     answer: Callable[[Hashable], object]
     transcripts: tuple[Transcript, ...]
@@ -59,9 +60,11 @@ class Host:
     """Does what a host must, with everything durable at once."""
 
     def __init__(self, subject: Subject, decide: Decide) -> None:
-        self.codec = subject.codec()
+        self.faces = subject.faces()
+        self.codec = self.faces.codec
         self.events: list[Event] = []
         self.held = 0
+        self.held_message: CommandsReceived | None = None
         self.received = {Side.CLIENT: bytearray(), Side.SERVER: bytearray()}
         self.written = {Side.CLIENT: bytearray(), Side.SERVER: bytearray()}
         self._subject = subject
@@ -73,6 +76,14 @@ class Host:
         self.pump()
         self.held = max(self.held, self.codec.buffered(side))
 
+    def decide_held(self) -> None:
+        """Somebody said yes to what is held."""
+        held, self.held_message = self.held_message, None
+        if held is not None:
+            self.codec.allow(held)
+            self._write(Side.SERVER, held.wire)
+            self.pump()
+
     def pump(self) -> None:
         moved = True
         while moved:
@@ -82,19 +93,23 @@ class Host:
                     moved = True
                     self._handle(event)
 
-    def _handle(self, event: Event) -> None:  # noqa: C901  # one arm for each event
+    def _handle(self, event: Event) -> None:  # noqa: C901, PLR0912  # one arm for each event
         self.events.append(event)
         match event:
             case LoginReceived():
-                self._send(self.codec.admit(event, self._subject.upstream))
+                self._send(self.faces.login.admit(event, self._subject.upstream))
             case TlsAnswered():
-                self._send(self.codec.start_server(tls=False, channel_binding=None))
+                self._send(self.faces.login.start_server(tls=False, channel_binding=None))
             case SessionReady(sends=sends):
                 self._send(sends)
             case Inquiry(question=question):
-                self.codec.answer(question, self._subject.answer(question))
+                if self.faces.consultant is not None:
+                    self.faces.consultant.answer(question, self._subject.answer(question))
             case CommandsReceived():
-                if self._decide(event):
+                decision = self._decide(event)
+                if decision is None:
+                    self.held_message = event
+                elif decision:
                     self.codec.allow(event)
                     self._write(Side.SERVER, event.wire)
                 else:
@@ -157,6 +172,10 @@ def by_side(events: Sequence[Event]) -> tuple[list[object], list[object]]:
 def allow_all(event: CommandsReceived) -> bool:
     del event
     return True
+
+
+def hold(event: CommandsReceived) -> None:
+    del event
 
 
 def logged_in(subject: Subject, transcript: Transcript, decide: Decide = allow_all) -> Host:
@@ -228,6 +247,28 @@ class Conformance:
                     host.say(side, data)
                     refused = any(isinstance(e, CommandsReceived) for e in host.events)
             assert not any(isinstance(event, SideEnded) for event in host.events), transcript.name
+
+    def test_what_stands_behind_a_held_message_waits_in_order(self) -> None:
+        """The host may take as long as a human takes: nothing behind is given, nothing is lost."""
+        for transcript in self.subject.transcripts:
+            whole = play(self.subject, transcript)
+            host = logged_in(self.subject, transcript, hold)
+            for side, data in transcript.lines:
+                host.say(side, data)
+                while host.held_message is not None:
+                    assert host.codec.next_event(Side.CLIENT) is None, transcript.name
+                    host.decide_held()
+            assert by_side(host.events) == by_side(whole.events), transcript.name
+            assert host.written == whole.written, transcript.name
+
+    def test_a_notice_changes_nothing_but_what_the_client_reads(self) -> None:
+        for transcript in self.subject.transcripts:
+            host = logged_in(self.subject, transcript)
+            for side, data in transcript.lines:
+                for send in host.codec.notify("waiting"):
+                    assert send.to is Side.CLIENT
+                host.say(side, data)
+            assert host.written[Side.SERVER] == host.received[Side.CLIENT], transcript.name
 
     def test_no_event_is_given_twice(self) -> None:
         for transcript in self.subject.transcripts:

@@ -8,7 +8,8 @@ byte to the server that the client did not send.
 import struct
 from collections.abc import Iterator
 
-from custody.model.command import Refusal, Wire
+from custody.model.codec import UpstreamLogin
+from custody.model.command import Wire
 from custody.model.errors import WireError
 from custody.model.event import (
     CommandsReceived,
@@ -21,7 +22,7 @@ from custody.model.event import (
     TlsAnswered,
     TlsRequested,
 )
-from custody.model.interfaces import UpstreamLogin
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.secret import Secret
 from custody.model.words import Side
 from custody.protocols.postgres.codec import PostgresCodec
@@ -38,7 +39,7 @@ from custody.protocols.postgres.statements.catalogue import (
 )
 from custody.wire.sql.syntax import ParseQuestion, Unreadable
 
-_REFUSAL = Refusal("42501", "refused", "rule")
+_REFUSAL = Refusal(RefusalCode.DENIED, "refused", "rule")
 _UPSTREAM = UpstreamLogin("app", "orders", Secret("word"), tls="off", client_key=bytes(8))
 _EVENTS_PER_BYTE = 4
 _EVENTS_AT_LEAST = 200

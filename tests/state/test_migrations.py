@@ -45,6 +45,6 @@ def test_loops_and_tickets_of_the_first_revision_are_kept(tmp_path: Path) -> Non
             LoopId("open"), Identity("ada", "local", ("agents",)), 1, 100, purpose="mend it"
         )
         assert kept[LoopId("over")].ended == 50
-        assert state.loops.untold() == []  # the end of what was over is on the record already
+        assert state.loops.unrecorded() == []  # the end of what was over is on the record already
         assert [each.loop for each in state.loops.end(LoopId("open"), 60, "killed")] == ["open"]
-        assert [each.loop for each in state.loops.untold()] == ["open"]
+        assert [each.loop for each in state.loops.unrecorded()] == ["open"]

@@ -44,7 +44,7 @@ def state(path: Path) -> Iterator[State]:
 
 
 def test_a_ticket_comes_back_as_it_was_kept(state: State, path: Path) -> None:
-    state.add(ticket("tkt_1"))
+    state.add_ticket(ticket("tkt_1"))
     assert state.tickets() == [ticket("tkt_1")]
     with State.open(path) as again:
         assert again.tickets() == [ticket("tkt_1")]
@@ -52,16 +52,16 @@ def test_a_ticket_comes_back_as_it_was_kept(state: State, path: Path) -> None:
 
 def test_tickets_are_listed_newest_first_and_by_loop(state: State) -> None:
     other = Loop(LoopId("loop_b"), Identity("b", "local", ()), 1, 2)
-    state.add(ticket("tkt_1", created=1))
-    state.add(ticket("tkt_2", other, created=2))
-    state.add(ticket("tkt_3", created=3))
+    state.add_ticket(ticket("tkt_1", created=1))
+    state.add_ticket(ticket("tkt_2", other, created=2))
+    state.add_ticket(ticket("tkt_3", created=3))
     assert [each.id for each in state.tickets()] == ["tkt_3", "tkt_2", "tkt_1"]
     assert [each.id for each in state.tickets(loop=LOOP.id)] == ["tkt_3", "tkt_1"]
     assert [each.id for each in state.tickets(limit=1)] == ["tkt_3"]
 
 
 def test_revoking_keeps_the_first_time_and_names_what_is_missing(state: State) -> None:
-    state.add(ticket("tkt_1"))
+    state.add_ticket(ticket("tkt_1"))
     assert state.revoke(TicketId("tkt_1"), 5).revoked == 5
     assert state.revoke(TicketId("tkt_1"), 6).revoked == 5
     with pytest.raises(CustodyError) as caught:
@@ -72,12 +72,12 @@ def test_revoking_keeps_the_first_time_and_names_what_is_missing(state: State) -
 def test_a_reader_is_given_each_change_once(state: State, path: Path) -> None:
     with State.open(path) as writer:
         before = state.version()
-        writer.add(ticket("tkt_1"))
+        writer.add_ticket(ticket("tkt_1"))
         assert state.version() != before
         seen, changed = state.changes(0)
         assert [each.id for each in changed] == ["tkt_1"]
         assert state.changes(seen) == (seen, [])
-        writer.add(ticket("tkt_2"))
+        writer.add_ticket(ticket("tkt_2"))
         assert writer.end_loop(LOOP.id, 77)
         assert not writer.end_loop(LOOP.id, 78)
         _, changed = state.changes(seen)
@@ -85,7 +85,7 @@ def test_a_reader_is_given_each_change_once(state: State, path: Path) -> None:
 
 
 def test_a_reader_does_not_wait_for_a_writer(state: State, path: Path) -> None:
-    state.add(ticket("tkt_1"))
+    state.add_ticket(ticket("tkt_1"))
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     try:
@@ -97,7 +97,7 @@ def test_a_reader_does_not_wait_for_a_writer(state: State, path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
 def test_nobody_else_may_read_it(state: State, path: Path, suffix: str) -> None:
-    state.add(ticket("tkt_1"))
+    state.add_ticket(ticket("tkt_1"))
     assert stat.S_IMODE(Path(f"{path}{suffix}").stat().st_mode) == 0o600
 
 
@@ -140,7 +140,7 @@ def test_what_ended_long_ago_is_forgotten_with_its_loop_and_nothing_else(state: 
         Loop(LoopId(name), Identity("a", "local", ()), 1, 100) for name in ("old", "open", "recent")
     )
     for number, each in enumerate((old, old, open_one, recent)):
-        state.add(ticket(f"tkt_{number}", each, created=number))
+        state.add_ticket(ticket(f"tkt_{number}", each, created=number))
     state.end_loop(old.id, 100)
     state.end_loop(recent.id, 101)
     assert state.forget(100) == 2
@@ -150,18 +150,18 @@ def test_what_ended_long_ago_is_forgotten_with_its_loop_and_nothing_else(state: 
 
 
 def test_a_reader_misses_nothing_though_the_newest_change_is_forgotten(state: State) -> None:
-    state.add(ticket("tkt_1"))
+    state.add_ticket(ticket("tkt_1"))
     state.end_loop(LOOP.id, 100)
     seen, _ = state.changes(0)
     state.forget(100)
-    state.add(ticket("tkt_2", Loop(LoopId("loop_b"), Identity("b", "local", ()), 1, 2)))
+    state.add_ticket(ticket("tkt_2", Loop(LoopId("loop_b"), Identity("b", "local", ()), 1, 2)))
     assert "tkt_2" in {each.id for each in state.changes(seen)[1]}
 
 
 def test_forgetting_is_done_in_bounded_parts(state: State) -> None:
     for number in range(5):
-        state.add(ticket(f"tkt_{number}"))
-    state.add(ticket("tkt_new", Loop(LoopId("loop_b"), Identity("b", "local", ()), 1, 2)))
+        state.add_ticket(ticket(f"tkt_{number}"))
+    state.add_ticket(ticket("tkt_new", Loop(LoopId("loop_b"), Identity("b", "local", ()), 1, 2)))
     state.end_loop(LOOP.id, 100)
-    state.add(ticket("tkt_newest", Loop(LoopId("loop_c"), Identity("b", "local", ()), 1, 2)))
+    state.add_ticket(ticket("tkt_newest", Loop(LoopId("loop_c"), Identity("b", "local", ()), 1, 2)))
     assert [state.forget(100, limit=2) for _ in range(4)] == [2, 2, 1, 0]

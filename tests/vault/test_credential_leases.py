@@ -95,7 +95,7 @@ def test_the_end_of_a_loop_takes_back_what_was_made_for_it(tmp_path: Path) -> No
         await scene.vault.lease(loop("b"), ORDERS)
         back = await scene.vault.release(LoopId("loop_a"))
         assert back == (ReturnedLease(LoopId("loop_a"), ORDERS, "L1", revoked=True),)
-        assert [out.lease for out in LeaseBook(scene.path).out] == ["L2"]
+        assert [out.lease for out in LeaseBook(scene.path).open_leases] == ["L2"]
 
     play(tmp_path, act)
 
@@ -125,7 +125,7 @@ def test_a_crash_leaves_leases_in_the_book_and_the_next_start_takes_them_back(
         after = scene.start()
         (back,) = await after.release_stale()
         assert (back.lease, back.revoked) == ("L1", True)
-        assert LeaseBook(scene.path).out == ()
+        assert LeaseBook(scene.path).open_leases == ()
 
     play(tmp_path, act)
 
@@ -148,7 +148,7 @@ def test_leases_are_renewed_at_half_their_life(tmp_path: Path) -> None:
         await scene.vault.lease(loop("a"), ORDERS)
         for now, renewed in ((29_999, 0), (30_000, 1), (31_000, 1), (60_000, 2)):
             scene.store.now = now
-            await scene.vault.tend()
+            await scene.vault.renew_due()
             assert scene.store.renewed == renewed
 
     play(tmp_path, act)
@@ -159,10 +159,10 @@ def test_a_lease_is_used_while_its_store_is_away_and_no_longer(tmp_path: Path) -
         await scene.vault.lease(loop("a"), ORDERS)
         scene.store.down = True
         scene.store.now = 45_000
-        await scene.vault.tend()
+        await scene.vault.renew_due()
         assert (await scene.vault.lease(loop("a"), ORDERS)).user == "v-1"
         scene.store.now = MINUTE
-        await scene.vault.tend()
+        await scene.vault.renew_due()
         assert (await scene.vault.lease(loop("a"), ORDERS)).user == "v-2"
 
     play(tmp_path, act)

@@ -11,14 +11,14 @@ from urllib.parse import urlencode
 
 from tests.web.browsing import Answer, Browser, field
 
-from custody.access.interfaces import (
+from custody.access.pending_logins import PendingLogins
+from custody.access.requests import (
     ExchangeRequest,
     ExchangeResult,
     ReachableTarget,
     StartedLogin,
     StartedLoop,
 )
-from custody.access.pending_logins import PendingLogins
 from custody.access.sign_in import SignIn
 from custody.app.console_faces import (
     ConsoleParts,
@@ -195,10 +195,10 @@ class Played:
         )
         return Secret("cl_the-login"), login
 
-    async def recognise_login(self, secret: Secret) -> RememberedLogin:
+    async def authenticate(self, secret: Secret) -> RememberedLogin:
         raise AssertionError("the console never asks for a login by its secret")
 
-    async def logged_out(self, provider: str, subject: str, session: str) -> int:
+    async def end_at_provider_logout(self, provider: str, subject: str, session: str) -> int:
         self.ended.append(f"{provider} {subject} {session}")
         return 1
 
@@ -209,7 +209,7 @@ class Played:
     async def exchange(self, asked: ExchangeRequest, client: str) -> ExchangeResult:
         self._maybe_fail()
         self.asked.append(asked)
-        if asked.wanted.endswith(":login"):
+        if asked.requested_type.endswith(":login"):
             secret, login = await self.accept(self.proof(Method.OIDC_TOKEN), client=client)
             return StartedLogin(secret, login)
         reachable = ReachableTarget(
@@ -221,18 +221,10 @@ class Played:
         self.ended.append("revoked")
         return token.reveal().startswith("c")
 
-    async def refused(self, reason: str, *, client: str, subject: str = "") -> None:
+    async def record_refusal(self, reason: str, *, client: str, subject: str = "") -> None:
         self.records.append(f"refused {reason} {client} {subject}".strip())
 
-    # A doorkeeper, and a meter.
-    def recognise(self, secret: Secret, now: int) -> Admission | str:
-        if secret.reveal() != self.ticket_secret.reveal():
-            return "ticket.unknown"
-        return Admission(self.ticket.id, self.ticket.loop)
-
-    def alive(self, admission: Admission, now: int) -> bool:
-        return True
-
+    # A meter.
     async def spent(self, admission: Admission) -> LoopUsage:
         return LoopUsage((), Spent(commands=3, rows=40))
 
@@ -247,6 +239,21 @@ class Played:
         )
 
 
+class PlayedTickets:
+    """Knows the one ticket of the played gateway."""
+
+    def __init__(self, played: Any) -> None:
+        self._played = played
+
+    def authenticate(self, secret: Secret, now: int) -> Admission | str:
+        if secret.reveal() != self._played.ticket_secret.reveal():
+            return "ticket.unknown"
+        return Admission(self._played.ticket.id, self._played.ticket.loop)
+
+    def still_admits(self, admission: Admission, now: int) -> bool:
+        return True
+
+
 def parts_of(played: Any, *, url: str = URL, door: socket.socket | None = None) -> ConsoleParts:
     book = PendingLogins(clock=played.clock, entropy=played.random)
     return ConsoleParts(
@@ -254,8 +261,8 @@ def parts_of(played: Any, *, url: str = URL, door: socket.socket | None = None) 
         url=url,
         tls=None,
         max_connections=100,
-        facts=played.facts,
-        signing_in=SignIn(
+        gateway_info=played.facts,
+        sign_in=SignIn(
             book,
             url=url,
             code={"corp": played, "other": played},
@@ -267,7 +274,7 @@ def parts_of(played: Any, *, url: str = URL, door: socket.socket | None = None) 
         ),
         exchange=played,
         loops=played,
-        doorkeeper=played,
+        ticket_authenticator=PlayedTickets(played),
         use=played.spent,
         clock=played.clock,
     )

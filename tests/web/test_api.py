@@ -6,7 +6,7 @@ import pytest
 from tests.web.browsing import FORM
 from tests.web.scene import DEVICE, EXCHANGE, Scene, scene
 
-from custody.access.interfaces import LOGIN, TICKET, LoopRequest
+from custody.access.requests import LOGIN, TICKET, LoopRequest
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import Budget
 from custody.model.words import Effect, Exceeded
@@ -57,8 +57,8 @@ def test_a_token_becomes_a_loop(play: Scene) -> None:
     assert (answer.header("cache-control"), answer.header("pragma")) == ("no-store", "no-cache")
     (asked,) = play.played.asked
     assert asked.subject.reveal() == "eyJ.secret.token"
-    assert (asked.subject_type, asked.wanted) == (ID_TOKEN, TICKET)
-    assert asked.wish == LoopRequest(
+    assert (asked.subject_type, asked.requested_type) == (ID_TOKEN, TICKET)
+    assert asked.loop_request == LoopRequest(
         purpose="monthly report",
         targets=("orders", "stock"),  # type: ignore[arg-type]  # names are texts
         effects=frozenset({Effect.READ, Effect.WRITE}),

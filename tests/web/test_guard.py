@@ -9,7 +9,7 @@ import pytest
 from tests.web.browsing import FORM, Browser
 from tests.web.scene import ASKED, URL, Scene, scene
 
-from custody.web.errors import RefusedError
+from custody.web.errors import RequestRefusedError
 from custody.web.guard import Guard, hosts_of
 from custody.web.quotas import AddressQuotas
 from custody.web.rate_limit import RateLimiter
@@ -135,11 +135,11 @@ def test_one_address_takes_its_share_and_no_more() -> None:
                 await stack.enter_async_context(shares.request("192.0.2.7")) for _ in range(9)
             ]
             for taking in greedy[:8]:
-                taking.hold(512 * 1024)
-            with pytest.raises(RefusedError, match="busy"):
-                greedy[8].hold(1)
+                taking.add_bytes(512 * 1024)
+            with pytest.raises(RequestRefusedError, match="busy"):
+                greedy[8].add_bytes(1)
             other = await stack.enter_async_context(shares.request("198.51.100.9"))
-            other.hold(512 * 1024)
+            other.add_bytes(512 * 1024)
         assert not shares._of
         assert shares._held == 0
 

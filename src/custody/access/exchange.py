@@ -1,7 +1,7 @@
-"""The one place that tells tokens apart: what is brought, who checks it, what it becomes.
+"""Token exchange (RFC 8693): which provider checks a token, and which loop or login it starts.
 
 Law: a token is checked by the provider that its issuer names, and by nobody else; what may be used
-once is used up before it opens anything; and whoever is not let in is on the record.
+once is used up before it opens anything; and every refusal is recorded.
 """
 
 import asyncio
@@ -10,7 +10,9 @@ from typing import Final, Protocol
 
 import msgspec
 
-from custody.access.interfaces import (
+from custody.access.logins import LoginService
+from custody.access.loops import LoopService
+from custody.access.requests import (
     ACCESS_TOKEN,
     ID_TOKEN,
     JWT,
@@ -20,11 +22,8 @@ from custody.access.interfaces import (
     ExchangeResult,
     StartedLogin,
 )
-from custody.access.logins import LoginService
-from custody.access.loops import LoopService
 from custody.access.token_passwords import KEPT_AFTER_LAPSE_MS, TokenPasswords
-from custody.identity.oidc.responses import TokenKind
-from custody.identity.oidc.tokens.compact import unverified_issuer
+from custody.identity.oidc import TokenKind, unverified_issuer
 from custody.model.errors import CustodyError
 from custody.model.identity import Proof, RememberedLogin
 from custody.model.interfaces import TicketAuthenticator
@@ -58,14 +57,14 @@ class TokenIssuer(msgspec.Struct, frozen=True):
 
 
 class Exchange:
-    """Implements ``custody.access.interfaces.Exchanges``."""
+    """The one place that tells token types apart (RFC 8693, RFC 7009)."""
 
     def __init__(
         self,
         issuers: Sequence[TokenIssuer],
         logins: LoginService,
         loops: LoopService,
-        doorkeeper: TicketAuthenticator,
+        ticket_authenticator: TicketAuthenticator,
         refused: RefusedLogins,
         *,
         clock: Callable[[], int],
@@ -73,15 +72,19 @@ class Exchange:
         self._issuers: Final = tuple(issuers)
         self._logins: Final = logins
         self._loops: Final = loops
-        self._doorkeeper: Final = doorkeeper
+        self._ticket_authenticator: Final = ticket_authenticator
         self._refused: Final = refused
         self._clock: Final = clock
-        self.tokens: Final = TokenPasswords(self._check_among, self._vouchers, loops, doorkeeper)
+        self.tokens: Final = TokenPasswords(
+            self._check_among, self._issuers_of, loops, ticket_authenticator
+        )
         """Tokens at the listeners of standard clients."""
 
     async def exchange(self, asked: ExchangeRequest, client: str) -> ExchangeResult:
-        """As ``Exchanges.exchange``."""
-        if asked.wanted not in (TICKET, LOGIN):
+        """Raises ``CustodyError`` with an ``exchange.``, ``identity.``, ``loop.`` or ``ticket.``
+        code; that refusal is on the record then.
+        """
+        if asked.requested_type not in (TICKET, LOGIN):
             raise await self._no("exchange.wanted", "This type of token is not given here.", client)
         if asked.subject_type == TICKET:
             return await self._child(asked, client)
@@ -91,19 +94,21 @@ class Exchange:
             who = login.proof
         else:
             who = await self._prove(asked.subject, asked.subject_type, client)
-        if asked.wanted == LOGIN:
+        if asked.requested_type == LOGIN:
             return await self._remember(asked, who, login, client)
         actor = None
         if asked.actor is not None:
             actor = await self._prove(asked.actor, asked.actor_type, client)
-        return await self._loops.start(who, asked.wish, login=login, actor=actor, client=client)
+        return await self._loops.start(
+            who, asked.loop_request, login=login, actor=actor, client=client
+        )
 
     async def _child(self, asked: ExchangeRequest, client: str) -> ExchangeResult:
-        if asked.wanted == LOGIN or asked.actor is not None:
+        if asked.requested_type == LOGIN or asked.actor is not None:
             raise await self._no(
                 "exchange.ticket", "A ticket is exchanged for a child loop only.", client
             )
-        admission = self._doorkeeper.recognise(asked.subject, self._clock())
+        admission = self._ticket_authenticator.authenticate(asked.subject, self._clock())
         if isinstance(admission, str):
             raise await self._no(
                 admission,
@@ -111,7 +116,7 @@ class Exchange:
                 client,
                 "Start from outside that loop, or put another ticket into CUSTODY_TICKET_FILE.",
             )
-        return await self._loops.child(admission, asked.wish, client=client)
+        return await self._loops.child(admission, asked.loop_request, client=client)
 
     async def _remember(
         self, asked: ExchangeRequest, who: Proof, login: RememberedLogin | None, client: str
@@ -128,28 +133,28 @@ class Exchange:
 
     async def _login(self, secret: Secret, client: str) -> RememberedLogin:
         try:
-            return await self._logins.recognise(secret)
+            return await self._logins.authenticate(secret)
         except CustodyError as error:
-            await self.refused(error.code, client=client)
+            await self.record_refusal(error.code, client=client)
             raise
 
     async def revoke(self, token: Secret, client: str) -> bool:
-        """As ``Exchanges.revoke``."""
+        """End what a login or a ticket stands for (RFC 7009); false where it stands for nothing."""
         del client  # whoever holds a secret may throw it away
         try:
-            login = await self._logins.recognise(token)
+            login = await self._logins.authenticate(token)
         except CustodyError as error:
             if error.code.startswith("state."):
                 raise
         else:
             return await self._logins.end(login.id, "logout")
-        admission = self._doorkeeper.recognise(token, self._clock())
+        admission = self._ticket_authenticator.authenticate(token, self._clock())
         if isinstance(admission, str):
             return False
         return await self._loops.end(admission.loop.id, "ended", admission.loop.identity.subject)
 
-    async def refused(self, reason: str, *, client: str, subject: str = "") -> None:
-        """As ``Exchanges.refused``."""
+    async def record_refusal(self, reason: str, *, client: str, subject: str = "") -> None:
+        """Record that somebody was not let in, as far as the rate of such records allows."""
         await self._refused.record(reason, client=client, subject=subject, protocol="login")
 
     async def _no(
@@ -159,7 +164,7 @@ class Exchange:
         client: str,
         cure: str = "`custody run --help` and `custody login --help` say how.",
     ) -> CustodyError:
-        await self.refused(code, client=client)
+        await self.record_refusal(code, client=client)
         return CustodyError(code, fault, cure)
 
     # Tokens.
@@ -168,17 +173,19 @@ class Exchange:
         try:
             return await self._check(token, kind)
         except CustodyError as error:
-            await self.refused(error.code, client=client)
+            await self.record_refusal(error.code, client=client)
             raise
 
     async def _check_among(self, token: Secret, names: Collection[str]) -> Proof:
         return await self._check(token, JWT, names)
 
-    def _vouchers(self, token: Secret) -> list[str]:
+    def _issuers_of(self, token: Secret) -> list[str]:
         return [each.name for each in self._of(token)]
 
     async def _check(self, token: Secret, kind: str, among: Collection[str] | None = None) -> Proof:
-        """By whoever its issuer names; where that is several, by the first that takes it."""
+        """By the providers of the token's issuer; where there are several, by the first that takes
+        it.
+        """
         if kind not in _KINDS:
             raise CustodyError(
                 "exchange.type",
@@ -215,7 +222,7 @@ class Exchange:
         if not proof.use:
             return
         until = proof.expires + KEPT_AFTER_LAPSE_MS
-        if not await self._logins.use(f"token.{proof.provider}", proof.use, until):
+        if not await self._logins.use_once(f"token.{proof.provider}", proof.use, until):
             raise CustodyError(
                 "identity.replayed", "This token was used before.", "Bring a fresh one."
             )

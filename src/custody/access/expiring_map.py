@@ -1,7 +1,7 @@
-"""What the gateway remembers for a while: by digest, taken once, bounded, time-limited.
+"""A bounded map whose entries expire; keys are digests, and ``pop`` returns an entry once.
 
-Law: full for one address is not full for another's, up to the bound of all; what is full refuses
-and pushes nothing out. Nothing here waits.
+Law: each address has its own bound besides the bound of all. A full map refuses a new entry and
+evicts none. No method waits.
 """
 
 from collections.abc import Callable
@@ -57,16 +57,16 @@ class ExpiringMap(Generic[E]):
         self._held[key] = entry
         self._of[place] = mine + 1
 
-    def swap(self, key: bytes, entry: E) -> None:
+    def replace(self, key: bytes, entry: E) -> None:
         """Another value for an entry that is held."""
         if key in self._held:
             self._held[key] = entry
 
-    def see(self, key: bytes) -> E | None:
+    def get(self, key: bytes) -> E | None:
         entry = self._held.get(key)
         return entry if entry is not None and entry.expires > self._clock() else None
 
-    def take(self, key: bytes) -> E | None:
+    def pop(self, key: bytes) -> E | None:
         """The entry, for this once."""
         entry = self._held.pop(key, None)
         if entry is None:

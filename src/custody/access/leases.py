@@ -1,13 +1,13 @@
 """Credentials leased to loops, on the record.
 
-Law: what was made for a loop is on the record before it is used, and is taken back once the loop
-has ended, whatever ended it; what could not be taken back is tried again, and said. A client that
-goes away while the store makes a credential stops nothing: what was made is known here.
+Law: a credential that a store makes for a loop is recorded before it is used, and revoked when the
+loop ends for any reason. A failed revocation is tried again and logged. A client that goes away
+while the store makes a credential does not cancel the request, so every lease is known here.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from custody.model.errors import CustodyError
@@ -17,11 +17,11 @@ from custody.model.record import (
     CredentialLeased,
     CredentialReturned,
     Milliseconds,
-    Receipt,
     Record,
 )
 from custody.model.words import LoopId, TargetName
-from custody.vault.credential_leases import LeasingVault, ReturnedLease
+from custody.recording.recorder import RecordWriter
+from custody.vault import LeasingVault, ReturnedLease
 
 TEND_S: Final = 5.0
 STALE_EVERY: Final = 60
@@ -36,11 +36,11 @@ class LeaseService:
     def __init__(
         self,
         vault: LeasingVault,
-        scribe: Callable[[Record], Awaitable[Receipt]],
+        recorder: RecordWriter,
         clock: Callable[[], int],
     ) -> None:
         self._vault: Final = vault
-        self._scribe: Final = scribe
+        self._recorder: Final = recorder
         self._clock: Final = clock
         self._recorded: Final[dict[str, LoopId]] = {}
         """Leases whose record is made, with their loops."""
@@ -98,7 +98,7 @@ class LeaseService:
                 raise
         return credential
 
-    def ended(self, loop: LoopId, reason: str) -> None:
+    def release_for(self, loop: LoopId, reason: str) -> None:
         """A loop has ended. Does not wait."""
         del reason
         self._ended.put_nowait(loop)
@@ -106,27 +106,27 @@ class LeaseService:
     async def run(self) -> None:
         """Take back and renew until cancelled; at first what an earlier run left out."""
         async with asyncio.TaskGroup() as self._tasks:
-            await self._tend()
+            await self._serve()
 
-    async def _tend(self) -> None:
+    async def _serve(self) -> None:
         rounds = 0
         while True:
             if rounds % STALE_EVERY == 0:
-                await self._tell(await self._vault.release_stale())
-            await self._vault.tend()
+                await self._record_returns(await self._vault.release_stale())
+            await self._vault.renew_due()
             try:
                 async with asyncio.timeout(TEND_S):
                     loop = await self._ended.get()
             except TimeoutError:
                 rounds += 1
             else:
-                await self._tell(await self._vault.release(loop))
+                await self._record_returns(await self._vault.release(loop))
 
     async def close(self) -> None:
         """Take back what the gateway leased for itself: it leaves nothing out when it stops."""
-        await self._tell(await self._vault.release(GATEWAY.id))
+        await self._record_returns(await self._vault.release(GATEWAY.id))
 
-    async def _tell(self, returned: Iterable[ReturnedLease]) -> None:
+    async def _record_returns(self, returned: Iterable[ReturnedLease]) -> None:
         for each in returned:
             self._recorded.pop(each.lease, None)
             try:
@@ -139,4 +139,4 @@ class LeaseService:
     async def _record(self, loop: LoopId, body: Body) -> None:
         own = loop == GATEWAY.id
         record = Record(Milliseconds(self._clock()), body, None if own else loop)
-        await self._scribe(record)
+        await self._recorder.write(record)

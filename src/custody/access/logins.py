@@ -1,8 +1,8 @@
 """Logins: proofs that the gateway remembers, until something ends them.
 
 Law: a login works only once it is on the record; an end works first, takes the login's loops with
-it, and is recorded then, exactly once. Silence of a provider ends nothing before its time; a
-provider's no ends at once.
+it, and is recorded then, exactly once. A provider that does not answer ends no login before its
+time; a provider's refusal ends it at once.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from msgspec.structs import replace
 
-from custody.access.loops import InStateThread, LoopService, Scribe
+from custody.access.loops import InStateThread, LoopService
 from custody.access.refresh_tokens import RefreshTokenSealer
 from custody.identity import LOGIN_PREFIX, mint_login_id, mint_secret, secret_digest
 from custody.model.errors import CustodyError
@@ -21,9 +21,9 @@ from custody.model.identity import Proof, RememberedLogin
 from custody.model.record import AdminAct, Body, LoginAccepted, LoginEnd, Milliseconds, Record
 from custody.model.secret import Secret
 from custody.model.words import LoginId, Method
+from custody.recording.recorder import RecordWriter
 from custody.recording.refused_logins import RefusedLogins
-from custody.state import State
-from custody.state.logins import DueLogin, EndedLogin, RevokedIdentity
+from custody.state import DueLogin, EndedLogin, RevokedIdentity, State
 
 RECHECKS_AT_ONCE: Final = 8
 """At each provider."""
@@ -58,13 +58,13 @@ class Refresher(Protocol):
 
 
 class LoginService:
-    """Implements ``custody.access.interfaces.Logins``. Times are Unix milliseconds."""
+    """Logins: proofs that are remembered. Times are Unix milliseconds."""
 
     def __init__(
         self,
-        book: State,
-        beside: InStateThread,
-        scribe: Scribe,
+        state: State,
+        in_state_thread: InStateThread,
+        recorder: RecordWriter,
         loops: LoopService,
         refused: RefusedLogins,
         *,
@@ -72,21 +72,21 @@ class LoginService:
         entropy: Callable[[int], bytes],
         lifetime_ms: int,
         recheck_ms: int,
-        sealing: RefreshTokenSealer | None,
+        sealer: RefreshTokenSealer | None,
         providers: Mapping[str, Refresher],
     ) -> None:
-        self._book: Final = book
-        self._beside: Final = beside
-        self._scribe: Final = scribe
+        self._state: Final = state
+        self._in_state_thread: Final = in_state_thread
+        self._recorder: Final = recorder
         self._loops: Final = loops
         self._refused: Final = refused
         self._clock: Final = clock
         self._entropy: Final = entropy
         self._lifetime_ms: Final = lifetime_ms
         self._recheck_ms: Final = recheck_ms
-        self._sealing: Final = sealing
+        self._sealer: Final = sealer
         self._providers: Final = providers
-        self._telling: Final = asyncio.Lock()
+        self._recording: Final = asyncio.Lock()
 
     # Beginnings.
 
@@ -104,10 +104,10 @@ class LoginService:
         secret, digest = mint_secret(LOGIN_PREFIX, self._entropy)
         login = RememberedLogin(mint_login_id(self._entropy), proof, digest, now, expires, client)
         sealed = None
-        if refresh is not None and self._sealing is not None:
-            sealed = self._sealing.seal(login.id, refresh)
+        if refresh is not None and self._sealer is not None:
+            sealed = self._sealer.seal(login.id, refresh)
         try:
-            await self._beside(lambda: self._book.logins.add(login, sealed))
+            await self._in_state_thread(lambda: self._state.logins.add(login, sealed))
         except CustodyError as error:
             await self._refused.record(
                 error.code, client=client, subject=proof.identity.subject, protocol="login"
@@ -116,14 +116,16 @@ class LoginService:
         try:
             await self._record(_accepted(login))
         except CustodyError:
-            await self._beside(lambda: self._book.logins.drop(login.id))
+            await self._in_state_thread(lambda: self._state.logins.drop(login.id))
             raise
         return secret, login
 
-    async def recognise(self, secret: Secret) -> RememberedLogin:
-        """As ``Logins.recognise``."""
+    async def authenticate(self, secret: Secret) -> RememberedLogin:
+        """Raises ``identity.login-unknown``, ``identity.login-expired``,
+        ``identity.login-ended``.
+        """
         digest = secret_digest(LOGIN_PREFIX, secret)
-        login = await self._beside(lambda: self._book.logins.find(digest or b""))
+        login = await self._in_state_thread(lambda: self._state.logins.find(digest or b""))
         if login is None:
             raise CustodyError(
                 "identity.login-unknown", "This login is not known here.", "Log in again."
@@ -136,62 +138,65 @@ class LoginService:
 
     async def list(self) -> Sequence[RememberedLogin]:
         """Those that hold, the newest first."""
-        return await self._beside(self._book.logins.all_open)
+        return await self._in_state_thread(self._state.logins.all_open)
 
     # Ends.
 
     async def end(self, login: LoginId, reason: str) -> bool:
-        return await self._over(lambda: self._book.logins.end(login, self._clock(), reason)) > 0
+        return await self._over(lambda: self._state.logins.end(login, self._clock(), reason)) > 0
 
-    async def logged_out(self, provider: str, subject: str, session: str) -> int:
-        """As ``Logins.logged_out``."""
+    async def end_at_provider_logout(self, provider: str, subject: str, session: str) -> int:
+        """Back-channel logout: how many logins ended. ``subject`` or ``session`` may be empty."""
         return await self._over(
-            lambda: self._book.logins.end_of_session(
+            lambda: self._state.logins.end_of_session(
                 provider, subject, session, self._clock(), "provider.logout"
             )
         )
 
     async def lapse(self) -> int:
-        return await self._over(lambda: self._book.logins.lapse(self._clock()))
+        return await self._over(lambda: self._state.logins.lapse(self._clock()))
 
     async def end_of_other_providers(self, providers: Sequence[str]) -> int:
         """At a start: whom the configuration trusts no more vouches for nobody."""
         return await self._over(
-            lambda: self._book.logins.end_of_other_providers(
+            lambda: self._state.logins.end_of_other_providers(
                 providers, self._clock(), "provider.refused"
             )
         )
 
     async def _over(self, act: Callable[[], Sequence[EndedLogin]]) -> int:
-        ended = await self._beside(act)
+        ended = await self._in_state_thread(act)
         for each in ended:
-            self._loops.close(each.loops)
-        await self.tell()
+            self._loops.notify_ended(each.loops)
+        await self.record_ends()
         return len(ended)
 
-    async def tell(self) -> None:
+    async def record_ends(self) -> None:
         """Record the ends of logins, and of their loops, that are not on the record yet."""
-        async with self._telling:
-            for each in await self._beside(self._book.logins.untold):
+        async with self._recording:
+            for each in await self._in_state_thread(self._state.logins.unrecorded):
                 try:
                     await self._record(LoginEnd(each.login, each.reason))
                 except CustodyError as error:
                     _log.error("ends of logins were not recorded: %s", error.code)
                     return
-                await self._beside(partial(self._book.logins.told, each.login))
-        await self._loops.tell()
+                await self._in_state_thread(partial(self._state.logins.mark_recorded, each.login))
+        await self._loops.record_ends()
 
     # Revoked identities.
 
     async def revoke(self, issuer: str, subject: str, actor: str) -> int:
-        """As ``Logins.revoke``. Works first: a broken log must not keep a door open."""
+        """Ends the identity's logins and loops; none begins until ``restore``. How many loops.
+
+        Works first: a broken log must not keep a door open.
+        """
         now = self._clock()
-        logins, loops = await self._beside(
-            lambda: self._book.logins.revoke(issuer, subject, now, actor)
+        logins, loops = await self._in_state_thread(
+            lambda: self._state.logins.revoke(issuer, subject, now, actor)
         )
         for each in logins:
-            self._loops.close(each.loops)
-        self._loops.close(loops)
+            self._loops.notify_ended(each.loops)
+        self._loops.notify_ended(loops)
         try:
             await self._record(AdminAct("identity.revoke", actor, subject, issuer))
         except CustodyError as error:
@@ -200,12 +205,12 @@ class LoginService:
                 f"{subject} is revoked, but that could not be recorded: {error.fault}",
                 error.cure,
             ) from error
-        await self.tell()
+        await self.record_ends()
         return len(loops) + sum(len(each.loops) for each in logins)
 
     async def restore(self, issuer: str, subject: str, actor: str) -> None:
         """Let the identity come in again. Recorded first: it opens something."""
-        revoked = await self._beside(self._book.logins.revoked)
+        revoked = await self._in_state_thread(self._state.logins.revoked_identities)
         if not any((each.issuer, each.subject) == (issuer, subject) for each in revoked):
             raise CustodyError(
                 "identity.not-revoked",
@@ -213,25 +218,25 @@ class LoginService:
                 "`custody identity list` shows who is.",
             )
         await self._record(AdminAct("identity.restore", actor, subject, issuer))
-        await self._beside(lambda: self._book.logins.restore(issuer, subject))
+        await self._in_state_thread(lambda: self._state.logins.restore(issuer, subject))
 
-    async def revoked(self) -> Sequence[RevokedIdentity]:
-        return await self._beside(self._book.logins.revoked)
+    async def revoked_identities(self) -> Sequence[RevokedIdentity]:
+        return await self._in_state_thread(self._state.logins.revoked_identities)
 
-    async def use(self, kind: str, value: str, until: int) -> bool:
+    async def use_once(self, kind: str, value: str, until: int) -> bool:
         """True the first time only; survives a restart."""
-        return await self._beside(lambda: self._book.logins.use(kind, value, until))
+        return await self._in_state_thread(lambda: self._state.logins.use(kind, value, until))
 
     async def forget(self) -> None:
         """Delete logins that ended long ago, and used ids and tokens that lapsed."""
         now = self._clock()
-        await self._beside(lambda: self._book.logins.forget(now - KEPT_AFTER_END_MS, now))
-        await self._beside(lambda: self._book.tokens.forget(now))
+        await self._in_state_thread(lambda: self._state.logins.forget(now - KEPT_AFTER_END_MS, now))
+        await self._in_state_thread(lambda: self._state.tokens.forget(now))
 
     # Asking again.
 
     @property
-    def rechecked(self) -> Sequence[str]:
+    def recheckable_providers(self) -> Sequence[str]:
         """The providers that can be asked again."""
         return tuple(self._providers)
 
@@ -241,7 +246,7 @@ class LoginService:
         Each provider has its own turns: one that is slow keeps nobody logged in at another.
         """
         before = self._clock() - self._recheck_ms
-        due = await self._beside(lambda: self._book.logins.due(provider, before))
+        due = await self._in_state_thread(lambda: self._state.logins.due(provider, before))
         turn = asyncio.Semaphore(RECHECKS_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for each in due:
@@ -252,7 +257,9 @@ class LoginService:
         login = due.login
         async with turn:
             try:
-                await self._beside(lambda: self._book.logins.checked(login.id, self._clock()))
+                await self._in_state_thread(
+                    lambda: self._state.logins.checked(login.id, self._clock())
+                )
                 renewed = await self._ask(login, due.refresh)
             except CustodyError as error:
                 if error.code in _SILENT or error.code.startswith(_OURS):
@@ -268,11 +275,11 @@ class LoginService:
 
     async def _ask(self, login: RememberedLogin, sealed: bytes) -> RenewedProof:
         provider = self._providers.get(login.proof.provider)
-        if provider is None or self._sealing is None:
+        if provider is None or self._sealer is None:
             raise CustodyError(
                 "identity.refused", "The login's provider is not configured any more."
             )
-        secret = self._sealing.open(login.id, sealed)
+        secret = self._sealer.open(login.id, sealed)
         try:
             async with asyncio.timeout(RECHECK_S):
                 return await provider.refresh(secret, login.proof)
@@ -284,21 +291,23 @@ class LoginService:
     async def _renew(self, login: RememberedLogin, renewed: RenewedProof) -> None:
         """Groups that are gone are gone at once; new ones work once they are on the record."""
         sealed = None
-        if renewed.refresh is not None and self._sealing is not None:
-            sealed = self._sealing.seal(login.id, renewed.refresh)
+        if renewed.refresh is not None and self._sealer is not None:
+            sealed = self._sealer.seal(login.id, renewed.refresh)
         proof, before = renewed.proof, login.proof.identity
         kept = tuple(each for each in proof.identity.groups if each in before.groups)
         sure = replace(proof, identity=replace(proof.identity, groups=kept))
-        if not await self._beside(lambda: self._book.logins.renew(login.id, sure, sealed)):
+        if not await self._in_state_thread(
+            lambda: self._state.logins.renew(login.id, sure, sealed)
+        ):
             return  # it ended meanwhile
-        await self._loops.regrouped(login.id, proof.identity)
+        await self._loops.end_for_lost_groups(login.id, proof.identity)
         if proof.identity != before:
             # Its groups: a refresh cannot change who somebody is.
             changed = RememberedLogin(
                 login.id, proof, login.digest, login.started, login.expires, login.client
             )
             await self._record(_accepted(changed))
-            await self._beside(lambda: self._book.logins.renew(login.id, proof, None))
+            await self._in_state_thread(lambda: self._state.logins.renew(login.id, proof, None))
 
     async def _quietly(self, act: Awaitable[object]) -> None:
         try:
@@ -307,7 +316,7 @@ class LoginService:
             _log.error("a recheck was not brought to its end: %s", error.code)
 
     async def _record(self, body: Body) -> None:
-        await self._scribe(Record(Milliseconds(self._clock()), body))
+        await self._recorder.write(Record(Milliseconds(self._clock()), body))
 
 
 def _accepted(login: RememberedLogin) -> LoginAccepted:

@@ -1,7 +1,8 @@
 """Where loops begin and end, and nowhere else.
 
 Law: whether a loop may begin is a decision with a record; it opens nothing before its start is on
-the record. An end works first and is recorded then, exactly once, for the loop and all below it.
+the record. ``end`` takes effect first; the end of the loop and of each loop below it is then
+recorded, exactly once.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from custody.access.interfaces import LoopRequest, StartedLoop
+from custody.access.requests import LoopRequest, StartedLoop
 from custody.access.terms import LoopTerms
 from custody.identity import mint_ticket
 from custody.model.errors import CustodyError
@@ -22,23 +23,19 @@ from custody.model.record import (
     LoopEnd,
     LoopStart,
     Milliseconds,
-    Receipt,
     Record,
 )
 from custody.model.words import Exceeded, LoginId, LoopId, Method
-from custody.policy.budget import Limit
+from custody.policy import Limit
+from custody.recording.recorder import RecordWriter
 from custody.recording.refused_logins import RefusedLogins
-from custody.state import State
-from custody.state.loops import EndedLoop
-from custody.state.tokens import NOT_KEPT, PresentedToken, TokenLoop
+from custody.state import NOT_KEPT, EndedLoop, PresentedToken, State, TokenLoop
 
 _log: Final = logging.getLogger("custody.loops")
 
 Result = TypeVar("Result")
-Scribe = Callable[[Record], Awaitable[Receipt]]
-"""Masks a record, appends it, and returns once it is durable; raises ``CustodyError``."""
 EndListener = Callable[[LoopId, str], object]
-"""Told of each loop that ended, and why; must not wait."""
+"""Called with each loop that ended, and why; must not wait."""
 
 
 REFUSALS: Final = frozenset({"loop", "identity", "login"})
@@ -46,7 +43,9 @@ REFUSALS: Final = frozenset({"loop", "identity", "login"})
 
 
 class InStateThread(Protocol):
-    """Runs an act of the book beside the event loop: in order, whole, and raising as it does."""
+    """Runs an act on the state database beside the event loop: in order, whole, and raising as it
+    does.
+    """
 
     def __call__(self, act: Callable[[], Result], /) -> Awaitable[Result]: ...
 
@@ -54,29 +53,34 @@ class InStateThread(Protocol):
 class LoopAccounts(Protocol):
     """Where a running gateway counts what loops use: ``custody.gateway.budget.meter.Meter``."""
 
-    def open(self, loop: Loop, limits: Sequence[Limit], tally: Tally | None = None) -> None: ...
+    def open_account(
+        self, loop: Loop, limits: Sequence[Limit], tally: Tally | None = None
+    ) -> None: ...
 
-    def close(self, loop: LoopId) -> None: ...
+    def close_account(self, loop: LoopId) -> None: ...
 
 
 class NoLoopAccounts:
     """Where no gateway runs, nothing is used."""
 
-    def open(self, loop: Loop, limits: Sequence[Limit], tally: Tally | None = None) -> None:
+    def open_account(self, loop: Loop, limits: Sequence[Limit], tally: Tally | None = None) -> None:
         pass
 
-    def close(self, loop: LoopId) -> None:
+    def close_account(self, loop: LoopId) -> None:
         pass
 
 
 class LoopService:
-    """Implements ``custody.access.interfaces.Loops``. ``clock`` gives Unix milliseconds."""
+    """The only place where a loop begins or ends. ``clock`` gives Unix milliseconds.
+
+    ``client`` is the address that a request came from, for the record.
+    """
 
     def __init__(
         self,
-        book: State,
-        beside: InStateThread,
-        scribe: Scribe,
+        state: State,
+        in_state_thread: InStateThread,
+        recorder: RecordWriter,
         terms: LoopTerms,
         refused: RefusedLogins,
         *,
@@ -84,44 +88,52 @@ class LoopService:
         entropy: Callable[[int], bytes],
         accounts: LoopAccounts | None = None,
     ) -> None:
-        self._book: Final = book
-        self._beside: Final = beside
-        self._scribe: Final = scribe
+        self._state: Final = state
+        self._in_state_thread: Final = in_state_thread
+        self._recorder: Final = recorder
         self._terms: Final = terms
         self._refused: Final = refused
         self._clock: Final = clock
         self._entropy: Final = entropy
         self._accounts: Final = accounts or NoLoopAccounts()
-        self._when_ended: Final[list[EndListener]] = [lambda loop, _: self._accounts.close(loop)]
+        self._end_listeners: Final[list[EndListener]] = [
+            lambda loop, _: self._accounts.close_account(loop)
+        ]
         self._starting: Final[dict[LoopId, str]] = {}
         """Loops on their way to the record, with the reason for which one has ended meanwhile."""
         self._abandoned: Final[dict[LoopId, bool]] = {}
         """Loops whose asker went away as they began, and whether a start may be on the record."""
-        self._telling: Final = asyncio.Lock()
+        self._recording: Final = asyncio.Lock()
 
-    def when_ended(self, told: EndListener) -> None:
+    def add_end_listener(self, listener: EndListener) -> None:
         """From now on, call this for each loop that ends."""
-        self._when_ended.append(told)
+        self._end_listeners.append(listener)
 
     # Beginnings.
 
     async def start(
         self,
         who: Proof,
-        wish: LoopRequest,
+        request: LoopRequest,
         *,
         login: RememberedLogin | None = None,
         actor: Proof | None = None,
         client: str = "",
         token: PresentedToken | None = None,
     ) -> StartedLoop:
-        """As ``Loops.start``. With an ``actor``, ``who`` is the one that it acts for. A ``token``
-        was brought at a listener, which records a refusal itself.
+        """With an ``actor``, ``who`` is the one that it acts for. A ``token`` was brought at a
+        listener, which records a refusal itself.
+
+        Raises ``CustodyError``: ``loop.no-grant``, ``loop.scope``, ``loop.too-long``,
+        ``loop.concurrency``, ``loop.budget``, ``identity.revoked``, ``login.local-off``; that
+        refusal is on the record then.
         """
         now = self._clock()
-        loop = self._terms.loop(who, wish, login=login, actor=actor, now=now, entropy=self._entropy)
+        loop = self._terms.loop(
+            who, request, login=login, actor=actor, now=now, entropy=self._entropy
+        )
         try:
-            self._terms.check(loop, who, wish, now=now)
+            self._terms.check(loop, who, request, now=now)
             proofs = [] if login is not None else [who]
             proofs += [] if actor is None else [actor]
             said = [
@@ -133,18 +145,20 @@ class LoopService:
                 await self._refuse(error, loop, client)
             raise
 
-    async def begun(self, token: bytes) -> Sequence[TokenLoop]:
+    async def loops_of_token(self, token: bytes) -> Sequence[TokenLoop]:
         """What the token of this digest began and what has not lapsed since."""
-        return await self._beside(lambda: self._book.tokens.begun(token, self._clock()))
+        return await self._in_state_thread(
+            lambda: self._state.tokens.loops_of(token, self._clock())
+        )
 
     async def vouch(
-        self, who: Proof, wish: LoopRequest, act: Callable[[Ticket], AdminAct]
+        self, who: Proof, request: LoopRequest, act: Callable[[Ticket], AdminAct]
     ) -> StartedLoop:
         """A loop that the operator asks for. It may lack a grant, which may be written later; a
         command of it is then refused all the same. ``act`` is recorded with it.
         """
         now = self._clock()
-        loop = self._terms.loop(who, wish, now=now, entropy=self._entropy)
+        loop = self._terms.loop(who, request, now=now, entropy=self._entropy)
         try:
             self._terms.check_local(who)
             return await self._begin(loop, (), lambda ticket: (act(ticket),))
@@ -152,12 +166,16 @@ class LoopService:
             await self._refuse(error, loop, "")
             raise
 
-    async def child(self, parent: Admission, wish: LoopRequest, *, client: str = "") -> StartedLoop:
-        """As ``Loops.child``."""
+    async def child(
+        self, parent: Admission, request: LoopRequest, *, client: str = ""
+    ) -> StartedLoop:
+        """A loop under a running one, never wider than it. Raises as ``start`` does, and
+        ``loop.ended`` where the parent is over.
+        """
         now = self._clock()
-        loop = self._terms.child(parent.loop, wish, now=now, entropy=self._entropy)
+        loop = self._terms.child(parent.loop, request, now=now, entropy=self._entropy)
         try:
-            loop = self._terms.check_child(loop, parent.loop, wish, now=now)
+            loop = self._terms.check_child(loop, parent.loop, request, now=now)
             return await self._begin(loop, (), lambda _: ())
         except CustodyError as error:
             await self._refuse(error, loop, client)
@@ -174,8 +192,8 @@ class LoopService:
         self._starting[loop.id] = ""
         begun = False
         try:
-            await self._beside(
-                lambda: self._book.loops.reserve(
+            await self._in_state_thread(
+                lambda: self._state.loops.reserve(
                     loop, loop.started, lambda running: self._terms.check_room(loop, running), token
                 )
             )
@@ -189,8 +207,8 @@ class LoopService:
                 recorded = True
                 for body in also(ticket):
                     await self._record(body, loop.id)
-                self._accounts.open(loop, self._terms.limits(loop))
-                await self._beside(lambda: self._book.add(ticket))
+                self._accounts.open_account(loop, self._terms.limits(loop))
+                await self._in_state_thread(lambda: self._state.add_ticket(ticket))
             except CustodyError:
                 await self._give_up(loop, recorded=recorded)
                 raise
@@ -200,20 +218,20 @@ class LoopService:
         finally:
             ended = self._starting.pop(loop.id, "")
         if ended:
-            self._accounts.close(loop.id)
-            await self.tell()
+            self._accounts.close_account(loop.id)
+            await self.record_ends()
             raise CustodyError("loop.ended", f"The loop was ended as it began: {ended}.")
         return StartedLoop(secret, ticket, self._terms.reachable(loop, loop.started))
 
     async def _give_up(self, loop: Loop, *, recorded: bool) -> None:
         """It has no ticket to go on with; where its start is on the record, its end will be."""
-        self._accounts.close(loop.id)
+        self._accounts.close_account(loop.id)
         try:
             if recorded:
                 self._starting.pop(loop.id, None)
                 await self.end(loop.id, NOT_KEPT, "")
             else:
-                await self._beside(lambda: self._book.loops.drop(loop.id))
+                await self._in_state_thread(lambda: self._state.loops.drop(loop.id))
         except CustodyError as error:
             _log.error("%s, which has no ticket, was not ended: %s", loop.id, error.code)
 
@@ -233,14 +251,17 @@ class LoopService:
     # Ends.
 
     async def end(self, loop: LoopId, reason: str, actor: str) -> bool:
-        """As ``Loops.end``. With an ``actor``, that somebody ended it is a record of its own.
+        """End a loop and all below it, with their sessions. False where it was over already. With
+        an ``actor``, that somebody ended it is a record of its own.
 
         Raises ``loop.not-recorded`` where it has ended, but the record could not be made yet.
         """
-        ended = await self._beside(lambda: self._book.loops.end(loop, self._clock(), reason))
+        ended = await self._in_state_thread(
+            lambda: self._state.loops.end(loop, self._clock(), reason)
+        )
         if not ended:
             return False
-        self.close(ended)
+        self.notify_ended(ended)
         try:
             if actor:
                 await self._record(AdminAct("loop.end", actor, loop, reason), loop)
@@ -250,31 +271,31 @@ class LoopService:
                 f"{loop} has ended, but that could not be recorded: {error.fault}",
                 error.cure,
             ) from error
-        await self.tell()
+        await self.record_ends()
         return True
 
-    async def exhausted(self, loop: LoopId, reason: str) -> None:
+    async def end_exhausted(self, loop: LoopId, reason: str) -> None:
         """A budget ends the loop: its sessions first. Raises nothing."""
         try:
-            self.close([EndedLoop(loop, reason)])
+            self.notify_ended([EndedLoop(loop, reason)])
             await self.end(loop, reason, "")
         except CustodyError as error:
             _log.error("%s, which has used up its budget, was not ended: %s", loop, error.code)
 
-    def close(self, ended: Sequence[EndedLoop]) -> None:
-        """Tell whoever must know, at once."""
+    def notify_ended(self, ended: Sequence[EndedLoop]) -> None:
+        """Call the end listeners, at once."""
         for each in ended:
             if each.loop in self._starting:
                 self._starting[each.loop] = each.reason
-            for told in self._when_ended:
-                told(each.loop, each.reason)
+            for listener in self._end_listeners:
+                listener(each.loop, each.reason)
 
-    async def tell(self) -> None:
-        """Record every end that is not on the record yet. What cannot be recorded now will be, the
-        next time. Raises ``CustodyError`` of the state database only.
+    async def record_ends(self) -> None:
+        """Record the ends that are not recorded yet. An end whose record fails is tried again by
+        the next call. Raises ``CustodyError`` of the state database only.
         """
-        async with self._telling:
-            for each in await self._beside(self._book.loops.untold):
+        async with self._recording:
+            for each in await self._in_state_thread(self._state.loops.unrecorded):
                 if each.loop in self._starting:
                     continue  # its start is on its way to the record, and comes first
                 try:
@@ -282,7 +303,7 @@ class LoopService:
                 except CustodyError as error:
                     _log.error("ends of loops were not recorded: %s", error.code)
                     return
-                await self._beside(partial(self._book.loops.told, each.loop))
+                await self._in_state_thread(partial(self._state.loops.mark_recorded, each.loop))
 
     async def lapse(self) -> int:
         """End every loop whose time is over. How many there were."""
@@ -290,51 +311,51 @@ class LoopService:
             if begun:
                 await self.end(loop, NOT_KEPT, "")
             else:
-                await self._beside(partial(self._book.loops.drop, loop))
+                await self._in_state_thread(partial(self._state.loops.drop, loop))
             del self._abandoned[loop]
-        ended = await self._beside(lambda: self._book.loops.lapse(self._clock()))
-        self.close(ended)
-        await self.tell()
+        ended = await self._in_state_thread(lambda: self._state.loops.lapse(self._clock()))
+        self.notify_ended(ended)
+        await self.record_ends()
         return len(ended)
 
     async def end_local(self) -> int:
         """``local = false``: what the operator alone vouched for is over."""
-        ended = await self._beside(
-            lambda: self._book.loops.end_of_identity(
+        ended = await self._in_state_thread(
+            lambda: self._state.loops.end_of_identity(
                 "local", None, self._clock(), "login.local-off"
             )
         )
-        self.close(ended)
-        await self.tell()
+        self.notify_ended(ended)
+        await self.record_ends()
         return len(ended)
 
     # After a start.
 
     async def resume_accounts(self) -> None:
         """At a start of the gateway: count on where it stopped, and end what a crash left open."""
-        await self._beside(lambda: self._book.loops.end_unstarted(self._clock()))
-        tallies = await self._beside(self._book.spending.kept)
-        for loop in await self._beside(self._book.loops.open):
+        await self._in_state_thread(lambda: self._state.loops.end_unstarted(self._clock()))
+        tallies = await self._in_state_thread(self._state.budgets.load)
+        for loop in await self._in_state_thread(self._state.loops.all_open):
             limits, tally = self._terms.limits(loop), tallies.get(loop.id)
-            self._accounts.open(loop, limits, tally)
+            self._accounts.open_account(loop, limits, tally)
             paused = "" if tally is None else tally.paused
             if any(each.quantity == paused and each.then is Exceeded.END for each in limits):
-                await self.exhausted(loop.id, f"budget.{paused}")
-        await self.tell()
+                await self.end_exhausted(loop.id, f"budget.{paused}")
+        await self.record_ends()
 
-    async def regrouped(self, login: LoginId, after: Identity) -> int:
+    async def end_for_lost_groups(self, login: LoginId, after: Identity) -> int:
         """What the provider says now: end the login's loops that rest on what is gone, whenever it
         went. A crash may have come between a change and this.
         """
         gone = 0
-        for loop in await self._beside(partial(self._book.loops.of_login, login)):
+        for loop in await self._in_state_thread(partial(self._state.loops.of_login, login)):
             # The login is of whom the loop acts for, where it acts for somebody.
             if self._terms.narrows(loop, loop.principal or loop.identity, after):
                 gone += await self.end(loop.id, "groups.changed", "")
         return gone
 
     async def _record(self, body: Body, loop: LoopId) -> None:
-        await self._scribe(Record(Milliseconds(self._clock()), body, loop))
+        await self._recorder.write(Record(Milliseconds(self._clock()), body, loop))
 
 
 def _accepted(proof: Proof, client: str) -> LoginAccepted:

@@ -36,7 +36,7 @@ class PendingLogin(msgspec.Struct, frozen=True):
     """Sent to its provider. ``request`` is a SAML request's id, else empty."""
 
     provider: str
-    asked: AuthorizationRequest
+    authorization: AuthorizationRequest
     client: str
     expires: int
     cookie: bytes
@@ -58,7 +58,7 @@ class ProvenLogin(msgspec.Struct, frozen=True):
     """The provider vouched; the browser's owner has not agreed yet."""
 
     provider: str
-    asked: AuthorizationRequest
+    authorization: AuthorizationRequest
     client: str
     expires: int
     cookie: bytes
@@ -69,9 +69,9 @@ class ProvenLogin(msgspec.Struct, frozen=True):
 
 
 class ConfirmedLogin(msgspec.Struct, frozen=True):
-    """Agreed: whoever brings the one-time code and the verifier gets the login."""
+    """The browser's owner agreed: the one-time code and the verifier together give the login."""
 
-    asked: AuthorizationRequest
+    authorization: AuthorizationRequest
     client: str
     expires: int
     proof: Proof
@@ -81,7 +81,7 @@ class ConfirmedLogin(msgspec.Struct, frozen=True):
 class SpentCode(msgspec.Struct, frozen=True):
     """A code that was spent, remembered as long as it would have held."""
 
-    asked: AuthorizationRequest
+    authorization: AuthorizationRequest
     client: str
     expires: int
     login: LoginId | None = None
@@ -113,14 +113,16 @@ class PendingLogins:
         self._used: Final[ExpiringMap[SpentCode]] = ExpiringMap(clock)
         self._devices: Final[ExpiringMap[PendingDevice]] = ExpiringMap(clock)
 
-    def begin(self, provider: str, asked: AuthorizationRequest, client: str) -> LoginSecrets:
+    def begin(
+        self, provider: str, authorization: AuthorizationRequest, client: str
+    ) -> LoginSecrets:
         """Fresh secrets for a login, each its own: a state that someone else began opens nothing
         in this browser.
         """
         state, cookie, nonce, verifier = (self._text() for _ in range(4))
         begun = PendingLogin(
             provider=provider,
-            asked=asked,
+            authorization=authorization,
             client=client,
             expires=self._clock() + LOGIN_MS,
             cookie=digest(cookie),
@@ -132,16 +134,16 @@ class PendingLogins:
 
     def abandon(self, state: str) -> None:
         """A login that got no further than this gateway."""
-        self._begun.take(digest(state))
+        self._begun.pop(digest(state))
 
-    def requested(self, state: str, request: str) -> None:
+    def set_saml_request(self, state: str, request: str) -> None:
         """The SAML request that this login was sent away with."""
         key = digest(state)
-        begun = self._begun.see(key)
+        begun = self._begun.get(key)
         if begun is not None:
-            self._begun.swap(key, msgspec.structs.replace(begun, request=request))
+            self._begun.replace(key, msgspec.structs.replace(begun, request=request))
 
-    def returned(self, provider: str, state: str, cookie: str | None) -> PendingLogin:
+    def take_returned(self, provider: str, state: str, cookie: str | None) -> PendingLogin:
         """The login that a browser comes back with, for this once. ``cookie`` as the browser sent
         it; ``None`` where the step is a cross-site POST, which carries none: its browser is checked
         at the confirmation (``proven``).
@@ -149,21 +151,23 @@ class PendingLogins:
         A wrong browser does not use the login up: the right one may still come.
         """
         key = digest(state)
-        begun = self._begun.see(key)
+        begun = self._begun.get(key)
         if begun is None or begun.provider != provider:
             raise _unknown()
         if cookie is not None and not _same(begun.cookie, cookie):
             raise _other_browser()
-        self._begun.take(key)
+        self._begun.pop(key)
         return begun
 
-    def prove(self, state: str, begun: PendingLogin, proof: Proof, refresh: Secret | None) -> None:
+    def store_proof(
+        self, state: str, begun: PendingLogin, proof: Proof, refresh: Secret | None
+    ) -> None:
         """The provider vouched: from here on the login waits for its confirmation."""
         self._proven.put(
             digest(state),
             ProvenLogin(
                 provider=begun.provider,
-                asked=begun.asked,
+                authorization=begun.authorization,
                 client=begun.client,
                 expires=begun.expires,
                 cookie=begun.cookie,
@@ -173,9 +177,9 @@ class PendingLogins:
             ),
         )
 
-    def proven(self, state: str, cookie: str) -> ProvenLogin:
+    def proven_login(self, state: str, cookie: str) -> ProvenLogin:
         """What the confirmation page shows, to the browser that began and to no other."""
-        found = self._proven.see(digest(state))
+        found = self._proven.get(digest(state))
         if found is None:
             raise _unknown()
         if not _same(found.cookie, cookie):
@@ -185,19 +189,19 @@ class PendingLogins:
     def decline(self, state: str, cookie: str, form: str) -> ProvenLogin:
         return self._answered(state, cookie, form)
 
-    def grant(self, state: str, cookie: str, form: str) -> tuple[Secret, AuthorizationRequest]:
+    def confirm(self, state: str, cookie: str, form: str) -> tuple[Secret, AuthorizationRequest]:
         """The one-time code, and where it goes."""
         found = self._answered(state, cookie, form)
         code = CODE_PREFIX + self._text()
         granted = ConfirmedLogin(
-            asked=found.asked,
+            authorization=found.authorization,
             client=found.client,
             expires=self._clock() + CODE_MS,
             proof=found.proof,
             refresh=found.refresh,
         )
         self._granted.put(digest(code), granted)
-        return Secret(code), found.asked
+        return Secret(code), found.authorization
 
     def redeem(self, code: Secret, verifier: Secret, redirect_uri: str | None) -> ConfirmedLogin:
         """The code's one use: a wrong verifier spends it too (RFC 7636 §4.6).
@@ -205,36 +209,38 @@ class PendingLogins:
         Raises ``login.code`` for all of unknown, spent, expired and not fitting.
         """
         key = digest(code.reveal())
-        granted = self._granted.take(key)
+        granted = self._granted.pop(key)
         if granted is None:
             raise no_code()
-        self._used.put(key, SpentCode(granted.asked, granted.client, self._clock() + CODE_MS))
-        if not matches_challenge(granted.asked.challenge, verifier):
+        self._used.put(
+            key, SpentCode(granted.authorization, granted.client, self._clock() + CODE_MS)
+        )
+        if not matches_challenge(granted.authorization.challenge, verifier):
             raise no_code()
-        if redirect_uri is not None and redirect_uri != granted.asked.redirect_uri:
+        if redirect_uri is not None and redirect_uri != granted.authorization.redirect_uri:
             raise no_code()
         return granted
 
-    def spent_on(self, code: Secret, login: LoginId) -> bool:
+    def note_redeemed(self, code: Secret, login: LoginId) -> bool:
         """Which login the code became, in case it is brought again; false where it was already, so
         that the login must end (``replayed``).
         """
         key = digest(code.reveal())
-        used = self._used.see(key)
+        used = self._used.get(key)
         if used is None:
             return True
-        self._used.swap(key, msgspec.structs.replace(used, login=login))
+        self._used.replace(key, msgspec.structs.replace(used, login=login))
         return not used.stolen
 
-    def replayed(self, code: Secret, verifier: Secret) -> LoginId | None:
+    def replayed_login(self, code: Secret, verifier: Secret) -> LoginId | None:
         """The login to end: its code is brought a second time, with the right verifier. One of the
         two is a thief (RFC 6749 §4.1.2). Without the verifier anybody could end it, so nobody does.
         """
         key = digest(code.reveal())
-        used = self._used.see(key)
-        if used is None or not matches_challenge(used.asked.challenge, verifier):
+        used = self._used.get(key)
+        if used is None or not matches_challenge(used.authorization.challenge, verifier):
             return None
-        self._used.swap(key, msgspec.structs.replace(used, stolen=True))
+        self._used.replace(key, msgspec.structs.replace(used, stolen=True))
         return used.login
 
     def add_device(
@@ -256,10 +262,10 @@ class PendingLogins:
 
     def ask_device(self, own: Secret) -> PendingDevice | None:
         """The device, whose provider may be asked now; ``None`` where it asks too often, which
-        makes its interval longer. ``answered_device`` must follow.
+        makes its interval longer. ``note_device_answer`` must follow.
         """
         key = digest(own.reveal())
-        device = self._devices.see(key)
+        device = self._devices.get(key)
         if device is None:
             raise CustodyError(
                 "login.device-code",
@@ -270,33 +276,33 @@ class PendingLogins:
         if device.asking or now < device.due:
             self._slow(key, device, now)
             return None
-        self._devices.swap(key, msgspec.structs.replace(device, asking=True))
+        self._devices.replace(key, msgspec.structs.replace(device, asking=True))
         return device
 
-    def answered_device(self, own: Secret, *, done: bool, slower: bool = False) -> None:
+    def note_device_answer(self, own: Secret, *, done: bool, slower: bool = False) -> None:
         """The provider has answered: the device is over, or asks again after its interval."""
         key = digest(own.reveal())
         if done:
-            self._devices.take(key)
+            self._devices.pop(key)
             return
-        device = self._devices.see(key)
+        device = self._devices.get(key)
         if device is not None:
             now = self._clock()
             calm = msgspec.structs.replace(device, asking=False, due=now + device.interval_ms)
-            self._devices.swap(key, calm)
+            self._devices.replace(key, calm)
             if slower:
                 self._slow(key, calm, now)
 
     def _slow(self, key: bytes, device: PendingDevice, now: int) -> None:
         interval = min(device.interval_ms + SLOW_DOWN_MS, LOGIN_MS)
         due = now + interval
-        self._devices.swap(key, msgspec.structs.replace(device, interval_ms=interval, due=due))
+        self._devices.replace(key, msgspec.structs.replace(device, interval_ms=interval, due=due))
 
     def _answered(self, state: str, cookie: str, form: str) -> ProvenLogin:
-        found = self.proven(state, cookie)
+        found = self.proven_login(state, cookie)
         if not hmac.compare_digest(found.form.encode(), form.encode()):
             raise _other_browser()
-        self._proven.take(digest(state))
+        self._proven.pop(digest(state))
         return found
 
     def _text(self) -> str:

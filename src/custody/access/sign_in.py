@@ -1,8 +1,8 @@
 """Logins by browser and by device: from the first step to a login that the gateway remembers.
 
 Law: the gateway is the relying party. A provider's answer counts only in the login that it was
-asked for, once; nobody gets a login before the browser's owner has agreed to which tool it goes;
-and what is refused is on the record.
+asked for, once; no tool gets a login before the browser's owner has agreed to it; and every refusal
+is recorded.
 """
 
 import asyncio
@@ -12,16 +12,13 @@ from typing import Final, Protocol
 
 import msgspec
 
-from custody.access.interfaces import Exchanges, Logins, StartedLogin
+from custody.access.exchange import Exchange
 from custody.access.login_request import AuthorizationRequest
+from custody.access.logins import LoginService
 from custody.access.pending_logins import PendingLogin, PendingLogins, ProvenLogin, no_code
-from custody.identity.oidc.responses import (
-    DeviceAuthorization,
-    DevicePending,
-    LogoutToken,
-    ProviderLogin,
-)
-from custody.identity.saml.answer import SamlAnswer, SamlRequest
+from custody.access.requests import StartedLogin
+from custody.identity.oidc import DeviceAuthorization, DevicePending, LogoutToken, ProviderLogin
+from custody.identity.saml import SamlAnswer, SamlRequest
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
@@ -81,7 +78,7 @@ class DeviceStep(msgspec.Struct, frozen=True):
 class FailedStep(msgspec.Struct, frozen=True):
     """A login that ended badly, and the tool that waits for it."""
 
-    asked: AuthorizationRequest
+    authorization: AuthorizationRequest
     error: CustodyError
 
 
@@ -92,17 +89,17 @@ class SignIn:
 
     def __init__(
         self,
-        book: PendingLogins,
+        pending: PendingLogins,
         *,
         url: str,
         code: Mapping[str, OpenIdProvider],
         device: Mapping[str, OpenIdProvider],
         saml: Mapping[str, SamlIdentityProvider],
-        logins: Logins,
-        exchange: Exchanges,
+        logins: LoginService,
+        exchange: Exchange,
         use: Use,
     ) -> None:
-        self._book: Final = book
+        self._pending: Final = pending
         self._url: Final = url
         self._code: Final = dict(code)
         self._device: Final = dict(device)
@@ -116,14 +113,16 @@ class SignIn:
         """Those that a person can choose from."""
         return (*self._code, *self._saml)
 
-    async def begin(self, provider: str, asked: AuthorizationRequest, client: str) -> BrowserStep:
+    async def begin(
+        self, provider: str, authorization: AuthorizationRequest, client: str
+    ) -> BrowserStep:
         """Raises ``login.provider``, ``login.too-many``, ``identity.*``."""
         if provider not in self._code and provider not in self._saml:
             raise _no_provider()
-        opened = self._book.begin(provider, asked, client)
+        opened = self._pending.begin(provider, authorization, client)
         if provider in self._saml:
             request = self._saml[provider].begin(relay=opened.state)
-            self._book.requested(opened.state, request.id)
+            self._pending.set_saml_request(opened.state, request.id)
             return BrowserStep(request.url, opened.state, opened.cookie)
         try:
             async with _within(PROVIDER_S):
@@ -134,11 +133,11 @@ class SignIn:
                     challenge=opened.challenge,
                 )
         except CustodyError:
-            self._book.abandon(opened.state)
+            self._pending.abandon(opened.state)
             raise
         return BrowserStep(url, opened.state, opened.cookie)
 
-    async def returned(
+    async def finish_oidc(
         self,
         provider: str,
         *,
@@ -169,12 +168,12 @@ class SignIn:
                     nonce=begun.nonce.reveal(),
                     redirect_uri=self._callback(provider),
                 )
-            self._book.prove(state, begun, granted.proof, granted.refresh)
+            self._pending.store_proof(state, begun, granted.proof, granted.refresh)
         except CustodyError as fault:
             return await self._failed(begun, fault, client)
         return None
 
-    async def asserted(
+    async def finish_saml(
         self, provider: str, *, state: str, response: bytes, client: str
     ) -> FailedStep | None:
         """A SAML provider had the browser post its response; as ``returned``. A cross-site POST
@@ -192,55 +191,55 @@ class SignIn:
             )
             if not fresh:
                 raise _replayed()
-            self._book.prove(state, begun, answer.proof, None)
+            self._pending.store_proof(state, begun, answer.proof, None)
         except CustodyError as fault:
             return await self._failed(begun, fault, client)
         return None
 
-    async def waiting(self, state: str, cookie: str, client: str) -> ProvenLogin:
+    async def awaiting_confirmation(self, state: str, cookie: str, client: str) -> ProvenLogin:
         """What the confirmation page shows."""
         try:
-            return self._book.proven(state, cookie)
+            return self._pending.proven_login(state, cookie)
         except CustodyError as error:
-            await self._exchange.refused(error.code, client=client)
+            await self._exchange.record_refusal(error.code, client=client)
             raise
 
-    async def agreed(
+    async def confirm(
         self, state: str, cookie: str, form: str, client: str
     ) -> tuple[Secret, AuthorizationRequest]:
         """The one-time code for the tool."""
         try:
-            return self._book.grant(state, cookie, form)
+            return self._pending.confirm(state, cookie, form)
         except CustodyError as error:
-            await self._exchange.refused(error.code, client=client)
+            await self._exchange.record_refusal(error.code, client=client)
             raise
 
-    async def declined(self, state: str, cookie: str, form: str, client: str) -> FailedStep:
+    async def decline(self, state: str, cookie: str, form: str, client: str) -> FailedStep:
         try:
-            found = self._book.decline(state, cookie, form)
+            found = self._pending.decline(state, cookie, form)
         except CustodyError as error:
-            await self._exchange.refused(error.code, client=client)
+            await self._exchange.record_refusal(error.code, client=client)
             raise
         subject = found.proof.identity.subject
-        await self._exchange.refused("login.declined", client=client, subject=subject)
-        return FailedStep(found.asked, _declined())
+        await self._exchange.record_refusal("login.declined", client=client, subject=subject)
+        return FailedStep(found.authorization, _declined())
 
     async def redeem(
         self, code: Secret, verifier: Secret, redirect_uri: str | None, client: str
     ) -> StartedLogin:
         """The login that a one-time code stands for. Raises ``login.code``, ``identity.*``."""
         try:
-            granted = self._book.redeem(code, verifier, redirect_uri)
+            granted = self._pending.redeem(code, verifier, redirect_uri)
         except CustodyError as error:
-            stolen = self._book.replayed(code, verifier)
+            stolen = self._pending.replayed_login(code, verifier)
             if stolen is not None:
                 await self._logins.end(stolen, "revoked")
-            await self._exchange.refused(error.code, client=client)
+            await self._exchange.record_refusal(error.code, client=client)
             raise
         secret, login = await self._logins.accept(
             granted.proof, client=client, refresh=granted.refresh
         )
-        if not self._book.spent_on(code, login.id):
+        if not self._pending.note_redeemed(code, login.id):
             await self._logins.end(login.id, "revoked")
             raise no_code()
         return StartedLogin(secret, login)
@@ -251,7 +250,7 @@ class SignIn:
             raise _no_provider()
         async with _within(PROVIDER_S):
             started = await found.begin_device()
-        own = self._book.add_device(
+        own = self._pending.add_device(
             provider,
             client,
             started.device_code,
@@ -262,7 +261,7 @@ class SignIn:
 
     async def poll_device(self, own: Secret, client: str) -> StartedLogin | DevicePending:
         """Asks the provider at most as often as it allows, however often the device asks us."""
-        device = self._book.ask_device(own)
+        device = self._pending.ask_device(own)
         if device is None:
             return DevicePending("slow_down")
         done, slower = False, False
@@ -277,21 +276,21 @@ class SignIn:
                     done = True
         except CustodyError as error:
             done = error.code != "identity.unreachable"
-            await self._exchange.refused(error.code, client=client)
+            await self._exchange.record_refusal(error.code, client=client)
             raise
         finally:
-            self._book.answered_device(own, done=done, slower=slower)
+            self._pending.note_device_answer(own, done=done, slower=slower)
         if isinstance(answer, DevicePending):
             if done:
                 reason = f"login.{answer.reason.replace('_', '-')}"
-                await self._exchange.refused(reason, client=client)
+                await self._exchange.record_refusal(reason, client=client)
             return answer
         secret, login = await self._logins.accept(
             answer.proof, client=client, refresh=answer.refresh
         )
         return StartedLogin(secret, login)
 
-    async def logged_out(self, provider: str, token: Secret, client: str) -> int:
+    async def provider_logout(self, provider: str, token: Secret, client: str) -> int:
         """Back-channel logout: how many logins ended. Raises ``login.provider``, ``identity.*``."""
         found = self._code.get(provider) or self._device.get(provider)
         if found is None:
@@ -302,9 +301,9 @@ class SignIn:
             if not await self._use(f"logout.{provider}", out.use, out.expires):
                 raise _replayed()
         except CustodyError as error:
-            await self._exchange.refused(error.code, client=client)
+            await self._exchange.record_refusal(error.code, client=client)
             raise
-        return await self._logins.logged_out(provider, out.subject, out.session)
+        return await self._logins.end_at_provider_logout(provider, out.subject, out.session)
 
     def metadata(self, provider: str) -> bytes:
         found = self._saml.get(provider)
@@ -320,14 +319,14 @@ class SignIn:
         self, provider: str, state: str, cookie: str | None, client: str
     ) -> PendingLogin:
         try:
-            return self._book.returned(provider, state, cookie)
+            return self._pending.take_returned(provider, state, cookie)
         except CustodyError as error:
-            await self._exchange.refused(error.code, client=client)
+            await self._exchange.record_refusal(error.code, client=client)
             raise
 
     async def _failed(self, begun: PendingLogin, fault: CustodyError, client: str) -> FailedStep:
-        await self._exchange.refused(fault.code, client=client)
-        return FailedStep(begun.asked, fault)
+        await self._exchange.record_refusal(fault.code, client=client)
+        return FailedStep(begun.authorization, fault)
 
 
 @asynccontextmanager

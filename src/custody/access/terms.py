@@ -9,24 +9,25 @@ from typing import Final
 
 import msgspec
 
-from custody.access.interfaces import LoopRequest, ReachableTarget
+from custody.access.requests import LoopRequest, ReachableTarget
 from custody.identity import mint_loop_id
 from custody.model.durations import duration_words
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Proof, RememberedLogin, Scope
 from custody.model.words import Method, TargetName
-from custody.policy.budget import Limits, limits_of
-from custody.policy.grant import Grant
-from custody.policy.loop_start import (
+from custody.policy import (
+    Grant,
+    Limits,
+    TargetFacts,
     check_budget,
     check_room,
     check_scope,
     inherit,
+    limits_of,
     longest,
+    rests_on,
     targets_in_reach,
 )
-from custody.policy.reach import rests_on
-from custody.policy.variables import TargetFacts
 
 Entropy = Callable[[int], bytes]
 
@@ -57,7 +58,7 @@ class LoopTerms:
     def loop(
         self,
         who: Proof,
-        wish: LoopRequest,
+        request: LoopRequest,
         *,
         login: RememberedLogin | None = None,
         actor: Proof | None = None,
@@ -72,67 +73,67 @@ class LoopTerms:
             identity=acting.identity,
             started=now,
             expires=now,
-            purpose=wish.purpose,
+            purpose=request.purpose,
             # What is proven is never said otherwise: rules and readers go by this text too.
-            on_behalf_of=wish.on_behalf_of if actor is None else who.identity.subject,
+            on_behalf_of=request.on_behalf_of if actor is None else who.identity.subject,
             principal=None if actor is None else who.identity,
             facts=facts,
-            client=wish.client_host,
-            scope=_scope(wish),
-            budget=wish.budget,
+            client=request.client_host,
+            scope=_scope(request),
+            budget=request.budget,
             login=None if login is None else login.id,
         )
-        ends = [self._lapse(who, wish, now) if login is None else login.expires]
+        ends = [self._lapse(who, request, now) if login is None else login.expires]
         if actor is not None:
-            ends.append(self._lapse(actor, wish, now))
-        return self._lasting(loop, wish, ends)
+            ends.append(self._lapse(actor, request, now))
+        return self._lasting(loop, request, ends)
 
-    def child(self, parent: Loop, wish: LoopRequest, *, now: int, entropy: Entropy) -> Loop:
+    def child(self, parent: Loop, request: LoopRequest, *, now: int, entropy: Entropy) -> Loop:
         loop = msgspec.structs.replace(
             parent,
             id=mint_loop_id(entropy),
             started=now,
-            purpose=wish.purpose or parent.purpose,
+            purpose=request.purpose or parent.purpose,
             parent=parent.id,
-            client=wish.client_host or parent.client,
-            scope=_scope(wish),
-            budget=wish.budget,
+            client=request.client_host or parent.client,
+            scope=_scope(request),
+            budget=request.budget,
         )
-        return self._lasting(loop, wish, [parent.expires])
+        return self._lasting(loop, request, [parent.expires])
 
-    def _lapse(self, proof: Proof, wish: LoopRequest, now: int) -> int:
+    def _lapse(self, proof: Proof, request: LoopRequest, now: int) -> int:
         """When what is made of a proof, without a login, is over."""
         match proof.method:
             case Method.LOCAL:
-                return now + (wish.ttl_ms or self._local_ms)
+                return now + (request.ttl_ms or self._local_ms)
             case Method.WORKLOAD:
                 return now + self._lifetimes.get(proof.provider, 0)
             case _:
                 return proof.expires
 
-    def _lasting(self, loop: Loop, wish: LoopRequest, ends: Sequence[int]) -> Loop:
+    def _lasting(self, loop: Loop, request: LoopRequest, ends: Sequence[int]) -> Loop:
         end = min(ends)
         oldest = longest(self._grants, loop)
         if oldest:
             end = min(end, loop.started + oldest)
-        if wish.ttl_ms is not None:
-            end = min(end, loop.started + wish.ttl_ms)
+        if request.ttl_ms is not None:
+            end = min(end, loop.started + request.ttl_ms)
         return msgspec.structs.replace(loop, expires=end)
 
-    def check(self, loop: Loop, who: Proof, wish: LoopRequest, *, now: int) -> None:
-        """Raises ``CustodyError`` as ``Loops.start`` does."""
+    def check(self, loop: Loop, who: Proof, request: LoopRequest, *, now: int) -> None:
+        """Raises ``CustodyError`` as ``LoopService.start`` does."""
         self.check_local(who)
         check_scope(self._grants, self._targets, loop, now)
-        self._check_length(loop, wish)
+        self._check_length(loop, request)
         check_budget(self._grants, loop, ())
 
-    def check_child(self, loop: Loop, parent: Loop, wish: LoopRequest, *, now: int) -> Loop:
-        """The child with what it inherits. Raises ``CustodyError`` as ``Loops.child`` does."""
+    def check_child(self, loop: Loop, parent: Loop, request: LoopRequest, *, now: int) -> Loop:
+        """The child with what it inherits. Raises as ``LoopService.child`` does."""
         scope = inherit(loop.scope or Scope(), parent.scope)
         if scope != Scope():
             loop = msgspec.structs.replace(loop, scope=scope)
         check_scope(self._grants, self._targets, loop, now)
-        self._check_length(loop, wish)
+        self._check_length(loop, request)
         check_budget(self._grants, loop, (parent,))
         return loop
 
@@ -144,13 +145,13 @@ class LoopTerms:
                 "Log in with `custody login`, or bring a workload token.",
             )
 
-    def _check_length(self, loop: Loop, wish: LoopRequest) -> None:
+    def _check_length(self, loop: Loop, request: LoopRequest) -> None:
         oldest = longest(self._grants, loop)
-        if oldest and wish.ttl_ms is not None and wish.ttl_ms > oldest:
+        if oldest and request.ttl_ms is not None and request.ttl_ms > oldest:
             allowed = duration_words(oldest)
             raise CustodyError(
                 "loop.too-long",
-                f"The loop would live for {duration_words(wish.ttl_ms)}, but no grant lets it "
+                f"The loop would live for {duration_words(request.ttl_ms)}, but no grant lets it "
                 f"grow older than {allowed}.",
                 f"Ask for {allowed} or less.",
             )
@@ -192,7 +193,7 @@ class LoopTerms:
         )
 
 
-def _scope(wish: LoopRequest) -> Scope | None:
-    if wish.targets is None and wish.effects is None:
+def _scope(request: LoopRequest) -> Scope | None:
+    if request.targets is None and request.effects is None:
         return None
-    return Scope(wish.targets, wish.effects)
+    return Scope(request.targets, request.effects)

@@ -10,15 +10,16 @@ from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 
-from custody.access.interfaces import LoopRequest
-from custody.access.loops import InStateThread, LoopService, Scribe
+from custody.access.loops import InStateThread, LoopService
+from custody.access.requests import LoopRequest
 from custody.identity import local_identity
 from custody.model.durations import duration_words, moment
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Proof, Ticket
 from custody.model.record import AdminAct, Milliseconds, Record
 from custody.model.words import IdentityKind, LoopId, Method, TicketId
-from custody.state.loops import EndedLoop
+from custody.recording.recorder import RecordWriter
+from custody.state import EndedLoop
 
 LONGEST_TTL_MS: Final = 366 * 86_400_000
 MOST_LISTED: Final = 1000
@@ -71,23 +72,23 @@ class TicketService:
 
     def __init__(
         self,
-        book: TicketStore,
-        beside: InStateThread,
-        scribe: Scribe,
+        state: TicketStore,
+        in_state_thread: InStateThread,
+        recorder: RecordWriter,
         loops: LoopService,
         *,
         clock: Callable[[], int],
         longest_loop: LongestLoop,
     ) -> None:
-        self._book: Final = book
-        self._beside: Final = beside
-        self._scribe: Final = scribe
+        self._state: Final = state
+        self._in_state_thread: Final = in_state_thread
+        self._recorder: Final = recorder
         self._loops: Final = loops
         self._clock: Final = clock
         self._longest_loop: Final = longest_loop
 
     async def create(self, asked: TicketCreate) -> dict[str, Any]:
-        """The ticket as ``list`` shows it, with its ``secret``: the only time that it is told.
+        """The ticket as ``list`` shows it, with its ``secret``, which is shown this once.
 
         Raises ``ticket.too-long`` where no grant of the identity lets a loop grow so old, and
         ``login.local-off``, ``loop.concurrency``, ``identity.revoked``.
@@ -118,7 +119,7 @@ class TicketService:
     async def list(self, asked: TicketList) -> list[dict[str, Any]]:
         """The newest first."""
         now = self._clock()
-        found = await self._beside(lambda: self._book.tickets(limit=asked.limit))
+        found = await self._in_state_thread(lambda: self._state.tickets(limit=asked.limit))
         return [_item(ticket, now) for ticket in found]
 
     async def revoke(self, asked: TicketRevoke) -> dict[str, Any]:
@@ -128,26 +129,26 @@ class TicketService:
         record of it could not be made.
         """
         now = self._clock()
-        ticket, ended = await self._beside(lambda: self._withdraw(TicketId(asked.id), now))
-        self._loops.close(ended)
+        ticket, ended = await self._in_state_thread(lambda: self._withdraw(TicketId(asked.id), now))
+        self._loops.notify_ended(ended)
         try:
             act = AdminAct("ticket.revoke", asked.actor, ticket.id)
-            await self._scribe(Record(Milliseconds(now), act, ticket.loop.id))
+            await self._recorder.write(Record(Milliseconds(now), act, ticket.loop.id))
         except CustodyError as error:
             raise CustodyError(
                 "ticket.not-recorded",
                 f"Ticket {ticket.id} is withdrawn, but that could not be recorded: {error.fault}",
                 error.cure,
             ) from error
-        await self._loops.tell()
+        await self._loops.record_ends()
         return _item(ticket, now)
 
     def _withdraw(self, wanted: TicketId, now: int) -> tuple[Ticket, Sequence[EndedLoop]]:
         """The ticket, and the loops that ended with it."""
-        ticket = self._book.revoke(wanted, now)
-        others = self._book.tickets(loop=ticket.loop.id)
+        ticket = self._state.revoke(wanted, now)
+        others = self._state.tickets(loop=ticket.loop.id)
         last = not any(_state(other, now) == "valid" for other in others)
-        return ticket, self._book.end_loop(ticket.loop.id, now, "ticket.revoked") if last else ()
+        return ticket, self._state.end_loop(ticket.loop.id, now, "ticket.revoked") if last else ()
 
     async def forget(self) -> int:
         """Delete what ended long ago from the state database. How many tickets went.
@@ -155,7 +156,7 @@ class TicketService:
         Nothing is recorded: the evidence has their loops' starts and ends, and keeps them.
         """
         before = self._clock() - KEPT_AFTER_END_MS
-        return await self._beside(lambda: self._book.forget(before))
+        return await self._in_state_thread(lambda: self._state.forget(before))
 
 
 def _state(ticket: Ticket, now: int) -> str:

@@ -1,8 +1,8 @@
 """A provider's token where a ticket would be given: as a password, or by OAUTHBEARER.
 
-Law: the same token gives the same loop of an issuer's table, whatever connection brings it, until
-that loop ends, and across restarts; a loop that was ended is not begun anew by its token. Each
-entrance takes tokens of its own issuers alone.
+Law: the same token gives the same loop of an issuer's table on every connection, until that loop
+ends, and across restarts; a token never begins a loop again that was ended. Each authenticator
+takes tokens of its own issuers alone.
 """
 
 import asyncio
@@ -11,15 +11,15 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 from weakref import WeakValueDictionary
 
-from custody.access.interfaces import LoopRequest
 from custody.access.loops import LoopService
-from custody.identity.oidc.tokens.fingerprint import fingerprint
+from custody.access.requests import LoopRequest
+from custody.identity.oidc import fingerprint
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, NotAdmitted, Proof
 from custody.model.interfaces import TicketAuthenticator
 from custody.model.secret import Secret
 from custody.model.words import LoopId
-from custody.state.tokens import PresentedToken
+from custody.state import PresentedToken
 
 REMEMBERED: Final = 4096
 """Tokens whose loops are known without the state database; the one that came first is asked for
@@ -40,30 +40,30 @@ class TokenPasswords:
     def __init__(
         self,
         check: TokenCheck,
-        vouchers: Callable[[Secret], Sequence[str]],
+        issuers_of: Callable[[Secret], Sequence[str]],
         loops: LoopService,
-        doorkeeper: TicketAuthenticator,
+        ticket_authenticator: TicketAuthenticator,
     ) -> None:
-        """``vouchers`` names who might check a token, by what it says itself."""
+        """``issuers_of`` names the issuers that might check a token, by what it says itself."""
         self._check: Final = check
-        self._vouchers: Final = vouchers
+        self._issuers_of: Final = issuers_of
         self._loops: Final = loops
-        self._doorkeeper: Final = doorkeeper
+        self._ticket_authenticator: Final = ticket_authenticator
         self._admitted: Final[OrderedDict[_Key, Admission]] = OrderedDict()
         self._of_loop: Final[dict[LoopId, _Key]] = {}
         self._admitting: Final[WeakValueDictionary[bytes, asyncio.Lock]] = WeakValueDictionary()
         self._looking: Final = asyncio.Semaphore(LOOKUPS_AT_ONCE)
-        loops.when_ended(lambda loop, _: self._forget(loop))
+        loops.add_end_listener(lambda loop, _: self._forget(loop))
 
-    def entrance(self, names: Collection[str]) -> "IssuerTokenAuthenticator":
+    def authenticator_of(self, names: Collection[str]) -> "IssuerTokenAuthenticator":
         """Where tokens of these issuers are taken."""
         return IssuerTokenAuthenticator(self, frozenset(names))
 
     async def admit(
         self, token: Secret, client: str, now: int, names: Collection[str]
     ) -> Admission | NotAdmitted:
-        """As ``TokenDoor.admit``, by one of the issuers of these names."""
-        here = [each for each in self._vouchers(token) if each in names]
+        """As ``TokenAuthenticator.admit``, by one of the issuers of these names."""
+        here = [each for each in self._issuers_of(token) if each in names]
         if not here:
             return NotAdmitted("token.unknown")
         digest = fingerprint(token)
@@ -85,14 +85,14 @@ class TokenPasswords:
     def _remembered(self, digest: bytes, now: int, here: Collection[str]) -> Admission | None:
         for name in here:
             admission = self._admitted.get((digest, name))
-            if admission is not None and self._doorkeeper.alive(admission, now):
+            if admission is not None and self._ticket_authenticator.still_admits(admission, now):
                 return admission
         return None
 
     async def _begun(self, digest: bytes, here: Collection[str]) -> Admission | NotAdmitted | None:
         """What the token stands for already."""
         async with self._looking:
-            begun = await self._loops.begun(digest)
+            begun = await self._loops.loops_of_token(digest)
         for each in begun:
             if each.provider in here and each.ticket is not None:
                 admission = Admission(each.ticket.id, each.ticket.loop)
@@ -132,11 +132,11 @@ class TokenPasswords:
 
 
 class IssuerTokenAuthenticator:
-    """A ``TokenDoor``."""
+    """A ``TokenAuthenticator``."""
 
-    def __init__(self, desk: TokenPasswords, names: Collection[str]) -> None:
-        self._desk: Final = desk
+    def __init__(self, tokens: TokenPasswords, names: Collection[str]) -> None:
+        self._tokens: Final = tokens
         self._names: Final = names
 
     async def admit(self, token: Secret, client: str, now: int) -> Admission | NotAdmitted:
-        return await self._desk.admit(token, client, now, self._names)
+        return await self._tokens.admit(token, client, now, self._names)

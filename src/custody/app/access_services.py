@@ -1,7 +1,7 @@
-"""The authority over loops and logins, put together.
+"""The services that decide over loops and logins, put together.
 
-Law: one for each process that may write to the evidence, with or without a gateway around it; what
-decides is the same in both.
+Law: each process that writes to the evidence log makes one ``AccessServices``: the gateway, or a
+command that runs offline. Both use the same rules.
 """
 
 import asyncio
@@ -10,19 +10,24 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from custody.access.logins import LoginService, Refresher
-from custody.access.loops import InStateThread, LoopService, Scribe
-from custody.access.refresh_tokens import RefreshTokenSealer
-from custody.access.terms import LoopTerms
-from custody.access.tickets import TicketService
+from custody.access import (
+    InStateThread,
+    LoginService,
+    LoopService,
+    LoopTerms,
+    Refresher,
+    RefreshTokenSealer,
+    TicketService,
+)
 from custody.config.tables import Config
 from custody.gateway.budget.meter import Meter
 from custody.gateway.registry import Registry
-from custody.model.command import Refusal
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import LoopId
-from custody.policy.variables import TargetFacts
+from custody.policy import TargetFacts
+from custody.recording.recorder import RecordWriter
 from custody.recording.refusal_rate import RefusalRate
 from custody.recording.refused_logins import RefusedLogins
 from custody.state import State
@@ -31,7 +36,7 @@ TEND_S: Final = 1.0
 RECHECK_EVERY_S: Final = 5.0
 FORGET_EVERY_S: Final = 600.0
 
-_log: Final = logging.getLogger("custody.authority")
+_log: Final = logging.getLogger("custody.access")
 
 
 class AccessServices(NamedTuple):
@@ -46,12 +51,12 @@ def make_access_services(
     config: Config,
     *,
     state: State,
-    beside: InStateThread,
-    scribe: Scribe,
+    in_state_thread: InStateThread,
+    recorder: RecordWriter,
     clock: Callable[[], int],
     meter: Meter | None = None,
-    strangers: RefusalRate | None = None,
-    sealing: RefreshTokenSealer | None = None,
+    refusal_rate: RefusalRate | None = None,
+    sealer: RefreshTokenSealer | None = None,
     refreshers: Mapping[str, Refresher] | None = None,
 ) -> AccessServices:
     targets = {
@@ -65,28 +70,37 @@ def make_access_services(
         local=config.login.local,
         local_ms=config.login.lifetime_ms,
     )
-    refused = RefusedLogins(scribe, clock, strangers)
+    refused = RefusedLogins(recorder, clock, refusal_rate)
     loops = LoopService(
-        state, beside, scribe, terms, refused, clock=clock, entropy=os.urandom, accounts=meter
+        state,
+        in_state_thread,
+        recorder,
+        terms,
+        refused,
+        clock=clock,
+        entropy=os.urandom,
+        accounts=meter,
     )
     logins = LoginService(
         state,
-        beside,
-        scribe,
+        in_state_thread,
+        recorder,
         loops,
         refused,
         clock=clock,
         entropy=os.urandom,
         lifetime_ms=config.login.lifetime_ms,
         recheck_ms=config.login.recheck_ms,
-        sealing=sealing,
+        sealer=sealer,
         providers=refreshers or {},
     )
 
     def longest_loop(identity: Identity) -> int | None:
         return terms.longest(Loop(LoopId(""), identity, 0, 0))
 
-    tickets = TicketService(state, beside, scribe, loops, clock=clock, longest_loop=longest_loop)
+    tickets = TicketService(
+        state, in_state_thread, recorder, loops, clock=clock, longest_loop=longest_loop
+    )
     return AccessServices(terms, loops, logins, tickets, refused)
 
 
@@ -94,7 +108,9 @@ def close_sessions(registry: Registry) -> Callable[[LoopId, str], None]:
     """Ends a loop's sessions, at the next turn of the event loop: one of them may be what asks."""
 
     def close(loop: LoopId, reason: str) -> None:
-        refusal = Refusal("57P01", f"custody: this loop has ended ({reason})", fatal=True)
+        refusal = Refusal(
+            RefusalCode.LOOP_OVER, f"custody: this loop has ended ({reason})", fatal=True
+        )
         for session in registry.of(loop):
             asyncio.get_running_loop().call_soon(session.kill, "loop.ended", refusal)
 
@@ -104,7 +120,9 @@ def close_sessions(registry: Registry) -> Callable[[LoopId, str], None]:
 async def resume_after_restart(
     config: Config, authority: AccessServices, providers: tuple[str, ...]
 ) -> None:
-    """At a start of the gateway: what ended while it was not there, ends now."""
+    """At a start of the gateway: end the loops and logins that expired, or lost their provider,
+    while it did not run.
+    """
     await authority.loops.resume_accounts()
     await authority.logins.end_of_other_providers(providers)
     if not config.login.local:
@@ -116,7 +134,7 @@ async def resume_after_restart(
 
 
 async def expire_regularly(
-    authority: AccessServices, state: State, beside: InStateThread, meter: Meter
+    authority: AccessServices, state: State, in_state_thread: InStateThread, meter: Meter
 ) -> None:
     """Every second: end what is over, and keep what was used. Runs until it is cancelled."""
     while True:
@@ -126,24 +144,24 @@ async def expire_regularly(
             await authority.loops.lapse()
         except CustodyError as error:
             _log.error("loops and logins that are over were not ended: %s", error.code)
-        await save_spent(state, beside, meter)
+        await save_spent(state, in_state_thread, meter)
 
 
-async def save_spent(state: State, beside: InStateThread, meter: Meter) -> None:
-    figures = meter.changed()
+async def save_spent(state: State, in_state_thread: InStateThread, meter: Meter) -> None:
+    figures = meter.take_changed()
     if not figures:
         return
     try:
-        await beside(lambda: state.spending.keep(figures.items()))
+        await in_state_thread(lambda: state.budgets.save(figures.items()))
     except CustodyError as error:
-        meter.not_kept(figures)
+        meter.mark_unsaved(figures)
         _log.error("what loops have used was not kept: %s", error.code)
 
 
 async def recheck_regularly(authority: AccessServices) -> None:
     """Ask providers again for logins whose turn it is. Runs until it is cancelled."""
     async with asyncio.TaskGroup() as tasks:
-        for provider in authority.logins.rechecked:
+        for provider in authority.logins.recheckable_providers:
             tasks.create_task(_recheck(authority, provider))
 
 

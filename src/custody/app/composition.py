@@ -7,7 +7,7 @@ import asyncio
 import logging
 import ssl
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,28 +18,27 @@ from custody.app.protocols import find_protocol
 from custody.config.load import compile_policy
 from custody.config.logins import ConsoleConfig
 from custody.config.tables import Cleartext, Config, ListenerConfig, Responses, TargetConfig
-from custody.evidence.disk.files import DiskFiles
-from custody.evidence.keys.keyring import load_token_key
+from custody.evidence import DiskFiles, load_token_key
 from custody.gateway.budget.meter import UsageCounter
 from custody.gateway.gate import Clock, Gate
-from custody.gateway.lookups.advisor import CodecAdvisor, Parser
+from custody.gateway.lookups.advisor import NO_CATALOGUE, CodecAdvisor, Parser
 from custody.gateway.lookups.catalogue import Lookups
 from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.session import error_place
 from custody.gateway.target import Target
-from custody.masking.masker import RecordMasker
-from custody.masking.truncation import CaptureBounds
+from custody.masking import CaptureBounds, RecordMasker
+from custody.model.approval import NoApprovals
+from custody.model.codec import Advisor
 from custody.model.errors import CustodyError
 from custody.model.identity import Loop
 from custody.model.interfaces import (
-    Advisor,
-    Codec,
     EvidenceLog,
     Masker,
     TicketAuthenticator,
     TokenAuthenticator,
     Vault,
 )
+from custody.model.protocol import ListenerOptions
 from custody.model.words import TargetName
 from custody.recording.refusal_rate import RefusalRate
 
@@ -48,7 +47,7 @@ TokenAuthenticators = Callable[[str], TokenAuthenticator]
 HELD_BEYOND_COMMAND: Final = 1024 * 1024
 """Bytes that a session may hold beside its longest command."""
 
-_log: Final = logging.getLogger("custody.house")
+_log: Final = logging.getLogger("custody.lookup")
 
 
 def make_masker(config: Config) -> RecordMasker:
@@ -80,10 +79,12 @@ class Advisors:
 
     def __call__(self, target: Target, database: str, loop: Loop) -> Advisor:
         del loop  # every loop asks with the target's own credential, on the gateway's behalf
+        inquirer = find_protocol(target.protocol).inquirer
+        if inquirer is None:
+            return CodecAdvisor(self._parser, NO_CATALOGUE)
         key = (target.name, database)
         lookups = self._lookups.get(key)
         if lookups is None:
-            inquirer = find_protocol(target.protocol).inquirer
             lookups = Lookups(target, database, self._vault, inquirer, self._start)
             self._lookups[key] = lookups
         return CodecAdvisor(self._parser, lookups)
@@ -104,7 +105,7 @@ def make_session_services(
     *,
     log: EvidenceLog,
     masker: Masker,
-    doorkeeper: TicketAuthenticator,
+    ticket_authenticator: TicketAuthenticator,
     parser: Parser,
     vault: Vault,
     clock: Clock,
@@ -115,10 +116,10 @@ def make_session_services(
 ) -> SessionServices:
     policy = compile_policy(config)
     return SessionServices(
-        gate=Gate(policy, masker, log, clock, meter),
+        gate=Gate(policy, masker, log, clock, meter=meter, approvals=NoApprovals()),
         policy=policy,
         log=log,
-        doorkeeper=doorkeeper,
+        ticket_authenticator=ticket_authenticator,
         vault=vault,
         targets=make_targets(config),
         advisor=Advisors(parser, vault, tasks),
@@ -126,7 +127,7 @@ def make_session_services(
         strict_responses=config.gateway.responses is Responses.STRICT,
         held_bytes=config.capture.command_bytes + HELD_BEYOND_COMMAND,
         tokens=tokens,
-        strangers=strangers,
+        refusal_rate=strangers,
     )
 
 
@@ -163,38 +164,32 @@ def _door(
     bearer: TokenAuthenticator | None,
     target: TargetName | None,
 ) -> ListenerSpec:
+    built = find_protocol(listener.name)
     return ListenerSpec(
         name=listener.name if target is None else f"{listener.name}.{target}",
         protocol=listener.name,
         tls=context,
         cleartext_loopback=listener.cleartext is Cleartext.LOOPBACK,
         target=target,
-        codec=_codecs(config, listener, bound=target is not None),
+        wire=built.wire(_options(config, listener, bound=target is not None)),
         bearer=bearer,
-        application_protocol=find_protocol(listener.name).application_protocol,
+        application_protocol=built.application_protocol,
+        codes=built.codes,
         notice=listener.notice,
         idle_timeout_s=listener.idle_timeout_ms / 1000,
         max_connections=listener.max_connections,
     )
 
 
-def _codecs(config: Config, listener: ListenerConfig, *, bound: bool) -> Callable[[bool], Codec]:
-    """Makes codecs that know the configuration's bounds."""
-    masked_columns = any(mask.columns for mask in config.masks)
-    built = find_protocol(listener.name)
+def _options(config: Config, listener: ListenerConfig, *, bound: bool) -> ListenerOptions:
     oauth = bearer_options(config, listener.oauth) if listener.oauth else {}
-    options: Mapping[bool, object] = {
-        clear: built.options(
-            cleartext=clear,
-            database_is_free=bound,
-            capture_bytes=config.capture.response_bytes,
-            command_bytes=config.capture.command_bytes,
-            resolve_origins=masked_columns,
-            **oauth,
-        )
-        for clear in (False, True)
-    }
-    return lambda clear: built.codec(options[clear])
+    return ListenerOptions(
+        target_bound=bound,
+        capture_bytes=config.capture.response_bytes,
+        command_bytes=config.capture.command_bytes,
+        resolve_origins=any(mask.columns for mask in config.masks),
+        **oauth,
+    )
 
 
 def bearer_options(config: Config, name: str) -> dict[str, str]:

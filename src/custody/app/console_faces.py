@@ -1,7 +1,7 @@
 """What the console's listener is given, and what it gives back.
 
-Law: values and faces; the web door is built from these and nothing else, and `serve` knows the
-door only as a ``ConsoleFactory`` that it was handed: no import from here leads up.
+Law: values and interfaces. The site is built from ``ConsoleParts`` and nothing else, and `serve` is
+handed it as a ``ConsoleFactory``: no import from here leads up.
 """
 
 import asyncio
@@ -12,8 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from custody.access.interfaces import Exchanges, Loops, ReachableTarget
-from custody.access.sign_in import SignIn
+from custody.access import Exchange, LoopService, ReachableTarget, SignIn
 from custody.model.identity import Admission, Spent
 from custody.model.interfaces import TicketAuthenticator
 
@@ -71,11 +70,11 @@ class ConsoleParts(msgspec.Struct, frozen=True):
     url: str
     tls: ssl.SSLContext | None
     max_connections: int
-    facts: Callable[[], GatewayInfo]
-    signing_in: SignIn
-    exchange: Exchanges
-    loops: Loops
-    doorkeeper: TicketAuthenticator
+    gateway_info: Callable[[], GatewayInfo]
+    sign_in: SignIn
+    exchange: Exchange
+    loops: LoopService
+    ticket_authenticator: TicketAuthenticator
     use: Callable[[Admission], Awaitable[LoopUsage]]
     clock: Callable[[], int]
     """Unix milliseconds."""

@@ -1,4 +1,4 @@
-"""The console's listener: its socket, its certificate, and what the web door is made from.
+"""The console's listener: its socket, its certificate, and the parts that the site is made from.
 
 Law: wiring only. The socket is bound before any provider is made, since a provider must know the
 address that browsers come back to; connections are taken only once everything behind it is there.
@@ -12,9 +12,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from custody.access.exchange import Exchange
-from custody.access.pending_logins import PendingLogins
-from custody.access.sign_in import SignIn
+from custody.access import Exchange, PendingLogins, SignIn
 from custody.app.access_services import AccessServices
 from custody.app.composition import load_certificate
 from custody.app.console_faces import Console, ConsoleFactory, ConsoleParts, GatewayInfo, LoopUsage
@@ -22,7 +20,7 @@ from custody.app.providers import Providers
 from custody.config.logins import ConsoleCleartext, ConsoleConfig
 from custody.config.tables import Config
 from custody.gateway.budget.meter import Meter
-from custody.identity.oidc.settings import Flow
+from custody.identity.oidc import Flow
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Spent
 from custody.model.interfaces import TicketAuthenticator
@@ -35,12 +33,12 @@ Announce = Callable[[str], None]
 
 
 class ConsoleDependencies(NamedTuple):
-    """What stands behind the console."""
+    """What the console is built from: providers, access services, exchange, meter."""
 
     providers: Providers
     authority: AccessServices
     exchange: Exchange
-    doorkeeper: TicketAuthenticator
+    ticket_authenticator: TicketAuthenticator
     meter: Meter
     clock: Callable[[], int]
 
@@ -143,11 +141,11 @@ def _parts(  # noqa: PLR0917 - what a binding needs
         url=url,
         tls=tls,
         max_connections=config.console.max_connections if config.console is not None else 0,
-        facts=lambda: facts,
-        signing_in=_signing_in(config, url, behind),
+        gateway_info=lambda: facts,
+        sign_in=_signing_in(config, url, behind),
         exchange=behind.exchange,
         loops=behind.authority.loops,
-        doorkeeper=behind.doorkeeper,
+        ticket_authenticator=behind.ticket_authenticator,
         use=use,
         clock=clock,
     )
@@ -166,5 +164,5 @@ def _signing_in(config: Config, url: str, behind: ConsoleDependencies) -> SignIn
         saml=behind.providers.saml,
         logins=behind.authority.logins,
         exchange=behind.exchange,
-        use=behind.authority.logins.use,
+        use=behind.authority.logins.use_once,
     )

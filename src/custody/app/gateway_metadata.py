@@ -1,6 +1,6 @@
-"""What anybody may know of this gateway: where its listeners are, and whom to log in with.
+"""The public description of this gateway: its listeners, and the providers to log in with.
 
-Law: an address is told as clients reach it, not as it was bound; nothing here opens anything.
+Law: an address is given as clients reach it, not as it was bound; nothing here opens anything.
 """
 
 import socket

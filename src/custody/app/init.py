@@ -1,6 +1,6 @@
 """`custody init`: a configuration that runs as it is, with keys and a local authority.
 
-Law: nothing that exists is overwritten or removed. The configuration is written last, so that a
+Law: no existing file is overwritten or removed. The configuration is written last, so that a
 directory with one is complete.
 """
 
@@ -16,8 +16,7 @@ from custody.app.init_template import config_text
 from custody.config.load import FILE_NAME
 from custody.config.tables import Config
 from custody.config.values import GATEWAY_NAME
-from custody.evidence.disk.files import DiskFiles, replace_file
-from custody.evidence.keys.keyring import VERIFIER_POLICY, create_keys, verifier_policy
+from custody.evidence import VERIFIER_POLICY, DiskFiles, create_keys, replace_file, verifier_policy
 from custody.model.errors import CustodyError
 
 DATA: Final = "data"

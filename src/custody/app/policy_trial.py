@@ -1,28 +1,25 @@
 """Judges statements that someone typed, as a session of theirs would be judged.
 
-Law: nothing is asked of any target and nothing is recorded. What only the target's catalogue
-could tell counts as the worst that it could be, so a real session may be allowed more, never less
-than the statement's own text can show here.
+Law: nothing is asked of any target and nothing is recorded. Anything that only the target's
+catalogue knows counts as its worst case, so a real session may be allowed more than the trial,
+never less.
 """
 
 from collections.abc import Sequence
 
 import msgspec
 
+from custody.app.protocols import find_protocol
 from custody.config.load import compile_policy
 from custody.config.tables import Config, TargetConfig
+from custody.gateway.lookups.advisor import NO_CATALOGUE, CodecAdvisor
 from custody.gateway.lookups.parser.pool import ParserPool
 from custody.model.command import Command
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Session
 from custody.model.words import LoopId, SessionId, TargetName
-from custody.policy.explain import Explanation, explain
-from custody.protocols.postgres.statements.meaning import changes, understand, unreadable
-from custody.protocols.postgres.statements.session_view import opening
-from custody.wire.sql.syntax import Statements, Unreadable
+from custody.policy import Explanation, explain
 
-ASSUMED_PATH = '"$user", public'
-"""PostgreSQL's own default of ``search_path``."""
 _HOUR_MS = 3_600_000
 
 
@@ -68,20 +65,19 @@ def _session(target: TargetConfig, identity: Identity, now: int) -> Session:
 
 
 async def _commands(text: str, session: Session) -> Sequence[Command]:
+    read_alone = find_protocol(session.protocol).read_alone
+    if read_alone is None:
+        raise CustodyError(
+            "usage.no-trial", f'Commands of the protocol "{session.protocol}" cannot be typed here.'
+        )
+    reading = read_alone(text, session)
     # Nobody waits behind this text, so a slow machine may take its time over it.
     async with ParserPool(workers=1, timeout=5.0) as parser:
-        analysis = await parser.parse(text)
-    match analysis:
-        case Unreadable(reason):
-            return [unreadable(text, reason)]
-        case Statements(statements):
-            view = opening(session.user, (), ASSUMED_PATH, conforming=True)
-            commands: list[Command] = []
-            for statement in statements:
-                commands.append(understand(text, statement, view, _nobody_asked))
-                view = view.apply(changes(statement, view, _nobody_asked))
+        advisor = CodecAdvisor(parser, NO_CATALOGUE)
+        try:
+            question = next(reading)
+            while True:
+                question = reading.send(await advisor.find(question))
+        except StopIteration as read:
+            commands: Sequence[Command] = read.value
             return commands
-
-
-def _nobody_asked(_question: object) -> None:
-    return None

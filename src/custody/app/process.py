@@ -1,4 +1,4 @@
-"""What a gateway process does to itself before it holds a secret.
+"""Hardens the gateway's process before it holds a secret.
 
 Law: no core dump, no swap of privileges, no file that others can read.
 """

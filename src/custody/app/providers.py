@@ -13,16 +13,18 @@ from typing import Final
 
 import msgspec
 
-from custody.access.exchange import TokenIssuer
+from custody.access import TokenIssuer
 from custody.app.stores import make_reader
 from custody.config.tables import Config
-from custody.identity.oidc.fetch import FetchRequest
-from custody.identity.oidc.http import HttpFetch
-from custody.identity.oidc.provider import ClientSecret, OidcProvider
-from custody.identity.oidc.settings import OidcSettings
-from custody.identity.oidc.workload import WorkloadIssuer
-from custody.identity.saml.provider import SamlProvider
-from custody.identity.saml.settings import SamlSettings, service_provider
+from custody.identity.oidc import (
+    ClientSecret,
+    FetchRequest,
+    HttpFetch,
+    OidcProvider,
+    OidcSettings,
+    WorkloadIssuer,
+)
+from custody.identity.saml import SamlProvider, SamlSettings, service_provider
 from custody.model.errors import CustodyError
 
 METADATA_AT_MOST: Final = 4 << 20

@@ -14,9 +14,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from custody import __version__
-from custody.access.exchange import Exchange
-from custody.access.leases import LeaseService
-from custody.access.refresh_tokens import load_refresh_token_sealer
+from custody.access import Exchange, LeaseService, load_refresh_token_sealer
 from custody.app import access_services
 from custody.app.admin.access_calls import AccessCalls
 from custody.app.admin.client import socket_path
@@ -41,24 +39,27 @@ from custody.app.stores import local_vault, make_vault
 from custody.config.load import compile_policy
 from custody.config.tables import Config
 from custody.config.values import Address
-from custody.evidence.keys.keyclient import KeyholderProcess
-from custody.evidence.keys.keyring import VERIFIER_POLICY
-from custody.evidence.log.log import Log, LogOptions
-from custody.evidence.log.startup import open_log, system_environment
+from custody.evidence import (
+    VERIFIER_POLICY,
+    KeyholderProcess,
+    Log,
+    LogOptions,
+    open_log,
+    system_environment,
+)
 from custody.gateway.budget.meter import Meter
-from custody.gateway.listener import Listener, note_unrecorded, watch
+from custody.gateway.listener import Listener, make_listener, note_unrecorded, watch
 from custody.gateway.lookups.parser.pool import ParserPool
 from custody.gateway.registry import Registry
 from custody.gateway.services import SessionServices
 from custody.identity import CachedTicketAuthenticator
-from custody.identity.oidc.settings import OidcSettings
-from custody.identity.oidc.workload_settings import WorkloadSettings
-from custody.identity.saml.settings import SamlSettings
-from custody.model.command import Refusal
+from custody.identity.oidc import OidcSettings, WorkloadSettings
+from custody.identity.saml import SamlSettings
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import GATEWAY
 from custody.model.interfaces import Masker
 from custody.model.record import ConfigLoaded, Milliseconds, Record
+from custody.model.refusal import Refusal, RefusalCode
 from custody.recording.recorder import Recorder
 from custody.recording.refusal_rate import COUNT_EVERY_S, RefusalRate
 from custody.state import State, StateThread
@@ -71,7 +72,9 @@ LOOK_INTERVAL_S: Final = 1.0
 RENEWAL_INTERVAL_S: Final = 3600.0
 FILES_FOR_SESSIONS: Final = 8192
 
-_SHUTDOWN: Final = Refusal("57P01", "custody: the gateway is shutting down", fatal=True)
+_SHUTDOWN: Final = Refusal(
+    RefusalCode.LOOP_OVER, "custody: the gateway is shutting down", fatal=True
+)
 
 _log: Final = logging.getLogger("custody.serve")
 
@@ -155,7 +158,7 @@ async def _run(
     make_console: ConsoleFactory | None,
 ) -> None:
     log, masker, state, thread, keys = parts
-    scribe = Recorder(masker, log)
+    recorder = Recorder(masker, log)
     gateway = config.gateway
     indexer = IndexerProcess(
         data=gateway.data,
@@ -163,40 +166,40 @@ async def _run(
         keys=keys,
         durable=lambda: (log.origin, log.durable_size),
     )
-    shelf = gateway_evidence_view(gateway.data, gateway.name, keys, indexer.freshen)
+    shelf = gateway_evidence_view(gateway.data, gateway.name, keys, indexer.catch_up)
     door = ConsoleSocket(config, make_console)
     providers = await make_providers(config, door.url, clock)
     sealing = (
         await asyncio.to_thread(load_refresh_token_sealer, gateway.keys) if config.oidc else None
     )
     registry = Registry()
-    leases = LeaseService(make_vault(config, clock, environment=os.environ), scribe.write, clock)
+    leases = LeaseService(make_vault(config, clock, environment=os.environ), recorder, clock)
     try:
         async with asyncio.TaskGroup() as tasks, ParserPool() as parser:
             meter = Meter(
                 note=lambda loop, body: log.append(masker.mask(Record(clock(), body, loop))),
-                ends=lambda loop, why: tasks.create_task(authority.loops.exhausted(loop, why)),
+                ends=lambda loop, why: tasks.create_task(authority.loops.end_exhausted(loop, why)),
                 policy=compile_policy(config).digest,
             )
-            doorkeeper, strangers = CachedTicketAuthenticator(state), RefusalRate()
+            ticket_authenticator, strangers = CachedTicketAuthenticator(state), RefusalRate()
             authority = access_services.make_access_services(
                 config,
                 state=state,
-                beside=thread.run,
-                scribe=scribe.write,
+                in_state_thread=thread.run,
+                recorder=recorder,
                 clock=clock,
                 meter=meter,
-                strangers=strangers,
-                sealing=sealing,
+                refusal_rate=strangers,
+                sealer=sealing,
                 refreshers=providers.oidc,
             )
-            authority.loops.when_ended(access_services.close_sessions(registry))
-            authority.loops.when_ended(leases.ended)
+            authority.loops.add_end_listener(access_services.close_sessions(registry))
+            authority.loops.add_end_listener(leases.release_for)
             exchange = Exchange(
                 providers.issuers,
                 authority.logins,
                 authority.loops,
-                doorkeeper,
+                ticket_authenticator,
                 authority.refused,
                 clock=clock,
             )
@@ -205,26 +208,26 @@ async def _run(
                 config,
                 log=log,
                 masker=masker,
-                doorkeeper=doorkeeper,
+                ticket_authenticator=ticket_authenticator,
                 parser=parser,
                 vault=leases,
                 clock=clock,
                 tasks=tasks,
                 meter=meter,
                 strangers=strangers,
-                tokens=exchange.tokens.entrance(taken) if taken else None,
+                tokens=exchange.tokens.authenticator_of(taken) if taken else None,
             )
             calls = AccessCalls(
                 authority,
                 meter,
-                scribe.write,
+                recorder,
                 clock,
                 exchange=exchange,
-                doorkeeper=doorkeeper,
+                ticket_authenticator=ticket_authenticator,
                 registry=registry,
             )
-            secrets = SecretCalls(local_vault(config, clock), scribe.write, clock)
-            await _record_config(config, rooms, masker, scribe)
+            secrets = SecretCalls(local_vault(config, clock), recorder, clock)
+            await _record_config(config, rooms, masker, recorder)
             await _try_credentials(config, rooms)
             await access_services.resume_after_restart(config, authority, providers.names)
             for running in (
@@ -243,12 +246,14 @@ async def _run(
             admin = AdminServer(socket_path(config), desk.dispatch, tasks)
             await admin.start()
             places = list(
-                make_listener_plans(config, lambda name: exchange.tokens.entrance([name]))
+                make_listener_plans(config, lambda name: exchange.tokens.authenticator_of([name]))
             )
             listeners, facts = await _listen(config, places, rooms, registry, tasks, announce)
-            calls.open_at(facts)
+            calls.set_gateway_info(facts)
             await door.open(
-                ConsoleDependencies(providers, authority, exchange, doorkeeper, meter, clock),
+                ConsoleDependencies(
+                    providers, authority, exchange, ticket_authenticator, meter, clock
+                ),
                 facts,
                 tasks,
                 announce,
@@ -279,7 +284,7 @@ async def _listen(  # noqa: PLR0917 - what it watches
     listeners, bound = [], []
     tasks.create_task(_renew_certificates(config, places))
     for place in places:
-        listener = Listener(place.door, rooms, registry, tasks)
+        listener = make_listener(place.door, rooms, registry, tasks)
         host, port = await listener.bind(place.host, place.port)
         announce(f"listening {place.door.name} {host}:{port}")
         listeners.append(listener)
@@ -294,7 +299,7 @@ async def _drain(listeners: list[Listener], registry: Registry) -> None:
         listener.close()
     try:
         async with asyncio.timeout(DRAIN_S):
-            await registry.emptied()
+            await registry.wait_until_empty()
     except TimeoutError:
         _log.warning("%d sessions did not end by themselves", len(registry))
     for session in registry.all():
@@ -303,7 +308,7 @@ async def _drain(listeners: list[Listener], registry: Registry) -> None:
 
 
 async def _record_config(
-    config: Config, rooms: SessionServices, masker: Masker, scribe: Recorder
+    config: Config, rooms: SessionServices, masker: Masker, recorder: Recorder
 ) -> None:
     summary = (
         f"targets: {', '.join(target.name for target in config.targets)}; "
@@ -313,7 +318,7 @@ async def _record_config(
         f"local: {'yes' if config.login.local else 'no'}"
     )
     loaded = ConfigLoaded(rooms.policy.digest.hex(), masker.digest.hex(), summary)
-    await scribe.write(Record(rooms.clock(), loaded))
+    await recorder.write(Record(rooms.clock(), loaded))
 
 
 def _vouching(config: Config) -> tuple[OidcSettings | WorkloadSettings | SamlSettings, ...]:

@@ -10,13 +10,16 @@ from typing import Final
 from custody.config.tables import Config
 from custody.model.secret import Secret, SecretReference
 from custody.model.words import TargetName
-from custody.vault.credential_leases import LeasingVault
-from custody.vault.kinds import open_stores
-from custody.vault.lease_book import LeaseBook
-from custody.vault.reference import read_reference
-from custody.vault.sealed_store import SealedStore
-from custody.vault.sealed_store import local_vault as sealed_vault
-from custody.vault.store import Store, StoreHost
+from custody.vault import (
+    LeaseBook,
+    LeasingVault,
+    SealedStore,
+    Store,
+    StoreHost,
+    open_stores,
+    read_reference,
+)
+from custody.vault import local_vault as sealed_vault
 
 LEASES: Final = "leases.json"
 

@@ -1,4 +1,4 @@
 """The command line: where people and scripts enter.
 
-Law: no decisions here. A command reads its options, asks the app, and prints what it was told.
+Law: no decisions here. A command reads its options, asks the app, and prints the answer.
 """

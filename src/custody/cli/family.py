@@ -1,6 +1,6 @@
 """Loops below loops, as a person sees them.
 
-Law: a child stands under its parent, further in; whatever its parent, nothing is left out.
+Law: a child stands under its parent, further in; a loop whose parent is not listed is listed too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Running a command as if nobody stood between it and its caller.
+"""Runs a command as its caller would run it directly.
 
 Law: signals reach it once, whether the terminal sent them or a process did; stopping and going on
 work; its exit code is passed on, and 128 and the signal's number where a signal ended it.

@@ -1,6 +1,6 @@
 """Logging in with a browser on another machine (RFC 8628).
 
-Law: asked no more often than was allowed, and given up when the code has expired.
+Law: the gateway is polled no more often than it allows, and not at all once the code has expired.
 """
 
 from collections.abc import Callable

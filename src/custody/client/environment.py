@@ -1,16 +1,12 @@
 """Everything that the standard clients of a loop's targets need, gathered from their protocols.
 
-Law: a protocol is found by its folder; adding one touches nothing here. What a loop may not reach
-is not equipped.
+Law: a protocol is found by its folder; adding one touches nothing here. A target that the loop may
+not reach gets no entry.
 """
 
-import functools
-import importlib
-import importlib.util
-import pkgutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from custody import protocols
 from custody.client.gateway import GatewayDescription, LoopDescription, TargetDescription
@@ -23,15 +19,10 @@ TICKET_FILE: Final = "ticket"
 AUTHORITY_FILE: Final = "ca.pem"
 
 
-@functools.cache
 def client_setups() -> Mapping[str, ClientSetup]:
     """By protocol."""
-    found: dict[str, ClientSetup] = {}
-    for module in pkgutil.iter_modules(protocols.__path__):
-        place = f"{protocols.__name__}.{module.name}.client"
-        if importlib.util.find_spec(place) is not None:
-            found[module.name] = importlib.import_module(place).CLIENT
-    return found
+    found = {name: protocols.part(name, "client", "CLIENT") for name in protocols.names()}
+    return {name: cast("ClientSetup", each) for name, each in found.items() if each is not None}
 
 
 def routes_of(
@@ -57,20 +48,20 @@ def routes_of(
                 f"It reaches: {', '.join(targets)}.",
             )
     chosen = [targets[name] for name in dict.fromkeys(wanted)] or list(targets.values())
-    found = {target.name: _way(facts, loop, target) for target in chosen}
+    found = {target.name: _route(facts, loop, target) for target in chosen}
     lacking = next((target for target in chosen if found[target.name] is None), None)
-    ways = [way for way in found.values() if way is not None]
-    if lacking is not None and (wanted or not ways):
+    routes = [route for route in found.values() if route is not None]
+    if lacking is not None and (wanted or not routes):
         raise CustodyError(
             "run.no-listener",
             f"Nothing leads to {lacking.name!r}: the gateway has no listener for "
             f"{lacking.protocol}, or this command is too old for it.",
             f"Ask its operator for [listen.{lacking.protocol}].",
         )
-    return ways
+    return routes
 
 
-def _way(
+def _route(
     facts: GatewayDescription, loop: LoopDescription, target: TargetDescription
 ) -> Route | None:
     if target.protocol not in client_setups():
@@ -92,7 +83,7 @@ def _way(
 
 
 def write_environment(
-    ways: Sequence[Route], secret: Secret, folder: Path, authority: str
+    routes: Sequence[Route], secret: Secret, folder: Path, authority: str
 ) -> ClientEnvironment:
     """The environment of all clients; the files are written. Raises ``OSError``."""
     place = folder / AUTHORITY_FILE
@@ -100,9 +91,9 @@ def write_environment(
     write_private(folder / TICKET_FILE, secret.reveal())
     environment: dict[str, str] = {}
     unset: list[str] = []
-    for protocol in dict.fromkeys(way.protocol for way in ways):
-        own = [way for way in ways if way.protocol == protocol]
-        given = client_setups()[protocol].equip(
+    for protocol in dict.fromkeys(route.protocol for route in routes):
+        own = [route for route in routes if route.protocol == protocol]
+        given = client_setups()[protocol].environment_for(
             own, secret, folder=str(folder), authority=str(place)
         )
         for name, text in given.files.items():
@@ -132,7 +123,9 @@ def rewrite_urls(
         scheme = bare.partition(":")[0].partition("+")[0]
         is_url = value.startswith(("jdbc:", f"{bare.partition(':')[0]}://"))
         speaking = [
-            way for way in remote if is_url and scheme in client_setups()[way.protocol].schemes
+            route
+            for route in remote
+            if is_url and scheme in client_setups()[route.protocol].schemes
         ]
         if not speaking:
             continue
@@ -140,19 +133,19 @@ def rewrite_urls(
         if target not in local:
             unclear.append(name)
             continue
-        way = local[target]
+        route = local[target]
         try:
-            changed[name] = client_setups()[way.protocol].rewrite(value, way, secret)
+            changed[name] = client_setups()[route.protocol].rewrite(value, route, secret)
         except ValueError:
             unclear.append(name)
     return changed, unclear
 
 
-def _named(url: str, ways: Sequence[Route]) -> str:
-    if len(ways) == 1:
-        return ways[0].target
+def _named(url: str, routes: Sequence[Route]) -> str:
+    if len(routes) == 1:
+        return routes[0].target
     last = url.partition("?")[0].rpartition("/")[2]
-    named = [way.target for way in ways if last in (way.target, way.database, way.own)]
+    named = [route.target for route in routes if last in (route.target, route.database, route.own)]
     return named[0] if len(named) == 1 else ""
 
 

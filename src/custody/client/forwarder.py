@@ -1,7 +1,7 @@
-"""Loopback listeners for drivers that cannot be told of TLS or of another address.
+"""Loopback listeners for drivers that cannot be given TLS or another address.
 
 Law: bytes go on as they came, both ways; towards the gateway they go in TLS whose certificate is
-checked. Whoever connects still needs the ticket: nothing is added on the way.
+checked. A client still needs the ticket: nothing is added on the way.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ _LISTENING_S: Final = 5.0
 class Forwarder:
     """One target's listener on this host."""
 
-    def __init__(self, way: Route, outfitter: ClientSetup, trust: ssl.SSLContext) -> None:
-        self._way: Final = way
-        self._outfitter: Final = outfitter
+    def __init__(self, route: Route, setup: ClientSetup, trust: ssl.SSLContext) -> None:
+        self._route: Final = route
+        self._outfitter: Final = setup
         self._trust: Final = trust
         self._server: asyncio.Server | None = None
         self._open: Final[set[asyncio.StreamWriter]] = set()
@@ -63,7 +63,10 @@ class Forwarder:
             first = await self._decline(reader, writer)
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             there, back = await asyncio.open_connection(
-                self._way.host, self._way.port, ssl=self._trust, server_hostname=self._way.host
+                self._route.host,
+                self._route.port,
+                ssl=self._trust,
+                server_hostname=self._route.host,
             )
         try:
             back.write(first)
@@ -77,7 +80,7 @@ class Forwarder:
 
     async def _decline(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         """Answer openings that ask for what this listener has not; what came behind them."""
-        declined = self._outfitter.declined
+        declined = self._outfitter.declined_openings
         if not declined:
             return b""
         length = len(next(iter(declined)))
@@ -92,8 +95,8 @@ class Forwarder:
 
 
 @contextlib.contextmanager
-def open_forwarders(ways: Sequence[Route], authority: str) -> Iterator[Mapping[str, Route]]:
-    """Listeners on loopback, in a thread of their own; their ways by target. Raises
+def open_forwarders(routes: Sequence[Route], authority: str) -> Iterator[Mapping[str, Route]]:
+    """Listeners on loopback, in a thread of their own; their routes by target. Raises
     ``run.local``.
     """
     opened: queue.SimpleQueue[Mapping[str, Route] | OSError] = queue.SimpleQueue()
@@ -101,7 +104,7 @@ def open_forwarders(ways: Sequence[Route], authority: str) -> Iterator[Mapping[s
 
     def listen() -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(_listen(ways, authority, opened.put, done))
+            runner.run(_listen(routes, authority, opened.put, done))
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
@@ -124,21 +127,21 @@ def open_forwarders(ways: Sequence[Route], authority: str) -> Iterator[Mapping[s
 
 
 async def _listen(
-    ways: Sequence[Route],
+    routes: Sequence[Route],
     authority: str,
     tell: Callable[[Mapping[str, Route] | OSError], None],
     done: asyncio.Event,
 ) -> None:
     forwarders: list[Forwarder] = []
     try:
-        for way in ways:
-            outfitter = client_setups()[way.protocol]
-            forwarders.append(Forwarder(way, outfitter, trust_for(outfitter, authority)))
+        for route in routes:
+            setup = client_setups()[route.protocol]
+            forwarders.append(Forwarder(route, setup, trust_for(setup, authority)))
         ports = [await forwarder.start() for forwarder in forwarders]
         tell(
             {
-                way.target: msgspec.structs.replace(way, host="127.0.0.1", port=port)
-                for way, port in zip(ways, ports, strict=True)
+                route.target: msgspec.structs.replace(route, host="127.0.0.1", port=port)
+                for route, port in zip(routes, ports, strict=True)
             }
         )
         await done.wait()
@@ -149,10 +152,10 @@ async def _listen(
             await forwarder.close()
 
 
-def trust_for(outfitter: ClientSetup, authority: str) -> ssl.SSLContext:
+def trust_for(setup: ClientSetup, authority: str) -> ssl.SSLContext:
     """Trust in the gateway's listeners, with the protocol that is spoken inside."""
     context = ssl.create_default_context(cadata=authority)
-    context.set_alpn_protocols([outfitter.application_protocol])
+    context.set_alpn_protocols([setup.application_protocol])
     return context
 
 

@@ -23,7 +23,7 @@ JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
 
 
 class ProviderDescription(msgspec.Struct, frozen=True):
-    """One way to prove who one is, as the gateway tells it."""
+    """One provider, as the gateway describes it."""
 
     name: str
     kind: str
@@ -45,7 +45,7 @@ class ListenerDescription(msgspec.Struct, frozen=True):
 
 
 class GatewayDescription(msgspec.Struct, frozen=True):
-    """What a gateway tells anybody: nothing secret."""
+    """A gateway's public description; nothing secret."""
 
     name: str
     version: str
@@ -125,7 +125,7 @@ class GatewayClient:
         self.authority: Final = _read(ca) if ca is not None else authority
         self._trust: Final = _trust(self.authority)
 
-    def facts(self) -> GatewayDescription:
+    def describe(self) -> GatewayDescription:
         facts: GatewayDescription = _typed(self._ask("GET", "/api/v1/gateway"), GatewayDescription)
         return facts
 

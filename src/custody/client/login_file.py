@@ -1,4 +1,4 @@
-"""Where `custody login` keeps what it was given, until `custody logout` or its expiry.
+"""The file in which `custody login` keeps a login, until `custody logout` or its expiry.
 
 Law: one file of mode 0600 in the user's own configuration folder; it holds a login, which opens
 nothing but its gateway, and never a provider's token.

@@ -1,4 +1,4 @@
-"""Beginning loops at a gateway's API, with what proves who one is.
+"""Begins loops at a gateway's API, with a login or a workload's token.
 
 Law: the first of these that is there counts: a running loop's ticket (the new loop is its child), a
 login, a workload's token, a client's own credentials. Of its own variables none is passed on to the
@@ -31,7 +31,7 @@ _GITHUB_ISSUERS: Final = ("//token.actions.githubusercontent.com", "/_services/t
 
 
 class RemoteStarter:
-    """``Starter`` at a gateway's API."""
+    """``LoopStarter`` at a gateway's API."""
 
     def __init__(
         self, gateway: GatewayClient, environment: Mapping[str, str], kept: SavedLogin | None
@@ -49,12 +49,12 @@ class RemoteStarter:
     def found_by(self) -> Mapping[str, str]:
         return {GATEWAY: self._gateway.url}
 
-    def facts(self) -> GatewayDescription:
+    def describe(self) -> GatewayDescription:
         if self._facts is None:
-            self._facts = self._gateway.facts()
+            self._facts = self._gateway.describe()
         return self._facts
 
-    def start(self, wish: LoopOptions) -> TokenResponse:
+    def start(self, options: LoopOptions) -> TokenResponse:
         """Raises ``login.needed``, and whatever the gateway refuses with."""
         secret, kind = self._proof()
         form: dict[str, str | Sequence[str]] = {
@@ -63,14 +63,14 @@ class RemoteStarter:
             "requested_token_type": TICKET,
             "client_host": socket.gethostname(),
         }
-        if wish.purpose:
-            form["purpose"] = wish.purpose
-        if wish.targets:
-            form["target"] = list(wish.targets)
-        if wish.effects:
-            form["effects"] = " ".join(wish.effects)
-        if wish.ttl_s is not None:
-            form["ttl"] = str(wish.ttl_s)
+        if options.purpose:
+            form["purpose"] = options.purpose
+        if options.targets:
+            form["target"] = list(options.targets)
+        if options.effects:
+            form["effects"] = " ".join(options.effects)
+        if options.ttl_s is not None:
+            form["ttl"] = str(options.ttl_s)
         return self._gateway.exchange(form, secrets={"subject_token": secret})
 
     def end(self, ticket: Secret) -> None:
@@ -82,7 +82,7 @@ class RemoteStarter:
             return parent, TICKET
         if self._kept is not None and not self._kept.lapsed:
             return self._kept.secret, LOGIN
-        token = find_token(self._environment, audience_of(self.facts(), self._environment))
+        token = find_token(self._environment, audience_of(self.describe(), self._environment))
         if token is not None:
             return token, JWT
         if self._kept is not None:
@@ -118,13 +118,13 @@ def parent_ticket(environment: Mapping[str, str]) -> Secret | None:
         ) from None
 
 
-def audience_of(facts: GatewayDescription, environment: Mapping[str, str]) -> str:
+def audience_of(gateway: GatewayDescription, environment: Mapping[str, str]) -> str:
     """What a token that is asked for must be for: ``CUSTODY_AUDIENCE``, else what the gateway
     expects of GitHub's tokens, else of its first workload issuer's.
     """
     said = environment.get(AUDIENCE)
     if said:
         return said
-    named = [each for each in facts.providers if each.kind == "workload" and each.audience]
+    named = [each for each in gateway.providers if each.kind == "workload" and each.audience]
     of_github = [each for each in named if each.issuer.endswith(_GITHUB_ISSUERS)]
     return next((each.audience[0] for each in (*of_github, *named)), "custody")

@@ -1,6 +1,6 @@
 """`custody run -- CMD`: one loop, for as long as one command.
 
-Law: the loop begins before the command and ends with it, whatever ends it; what the command needs
+Law: the loop begins before the command and ends with it, for any reason; what the command needs
 lies in a folder that is gone afterwards; no secret is ever in an argument.
 """
 
@@ -46,7 +46,7 @@ class LoopOptions(msgspec.Struct, frozen=True):
 
 
 class LoopStarter(Protocol):
-    """Whoever can begin and end loops: a gateway's API, or the gateway on this host."""
+    """Begins and ends loops: at a gateway's API, or at the gateway on this host."""
 
     @property
     def authority(self) -> str:
@@ -58,14 +58,14 @@ class LoopStarter(Protocol):
         """Variables by which a `custody run` inside the command finds the same gateway."""
         ...
 
-    def facts(self) -> GatewayDescription: ...
-    def start(self, wish: LoopOptions) -> TokenResponse: ...
+    def describe(self) -> GatewayDescription: ...
+    def start(self, options: LoopOptions) -> TokenResponse: ...
     def end(self, ticket: Secret) -> None: ...
 
 
 class RunRequest(msgspec.Struct, frozen=True):
     command: Sequence[str]
-    wish: LoopOptions
+    loop: LoopOptions
     local: bool = False
     """Listen on loopback too, and lead the variables that hold URLs there."""
     chosen: Mapping[str, str] = {}
@@ -75,16 +75,16 @@ class RunRequest(msgspec.Struct, frozen=True):
 
 def run(asked: RunRequest, starter: LoopStarter, environment: Mapping[str, str], say: Say) -> int:
     """The command's exit code. Raises ``CustodyError`` where the command was not started."""
-    facts = starter.facts()
-    trusted = authority_of(facts, starter.authority)
+    gateway = starter.describe()
+    trusted = authority_of(gateway, starter.authority)
     with watching() as mask, _folder(environment) as folder:
-        granted = starter.start(asked.wish)
+        granted = starter.start(asked.loop)
         try:
             loop = granted.loop
             if loop is None:
                 raise CustodyError("client.strange", "The gateway gave no loop.")
-            ways = routes_of(facts, loop, asked.wish.targets)
-            given = write_environment(ways, granted.secret, folder, trusted)
+            routes = routes_of(gateway, loop, asked.loop.targets)
+            given = write_environment(routes, granted.secret, folder, trusted)
             own = _environment(environment, given, _about(loop.id, starter, folder))
             if not asked.quiet:
                 say(f"custody: {loop.id} ({loop.identity}) until {loop.expires}")
@@ -93,8 +93,8 @@ def run(asked: RunRequest, starter: LoopStarter, environment: Mapping[str, str],
                     # Loaded for this alone: asyncio takes longer than all the rest.
                     from custody.client.forwarder import open_forwarders  # noqa: PLC0415 - see above
 
-                    local = stack.enter_context(open_forwarders(ways, trusted))
-                    own |= _led(asked, environment, ways, local, granted.secret, say)
+                    local = stack.enter_context(open_forwarders(routes, trusted))
+                    own |= _led(asked, environment, routes, local, granted.secret, say)
                 return _INTERRUPTED if interrupted() else run_child(asked.command, own, mask)
         finally:
             _end(starter, granted.secret, say)
@@ -133,13 +133,13 @@ def _about(loop: str, starter: LoopStarter, folder: Path) -> dict[str, str]:
 def _led(  # noqa: PLR0917 - what leads where
     asked: RunRequest,
     environment: Mapping[str, str],
-    ways: Sequence[Route],
+    routes: Sequence[Route],
     local: Mapping[str, Route],
     ticket: Secret,
     say: Say,
 ) -> dict[str, str]:
     """Variables that hold URLs, led through the listeners on this host."""
-    changed, unclear = rewrite_urls(environment, local, ways, asked.chosen, ticket)
+    changed, unclear = rewrite_urls(environment, local, routes, asked.chosen, ticket)
     for name in unclear:
         say(
             f"custody: {name} holds a URL of which it is not clear what target it means; it is "

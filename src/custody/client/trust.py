@@ -1,8 +1,8 @@
-"""Whom a gateway's listeners are trusted by, as one file that every client can read.
+"""The certificate authorities of a gateway's listeners, as one file that every client can read.
 
-Law: what the gateway's own authority signed is trusted by that authority; the system's authorities
-are added only where a listener has a certificate of its own. Never a word such as libpq's
-``system``, which older clients take for a file's name.
+Law: the file holds the gateway's own authority; the system's authorities are added only where a
+listener has a certificate of its own. Never a word such as libpq's ``system``, which older clients
+take for a file's name.
 """
 
 import ssl

@@ -1,4 +1,4 @@
-"""Tokens that a CI system or a cluster gives to whatever runs in it.
+"""Tokens that a CI system or a cluster gives to the jobs that run in it.
 
 Law: a token is read where its system puts it and goes to the gateway alone; it is not kept. (GitHub
 Actions, "OpenID Connect"; GitLab CI, "ID tokens"; Kubernetes, "Service account token volume

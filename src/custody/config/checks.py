@@ -13,7 +13,7 @@ from custody.config.login_checks import check_certificate
 from custody.config.tables import Config, Durability, ListenerConfig, TargetConfig, Tls
 from custody.model.errors import CustodyError
 from custody.model.words import Effect
-from custody.policy.rule import compile_rule
+from custody.policy import compile_rule
 
 
 def check_config(config: Config, faults: ConfigFaults) -> None:

@@ -15,8 +15,7 @@ from custody.config.files import check_files
 from custody.config.line_numbers import line_of, places
 from custody.config.sections import read_sections
 from custody.config.tables import Config
-from custody.policy.judge import CompiledPolicy
-from custody.policy.variables import TargetFacts
+from custody.policy import CompiledPolicy, TargetFacts
 
 FILE_NAME: Final = "custody.toml"
 VARIABLE: Final = "CUSTODY_CONFIG"

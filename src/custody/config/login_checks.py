@@ -10,9 +10,8 @@ from custody.config.document import ConfigDocument
 from custody.config.faults import ConfigFaults, KeyPath
 from custody.config.logins import ConsoleCleartext, ConsoleConfig
 from custody.config.tables import ListenerConfig
-from custody.identity.oidc.settings import Flow, OidcSettings
-from custody.identity.oidc.workload_settings import WorkloadSettings
-from custody.identity.saml.settings import SamlSettings
+from custody.identity.oidc import Flow, OidcSettings, WorkloadSettings
+from custody.identity.saml import SamlSettings
 
 
 def check_logins(

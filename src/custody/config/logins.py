@@ -11,8 +11,8 @@ import msgspec
 
 from custody.config import values as read_own
 from custody.config.values import Address
-from custody.model import setting_values as read
-from custody.model.setting import ConfigKey, UnfitValueError, reads
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey, UnfitValueError, reads
 
 LEAST_RECHECK_MS: Final = 30_000
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from custody.config.document import ConfigDocument
 from custody.config.faults import ConfigFaults, KeyPath
-from custody.masking.rules import MaskRule, check_rules
+from custody.masking import MaskRule, check_rules
 from custody.model.errors import CustodyError
 
 _PLACE: Final = re.compile(r"mask\[\d+\](?:\.(\w+)(?:\[\d+\])?)? ?")

@@ -13,10 +13,10 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 
 from custody.config.faults import ConfigFaults, KeyPath
+from custody.model.config_key import ConfigKey, FilePath, UnfitValueError
 from custody.model.errors import CustodyError
 from custody.model.secret import ReferenceText
-from custody.model.setting import ConfigKey, FilePath, UnfitValueError
-from custody.vault.reference import written_reference
+from custody.vault import written_reference
 
 T = TypeVar("T", bound=msgspec.Struct)
 

@@ -29,18 +29,16 @@ from custody.config.tables import (
     TargetConfig,
     Tls,
 )
-from custody.identity.oidc.settings import OidcSettings
-from custody.identity.oidc.workload_settings import WorkloadSettings
-from custody.identity.saml.settings import SamlSettings
+from custody.identity.oidc import OidcSettings, WorkloadSettings
+from custody.identity.saml import SamlSettings
 from custody.model.words import Decision
-from custody.policy.grant import Grant
-from custody.policy.rule import Rule
-from custody.vault.kinds import TABLES as STORE_TABLES
+from custody.policy import Grant, Rule
+from custody.vault import KIND_OF_TABLE
 
 TABLES = frozenset(
     {
         "gateway", "listen", "target", "grant", "rule", "mask", "capture", "retention",
-        "login", "oidc", "workload", "saml", *STORE_TABLES,
+        "login", "oidc", "workload", "saml", *KIND_OF_TABLE,
     }
 )  # fmt: skip
 

@@ -9,15 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from custody.config.document import ConfigDocument
 from custody.config.faults import ConfigFaults, KeyPath
 from custody.config.tables import TargetConfig
-from custody.vault.kinds import BY_SCHEME, TABLES
-from custody.vault.store import StoreSettings
+from custody.vault import KIND_OF_SCHEME, KIND_OF_TABLE, StoreSettings
 
 
 def read_stores(document: ConfigDocument) -> Mapping[str, StoreSettings]:
     """By the key that references name them with: ``vault``, ``vault+eu``, ``k8s`` …"""
     stores: dict[str, StoreSettings] = {}
     for key, at, table in _written(document):
-        kind = TABLES[str(at[0])]
+        kind = KIND_OF_TABLE[str(at[0])]
         settings = document.read(kind.settings, table, at, name=key)
         if settings is None:
             continue
@@ -31,7 +30,7 @@ def read_stores(document: ConfigDocument) -> Mapping[str, StoreSettings]:
 
 def _written(document: ConfigDocument) -> Iterator[tuple[str, KeyPath, Mapping[str, object]]]:
     """Each store's key, the place of its table, and the table."""
-    for name, kind in TABLES.items():
+    for name, kind in KIND_OF_TABLE.items():
         table = document.written.get(name)
         if table is None:
             continue
@@ -56,7 +55,7 @@ def check_references(
         reference = target.password
         if reference is None or reference.key in stores:
             continue
-        kind = BY_SCHEME[reference.scheme]
+        kind = KIND_OF_SCHEME[reference.scheme]
         if reference.store or kind.unconfigured is None:
             faults.add(
                 "config.store",

@@ -21,17 +21,15 @@ from custody.config.logins import (
     MostConnections,
 )
 from custody.config.values import Address
-from custody.identity.oidc.settings import OidcSettings
-from custody.identity.oidc.workload_settings import WorkloadSettings
-from custody.identity.saml.settings import SamlSettings
-from custody.masking.rules import MaskRule
-from custody.model import setting_values as read
+from custody.identity.oidc import OidcSettings, WorkloadSettings
+from custody.identity.saml import SamlSettings
+from custody.masking import MaskRule
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
 from custody.model.secret import SecretReference
-from custody.model.setting import ConfigKey
 from custody.model.words import TargetName
-from custody.policy.grant import Grant
-from custody.policy.rule import Rule
-from custody.vault.store import StoreSettings
+from custody.policy import Grant, Rule
+from custody.vault import StoreSettings
 
 BUILT: Final = frozenset({"postgres"})
 """Protocols that a target can have today."""

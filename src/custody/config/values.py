@@ -1,6 +1,6 @@
 """Readers of the values that only the gateway's own tables hold: its name, addresses, protocols.
 
-Law: as in ``model.setting_values``: a reader accepts or says what it wants, and never repeats the
+Law: as in ``model.value_readers``: a reader accepts or says what it wants, and never repeats the
 value.
 """
 
@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from custody.model.setting import UnfitValueError, ValueReader, reads
-from custody.model.setting_values import is_loopback, text, url
+from custody.model.config_key import UnfitValueError, ValueReader, reads
+from custody.model.value_readers import is_loopback, text, url
 
 GATEWAY_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")

@@ -40,7 +40,7 @@ class Cluster(msgspec.Struct, frozen=True):
     account: UnixAccount | None
     """``None``: the account that we run under ourselves."""
     room: Path
-    doomed: Path
+    removed_at_end: Path
     """What is removed at the end: the room, or the cluster's data where the room was given."""
 
     @property
@@ -62,7 +62,11 @@ def plan_cluster(directory: Path | None, source: ProgramSource) -> Cluster:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         room = directory.resolve()
     planned = Cluster(installation, account, room, room)
-    return planned if directory is None else msgspec.structs.replace(planned, doomed=planned.data)
+    return (
+        planned
+        if directory is None
+        else msgspec.structs.replace(planned, removed_at_end=planned.data)
+    )
 
 
 def make_cluster(planned: Cluster, password: str) -> Cluster:

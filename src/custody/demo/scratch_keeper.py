@@ -16,9 +16,9 @@ from pathlib import Path
 _GRACE_SECONDS = 10.0
 
 
-def keep(room: Path, doomed: Path, user: int, group: int, command: list[str]) -> int:
+def keep(room: Path, removed_at_end: Path, user: int, group: int, command: list[str]) -> int:
     """Run ``command`` until it ends by itself, or until standard input closes; only then is
-    ``doomed`` removed. A ``user`` below 0 means the one that runs this.
+    ``removed_at_end`` removed. A ``user`` below 0 means the one that runs this.
     """
     with (room / "postgres.log").open("ab") as log:
         server = subprocess.Popen(  # noqa: S603  # the parent chose the program
@@ -39,7 +39,7 @@ def keep(room: Path, doomed: Path, user: int, group: int, command: list[str]) ->
             if server.poll() is not None:
                 return server.returncode
     _end(server)
-    shutil.rmtree(doomed, ignore_errors=True)
+    shutil.rmtree(removed_at_end, ignore_errors=True)
     return 0
 
 

@@ -127,7 +127,7 @@ def scratch_postgres(
         with _running(cluster, chosen) as port:
             yield ScratchPostgres(cluster, port, password, certificate)
     finally:
-        shutil.rmtree(planned.doomed, ignore_errors=True)
+        shutil.rmtree(planned.removed_at_end, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -164,7 +164,7 @@ def _start(cluster: Cluster, settings: Mapping[str, str]) -> "subprocess.Popen[b
     return subprocess.Popen(  # noqa: S603  # our own script and a program that we found
         [
             *(sys.executable, "-I", "-S", scratch_keeper.__file__),
-            *(str(cluster.room), str(cluster.doomed), str(user), str(group)),
+            *(str(cluster.room), str(cluster.removed_at_end), str(user), str(group)),
             *(str(cluster.installation.programs / "postgres"), "-D", str(cluster.data), *options),
         ],
         stdin=subprocess.PIPE,

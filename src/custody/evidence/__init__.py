@@ -1,0 +1,79 @@
+"""Evidence: the tamper-evident log, the keys that sign and seal it, and its verifier.
+
+Law: an acknowledged record is durable, and a signed one can be proved. ``verifier`` is a
+face of its own: it trusts nothing here, and this face loads none of its modules before their use.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from custody.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from custody.evidence.disk.files import DiskFiles, replace_file
+    from custody.evidence.keys.keyclient import KeyholderProcess
+    from custody.evidence.keys.keyring import (
+        KEY_ENCRYPTION_KEY,
+        LOG_KEY,
+        TOKEN_KEY,
+        VERIFIER_POLICY,
+        KeyService,
+        create_keys,
+        load_keyring,
+        load_token_key,
+        verifier_policy,
+    )
+    from custody.evidence.log.log import Log, LogOptions
+    from custody.evidence.log.reader import DurableEnd, EvidenceReader, ReadRecord, RecordBatch
+    from custody.evidence.log.startup import open_log, system_environment
+    from custody.evidence.record.seal import SealError
+    from custody.evidence.tlog.policy import TlogPolicy, parse_policy
+
+_NAMES: Final = {
+    "disk.files": ("DiskFiles", "replace_file"),
+    "keys.keyclient": ("KeyholderProcess",),
+    "keys.keyring": (
+        "KEY_ENCRYPTION_KEY",
+        "KeyService",
+        "LOG_KEY",
+        "TOKEN_KEY",
+        "VERIFIER_POLICY",
+        "create_keys",
+        "load_keyring",
+        "load_token_key",
+        "verifier_policy",
+    ),
+    "log.log": ("Log", "LogOptions"),
+    "log.reader": ("DurableEnd", "EvidenceReader", "ReadRecord", "RecordBatch"),
+    "log.startup": ("open_log", "system_environment"),
+    "record.seal": ("SealError",),
+    "tlog.policy": ("TlogPolicy", "parse_policy"),
+}
+
+__all__ = [
+    "KEY_ENCRYPTION_KEY",
+    "LOG_KEY",
+    "TOKEN_KEY",
+    "VERIFIER_POLICY",
+    "DiskFiles",
+    "DurableEnd",
+    "EvidenceReader",
+    "KeyService",
+    "KeyholderProcess",
+    "Log",
+    "LogOptions",
+    "ReadRecord",
+    "RecordBatch",
+    "SealError",
+    "TlogPolicy",
+    "create_keys",
+    "load_keyring",
+    "load_token_key",
+    "open_log",
+    "parse_policy",
+    "replace_file",
+    "system_environment",
+    "verifier_policy",
+]
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_face(__name__, _NAMES)

@@ -28,7 +28,7 @@ class ConnectionOwner(Protocol):
         """The connection is gone, both ways. Called exactly once."""
         ...
 
-    def clogged(self, connection: "Connection", clogged: bool) -> None:  # noqa: FBT001 - an edge
+    def writing_blocked(self, connection: "Connection", clogged: bool) -> None:  # noqa: FBT001 - an edge
         """The peer reads more slowly than it is written to, or has caught up."""
         ...
 
@@ -76,10 +76,10 @@ class Connection(asyncio.Protocol):
         self._owner.lost(self)
 
     def pause_writing(self) -> None:
-        self._owner.clogged(self, True)
+        self._owner.writing_blocked(self, True)
 
     def resume_writing(self) -> None:
-        self._owner.clogged(self, False)
+        self._owner.writing_blocked(self, False)
 
     # What the owner calls.
 
@@ -122,13 +122,13 @@ class Connection(asyncio.Protocol):
         await self._established
         return tls
 
-    def hold(self, reason: str) -> None:
+    def pause_reading(self, reason: str) -> None:
         """Stop reading for this reason."""
         if not self._holds and self._transport is not None and not self._closed:
             self._transport.pause_reading()
         self._holds.add(reason)
 
-    def free(self, reason: str) -> None:
+    def resume_reading(self, reason: str) -> None:
         """Go on reading, unless another reason is left."""
         if reason not in self._holds:
             return

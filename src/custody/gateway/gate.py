@@ -12,8 +12,15 @@ from typing import Final
 import msgspec
 
 from custody.gateway.budget.meter import RULE as BUDGET
-from custody.gateway.budget.meter import UNMETERED, UsageCounter
-from custody.model.command import Refusal, Verdict
+from custody.gateway.budget.meter import UsageCounter
+from custody.gateway.command_refusals import (
+    NOT_RECORDED_COMMAND,
+    denied,
+    not_approved,
+    overtaken,
+)
+from custody.model.approval import Answered, Approvals, Question, QuestionAnswer
+from custody.model.command import Verdict
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.event import CommandsReceived
 from custody.model.identity import Session
@@ -27,25 +34,16 @@ from custody.model.record import (
     Record,
     Response,
 )
+from custody.model.refusal import NativeCodes, Refusal
 from custody.model.words import Decision, Outcome
 
 Clock = Callable[[], Milliseconds]
 
 _log: Final = logging.getLogger("custody.gate")
 
+# Looked up once: every statement passes here.
 _ALLOW: Final = Decision.ALLOW
-"""Looked up once: every statement passes here."""
-
-NOT_RECORDED: Final = Refusal(
-    code="58030",
-    message="custody cannot record this command now, so it was not forwarded",
-    hint="The session lives on; try again. The gateway's operator sees why in its log.",
-)
-
-_EXPLAINED: Final = (
-    "The session lives on. `custody policy explain` shows which rule decides and why."
-)
-_OVER_BUDGET: Final = "A loop's budget is in its grant; an operator resumes a loop that is paused."
+_ASK: Final = Decision.ASK
 
 
 class Permit(msgspec.Struct, frozen=True):
@@ -56,7 +54,9 @@ class Permit(msgspec.Struct, frozen=True):
 
 
 class Denial(msgspec.Struct, frozen=True):
-    """The message must not be forwarded. ``numbers`` as in ``Permit``."""
+    """The message must not be forwarded. ``numbers`` as in ``Permit``; empty where nothing could
+    be recorded.
+    """
 
     refusal: Refusal
     numbers: tuple[int, ...]
@@ -71,21 +71,25 @@ class Gate:
         masker: Masker,
         log: EvidenceLog,
         clock: Clock,
-        meter: UsageCounter = UNMETERED,
+        *,
+        meter: UsageCounter,
+        approvals: Approvals,
     ) -> None:
         self._policy: Final = policy
         self._meter: Final = meter
         self._masker: Final = masker
         self._log: Final = log
         self._clock: Final = clock
+        self._approvals: Final = approvals
 
     def judge(
         self, session: Session, message: CommandsReceived, durable: Durable
-    ) -> Permit | Denial:
+    ) -> Permit | Denial | Question:
         """One message: all of its commands are allowed, or none moves.
 
         ``durable`` is called once, when the last record of the message is on disk or has failed;
-        never where the result's ``numbers`` are empty.
+        never where the result's ``numbers`` are empty. A ``Question`` holds the message: ``ask``
+        puts it to somebody, and ``settle`` says what follows from the answer.
         """
         now = self._clock()
         try:
@@ -97,22 +101,65 @@ class Gate:
                 if refused is None and verdict.decision is not _ALLOW:
                     refused = len(verdicts)
                 verdicts.append(verdict)
+            if refused is not None and self._asks(session, verdicts, refused):
+                if message.stage == "parse":
+                    return Permit(())  # it is asked about when it runs
+                numbers = self._record(session, message, verdicts, durable, now)
+                return Question(session, message.commands, numbers, refused, verdicts[refused])
             if self._meter.charge(session, message.commands, verdicts, message.stage):
                 refused = _first_refused(verdicts)
             if refused is None and message.stage == "parse":
                 return Permit(())
             numbers = self._record(session, message, verdicts, durable, now)
-        except (CustodyError, LogFailureError) as error:
-            _log.error("%s: %s: %s", session.id, error.code, error.fault)
-            return Denial(NOT_RECORDED, (), 0)
         except Exception as error:  # noqa: BLE001 - fail closed by shape: no verdict, no permit
-            # Only the kind is logged: the text of a foreign error may quote the command.
-            _log.error("%s: the gate failed with %s", session.id, type(error).__name__)
-            return Denial(NOT_RECORDED, (), 0)
+            _log_failure(session, error)
+            return Denial(NOT_RECORDED_COMMAND, (), 0)
         if refused is None:
             return Permit(numbers)
-        problem = message.commands[refused].problem
-        return Denial(_refusal(verdicts[refused], problem), numbers, refused)
+        verdict = verdicts[refused]
+        refusal = denied(verdict, message.commands[refused].problem, budget=verdict.rule == BUDGET)
+        return Denial(refusal, numbers, refused)
+
+    def _asks(self, session: Session, verdicts: list[Verdict], refused: int) -> bool:
+        """Whether nothing stands against the message but what a human may allow."""
+        return all(
+            verdict.decision is _ALLOW or verdict.decision is _ASK for verdict in verdicts
+        ) and self._approvals.takes(session, verdicts[refused])
+
+    # Questions.
+
+    def ask(self, question: Question, answered: Answered) -> None:
+        """As ``Approvals.ask``."""
+        self._approvals.ask(question, answered)
+
+    def withdraw(self, question: Question, reason: str) -> None:
+        """As ``Approvals.withdraw``."""
+        self._approvals.withdraw(question, reason)
+
+    def settle(self, question: Question, answer: QuestionAnswer) -> Permit | Denial:
+        """What follows from an answer. After a yes the message is judged again, by the policy and
+        the budget of now: whatever is not allowed, or asked by that same rule, is denied.
+        """
+        session, commands = question.session, question.commands
+        numbers, culprit = question.numbers, question.culprit
+        try:
+            if not answer.approved:
+                self._meter.charge(session, [commands[culprit]], [question.verdict], "execute")
+                return Denial(not_approved(question.verdict, answer.reason), numbers, culprit)
+            now = self._clock()
+            verdicts = [self._policy.decide(session, command, now) for command in commands]
+            approved = [_approved(verdict, question.verdict) for verdict in verdicts]
+            if self._meter.charge(session, commands, approved, "execute") or any(
+                verdict.decision is not _ALLOW for verdict in approved
+            ):
+                culprit = _first_refused(approved)
+                return Denial(overtaken(approved[culprit]), numbers, culprit)
+        except Exception as error:  # noqa: BLE001 - fail closed by shape, as in ``judge``
+            _log_failure(session, error)
+            return Denial(NOT_RECORDED_COMMAND, numbers, culprit)
+        return Permit(numbers)
+
+    # Records.
 
     def _record(
         self,
@@ -122,8 +169,8 @@ class Gate:
         durable: Durable,
         now: Milliseconds,
     ) -> tuple[int, ...]:
-        # Everything is masked before anything is appended, so that a failure leaves no half.
-        mask, append = self._masker.mask, self._log.append
+        # Everything is masked before anything is appended, and the log takes all of it or none.
+        mask = self._masker.mask
         loop, session_id, target, stage = session.loop.id, session.id, session.target, message.stage
         records = []
         for command, verdict in zip(message.commands, verdicts, strict=True):
@@ -131,8 +178,9 @@ class Gate:
             policy = verdict.policy.hex()
             seen = CommandSeen(command, decision, rule, reason, policy, target, stage)
             records.append(mask(Record(now, seen, loop, session_id)))
-        last = records.pop()
-        return *[append(each).n for each in records], append(last, durable).n
+        if len(records) == 1:  # nearly always
+            return (self._log.append(records[0], durable).n,)
+        return tuple(receipt.n for receipt in self._log.append_all(records, durable))
 
     def note(self, session: Session, body: Body, durable: Durable | None = None) -> Receipt:
         """Mask and record anything else of a session. Raises as masking and the log do."""
@@ -140,7 +188,7 @@ class Gate:
             self._masker.mask(Record(self._clock(), body, session.loop.id, session.id)), durable
         )
 
-    def note_stranger(self, body: Body, durable: Durable | None = None) -> None:
+    def note_without_session(self, body: Body, durable: Durable | None = None) -> None:
         """Record what belongs to no session (a refused login). Raises as ``note`` does."""
         self._log.append(self._masker.mask(Record(self._clock(), body)), durable)
 
@@ -175,30 +223,30 @@ class Gate:
             self._log.append(Record(self._clock(), bare, session.loop.id, session.id), durable)
         self._meter.answered(session, response)
 
-    def note_refused(self, session: Session, denial: Denial) -> None:
-        """Every command of a refused message gets its answer: the target never saw it."""
-        report = ErrorReport("ERROR", denial.refusal.code, denial.refusal.message)
+    def note_refused(self, session: Session, denial: Denial, codes: NativeCodes) -> None:
+        """Every command of a refused message gets its answer: the target never saw it. ``codes``
+        are the protocol's own, as its client is told them.
+        """
+        code = codes[denial.refusal.code]
+        report = ErrorReport("ERROR", code, denial.refusal.message)
         for number in denial.numbers:
             self.note(session, Response(number, Outcome.REFUSED, "", 0, 0, 0, error=report))
+
+
+def _log_failure(session: Session, error: Exception) -> None:
+    if isinstance(error, (CustodyError, LogFailureError)):
+        _log.error("%s: %s: %s", session.id, error.code, error.fault)
+    else:
+        # Only the kind is logged: the text of a foreign error may quote the command.
+        _log.error("%s: the gate failed with %s", session.id, type(error).__name__)
 
 
 def _first_refused(verdicts: list[Verdict]) -> int:
     return next(n for n, verdict in enumerate(verdicts) if verdict.decision is not _ALLOW)
 
 
-def _refusal(verdict: Verdict, problem: str) -> Refusal:
-    reason = verdict.reason
-    if problem:
-        reason = f"it could not be read ({problem}), and nothing here allows that. {reason}"
-    if verdict.decision is Decision.ASK:
-        return Refusal(
-            code="42501",
-            message="custody: approval is not available yet, so what would need it is denied",
-            detail=f"Rule {verdict.rule} asks for approval: {reason}",
-        )
-    return Refusal(
-        code="42501",
-        message=f"custody denied this command: {reason}",
-        detail=f"Rule: {verdict.rule}.",
-        hint=_OVER_BUDGET if verdict.rule == BUDGET else _EXPLAINED,
-    )
+def _approved(verdict: Verdict, asked: Verdict) -> Verdict:
+    """What a yes to ``asked`` makes of a verdict of now."""
+    if verdict.decision is _ASK and verdict.rule == asked.rule:
+        return msgspec.structs.replace(verdict, decision=_ALLOW)
+    return verdict

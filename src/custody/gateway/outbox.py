@@ -33,7 +33,7 @@ class OutboxEntry:
         if self.box is not None:
             self.box.flush()
 
-    def left(self) -> None:
+    def sent(self) -> None:
         """Called once its bytes are handed to the connection."""
 
 
@@ -44,7 +44,7 @@ class _Act(OutboxEntry):
 
     def __init__(self, act: Callable[[], None]) -> None:
         super().__init__(())
-        self.left = act  # type: ignore[method-assign]  # one act for this entry alone
+        self.sent = act  # type: ignore[method-assign]  # one act for this entry alone
 
 
 def _size(wire: Wire) -> int:
@@ -105,7 +105,7 @@ class Outbox:
         if entry.ready:
             self.flush()
 
-    def then(self, act: Callable[[], None]) -> None:
+    def call_after(self, act: Callable[[], None]) -> None:
         """Call ``act`` once everything that is in line now has left; at once if nothing is."""
         if self.gathered:
             self._part()
@@ -123,7 +123,7 @@ class Outbox:
             self.waiting -= entry.size
             self.sent += entry.size
             self._connection.write_all(entry.wire)
-            entry.left()
+            entry.sent()
 
     def clear(self) -> None:
         """Drop what has not left."""

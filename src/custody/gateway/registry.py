@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from custody.model.command import Refusal
 from custody.model.identity import Admission
+from custody.model.refusal import Refusal
 from custody.model.words import LoopId, SessionId
 
 
@@ -27,7 +27,7 @@ class LiveSession(Protocol):
         """Cancel what the target is running for this session."""
         ...
 
-    def check(self, now: int) -> None:
+    def end_if_over(self) -> None:
         """End it if its ticket, its loop or its idle time is over."""
         ...
 
@@ -53,7 +53,7 @@ class Registry:
         if not self._sessions:
             self._empty.set()
 
-    async def emptied(self) -> None:
+    async def wait_until_empty(self) -> None:
         """Returns once no session is open."""
         await self._empty.wait()
 

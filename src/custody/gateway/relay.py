@@ -14,12 +14,16 @@ from typing import Final, Protocol
 import msgspec
 
 from custody.gateway.connection import Connection
-from custody.gateway.gate import Permit
+from custody.gateway.gate import Denial, Permit
+from custody.gateway.held_message import HeldMessage
 from custody.gateway.login import LoginResult
-from custody.gateway.outbox import Outbox, OutboxEntry
+from custody.gateway.outbox import Outbox
+from custody.gateway.recorded_entry import RecordedEntry
 from custody.gateway.refusals import unrecorded_end
 from custody.gateway.services import SessionServices
-from custody.model.command import Refusal, Wire
+from custody.model.approval import Question
+from custody.model.codec import CodecFaces
+from custody.model.command import Wire
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.event import (
     CatalogueStale,
@@ -32,8 +36,8 @@ from custody.model.event import (
     StreamEnded,
 )
 from custody.model.event import Forward as RelayEvent
-from custody.model.interfaces import Codec
-from custody.model.record import Body, Gap, Injected, Receipt, Response, ResponseUnknown
+from custody.model.record import Body, Gap, Injected, Response, ResponseUnknown
+from custody.model.refusal import NativeCodes, Refusal
 from custody.model.words import SessionId, Side
 
 DRAIN_TIMEOUT_S: Final = 5.0
@@ -55,34 +59,10 @@ class RelayHost(Protocol):
 
     def end(self, reason: str) -> None: ...
     def kill(self, reason: str, refusal: Refusal) -> None: ...
+    def failed(self, error: Exception) -> None: ...
 
 
-class _Held(OutboxEntry):
-    """Bytes in line until their record is durable, and what the log calls once it is. Of a message
-    of commands also when it left, and which answers are due: one object for the three, because
-    every statement needs one.
-    """
-
-    numbers: tuple[int, ...] = ()
-    open = 0
-    left_at = 0
-
-    def __init__(self, relay: "Relay", wire: Wire) -> None:
-        self._relay: Final = relay
-        self.wire = wire
-
-    def __call__(self, result: Receipt | LogFailureError) -> None:
-        if isinstance(result, LogFailureError):
-            self._relay.log_failed(result)
-            return
-        self.release()
-        self._relay.moved()
-
-    def left(self) -> None:
-        self.left_at = _now()
-
-
-_Answer = tuple[Response, _Held | None, int, int]
+_Answer = tuple[Response, RecordedEntry | None, int, int]
 """What came back; the message that asked, which of its commands, and how long it took (µs)."""
 
 
@@ -90,26 +70,31 @@ class Relay:
     def __init__(
         self,
         host: RelayHost,
-        rooms: SessionServices,
-        codec: Codec,
-        welcome: LoginResult,
+        services: SessionServices,
+        faces: CodecFaces,
+        *,
+        login: LoginResult,
+        codes: NativeCodes,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._host: Final = host
-        self._gate: Final = rooms.gate
-        self._strict: Final = rooms.strict_responses
-        self._held_bytes: Final = rooms.held_bytes
-        self._codec: Final = codec
-        self._facts: Final = welcome.facts
-        self._advisor: Final = welcome.advisor
+        self._gate: Final = services.gate
+        self._strict: Final = services.strict_responses
+        self._held_bytes: Final = services.held_bytes
+        self._codes: Final = codes
+        self._codec: Final = faces.codec
+        self._consultant: Final = faces.consultant
+        self._session: Final = login.admitted.session
+        self._advisor: Final = login.advisor
         self._tasks: Final = tasks
         self.to_client: Final = Outbox(host.client)
-        self.to_server: Final = Outbox(welcome.server)
-        self._server: Final = welcome.server
-        codec.consult(welcome.advisor.recall)
-        self._messages: Final[dict[int, _Held]] = {}
+        self.to_server: Final = Outbox(login.server)
+        self._server: Final = login.server
+        if faces.consultant is not None:
+            faces.consultant.consult(login.advisor.recall)
+        self._messages: Final[dict[int, RecordedEntry]] = {}
         self._answers: Final[deque[_Answer]] = deque()
-        self._loop: Final = asyncio.get_running_loop()
+        self._event_loop: Final = asyncio.get_running_loop()
         self._commands = 0
         self._refused = 0
         self._unrecorded = 0
@@ -117,6 +102,8 @@ class Relay:
         self._holding = False
         self._holding_server = False
         self._leaving = ""
+        self._asked: tuple[HeldMessage, CommandsReceived, RecordedEntry] | None = None
+        """What a human is asked about. The codec gives no message behind it."""
         self._handlers: Final[dict[type, Callable[..., None]]] = {
             CommandsReceived: self._commands_received,
             RelayEvent: self._relay,
@@ -149,42 +136,43 @@ class Relay:
             waiting = up.waiting + down.waiting + buffered(client) + buffered(server)
             if waiting <= self._held_bytes:
                 return
-        self.balance()
+        self._update_reading()
 
-    def moved(self) -> None:
+    def after_release(self) -> None:
         """Something in line left: a side that is not read may be read again."""
         if self._holding or self._holding_server:
-            self.balance()
+            self._update_reading()
 
-    def balance(self) -> None:
+    def _update_reading(self) -> None:
         """Read each side only while what waits of it is within its bound."""
         buffered, most = self._codec.buffered, self._held_bytes
         if self.to_server.waiting + buffered(_CLIENT) > most:
             self._holding = True
-            self._host.client.hold("its commands wait")
+            self._host.client.pause_reading("its commands wait")
         elif self._holding:
             self._holding = False
-            self._host.client.free("its commands wait")
+            self._host.client.resume_reading("its commands wait")
         if self.to_client.waiting + buffered(_SERVER) > most:
             self._holding_server = True
-            self._server.hold("its answers wait")
+            self._server.pause_reading("its answers wait")
         elif self._holding_server:
             self._holding_server = False
-            self._server.free("its answers wait")
+            self._server.resume_reading("its answers wait")
 
     def closed(self, side: Side) -> None:
         """Nothing more comes from this side."""
         if side is Side.CLIENT:
-            self.to_server.then(self._server.end_writing)
+            self._abandon("client.closed")
+            self.to_server.call_after(self._server.end_writing)
         else:
-            self.leave(Side.CLIENT, "server.closed")
+            self.end_when_drained(Side.CLIENT, "server.closed")
 
-    def leave(self, last: Side, reason: str) -> None:
+    def end_when_drained(self, last: Side, reason: str) -> None:
         """End the session once what is in line for that side has left, or after a while."""
         reason = self._leaving or reason
         box = self.to_client if last is Side.CLIENT else self.to_server
-        box.then(lambda: self._host.end(reason))
-        self._loop.call_later(DRAIN_TIMEOUT_S, self._host.end, reason)
+        box.call_after(lambda: self._host.end(reason))
+        self._event_loop.call_later(DRAIN_TIMEOUT_S, self._host.end, reason)
 
     def finish(self) -> tuple[int, int, int, int]:
         """Close what is open: commands without an answer are recorded as such.
@@ -195,6 +183,7 @@ class Relay:
         self.to_server.clear()
         self._record_answers()
         try:
+            self._abandon("session.ended")
             for message in self._messages.values():
                 for number in message.numbers[len(message.numbers) - message.open :]:
                     self._note(ResponseUnknown(number))
@@ -213,26 +202,36 @@ class Relay:
     def _commands_received(self, event: CommandsReceived) -> None:
         if self._answers:
             self._record_answers()
-        held = _Held(self, event.wire)
-        ruling = self._gate.judge(self._facts, event, held)
+        held = RecordedEntry(self, event.wire)
+        ruling = self._gate.judge(self._session, event, held)
         if isinstance(ruling, Permit):
-            self._codec.allow(event)
-            numbers = ruling.numbers
-            if not numbers:
+            if not ruling.numbers:
+                self._codec.allow(event)
                 self.to_server.gather(event.wire)
                 return
-            if self._unrecorded:
-                self._note_gap()
-            held.numbers = numbers
-            held.open = len(numbers)
-            self._commands += held.open
-            self._messages[event.token] = held
-            self.to_server.hold(held)
-            return
+            self._permit(event, held, ruling.numbers)
+        elif isinstance(ruling, Denial):
+            self._deny(event, held, ruling)
+        else:
+            self._hold_for_answer(event, held, ruling)
+
+    def _permit(
+        self, event: CommandsReceived, held: RecordedEntry, numbers: tuple[int, ...]
+    ) -> None:
+        self._codec.allow(event)
+        if self._unrecorded:
+            self._note_gap()
+        held.numbers = numbers
+        held.open = len(numbers)
+        self._commands += held.open
+        self._messages[event.token] = held
+        self.to_server.hold(held)
+
+    def _deny(self, event: CommandsReceived, held: RecordedEntry, ruling: Denial) -> None:
         self._commands += len(event.commands)
         self._refused += len(event.commands)
         if ruling.numbers:
-            self._gate.note_refused(self._facts, ruling)
+            self._gate.note_refused(self._session, ruling, self._codes)
         else:
             self._unrecorded += len(event.commands)
         answer = b""
@@ -248,8 +247,54 @@ class Relay:
         elif answer:
             self.to_client.put((answer,))
 
+    # A message that waits for a human.
+
+    def _hold_for_answer(
+        self, event: CommandsReceived, held: RecordedEntry, question: Question
+    ) -> None:
+        def settle(ruling: Permit | Denial) -> None:
+            self._asked = None
+            try:
+                if isinstance(ruling, Permit):
+                    self._permit(event, held, ruling.numbers)
+                else:
+                    self._deny(event, held, ruling)
+                self.pump()
+            except Exception as error:  # noqa: BLE001 - fail closed: this session ends
+                self._host.failed(error)
+
+        def tell(text: str) -> None:
+            for send in self._codec.notify(text):
+                self._send(send)
+
+        waits = HeldMessage(self._gate, question, settle, tell)
+        self._asked = waits, event, held
+        waits.ask()
+
+    @property
+    def waits(self) -> bool:
+        """Whether a human is asked about a message."""
+        return self._asked is not None
+
+    def withdraw(self) -> bool:
+        """The client cancels what a human is asked about; false where nothing is."""
+        if self._asked is None:
+            return False
+        (waits, event, held), self._asked = self._asked, None
+        self._deny(event, held, waits.withdraw("cancelled"))
+        self.pump()
+        return True
+
+    def _abandon(self, reason: str) -> None:
+        """The session ends while a human is asked: the target never sees the message."""
+        if self._asked is not None:
+            (waits, event, _), self._asked = self._asked, None
+            self._commands += len(event.commands)
+            self._refused += len(event.commands)
+            self._gate.note_refused(self._session, waits.withdraw(reason), self._codes)
+
     def _hold(self, box: Outbox, wire: Wire, body: Body) -> None:
-        held = _Held(self, wire)
+        held = RecordedEntry(self, wire)
         self._note(body, held)
         box.hold(held)
 
@@ -283,13 +328,13 @@ class Relay:
         message = self._messages.get(token) if token is not None else None
         took = 0
         if message is not None and token is not None:
-            took = (_now() - message.left_at) // 1000
+            took = (_now() - message.sent_at) // 1000
             message.open -= 1
             if not message.open:
                 del self._messages[token]
         answer = response, message, event.index, took
         if self._strict:
-            held = _Held(self, event.wire)
+            held = RecordedEntry(self, event.wire)
             if self._record_answer(answer, held):
                 self.to_client.hold(held)
             return
@@ -299,7 +344,7 @@ class Relay:
         if len(answers) == 1:
             # Masking and sealing are done while the client already reads its answer. The event
             # loop sends after one turn of callbacks, so these wait for the one after.
-            self._loop.call_soon(self._loop.call_soon, self._record_answers)
+            self._event_loop.call_soon(self._event_loop.call_soon, self._record_answers)
         elif len(answers) >= ANSWERS_QUEUED:
             self._record_answers()
 
@@ -310,12 +355,12 @@ class Relay:
             if not self._record_answer(answers.popleft(), None):
                 return
 
-    def _record_answer(self, answer: _Answer, held: _Held | None) -> bool:
+    def _record_answer(self, answer: _Answer, held: RecordedEntry | None) -> bool:
         response, message, index, took = answer
         if message is not None:
             response = _replace(response, command=message.numbers[index], duration_us=took)
         try:
-            self._gate.note_response(self._facts, response, held)
+            self._gate.note_response(self._session, response, held)
         except LogFailureError as error:
             self.log_failed(error)
             return False
@@ -329,26 +374,25 @@ class Relay:
 
     def _inquiry(self, event: Inquiry) -> None:
         answer = self._advisor.recall(event.question)
-        if answer is not None:
-            self._codec.answer(event.question, answer)
+        if answer is not None and self._consultant is not None:
+            self._consultant.answer(event.question, answer)
         else:
             self._tasks.create_task(self._find(event))
 
-    def _stale(self, event: CatalogueStale) -> None:
-        del event
+    def _stale(self, _: CatalogueStale) -> None:
         self._advisor.forget()
 
     async def _find(self, event: Inquiry) -> None:
         answer = await self._advisor.find(event.question)
-        if not self._over:
-            self._codec.answer(event.question, answer)
+        if not self._over and self._consultant is not None:
+            self._consultant.answer(event.question, answer)
             self.pump()
 
     # Records.
 
-    def _note(self, body: Body, held: _Held | None = None) -> None:
+    def _note(self, body: Body, held: RecordedEntry | None = None) -> None:
         self._record_answers()
-        self._gate.note(self._facts, body, held)
+        self._gate.note(self._session, body, held)
 
     def _note_gap(self) -> None:
         if self._unrecorded:

@@ -1,23 +1,27 @@
-"""The faces that a session needs, gathered. The app fills them in."""
+"""The services that every session uses, and what one listener is.
+
+Law: values only, which the wiring fills in; no default here switches a bound off.
+"""
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
 
 from custody.gateway.gate import Clock, Gate
 from custody.gateway.target import Target
+from custody.model.codec import Advisor
 from custody.model.identity import Loop
 from custody.model.interfaces import (
-    Advisor,
-    Codec,
     EvidenceLog,
     Policy,
     TicketAuthenticator,
     TokenAuthenticator,
     Vault,
 )
+from custody.model.protocol import Wiring
+from custody.model.refusal import NativeCodes
 from custody.model.words import TargetName
 from custody.recording.refusal_rate import RefusalRate
 
@@ -32,24 +36,24 @@ class SessionServices(msgspec.Struct, frozen=True):
     gate: Gate
     policy: Policy
     log: EvidenceLog
-    doorkeeper: TicketAuthenticator
+    ticket_authenticator: TicketAuthenticator
     vault: Vault
     targets: Mapping[TargetName, Target]
     advisor: AdvisorFactory
     clock: Clock
     strict_responses: bool
     """Whether an answer's final frame waits for its record to be durable."""
-    held_bytes: int = 4 * 1024 * 1024
+    refusal_rate: RefusalRate
+    """Which refused logins get a record of their own."""
+    held_bytes: int
     """Bytes of one side that wait (for the disk, for an answer) at which it is no longer read. More
     than the longest command, which must be whole before it is judged."""
     tokens: TokenAuthenticator | None = None
     """Takes a raw token given as a password; ``None`` where no issuer's tokens are taken so."""
-    strangers: RefusalRate = msgspec.field(default_factory=RefusalRate)
-    """Which refused logins get a record of their own."""
 
 
 class ListenerSpec(msgspec.Struct, frozen=True):
-    """What one listener is."""
+    """The configuration of one listener: its protocol, TLS, target and bounds."""
 
     name: str
     protocol: str
@@ -58,12 +62,14 @@ class ListenerSpec(msgspec.Struct, frozen=True):
     """Accept tickets without TLS from loopback addresses."""
     target: TargetName | None
     """The one target behind this listener, if it has only one."""
-    codec: Callable[[bool], Codec]
-    """Makes a codec; the argument says whether a ticket may be asked for in clear text."""
+    wire: Wiring
+    """How its protocol is spoken."""
+    application_protocol: str
+    """ALPN name that direct TLS must agree on."""
+    codes: NativeCodes
+    """The protocol's own code of each refusal, for the record of what a client was told."""
     bearer: TokenAuthenticator | None = None
     """Where clients bring tokens of one issuer and nothing else: whoever checks these."""
-    application_protocol: str = "postgresql"
-    """ALPN name that direct TLS must agree on."""
     notice: str = ""
     idle_timeout_s: float = 0
     """0: none."""

@@ -9,20 +9,26 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from custody.gateway.admission import AdmissionControl
 from custody.gateway.connection import Connection
 from custody.gateway.ids import new_cancel_key, new_session_id
 from custody.gateway.login import LoginResult, LoginStage
-from custody.gateway.refusals import unrecorded_end
+from custody.gateway.refusals import (
+    INTERNAL,
+    LOGIN_TOO_LONG,
+    broken_protocol,
+    unrecorded_end,
+)
 from custody.gateway.registry import Registry
 from custody.gateway.relay import Relay
 from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.target import Target
 from custody.gateway.upstream import send_once
-from custody.model.command import Refusal
+from custody.model.codec import CodecFaces, ServerLogin
 from custody.model.errors import CustodyError, LogFailureError, WireError
 from custody.model.identity import Admission, Session
-from custody.model.interfaces import Codec
 from custody.model.record import AdminAct, SessionEnd
+from custody.model.refusal import Refusal
 from custody.model.words import SessionId, Side
 
 LOGIN_TIMEOUT_S: Final = 30.0
@@ -37,31 +43,39 @@ _log: Final = logging.getLogger("custody.session")
 class SessionHost:
     """Hosts one codec. ``run`` owns every task of the session and returns once all is over."""
 
-    def __init__(self, rooms: SessionServices, registry: Registry, door: ListenerSpec) -> None:
+    def __init__(
+        self,
+        services: SessionServices,
+        registry: Registry,
+        spec: ListenerSpec,
+        faces: Callable[[bool], CodecFaces],
+    ) -> None:
         self.id: SessionId = new_session_id()
         self.client_key: bytes = new_cancel_key()
         self.admission: Admission | None = None
         self.client: Connection = Connection(self)
-        self._rooms: Final = rooms
+        self._services: Final = services
         self._registry: Final = registry
-        self._door: Final = door
-        self._codec: Codec | None = None
+        self._spec: Final = spec
+        self._admission: Final = AdmissionControl(services, spec)
+        self._make_faces: Final = faces
+        self._faces: CodecFaces | None = None
         self._stage: LoginStage | Relay | None = None
         self._server: Connection | None = None
         self._target: Target | None = None
-        self._facts: Session | None = None
+        self._session: Session | None = None
         self._tasks: asyncio.TaskGroup | None = None
-        self._loop: Final = asyncio.get_running_loop()
-        self._over: Final[asyncio.Future[None]] = self._loop.create_future()
+        self._event_loop: Final = asyncio.get_running_loop()
+        self._over: Final[asyncio.Future[None]] = self._event_loop.create_future()
         self._gone: Final = asyncio.Event()
         self._reason = ""
         self._cancels = 0
-        self._heard = self._loop.time()
+        self._heard = self._event_loop.time()
         self._first = True
 
     async def run(self) -> None:
         """Raises nothing but cancellation."""
-        deadline = self._loop.call_later(LOGIN_TIMEOUT_S, self._login_timed_out)
+        deadline = self._event_loop.call_later(LOGIN_TIMEOUT_S, self._login_timed_out)
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._begin(tasks)
@@ -94,19 +108,29 @@ class SessionHost:
             self._last_words(refusal)
         self.end(reason)
 
+    def failed(self, error: Exception) -> None:
+        """End it for a fault of its own."""
+        self.kill(*self._ending(error))
+
     def cancel(self, requested_by: str) -> None:
         """Cancel what the target is running for this session."""
-        if self._codec is None or self._target is None or self._tasks is None:
+        if self._faces is None or self._target is None or self._tasks is None:
             return
-        if self._over.done() or self._facts is None:
+        if self._over.done() or self._session is None:
             return
+        if isinstance(self._stage, Relay) and self._stage.withdraw():
+            return  # what waits for a human never reached the target
         if self._cancels < CANCELS_AT_MOST:
             self._cancels += 1
-            self._tasks.create_task(self._cancel(self._facts, self._target, requested_by))
+            self._tasks.create_task(
+                self._cancel(self._faces.login, self._session, self._target, requested_by)
+            )
 
-    async def _cancel(self, facts: Session, target: Target, requested_by: str) -> None:
+    async def _cancel(
+        self, login: ServerLogin, session: Session, target: Target, requested_by: str
+    ) -> None:
         """Record the wish, then send it: what is not recorded is not sent."""
-        recorded: asyncio.Future[bool] = self._loop.create_future()
+        recorded: asyncio.Future[bool] = self._event_loop.create_future()
 
         def durable(result: object) -> None:
             if not recorded.done():
@@ -114,41 +138,61 @@ class SessionHost:
 
         try:
             act = AdminAct("session.cancel", requested_by, self.id)
-            self._rooms.gate.note(facts, act, durable)
-            if await recorded and self._codec is not None:
-                await send_once(target, self._codec.cancel())
+            self._services.gate.note(session, act, durable)
+            if await recorded:
+                await send_once(target, login.cancel())
         except CustodyError as error:
             _log.error("%s: a cancel was not recorded, so not sent: %s", self.id, error.code)
         finally:
             self._cancels -= 1
 
-    def check(self, now: int) -> None:
+    def end_if_over(self) -> None:
         """End it if its ticket, its loop or its idle time is over."""
-        admission = self.admission
-        if admission is not None and not self._rooms.doorkeeper.alive(admission, now):
-            lapsed = now >= admission.loop.expires
-            told = "this loop has ended" + (
-                " (expired)" if lapsed else ", or its ticket was revoked"
-            )
-            self.kill("ticket.over", Refusal("57P01", f"custody: {told}", fatal=True))
-        idle = self._loop.time() - self._heard
-        if self._door.idle_timeout_s and idle > self._door.idle_timeout_s:
-            self.kill("idle", Refusal("57P05", "custody: idle for too long", fatal=True))
+        waits = isinstance(self._stage, Relay) and self._stage.waits
+        idle_s = 0 if waits else self._event_loop.time() - self._heard
+        if (lapsed := self._admission.lapsed(self.admission, idle_s)) is not None:
+            self.kill(lapsed.reason, lapsed.refusal)
+
+    # What admission asks.
+
+    @property
+    def address(self) -> str:
+        return self.client.address
+
+    @property
+    def host(self) -> str:
+        return self.client.peer[0]
+
+    @property
+    def tls(self) -> str:
+        tls = self.client.tls
+        return tls.description if tls is not None else ""
+
+    @property
+    def left(self) -> bool:
+        return self._over.done()
+
+    def authenticated(self, admission: Admission, session: Session) -> None:
+        self.admission = admission
+        self._session = session
+        self._registry.add(self)
 
     # What the login stage reports.
 
-    def recognised(self, admission: Admission, facts: Session) -> None:
-        self.admission = admission
-        self._facts = facts
-        self._registry.add(self)
-
-    def ready(self, welcome: LoginResult) -> None:
-        if self._codec is None or self._tasks is None:
+    def ready(self, result: LoginResult) -> None:
+        if self._faces is None or self._tasks is None:
             return
-        self._server = welcome.server
-        self._target = welcome.target
-        self._registry.add_key(self, self._codec.client_key)
-        self._stage = Relay(self, self._rooms, self._codec, welcome, self._tasks)
+        self._server = result.server
+        self._target = result.admitted.target
+        self._registry.add_key(self, self._faces.login.client_key)
+        self._stage = Relay(
+            self,
+            self._services,
+            self._faces,
+            login=result,
+            codes=self._spec.codes,
+            tasks=self._tasks,
+        )
         self._stage.pump()
 
     def cancel_requested(self, key: bytes) -> None:
@@ -163,15 +207,15 @@ class SessionHost:
             return
         host, _ = connection.peer
         loopback = host.startswith("127.") or host == "::1"
-        self._codec = self._door.codec(self._door.cleartext_loopback and loopback)
+        self._faces = self._make_faces(self._spec.cleartext_loopback and loopback)
         if self._tasks is not None:
             self._begin(self._tasks)
 
     def received(self, connection: Connection, data: bytes) -> None:
-        codec, stage = self._codec, self._stage
-        if codec is None or stage is None or self._over.done():
+        faces, stage = self._faces, self._stage
+        if faces is None or stage is None or self._over.done():
             return
-        self._heard = self._loop.time()
+        self._heard = self._event_loop.time()
         side = Side.CLIENT if connection is self.client else Side.SERVER
         if self._first and side is Side.CLIENT:
             self._first = False
@@ -179,13 +223,13 @@ class SessionHost:
                 stage.start_direct_tls(data)
                 return
         try:
-            codec.receive(side, data)
+            faces.codec.receive(side, data)
             stage.pump()
         except Exception as error:  # noqa: BLE001 - fail closed: this session ends, others go on
-            self.kill(*self._ending(error))
+            self.failed(error)
 
     def ended(self, connection: Connection) -> None:
-        if self._codec is None or self._stage is None or self._over.done():
+        if self._faces is None or self._stage is None or self._over.done():
             return
         side = Side.CLIENT if connection is self.client else Side.SERVER
         stage = self._stage
@@ -198,33 +242,33 @@ class SessionHost:
             if isinstance(self._stage, Relay):
                 # What the client had sent before it went is still delivered, as it would be
                 # without a gateway.
-                self._stage.leave(Side.SERVER, "client.lost")
+                self._stage.end_when_drained(Side.SERVER, "client.lost")
             else:
                 self.end("client.lost")
         elif self._stage is not None and not self._over.done():
             stage = self._stage
             self._guard(lambda: stage.closed(side))
 
-    def clogged(self, connection: Connection, clogged: bool) -> None:  # noqa: FBT001 - an edge
+    def writing_blocked(self, connection: Connection, clogged: bool) -> None:  # noqa: FBT001 - an edge
         other = self._server if connection is self.client else self.client
         if other is None:
             return
         if clogged:
-            other.hold("the other side is slow")
+            other.pause_reading("the other side is slow")
         else:
-            other.free("the other side is slow")
+            other.resume_reading("the other side is slow")
 
     # The rest.
 
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         """Start the login once there is both a connection and an owner for its tasks."""
         self._tasks = tasks
-        if self._codec is not None and self._stage is None:
-            self._stage = LoginStage(self, self._rooms, self._door, self._codec, tasks)
+        if self._faces is not None and self._stage is None:
+            self._stage = LoginStage(self, self._services, self._spec, self._faces, tasks)
 
     def _side_ended(self, side: Side, stage: LoginStage | Relay) -> None:
-        if self._codec is not None:
-            self._codec.receive(side, b"")
+        if self._faces is not None:
+            self._faces.codec.receive(side, b"")
             stage.pump()
             stage.closed(side)
 
@@ -232,28 +276,27 @@ class SessionHost:
         try:
             act()
         except Exception as error:  # noqa: BLE001 - as in ``received``
-            self.kill(*self._ending(error))
+            self.failed(error)
 
     def _ending(self, error: Exception) -> tuple[str, Refusal]:
         """The end that an error means for this session: the reason, and what the client is told."""
         match error:
             case WireError():
                 _log.warning("%s: %s broke the protocol: %s", self.id, error.blame, error.code)
-                refusal = Refusal("08P01", f"custody: {error.fault}", fatal=True)
-                return f"protocol.{error.blame}", refusal
+                return f"protocol.{error.blame}", broken_protocol(error)
             case LogFailureError():
                 _log.error("%s: %s", self.id, error.code)
                 return "log", unrecorded_end(error)
             case _:
                 _log.error("%s: ended by %s", self.id, error_place(error))
-                return "internal", _INTERNAL
+                return "internal", INTERNAL
 
     def _last_words(self, refusal: Refusal) -> None:
         """Queue them behind what may leave; what waits for its record will never leave now."""
-        if self._codec is None:
+        if self._faces is None:
             return
         try:
-            for send in self._codec.refuse(None, refusal):
+            for send in self._faces.codec.refuse(None, refusal):
                 if send.to is Side.CLIENT:
                     if isinstance(self._stage, Relay):
                         self._stage.to_client.clear()
@@ -265,10 +308,7 @@ class SessionHost:
 
     def _login_timed_out(self) -> None:
         if not isinstance(self._stage, Relay):
-            self.kill(
-                "login.timeout",
-                Refusal("57014", "custody: the login took longer than 30 s", fatal=True),
-            )
+            self.kill("login.timeout", LOGIN_TOO_LONG)
 
     def _finish(self) -> None:
         """Close the record of the session, and both connections, whatever fails on the way."""
@@ -278,13 +318,14 @@ class SessionHost:
                 counts = self._stage.finish()
         except Exception as error:  # noqa: BLE001 - the session's own end is still to be recorded
             _log.error("%s: open commands were not closed: %s", self.id, error_place(error))
-        if self._facts is not None:
+        if self._session is not None:
             try:
-                self._rooms.gate.note(self._facts, SessionEnd(self._reason or "shutdown", *counts))
+                end = SessionEnd(self._reason or "shutdown", *counts)
+                self._services.gate.note(self._session, end)
             except Exception as error:  # noqa: BLE001 - the connections are still to be closed
                 # The next recovery accounts for sessions that have no end.
                 _log.error("%s: its end was not recorded: %s", self.id, error_place(error))
-            key = self._codec.client_key if self._codec is not None else b""
+            key = self._faces.login.client_key if self._faces is not None else b""
             self._registry.remove(self, key)
         if isinstance(self._stage, LoginStage):
             self._stage.finish()
@@ -295,9 +336,6 @@ class SessionHost:
 
 class _OverError(Exception):
     """Ends a session's TaskGroup."""
-
-
-_INTERNAL: Final = Refusal("XX000", "custody: this session failed inside the gateway", fatal=True)
 
 
 def error_place(error: BaseException) -> str:

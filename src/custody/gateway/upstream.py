@@ -74,7 +74,7 @@ class _Nobody:
         del connection
         self.gone.set()
 
-    def clogged(self, connection: Connection, clogged: bool) -> None:  # noqa: FBT001 - an edge
+    def writing_blocked(self, connection: Connection, clogged: bool) -> None:  # noqa: FBT001 - an edge
         del connection, clogged
 
 

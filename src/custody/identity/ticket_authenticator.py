@@ -43,7 +43,7 @@ class TicketChanges(Protocol):
 
 
 class CachedTicketAuthenticator:
-    """The ``Doorkeeper`` of tickets. One per gateway; not for several threads at once."""
+    """The ``TicketAuthenticator`` of tickets. One per gateway; not for several threads at once."""
 
     def __init__(self, book: TicketChanges) -> None:
         self._book: Final = book
@@ -54,8 +54,10 @@ class CachedTicketAuthenticator:
         self._by_digest: Final[dict[bytes, Ticket]] = {}
         self._by_id: Final[dict[TicketId, Ticket]] = {}
 
-    def recognise(self, secret: Secret, now: int) -> Admission | str:
-        """As ``Doorkeeper.recognise``; also ``ticket.unchecked`` where the book cannot be read."""
+    def authenticate(self, secret: Secret, now: int) -> Admission | str:
+        """As ``TicketAuthenticator.recognise``; also ``ticket.unchecked`` where the book cannot be
+        read.
+        """
         presented = ticket_digest(secret)
         if not self._refresh(now):
             return "ticket.unchecked"
@@ -73,8 +75,10 @@ class CachedTicketAuthenticator:
             return "ticket.expired"
         return Admission(ticket=ticket.id, loop=ticket.loop)
 
-    def alive(self, admission: Admission, now: int) -> bool:
-        """As ``Doorkeeper.alive``; false where the book could not be read for longer than that."""
+    def still_admits(self, admission: Admission, now: int) -> bool:
+        """As ``TicketAuthenticator.alive``; false where the book could not be read for longer than
+        that.
+        """
         fresh = 0 <= now - self._refreshed < FRESH_MS
         # A ticket that a token stands for is never recognised: it may be newer than a fresh view.
         fresh = fresh and admission.ticket in self._by_id

@@ -1,4 +1,4 @@
-"""From a stored record to what the index keeps of it.
+"""From a stored record to its entry in the index.
 
 Law: pure, and the same for a record whether it is seen live or in a rebuild. A record of any kind
 gives something to find, but for heartbeats; an answer amends the event that it answers.

@@ -1,7 +1,7 @@
-"""SQLite's errors in the house's words.
+"""SQLite's errors as ``CustodyError``.
 
-Law: a file that is damaged is told apart from a disk that fails: the first is discarded and built
-again, the second is waited out.
+Law: a damaged file is not a failing disk: the first is discarded and built again, the second is
+waited out.
 """
 
 import sqlite3

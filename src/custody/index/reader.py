@@ -141,7 +141,7 @@ class DayReader:
             counts[start] += times
         return counts
 
-    def begun(self) -> Iterator[UsageStart]:
+    def starts(self) -> Iterator[UsageStart]:
         """The starts of loops and sessions."""
         with named(self.day):
             yield from starts(self._connection)

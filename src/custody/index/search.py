@@ -1,4 +1,4 @@
-"""The words of searching: what is found, what is asked, where the index stands.
+"""The types of searching: queries, hits, cursors, and the index's watermark.
 
 Law: an event's place in the log is its identity and its order. A cursor names a place, so pages
 do not move when the log grows.
@@ -169,7 +169,7 @@ class Index(Protocol):
         """The days that are indexed, oldest first."""
         ...
 
-    def begun(self, since: str) -> Iterator[UsageStart]: ...
+    def starts(self, since: str) -> Iterator[UsageStart]: ...
 
     def uses(
         self, asked: UsageRequest, wanted: Callable[[EventContext], bool]

@@ -251,10 +251,10 @@ class SqliteIndex:
             tuple((str(start), counts[start]) for start in sorted(counts)), complete=True
         )
 
-    def begun(self, since: str) -> Iterator[UsageStart]:
+    def starts(self, since: str) -> Iterator[UsageStart]:
         """The starts of loops and sessions, of this day and all later ones."""
         for reader in self._readers(since):
-            yield from reader.begun()
+            yield from reader.starts()
 
     def uses(
         self, asked: UsageRequest, wanted: Callable[[EventContext], bool]

@@ -1,4 +1,4 @@
-"""What counts as the same text, as a word, and as a candidate for a part of a text.
+"""When two texts are equal, what a word is, and which texts are candidates for a part of a text.
 
 Law: the index and the check of its candidates use these functions and no others, so that a search
 finds exactly what a plain scan of the same texts would.

@@ -1,7 +1,7 @@
-"""What was used: commands counted by session, effects and outcome, and how loops and sessions went.
+"""Usage: commands counted by session, effects and outcome, and the starts and ends of loops and
+sessions.
 
-Law: nothing here reads a command's text. What is counted is one day's; whoever asks puts days
-together.
+Law: nothing here reads a command's text. Counts are of one day; the caller adds up days.
 """
 
 import sqlite3

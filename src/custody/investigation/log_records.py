@@ -1,7 +1,7 @@
 """Reading single records of the evidence log for people.
 
-Law: a reader changes nothing in the log. What cannot be opened (pruned, shredded, damaged) is
-said, never skipped in silence.
+Law: a reader changes nothing in the log. A record that cannot be opened (pruned, shredded, damaged)
+is returned as such, never skipped.
 """
 
 import threading
@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from custody.evidence.log.reader import EvidenceReader, ReadRecord
+from custody.evidence import EvidenceReader, ReadRecord
 from custody.model.errors import CustodyError
 from custody.model.record import StoredRecord
 

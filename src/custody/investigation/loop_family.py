@@ -1,7 +1,7 @@
 """The loops that run below a loop.
 
 Law: a child is found by its start, which names its parent; it begins while its parent runs and acts
-for the same identity, so no more than that is looked through. Where that is too much, it is said.
+for the same identity, so no more than that is looked through. A search that is cut short says so.
 """
 
 from typing import Any, Final

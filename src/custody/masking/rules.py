@@ -15,9 +15,9 @@ from custody.masking.columns import BUILTIN_KIND, ColumnPattern, parse_column
 from custody.masking.detectors import NAMES, PERSONAL, SECRETS
 from custody.masking.marks import MarkKind, MaskForm
 from custody.masking.scanner import compile_own
-from custody.model import setting_values as read
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
 from custody.model.errors import CustodyError
-from custody.model.setting import ConfigKey
 
 CATALOGUE_VERSION: Final = 1
 """Changes whenever the detectors do, so that the digest in the evidence tells which were used."""

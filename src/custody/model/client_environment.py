@@ -1,7 +1,7 @@
 """What a standard client needs so that it goes through the gateway without a changed line.
 
 Law: a secret is in a private file or in the environment, never in an argument. A protocol says what
-its clients read (``custody.protocols.NAME.client``); whoever starts them writes it down.
+its clients read (``custody.protocols.NAME.client``); the program that starts them writes it down.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,24 +56,24 @@ class ClientSetup(Protocol):
         ...
 
     @property
-    def declined(self) -> Mapping[bytes, bytes]:
+    def declined_openings(self) -> Mapping[bytes, bytes]:
         """What a client may open with that a listener in clear text declines, and how; all of the
         openings have the same length. Empty where clients begin to speak at once.
         """
         ...
 
-    def equip(
-        self, ways: Sequence[Route], secret: Secret, *, folder: str, authority: str
+    def environment_for(
+        self, routes: Sequence[Route], secret: Secret, *, folder: str, authority: str
     ) -> ClientEnvironment:
-        """For clients that read the environment. The first way is the default one.
+        """For clients that read the environment. The first route is the default one.
 
         ``folder`` will hold the files, ``authority`` is the path of the PEM of whom the gateway's
         certificate is trusted by.
         """
         ...
 
-    def rewrite(self, url: str, way: Route, secret: Secret) -> str:
-        """The URL of the same database through a listener on this host (``way``), in clear text
+    def rewrite(self, url: str, route: Route, secret: Secret) -> str:
+        """The URL of the same database through a listener on this host (``route``), in clear text
         as far as that listener. What of its path and query still makes sense is kept, another
         database of the same target too. Raises ``ValueError`` where it cannot be read.
         """

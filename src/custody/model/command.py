@@ -100,19 +100,5 @@ class Verdict(msgspec.Struct, frozen=True):
     timeout_ms: int = 0
 
 
-class Refusal(msgspec.Struct, frozen=True):
-    """What a client is told, in its own protocol: PostgreSQL's SQLSTATE, for example, in ``code``.
-
-    The texts name the fault and the cure; they never hold a secret or a command's text.
-    """
-
-    code: str
-    message: str
-    detail: str = ""
-    hint: str = ""
-    fatal: bool = False
-    """The session cannot live on."""
-
-
 Wire = Sequence[bytes | memoryview]
 """Bytes as they were received: slices of the buffer, in order, never re-encoded."""

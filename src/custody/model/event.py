@@ -1,4 +1,4 @@
-"""What a codec tells its host.
+"""The events that a codec gives its host.
 
 Law: an event is complete in itself and is given once. Bytes that an event holds are slices of
 what was received; the host forwards them as they are, in the order of the events.
@@ -8,8 +8,9 @@ from collections.abc import Hashable
 
 import msgspec
 
-from custody.model.command import Command, Refusal, Wire
+from custody.model.command import Command, Wire
 from custody.model.record import Body, Response, Stream
+from custody.model.refusal import Refusal
 from custody.model.secret import Secret
 from custody.model.words import Side
 
@@ -51,7 +52,8 @@ class LoginRequest(msgspec.Struct, frozen=True):
     application: str
     parameters: tuple[tuple[str, str], ...]
     """Start-up parameters to pass on, in order, without user and database."""
-    replication: bool = False
+    stream: str = ""
+    """An opaque stream instead of commands, by the name that a grant gives it (``replication``)."""
 
 
 class LoginReceived(msgspec.Struct, frozen=True):

@@ -1,5 +1,49 @@
 """The room that judges commands: grants are the ceiling, rules decide below it.
 
 Law: a verdict depends on the policy, the session, the command and ``now``, and on nothing else.
-Nothing here reads a file or a clock, and whatever goes wrong while judging is a denial.
+Nothing here reads a file or a clock, and every error while judging is a denial.
 """
+
+from custody.policy.budget import QUANTITIES, Limit, Limits, limits_of
+from custody.policy.cel_scan import CONDITION_FIELDS
+from custody.policy.condition import CONDITION_FUNCTIONS
+from custody.policy.explain import Explanation, explain
+from custody.policy.grant import Grant
+from custody.policy.hours import MINUTE_MS, Hours
+from custody.policy.judge import CompiledPolicy
+from custody.policy.loop_start import (
+    check_budget,
+    check_room,
+    check_scope,
+    inherit,
+    longest,
+    targets_in_reach,
+)
+from custody.policy.reach import rests_on
+from custody.policy.rule import Rule, compile_rule
+from custody.policy.variables import TargetFacts
+
+__all__ = [
+    "CONDITION_FIELDS",
+    "CONDITION_FUNCTIONS",
+    "MINUTE_MS",
+    "QUANTITIES",
+    "CompiledPolicy",
+    "Explanation",
+    "Grant",
+    "Hours",
+    "Limit",
+    "Limits",
+    "Rule",
+    "TargetFacts",
+    "check_budget",
+    "check_room",
+    "check_scope",
+    "compile_rule",
+    "explain",
+    "inherit",
+    "limits_of",
+    "longest",
+    "rests_on",
+    "targets_in_reach",
+]

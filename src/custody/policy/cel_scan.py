@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-FIELDS: Final[Mapping[str, frozenset[str]]] = {
+CONDITION_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "command": frozenset(
         {
             "effects",
@@ -97,11 +97,15 @@ def read(source: str) -> ConditionScan:
         if _text(stream, at + 1) == "(":
             continue
         names.add(token.text)
-        if token.text in FIELDS:
+        if token.text in CONDITION_FIELDS:
             field = _field(stream, at)
-            if field and field not in FIELDS[token.text]:
+            if field and field not in CONDITION_FIELDS[token.text]:
                 unknown.append(f"{token.text}.{field}")
-            touched = frozenset({field}) & FIELDS[token.text] if field else FIELDS[token.text]
+            touched = (
+                frozenset({field}) & CONDITION_FIELDS[token.text]
+                if field
+                else CONDITION_FIELDS[token.text]
+            )
             mentioned[token.text] = mentioned.get(token.text, frozenset()) | touched
     return ConditionScan(
         source="".join(spelled),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from custody.model.errors import CustodyError
-from custody.policy.cel_scan import FIELDS, ConditionScan, read
+from custody.policy.cel_scan import CONDITION_FIELDS, ConditionScan, read
 
 if TYPE_CHECKING:
     import cel
@@ -21,7 +21,7 @@ TYPES: Final = frozenset(
         "bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint",
     }
 )  # fmt: skip
-FUNCTIONS: Final = frozenset(
+CONDITION_FUNCTIONS: Final = frozenset(
     {
         "bytes", "contains", "double", "duration", "dyn", "endsWith", "getDate", "getDayOfMonth",
         "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours", "getMilliseconds", "getMinutes",
@@ -107,11 +107,11 @@ def compile_condition(source: str, owner: str) -> Condition:
             "Write it with plain names and string literals.",
         )
     for name in program.functions():
-        if name[0].isalpha() and name not in FUNCTIONS:
+        if name[0].isalpha() and name not in CONDITION_FUNCTIONS:
             raise CustodyError(
                 "policy.unknown-function",
                 f"The condition of {owner} calls {name}(), which CEL does not have.",
-                _nearest(name, FUNCTIONS, "Functions"),
+                _nearest(name, CONDITION_FUNCTIONS, "Functions"),
             )
     _check_patterns(reading, owner)
     return Condition(reading, program)
@@ -145,25 +145,29 @@ def _message(raw: str) -> str:
 
 
 def _check_names(reading: ConditionScan, owner: str) -> None:
-    if shadowed := sorted(name for name in reading.bound if name in FIELDS or name == "Loop"):
+    if shadowed := sorted(
+        name for name in reading.bound if name in CONDITION_FIELDS or name == "Loop"
+    ):
         raise CustodyError(
             "policy.shadowed-variable",
             f"The condition of {owner} binds the name {shadowed[0]}, which is a variable.",
             "Choose another name inside the macro.",
         )
     literals = {"true", "false", "null", "in"}
-    if strange := sorted(reading.names - FIELDS.keys() - reading.bound - TYPES - literals):
+    if strange := sorted(
+        reading.names - CONDITION_FIELDS.keys() - reading.bound - TYPES - literals
+    ):
         raise CustodyError(
             "policy.unknown-variable",
             f"The condition of {owner} mentions {strange[0]}, which is not a variable.",
-            _nearest(strange[0], FIELDS.keys(), "Variables"),
+            _nearest(strange[0], CONDITION_FIELDS.keys(), "Variables"),
         )
     if reading.unknown:
         variable, _, field = reading.unknown[0].partition(".")
         cure = (
             "It is a timestamp: compare it, or call now.getHours() and the like."
             if variable == "now"
-            else _nearest(field, FIELDS[variable], f"Fields of {variable}")
+            else _nearest(field, CONDITION_FIELDS[variable], f"Fields of {variable}")
         )
         raise CustodyError(
             "policy.unknown-field",

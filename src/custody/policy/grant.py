@@ -9,9 +9,9 @@ from typing import Annotated, Final
 
 import msgspec
 
-from custody.model import setting_values as read
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
 from custody.model.identity import Budget, Identity, Loop
-from custody.model.setting import ConfigKey
 from custody.model.words import Effect, TargetName
 from custody.policy.grant_values import read_budget, read_effects
 from custody.policy.hours import Hours, read_hours

@@ -5,9 +5,9 @@ Law: a reader accepts or says what it wants, and never repeats the value.
 
 from typing import Final
 
-from custody.model import setting_values as read
+from custody.model import value_readers as read
+from custody.model.config_key import UnfitValueError, reads
 from custody.model.identity import Budget
-from custody.model.setting import UnfitValueError, reads
 from custody.model.words import Effect, Exceeded
 
 _QUANTITIES: Final = ("commands", "rows", "writes", "denials")

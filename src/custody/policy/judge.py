@@ -3,9 +3,9 @@
 Law: effects outside the union of the grants that hold are denied before any rule runs; the first
 rule that matches decides; no match: the grant decides. ROLLBACK is never refused.
 
-What a session may do at most (its standing) is worked out once and kept until a grant's hours or
-a loop's age change it. A verdict is kept under everything that it was made from; where a rule
-looks at ``now`` or at a command's arguments, nothing is kept.
+A session's standing, the most that it may do, is computed once and cached until a grant's hours or
+a loop's age change it. A verdict is cached under all of its inputs; where a rule reads ``now`` or a
+command's arguments, none is cached.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from custody.model.identity import Loop, Session
 from custody.model.words import Decision, Effect, SessionId, TargetName
 from custody.policy.condition import ConditionFailure
 from custody.policy.grant import FOREVER, Grant
-from custody.policy.reach import ceiling, holding, outside, replicates
+from custody.policy.reach import REPLICATION, ceiling, holding, outside, replicates
 from custody.policy.rule import RESERVED, Rule, compile_rule
 from custody.policy.variables import ConditionVariables, TargetFacts
 
@@ -82,9 +82,9 @@ class CompiledPolicy:
     def admits(self, loop: Loop, target: TargetName, now: int) -> bool:
         return not outside(self.grants, loop, target, now)
 
-    def admits_replication(self, loop: Loop, target: TargetName, now: int) -> bool:
-        """Whether a grant that names replication holds. Its stream is then recorded as opaque."""
-        return replicates(self.grants, loop, target, now)
+    def admits_stream(self, loop: Loop, target: TargetName, stream: str, now: int) -> bool:
+        """As ``Policy.admits_stream``: a grant can name ``replication`` alone."""
+        return stream == REPLICATION and replicates(self.grants, loop, target, now)
 
     def holding(self, loop: Loop, target: TargetName, now: int) -> Iterator[Grant]:
         """The grants that hold for this loop on this target at ``now``."""
@@ -99,7 +99,7 @@ class CompiledPolicy:
             or standing.session is not session
             or not standing.since <= now < standing.until
         ):
-            standing = self._stand(session, now)
+            standing = self._standing_of(session, now)
         if (
             self._key is None
             or len(command.objects) > OBJECTS_KEPT
@@ -115,7 +115,7 @@ class CompiledPolicy:
             self._verdicts[key] = verdict
         return verdict
 
-    def _stand(self, session: Session, now: int) -> SessionStanding:
+    def _standing_of(self, session: Session, now: int) -> SessionStanding:
         if len(self._standings) >= SESSIONS_KEPT:
             self._standings.clear()
         self._numbers += 1

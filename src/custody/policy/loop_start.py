@@ -1,7 +1,7 @@
 """Whether a loop may begin, and how long it may live.
 
-Law: a loop begins within the grants of everybody whom it is about, and within its parent; what is
-asked beyond that is refused, never quietly cut down.
+Law: a loop begins within the grants of its identity and of its principal, and within its parent; a
+request beyond that is refused, never quietly cut down.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,10 +1,11 @@
-"""How far a loop reaches: its identity's grants, its principal's, and what it was narrowed to.
+"""A loop's reach: its identity's grants, its principal's, and its own scope.
 
-Law: each of the three only ever takes away. What acts for somebody may do what both may, and no
-scope adds anything.
+Law: each of the three only ever takes away. An agent that acts for a principal may do only what
+both may, and no scope adds anything.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from custody.model.identity import Identity, Loop
 from custody.model.words import Effect, TargetName
@@ -54,6 +55,10 @@ def ceiling(
     if loop.scope is not None and loop.scope.effects is not None:
         effects &= loop.scope.effects
     return effects
+
+
+REPLICATION: Final = "replication"
+"""The stream that a grant's key of that name allows."""
 
 
 def replicates(grants: Sequence[Grant], loop: Loop, target: TargetName, now: int) -> bool:

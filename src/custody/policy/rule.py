@@ -7,11 +7,11 @@ from typing import Annotated, Final
 
 import msgspec
 
-from custody.model import setting_values as read
+from custody.model import value_readers as read
 from custody.model.command import Command, Verdict
+from custody.model.config_key import ConfigKey
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Session
-from custody.model.setting import ConfigKey
 from custody.model.words import Decision, Effect, LoopId, SessionId, TargetName
 from custody.policy.condition import Condition, ConditionFailure, compile_condition
 from custody.policy.variables import ConditionVariables

@@ -1,0 +1,22 @@
+"""The protocols that are built, each a folder here.
+
+Law: a protocol is found by listing folders. Nothing of one is imported before it is asked for.
+"""
+
+import importlib
+import importlib.util
+import pkgutil
+
+
+def names() -> frozenset[str]:
+    """As in ``[listen.NAME]`` and ``protocol = "NAME"``: the folders' names."""
+    return frozenset(each.name for each in pkgutil.iter_modules(__path__) if each.ispkg)
+
+
+def part(protocol: str, module: str, name: str) -> object | None:
+    """What a module of a protocol's folder offers under that name; ``None``: no such module."""
+    place = f"{__name__}.{protocol}.{module}"
+    if protocol not in names() or importlib.util.find_spec(place) is None:
+        return None
+    offered: object = getattr(importlib.import_module(place), name)
+    return offered

@@ -1,14 +1,22 @@
 """Writing records that belong to no session: tickets, configuration, an operator's acts.
 
-Law: masked like everything else, and durable before the caller goes on.
+Law: a record is masked before it is appended, and durable before the caller goes on.
 """
 
 import asyncio
-from typing import Final
+from typing import Final, Protocol
 
 from custody.model.errors import LogFailureError
 from custody.model.interfaces import EvidenceLog, Masker
 from custody.model.record import Receipt, Record
+
+
+class RecordWriter(Protocol):
+    """``Recorder``, or what refuses in its place where the log is not open."""
+
+    async def write(self, record: Record) -> Receipt:
+        """Masks a record, appends it, and returns once it is durable. Raises ``CustodyError``."""
+        ...
 
 
 class Recorder:

@@ -1,8 +1,8 @@
 """How many refused logins get a record of their own.
 
-Law: nothing is silent: what is refused beyond the rate is counted, and the count is recorded. A
-stranger can use up what strangers have, never what the holder of a ticket has; and the rate
-decides about the record alone, not about who is let in.
+Law: every refused login is recorded or counted, and the count is recorded. A refusal of a known
+loop draws on that loop's bucket; any other draws on its address's bucket and on one for all
+addresses. The rate limits records only; it never decides whether a login is refused.
 """
 
 import ipaddress
@@ -63,9 +63,9 @@ class RefusalRate:
         self._loops: Final = Buckets()
         self._all = Bucket(BURST_OF_ALL, 0)
         self._unrecorded = 0
-        self._told = -COUNT_EVERY_S
+        self._recorded_at = -COUNT_EVERY_S
 
-    def recorded(self, address: str, loop: LoopId | None, now: float) -> bool:
+    def admits_record(self, address: str, loop: LoopId | None, now: float) -> bool:
         """Whether this refusal gets a record; if not, it is counted. ``loop``: of its ticket, where
         that is known.
         """
@@ -78,14 +78,14 @@ class RefusalRate:
         self._unrecorded += not due
         return due
 
-    def untold(self, now: float) -> int:
+    def unrecorded_count(self, now: float) -> int:
         """The count that is to be recorded now; 0 where there is none, or it is not yet time."""
-        return self._unrecorded if now - self._told >= COUNT_EVERY_S else 0
+        return self._unrecorded if now - self._recorded_at >= COUNT_EVERY_S else 0
 
-    def told(self, count: int, now: float) -> None:
+    def count_recorded(self, count: int, now: float) -> None:
         """That count is on the record."""
         self._unrecorded -= count
-        self._told = now
+        self._recorded_at = now
 
 
 def network(address: str) -> str:

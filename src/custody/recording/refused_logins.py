@@ -1,17 +1,18 @@
-"""The records of those who were not let in.
+"""The records of refused logins.
 
-Law: every refusal is on the record, one by one within the rate that strangers have, and above it
-as a count. A record that cannot be made lets nobody in.
+Law: each refused login is recorded on its own within ``RefusalRate``, and counted above it. A
+failure to record does not admit anybody.
 """
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 from custody.model.errors import CustodyError
-from custody.model.record import LoginRefused, Milliseconds, Receipt, Record
+from custody.model.record import LoginRefused, Milliseconds, Record
 from custody.model.words import LoopId
+from custody.recording.recorder import RecordWriter
 from custody.recording.refusal_rate import RefusalRate
 
 _log: Final = logging.getLogger("custody.logins")
@@ -22,18 +23,18 @@ LONGEST: Final = 255
 
 
 class RefusedLogins:
-    """``strangers`` counts those of all doors together; whoever watches the doors records it."""
+    """``refusal_rate`` is shared by all listeners; ``gateway.listener.watch`` records its count."""
 
     def __init__(
         self,
-        scribe: Callable[[Record], Awaitable[Receipt]],
+        recorder: RecordWriter,
         clock: Callable[[], int],
-        strangers: RefusalRate | None = None,
+        refusal_rate: RefusalRate | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._scribe: Final = scribe
+        self._recorder: Final = recorder
         self._clock: Final = clock
-        self._strangers: Final = strangers or RefusalRate()
+        self._refusal_rate: Final = refusal_rate or RefusalRate()
         self._monotonic: Final = monotonic
 
     async def record(
@@ -47,11 +48,11 @@ class RefusedLogins:
         loop: LoopId | None = None,
     ) -> None:
         """``client`` is an address, with or without its port. Raises nothing."""
-        if not self._strangers.recorded(_host(client), loop, self._monotonic()):
+        if not self._refusal_rate.admits_record(_host(client), loop, self._monotonic()):
             return
         body = LoginRefused(reason, target[:LONGEST], protocol, client, subject=subject[:LONGEST])
         try:
-            await self._scribe(Record(Milliseconds(self._clock()), body, loop))
+            await self._recorder.write(Record(Milliseconds(self._clock()), body, loop))
         except CustodyError as error:
             _log.error("a refusal was not recorded: %s", error.code)
 

@@ -1,4 +1,4 @@
-"""What loops have used up, kept.
+"""The spent budgets of loops.
 
 Law: a figure here is never ahead of what was used; after a crash it may be behind by what was used
 since it was last kept.
@@ -24,7 +24,7 @@ class BudgetBook:
         self._engine: Final = engine
         self._reader: Final = reader
 
-    def keep(self, figures: Iterable[tuple[LoopId, Tally]]) -> None:
+    def save(self, figures: Iterable[tuple[LoopId, Tally]]) -> None:
         wanted = [
             {
                 "loop": loop,
@@ -45,7 +45,7 @@ class BudgetBook:
         with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(statement, wanted)
 
-    def kept(self) -> Mapping[LoopId, Tally]:
+    def load(self) -> Mapping[LoopId, Tally]:
         """Of every loop that is still known."""
         with DatabaseErrors(), self._reader.begin() as connection:
             return {

@@ -1,6 +1,6 @@
-"""The database's own faults in the house's words.
+"""The database's own faults as ``CustodyError``.
 
-Law: whoever asks the state database gets its answer or a ``CustodyError``, never a driver's error.
+Law: a call to the state database returns or raises ``CustodyError``, never a driver's error.
 """
 
 from sqlalchemy import exc

@@ -141,7 +141,7 @@ class LoginBook:
         with DatabaseErrors(), self._engine.begin() as connection:
             return _end_logins(connection, which, now, reason)
 
-    def untold(self, *, limit: int = 1000) -> Sequence[EndedLogin]:
+    def unrecorded(self, *, limit: int = 1000) -> Sequence[EndedLogin]:
         """Ends that are not on the record yet."""
         query = (
             select(logins.c.id, logins.c.reason)
@@ -152,7 +152,7 @@ class LoginBook:
         with DatabaseErrors(), self._reader.begin() as connection:
             return [EndedLogin(LoginId(row.id), row.reason) for row in connection.execute(query)]
 
-    def told(self, login: LoginId) -> None:
+    def mark_recorded(self, login: LoginId) -> None:
         with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(update(logins).where(logins.c.id == login).values(told=1))
 
@@ -173,7 +173,7 @@ class LoginBook:
         with DatabaseErrors(), self._engine.begin() as connection:
             return connection.execute(delete(revoked).where(which)).rowcount > 0
 
-    def revoked(self, *, limit: int = 1000) -> Sequence[RevokedIdentity]:
+    def revoked_identities(self, *, limit: int = 1000) -> Sequence[RevokedIdentity]:
         """The newest first."""
         query = select(revoked).order_by(revoked.c.time.desc(), revoked.c.subject).limit(limit)
         with DatabaseErrors(), self._reader.begin() as connection:

@@ -1,7 +1,7 @@
 """Loops, kept: reserved before they begin, ended once, with all that hangs below them.
 
-Law: what decides whether a loop may begin is asked in the transaction that keeps it; an end is
-given to one caller only, and is remembered until its record is made.
+Law: the check whether a loop may begin runs in the transaction that stores it; an end is given to
+one caller only, and stays unrecorded until its record is made.
 """
 
 from collections.abc import Callable, Sequence
@@ -88,7 +88,7 @@ class LoopBook:
                 delete(tokens).where(tokens.c.loop == loop, tokens.c.loop.not_in(here))
             )
 
-    def open(self) -> Sequence[Loop]:
+    def all_open(self) -> Sequence[Loop]:
         """Every loop that has not ended, parents before their children."""
         query = select(loops).where(loops.c.ended.is_(None)).order_by(loops.c.started, loops.c.id)
         with DatabaseErrors(), self._reader.begin() as connection:
@@ -121,7 +121,7 @@ class LoopBook:
         """End every loop whose time is over, at the time that was set for it."""
         return self._end(loops.c.expires <= now, None, "expired")
 
-    def untold(self, *, limit: int = 1000) -> Sequence[EndedLoop]:
+    def unrecorded(self, *, limit: int = 1000) -> Sequence[EndedLoop]:
         """Ends that are not on the record yet, the oldest first."""
         query = (
             select(loops.c.id, loops.c.reason)
@@ -132,7 +132,7 @@ class LoopBook:
         with DatabaseErrors(), self._reader.begin() as connection:
             return [EndedLoop(LoopId(row.id), row.reason) for row in connection.execute(query)]
 
-    def told(self, loop: LoopId) -> None:
+    def mark_recorded(self, loop: LoopId) -> None:
         """The record of its end is made."""
         with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(update(loops).where(loops.c.id == loop).values(told=1))

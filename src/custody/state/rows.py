@@ -1,6 +1,7 @@
 """Rows to values of the model, and back.
 
-Law: what was kept comes back equal. A value without columns of its own is kept as JSON.
+Law: a value that was stored is read back equal. A value without columns of its own is stored as
+JSON.
 """
 
 from collections.abc import Mapping

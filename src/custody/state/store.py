@@ -1,7 +1,8 @@
-"""Tickets, kept; and the one file that loops, logins and budgets are kept in beside them.
+"""The state database: tickets here, loops, logins and budgets in the books beside them.
 
 Law: every change is one transaction that also raises the revision of each ticket it touches, so
-that whoever keeps a view (the doorkeeper) misses nothing. Times come in as arguments.
+that a view of the tickets (``identity.ticket_authenticator``) misses no change. Times come in as
+arguments.
 """
 
 from collections.abc import Hashable, Sequence
@@ -38,7 +39,7 @@ class State:
         wait(self._watch, READER_BUSY_SECONDS)
         self.loops: Final = LoopBook(engine, self._reader)
         self.logins: Final = LoginBook(engine, self._reader)
-        self.spending: Final = BudgetBook(engine, self._reader)
+        self.budgets: Final = BudgetBook(engine, self._reader)
         self.tokens: Final = TokenBook(engine, self._reader)
 
     @classmethod
@@ -56,7 +57,7 @@ class State:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add(self, ticket: Ticket) -> None:
+    def add_ticket(self, ticket: Ticket) -> None:
         """Keep a new ticket, and its loop where that is new."""
         with DatabaseErrors(), self._engine.begin() as connection:
             connection.execute(insert(loops).on_conflict_do_nothing(), [rows.loop_row(ticket.loop)])

@@ -1,7 +1,7 @@
 """One thread for the state database, beside the event loop.
 
-Law: what is asked runs in the order in which it was asked, each whole, whoever stopped waiting for
-it; and a locked database makes only those wait who asked it something.
+Law: acts run in the order in which they were asked, each to its end, also where its caller was
+cancelled. A locked database delays only callers of the state database.
 """
 
 import asyncio

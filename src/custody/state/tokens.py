@@ -1,4 +1,4 @@
-"""Which loop a provider's token began, kept until the token lapses.
+"""The loop that each presented token began, kept until the token lapses.
 
 Law: of a token only the digest is here. A loop that somebody ended stays between its token and a
 new loop, also across a restart; one that nobody was ever in does not.
@@ -44,7 +44,7 @@ class TokenBook:
         self._engine: Final = engine
         self._reader: Final = reader
 
-    def begun(self, digest: bytes, now: int) -> Sequence[TokenLoop]:
+    def loops_of(self, digest: bytes, now: int) -> Sequence[TokenLoop]:
         """What the token began that is not over by itself: at most one loop for each provider."""
         query = (
             select(tokens.c.provider, tokens.c.loop, loops.c.id, loops.c.ended, loops.c.reason)

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from custody.model import setting_values as read
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret
-from custody.model.setting import ConfigKey
 from custody.vault.store import (
     READ_SECONDS,
     ReferenceForm,

@@ -93,16 +93,16 @@ class LeasingVault:
         for key in keys:
             self._held.pop(key, None)
             self._turns.pop(key, None)
-        outs = [out for out in self._book.out if out.loop == loop]
-        return tuple([await self._take_back(out) for out in outs])
+        leases = [lease for lease in self._book.open_leases if lease.loop == loop]
+        return tuple([await self._take_back(lease) for lease in leases])
 
     async def release_stale(self) -> tuple[ReturnedLease, ...]:
         """Take back what an earlier run left out: its sessions are gone, and so are its secrets."""
         held = {each.credential.lease for each in self._held.values()}
-        outs = [out for out in self._book.out if out.lease not in held]
-        return tuple([await self._take_back(out) for out in outs])
+        leases = [lease for lease in self._book.open_leases if lease.lease not in held]
+        return tuple([await self._take_back(lease) for lease in leases])
 
-    async def tend(self) -> None:
+    async def renew_due(self) -> None:
         """Renew what is half over, and drop what cannot be renewed: the next session of its loop
         leases anew. To be called every few seconds.
         """
@@ -166,24 +166,24 @@ class LeasingVault:
         left = (credential.expires or now) - now
         self._held[key] = _Held(store, credential, now + left // 2)
 
-    async def _enter(self, out: OpenLease, store: Store) -> None:
+    async def _enter(self, lease: OpenLease, store: Store) -> None:
         try:
-            self._book.add(out)
+            self._book.add(lease)
         except CustodyError:
-            await store.revoke(out.lease)
+            await store.revoke(lease.lease)
             raise
 
-    async def _take_back(self, out: OpenLease) -> ReturnedLease:
-        store = self._stores.get(out.store)
-        revoked = store is not None and await store.revoke(out.lease)
+    async def _take_back(self, lease: OpenLease) -> ReturnedLease:
+        store = self._stores.get(lease.store)
+        revoked = store is not None and await store.revoke(lease.lease)
         if revoked:
             try:
-                self._book.remove(out.lease)
+                self._book.remove(lease.lease)
             except CustodyError as error:  # it is revoked once more then, which does no harm
-                _log.error("%s: a returned lease stands in the book still: %s", out.loop, error)
+                _log.error("%s: a returned lease stands in the book still: %s", lease.loop, error)
         else:
-            _log.error("%s: the lease of %s could not be revoked", out.loop, out.target)
-        return ReturnedLease(out.loop, out.target, out.lease, revoked)
+            _log.error("%s: the lease of %s could not be revoked", lease.loop, lease.target)
+        return ReturnedLease(lease.loop, lease.target, lease.lease, revoked)
 
 
 def _schemes() -> str:

@@ -13,11 +13,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from custody.model import setting_values as read
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret
-from custody.model.setting import ConfigKey
 from custody.vault.http import StatusError, StoreClient
 from custody.vault.plain_stores import read_text
 from custody.vault.store import (

@@ -10,7 +10,7 @@ from custody.model.secret import SecretReference
 from custody.vault import aws, hashicorp, kubernetes, plain_stores, sealed_store
 from custody.vault.store import Store, StoreHost, StoreKind, StoreSettings
 
-KINDS: Final = (
+STORE_KINDS: Final = (
     plain_stores.ENVIRONMENT,
     plain_stores.FILE,
     sealed_store.KIND,
@@ -20,8 +20,10 @@ KINDS: Final = (
     plain_stores.PLAIN,
 )
 """In the order of the documents."""
-BY_SCHEME: Final[Mapping[str, StoreKind]] = {kind.scheme: kind for kind in KINDS}
-TABLES: Final[Mapping[str, StoreKind]] = {kind.table: kind for kind in KINDS if kind.table}
+KIND_OF_SCHEME: Final[Mapping[str, StoreKind]] = {kind.scheme: kind for kind in STORE_KINDS}
+KIND_OF_TABLE: Final[Mapping[str, StoreKind]] = {
+    kind.table: kind for kind in STORE_KINDS if kind.table
+}
 
 
 def open_stores(
@@ -32,7 +34,7 @@ def open_stores(
     """
     stores: dict[str, Store] = {}
     for reference in wanted:
-        unconfigured = BY_SCHEME[reference.scheme].unconfigured
+        unconfigured = KIND_OF_SCHEME[reference.scheme].unconfigured
         if reference.key in tables:
             stores[reference.key] = tables[reference.key].open(host)
         elif not reference.store and unconfigured is not None:

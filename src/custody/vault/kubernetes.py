@@ -10,11 +10,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Final
 
-from custody.model import setting_values as read
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret
-from custody.model.setting import ConfigKey
 from custody.vault.http import StatusError, StoreClient
 from custody.vault.plain_stores import read_text
 from custody.vault.store import (

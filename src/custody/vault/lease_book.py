@@ -31,10 +31,10 @@ class LeaseBook:
     def __init__(self, path: Path) -> None:
         """Raises ``vault.lease-book`` where there is a book that cannot be read."""
         self._path: Final = path
-        self._out: dict[str, OpenLease] = {}
+        self._open_leases: dict[str, OpenLease] = {}
         try:
-            for out in msgspec.json.decode(path.read_bytes(), type=list[OpenLease]):
-                self._out[out.lease] = out
+            for lease in msgspec.json.decode(path.read_bytes(), type=list[OpenLease]):
+                self._open_leases[lease.lease] = lease
         except FileNotFoundError:
             pass
         except (OSError, msgspec.DecodeError, msgspec.ValidationError):
@@ -46,26 +46,26 @@ class LeaseBook:
             ) from None
 
     @property
-    def out(self) -> tuple[OpenLease, ...]:
-        return tuple(self._out.values())
+    def open_leases(self) -> tuple[OpenLease, ...]:
+        return tuple(self._open_leases.values())
 
-    def add(self, out: OpenLease) -> None:
+    def add(self, lease: OpenLease) -> None:
         """Raises ``vault.lease-book``, ``vault.unwritable``; then the lease must not be used."""
-        if len(self._out) >= MOST_LEASES:
+        if len(self._open_leases) >= MOST_LEASES:
             raise CustodyError("vault.lease-book", f"{MOST_LEASES} leases are out.", "End loops.")
-        self._out[out.lease] = out
+        self._open_leases[lease.lease] = lease
         self._save()
 
     def remove(self, lease: str) -> None:
         """Raises ``vault.unwritable``; then it is out still."""
-        out = self._out.pop(lease, None)
-        if out is None:
+        removed = self._open_leases.pop(lease, None)
+        if removed is None:
             return
         try:
             self._save()
         except CustodyError:
-            self._out[lease] = out
+            self._open_leases[lease] = removed
             raise
 
     def _save(self) -> None:
-        replace_file(self._path, msgspec.json.encode(list(self._out.values())))
+        replace_file(self._path, msgspec.json.encode(list(self._open_leases.values())))

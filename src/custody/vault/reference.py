@@ -5,19 +5,19 @@ Law: what has no scheme that is known may be the secret itself, so its text is n
 
 from typing import Final
 
+from custody.model.config_key import UnfitValueError
 from custody.model.secret import Secret, SecretReference
-from custody.model.setting import UnfitValueError
-from custody.vault.kinds import BY_SCHEME, KINDS
+from custody.vault.kinds import KIND_OF_SCHEME, STORE_KINDS
 from custody.vault.plain_stores import PLAIN
 
-ADVISED: Final = tuple(kind for kind in KINDS if kind is not PLAIN)
+ADVISED: Final = tuple(kind for kind in STORE_KINDS if kind is not PLAIN)
 
 
 def read_reference(text: str) -> SecretReference | None:
     """``None`` where the text is no reference that is known here."""
     head, colon, place = text.partition(":")
     scheme, plus, store = head.partition("+")
-    kind = BY_SCHEME.get(scheme)
+    kind = KIND_OF_SCHEME.get(scheme)
     if not colon or kind is None:
         return None
     if plus and not (kind.table and store):
@@ -35,7 +35,7 @@ def written_reference(text: str) -> SecretReference:
             "plain:… if the secret itself must stand here.",
             "config.secret-reference",
         )
-    kind, place = BY_SCHEME[reference.scheme], reference.place.reveal()
+    kind, place = KIND_OF_SCHEME[reference.scheme], reference.place.reveal()
     if not place or not kind.fits(place) or "\0" in place:
         raise UnfitValueError(
             f"After {reference.key}: comes {kind.place_words}.", "config.secret-reference"

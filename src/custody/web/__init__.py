@@ -1,8 +1,8 @@
 """The console's listener: the HTTP API by which browsers, tools and CI jobs come in.
 
-Law: nothing is decided here. A request is bounded, read strictly and carried to the app; what comes
-back is put into HTTP. Importing this package alone costs nothing: the web libraries are imported by
-``console``, and only where a console listener is configured.
+Law: nothing is decided here. A request is bounded, read strictly and handed to the app; its result
+is put into HTTP. Importing this package alone costs nothing: its modules import the web libraries,
+and only where a console listener is configured.
 """
 
 from typing import TYPE_CHECKING

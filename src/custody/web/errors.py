@@ -1,7 +1,7 @@
 """Answers: what went wrong, in OAuth's words and ours.
 
-Law: RFC 6749 §5.2's form for every error; a text comes from an error that was written for whoever
-asks, or it is a fixed sentence: what failed inside is not told.
+Law: RFC 6749 §5.2's form for every error; a client sees an error's text only if its code begins
+with one of ``PUBLIC_CODES``; any other error becomes one fixed sentence.
 """
 
 from typing import Final
@@ -34,8 +34,8 @@ class Fault(msgspec.Struct, frozen=True):
     code: str
 
 
-class RefusedError(CustodyError):
-    """The web door itself refuses: the status says how, ``error`` in OAuth's words."""
+class RequestRefusedError(CustodyError):
+    """The web room itself refuses: the status says how, ``error`` in OAuth's words."""
 
     def __init__(
         self, code: str, fault: str, cure: str = "", *, status: int = 400, error: str = ""
@@ -46,14 +46,14 @@ class RefusedError(CustodyError):
 
 
 def public_sentences(error: CustodyError) -> tuple[str, str]:
-    """The fault and the cure, where they are written for whoever asks."""
+    """The fault and the cure of a public error."""
     if error.code.startswith(PUBLIC_CODES) and not isinstance(error, LogFailureError):
         return error.fault, error.cure
     return "The gateway cannot do this now.", "Its operator finds the cause in its log."
 
 
 def status_of(error: CustodyError) -> int:
-    if isinstance(error, RefusedError):
+    if isinstance(error, RequestRefusedError):
         return error.status
     if error.code in _BUSY or not error.code.startswith(PUBLIC_CODES):
         return 503
@@ -67,7 +67,7 @@ def fault_of(error: CustodyError) -> Fault:
 
 
 def _word(error: CustodyError) -> str:
-    if isinstance(error, RefusedError):
+    if isinstance(error, RequestRefusedError):
         return error.error
     if status_of(error) == 503:
         return "temporarily_unavailable"

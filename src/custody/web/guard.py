@@ -1,4 +1,4 @@
-"""What every request passes before anything reads it, and every answer on its way out.
+"""Checks every request before a handler reads it, and every answer on its way out.
 
 Law: a request that is not ours (another Host, an odd path, too much, too often, too slow) never
 reaches a handler; no answer may be stored, framed, sniffed or read by another site's script; the
@@ -14,7 +14,7 @@ from email.utils import formatdate
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from custody.web.errors import RefusedError, refusal_body
+from custody.web.errors import RequestRefusedError, refusal_body
 from custody.web.quotas import AddressQuotas, QuotaHold
 from custody.web.rate_limit import RateLimiter
 
@@ -75,16 +75,18 @@ class Guard:
         answer = _Answer(scope, send)
         try:
             await self._serve(scope, receive, answer)
-        except RefusedError as refused:
+        except RequestRefusedError as refused:
             await answer.refuse(refused)
         except TimeoutError:
             await answer.refuse(
-                RefusedError("web.timeout", "It took too long.", "Try again.", status=503)
+                RequestRefusedError("web.timeout", "It took too long.", "Try again.", status=503)
             )
         except Exception as error:  # noqa: BLE001 - one request's fault is never another's
             _log.error("a request failed with %s", type(error).__name__)
             await answer.refuse(
-                RefusedError("web.failed", "The request failed inside the gateway.", status=500)
+                RequestRefusedError(
+                    "web.failed", "The request failed inside the gateway.", status=500
+                )
             )
         finally:
             answer.note(self._words)
@@ -92,7 +94,7 @@ class Guard:
     async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         client = str((scope.get("client") or ("", 0))[0])
         if not self._rates.take(client, time.monotonic()):
-            raise RefusedError(
+            raise RequestRefusedError(
                 "web.too-often", "This address asks too often.", "Wait a moment.", status=429
             )
         self._check(scope)
@@ -105,25 +107,25 @@ class Guard:
     def _check(self, scope: Scope) -> None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         if len(headers) > HEADERS_AT_MOST:
-            raise RefusedError("web.headers", "There are too many headers.", status=431)
+            raise RequestRefusedError("web.headers", "There are too many headers.", status=431)
         names = {name for name, _ in headers}
         if {b"content-length", b"transfer-encoding"} <= names:
             # RFC 9112 §6.1: whoever sends both hopes that two readers differ.
-            raise RefusedError("web.framing", "The request gives its length twice.")
+            raise RequestRefusedError("web.framing", "The request gives its length twice.")
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
-            raise RefusedError(
+            raise RequestRefusedError(
                 "web.host",
                 "This name is not the gateway's.",
                 "Use the address in `url` of [listen.console].",
                 status=421,
             )
         if not _PATH.fullmatch(scope["raw_path"]):
-            raise RefusedError("web.path", "There is nothing here.", status=404)
+            raise RequestRefusedError("web.path", "There is nothing here.", status=404)
         if scope["method"] not in _METHODS:
-            raise RefusedError("web.method", "This method is not taken here.", status=405)
+            raise RequestRefusedError("web.method", "This method is not taken here.", status=405)
         if len(scope["query_string"]) > QUERY_BYTES:
-            raise RefusedError("web.query", "The address is too long.", status=414)
+            raise RequestRefusedError("web.query", "The address is too long.", status=414)
 
 
 async def _body(scope: Scope, receive: Receive, taking: QuotaHold) -> bytes:
@@ -136,12 +138,12 @@ async def _body(scope: Scope, receive: Receive, taking: QuotaHold) -> bytes:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise RefusedError("web.gone", "The request ended early.")
+            raise RequestRefusedError("web.gone", "The request ended early.")
         piece: bytes = message.get("body", b"")
         length += len(piece)
         if length > BODY_BYTES:
             raise _too_long()
-        taking.hold(len(piece))
+        taking.add_bytes(len(piece))
         pieces.append(piece)
         if not message.get("more_body", False):
             return b"".join(pieces)
@@ -162,7 +164,7 @@ class _Answer:
             message = {**message, "headers": _with_always(message.get("headers", ()))}
         await self._send(message)
 
-    async def refuse(self, refused: RefusedError) -> None:
+    async def refuse(self, refused: RequestRefusedError) -> None:
         """A refusal of our own, if nothing was said yet. The connection ends with it: what else
         its peer is still sending is not read.
         """
@@ -236,7 +238,7 @@ def _whole(body: bytes, receive: Receive) -> Receive:
     return give
 
 
-def _too_long() -> RefusedError:
-    return RefusedError(
+def _too_long() -> RequestRefusedError:
+    return RequestRefusedError(
         "web.body", "The request is too long.", "512 KiB are taken at most.", status=413
     )

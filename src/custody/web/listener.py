@@ -38,7 +38,7 @@ class ConsoleListener:
         self._parts: Final = parts
         self._state: Final = ServerState()
         site = make_site(parts)
-        known = words(site).union(provider.name for provider in parts.facts().providers)
+        known = words(site).union(provider.name for provider in parts.gateway_info().providers)
         self._config: Final = Config(
             Guard(site, parts.url, known),
             http=ConsoleConnection,

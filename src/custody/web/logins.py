@@ -11,12 +11,10 @@ from urllib.parse import quote, urlencode
 
 from litestar import Controller, MediaType, Response, get, post
 
-from custody.access.login_request import AuthorizationRequest, parse_authorization_request
-from custody.access.pending_logins import LOGIN_MS
-from custody.access.sign_in import FailedStep
+from custody.access import LOGIN_MS, AuthorizationRequest, FailedStep, parse_authorization_request
 from custody.app.console_faces import ConsoleParts
 from custody.model.errors import CustodyError
-from custody.web.errors import RefusedError, fault_of
+from custody.web.errors import RequestRefusedError, fault_of
 from custody.web.openapi import says
 from custody.web.render import error_page, form_action_to, page
 from custody.web.request_parser import (
@@ -50,14 +48,14 @@ class LoginController(Controller):
     async def choose(self, request: AnyRequest) -> Page:
         parts = console_parts(request)
         asked = query(request, LoginQuery)
-        names = parts.signing_in.browser_providers
+        names = parts.sign_in.browser_providers
         links = []
         if asked != LoginQuery():
             _asked(asked)
             # Made anew from what was read: nothing else of the address goes on.
             rest = urlencode({name: getattr(asked, name) for name in LoginQuery.__struct_fields__})
             links = [(name, f"/login/{quote(name)}?{rest}") for name in names]
-        return page("choose", gateway=parts.facts().name, links=links, providers=names)
+        return page("choose", gateway=parts.gateway_info().name, links=links, providers=names)
 
     @get(
         "/login/{provider:str}",
@@ -73,7 +71,7 @@ class LoginController(Controller):
         provider = provider_of(request)
         _must_be_visit(request)
         asked = _asked(query(request, LoginQuery))
-        step = await parts.signing_in.begin(provider, asked, address(request))
+        step = await parts.sign_in.begin(provider, asked, address(request))
         secure = parts.url.startswith("https:")
         answer = _go(step.url)
         answer.headers["Set-Cookie"] = _set_cookie(step.state, step.cookie, secure=secure)
@@ -92,7 +90,7 @@ class LoginController(Controller):
         parts = console_parts(request)
         provider = provider_of(request)
         back = query(request, CallbackQuery)
-        failed = await parts.signing_in.returned(
+        failed = await parts.sign_in.finish_oidc(
             provider,
             state=back.state,
             cookie=_cookie_of(request, parts, back.state),
@@ -117,7 +115,7 @@ class LoginController(Controller):
         parts = console_parts(request)
         provider = provider_of(request)
         posted = await form(request, SamlForm)
-        failed = await parts.signing_in.asserted(
+        failed = await parts.sign_in.finish_saml(
             provider,
             state=posted.RelayState,
             response=posted.SAMLResponse.reveal().encode("utf-8"),
@@ -137,9 +135,7 @@ class LoginController(Controller):
         parts = console_parts(request)
         provider = provider_of(request)
         no_query(request)
-        return Response(
-            parts.signing_in.metadata(provider), media_type="application/samlmetadata+xml"
-        )
+        return Response(parts.sign_in.metadata(provider), media_type="application/samlmetadata+xml")
 
     @get(
         "/confirm",
@@ -154,20 +150,22 @@ class LoginController(Controller):
         parts = console_parts(request)
         state = query(request, ConfirmQuery).state
         client = address(request)
-        found = await parts.signing_in.waiting(state, _cookie_of(request, parts, state), client)
+        found = await parts.sign_in.awaiting_confirmation(
+            state, _cookie_of(request, parts, state), client
+        )
         identity = found.proof.identity
         return page(
             "confirm",
-            form_action=form_action_to(found.asked.redirect_uri),
-            gateway=parts.facts().name,
-            place=found.asked.place,
+            form_action=form_action_to(found.authorization.redirect_uri),
+            gateway=parts.gateway_info().name,
+            place=found.authorization.place,
             subject=identity.subject,
             provider=found.provider,
             issuer=identity.issuer,
             groups=identity.groups[:GROUPS_SHOWN],
             more=max(len(identity.groups) - GROUPS_SHOWN, 0),
             client=found.client,
-            check=found.asked.check,
+            check=found.authorization.check,
             state=state,
             form=found.form,
         )
@@ -189,9 +187,9 @@ class LoginController(Controller):
         kept = _cookie_of(request, parts, said.state)
         client = address(request)
         if said.answer == "no":
-            answer = _tell(await parts.signing_in.declined(said.state, kept, said.form, client))
+            answer = _tell(await parts.sign_in.decline(said.state, kept, said.form, client))
         else:
-            code, asked = await parts.signing_in.agreed(said.state, kept, said.form, client)
+            code, asked = await parts.sign_in.confirm(said.state, kept, said.form, client)
             answer = _back(asked, {"code": code.reveal()})
         secure = parts.url.startswith("https:")
         answer.headers["Set-Cookie"] = _set_cookie(said.state, "", secure=secure)
@@ -201,7 +199,7 @@ class LoginController(Controller):
     async def done(self, request: AnyRequest) -> Page:
         parts = console_parts(request)
         no_query(request)
-        return page("done", gateway=parts.facts().name)
+        return page("done", gateway=parts.gateway_info().name)
 
     @post(
         "/login/{provider:str}/backchannel-logout",
@@ -216,12 +214,12 @@ class LoginController(Controller):
         parts = console_parts(request)
         provider = provider_of(request)
         told = await form(request, LogoutForm)
-        await parts.signing_in.logged_out(provider, told.logout_token, address(request))
+        await parts.sign_in.provider_logout(provider, told.logout_token, address(request))
         return Response(b"", media_type=MediaType.TEXT)
 
 
 def browser_error(error: CustodyError, parts: ConsoleParts) -> Page:
-    return error_page(error, parts.facts().name)
+    return error_page(error, parts.gateway_info().name)
 
 
 def _asked(said: LoginQuery) -> AuthorizationRequest:
@@ -235,7 +233,7 @@ def _must_be_visit(request: AnyRequest) -> None:
     Metadata; tools and older browsers send none).
     """
     if header(request, b"sec-fetch-dest") not in {None, b"document"}:
-        raise RefusedError(
+        raise RequestRefusedError(
             "web.visit",
             "A login cannot begin inside another page.",
             "Open its address in a tab of its own.",
@@ -245,7 +243,7 @@ def _must_be_visit(request: AnyRequest) -> None:
 
 def _must_be_own_page(request: AnyRequest) -> None:
     if header(request, b"sec-fetch-site") not in {None, b"same-origin"}:
-        raise RefusedError(
+        raise RequestRefusedError(
             "web.visit",
             "This answer came from another site's page.",
             "Begin again with `custody login`.",
@@ -287,7 +285,7 @@ def _tell(failed: FailedStep) -> Page:
     if fault.error == "temporarily_unavailable":
         error = fault.error
     return _back(
-        failed.asked,
+        failed.authorization,
         {"error": error, "error_description": fault.error_description, "error_code": fault.code},
     )
 

@@ -1,4 +1,4 @@
-"""`/api/v1`: the gateway as anybody may see it, and a loop as its own ticket sees it.
+"""`/api/v1`: the gateway's public description, and a loop as its own ticket sees it.
 
 Law: a ticket speaks for its own loop only. What is shown here opens nothing.
 """
@@ -8,7 +8,7 @@ from litestar import Controller, Response, delete, get
 from custody.app.console_faces import ConsoleParts, GatewayInfo
 from custody.model.identity import Admission
 from custody.web import responses
-from custody.web.errors import RefusedError, document
+from custody.web.errors import RequestRefusedError, document
 from custody.web.openapi import says
 from custody.web.request_parser import AnyRequest, address, bearer, console_parts, no_query
 
@@ -26,7 +26,7 @@ class LoopController(Controller):
     async def gateway(self, request: AnyRequest) -> Response[bytes]:
         parts = console_parts(request)
         no_query(request)
-        return document(parts.facts())
+        return document(parts.gateway_info())
 
     @get(
         "/loops/self",
@@ -61,13 +61,13 @@ class LoopController(Controller):
 
 
 async def _admitted(request: AnyRequest, parts: ConsoleParts) -> Admission:
-    """As a listener does it: the same doorkeeper, the same answer to every stranger."""
+    """As a listener does it: the same authenticator, the same answer to every stranger."""
     secret = bearer(request)
-    admission = parts.doorkeeper.recognise(secret, parts.clock())
+    admission = parts.ticket_authenticator.authenticate(secret, parts.clock())
     if isinstance(admission, Admission):
         return admission
-    await parts.exchange.refused(admission, client=address(request))
-    raise RefusedError(
+    await parts.exchange.record_refusal(admission, client=address(request))
+    raise RequestRefusedError(
         "web.ticket",
         "The ticket is not known, or does not hold any more.",
         "Start a new loop.",

@@ -1,7 +1,7 @@
-"""The OpenAPI 3.1 document, made from what the handlers say of themselves.
+"""The OpenAPI 3.1 document, made from the handlers' own types and texts.
 
-Law: what reads a request describes it: there is no second list of parameters. Every route of the
-site is in the document, and nothing else.
+Law: the type that reads a request describes it: there is no second list of parameters. Every route
+of the site is in the document, and nothing else.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""What one address may take of what there is for all: bodies in memory, requests at once.
+"""The share of one address of what there is for all: bodies in memory, requests at once.
 
-Law: an address that takes all of its share waits, or is refused; what is left is for the others.
-Nothing is remembered of an address that takes nothing.
+Law: an address that has used its share waits or is refused; the rest is for the others. An address
+that holds nothing takes no memory.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from custody.recording.refusal_rate import network
-from custody.web.errors import RefusedError
+from custody.web.errors import RequestRefusedError
 
 BODIES_BYTES: Final = 32 * 1024 * 1024
 BODIES_OF_ADDRESS: Final = 4 * 1024 * 1024
@@ -54,7 +54,7 @@ class AddressQuotas:
 
     def _take(self, share: _Share, length: int) -> None:
         if self._held + length > BODIES_BYTES or share.held + length > BODIES_OF_ADDRESS:
-            raise RefusedError("web.busy", "The gateway is busy.", "Try again.", status=503)
+            raise RequestRefusedError("web.busy", "The gateway is busy.", "Try again.", status=503)
         self._held += length
         share.held += length
 
@@ -67,7 +67,7 @@ class QuotaHold:
         self._share: Final = share
         self.held = 0
 
-    def hold(self, length: int) -> None:
+    def add_bytes(self, length: int) -> None:
         """So many more bytes of its body. Raises ``web.busy``."""
         self._shares._take(self._share, length)  # noqa: SLF001 - two halves of one thing
         self.held += length

@@ -14,7 +14,7 @@ from litestar import Request
 
 from custody.app.console_faces import ConsoleParts
 from custody.model.secret import Secret
-from custody.web.errors import RefusedError
+from custody.web.errors import RequestRefusedError
 
 FIELDS_AT_MOST: Final = 200
 _BEARER: Final = re.compile(rb"(?i:bearer) ([A-Za-z0-9._~+/=-]{1,8192})")  # RFC 6750 §2.1
@@ -45,7 +45,7 @@ def header(request: AnyRequest, name: bytes) -> bytes | None:
     """Refused where it is given twice."""
     found = [value for key, value in request.scope["headers"] if key == name]
     if len(found) > 1:
-        raise RefusedError("web.headers", "A header is given twice.", status=400)
+        raise RequestRefusedError("web.headers", "A header is given twice.", status=400)
     return found[0] if found else None
 
 
@@ -53,7 +53,7 @@ async def form(request: AnyRequest, kind: type[F]) -> F:
     """The body's fields. A query beside them is refused: secrets do not belong into addresses."""
     no_query(request)
     if not _FORM.fullmatch(header(request, b"content-type") or b""):
-        raise RefusedError(
+        raise RequestRefusedError(
             "web.form",
             "The body is not a form.",
             "Send Content-Type: application/x-www-form-urlencoded.",
@@ -68,7 +68,7 @@ def query(request: AnyRequest, kind: type[F]) -> F:
 
 def no_query(request: AnyRequest) -> None:
     if request.scope["query_string"]:
-        raise RefusedError(
+        raise RequestRefusedError(
             "web.query",
             "Parameters do not belong into this address.",
             "Send them as a form.",
@@ -80,7 +80,7 @@ def bearer(request: AnyRequest) -> Secret:
     no_query(request)
     match = _BEARER.fullmatch(header(request, b"authorization") or b"")
     if match is None:
-        raise RefusedError(
+        raise RequestRefusedError(
             "web.bearer",
             "A ticket is needed here.",
             "Send the header Authorization: Bearer TICKET.",
@@ -112,14 +112,14 @@ def _read(raw: bytes, kind: type[F]) -> F:
         if name in lists:
             values.setdefault(name, []).append(value)
         elif name in values:
-            raise RefusedError("web.repeated", "A parameter is given twice.", status=400)
+            raise RequestRefusedError("web.repeated", "A parameter is given twice.", status=400)
         else:
             values[name] = value
     try:
         return msgspec.convert(values, kind, strict=False, dec_hook=_hook)
     except msgspec.ValidationError as error:
         # msgspec's own sentence may repeat a value; the field's name, which is ours, suffices.
-        raise RefusedError(
+        raise RequestRefusedError(
             "web.parameter",
             f"The parameter {_field(str(error), kind)} is missing or unfit.",
             "The schema at /schema lists what it takes.",
@@ -139,7 +139,9 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
             max_num_fields=FIELDS_AT_MOST,
         )
     except ValueError:
-        raise RefusedError("web.parameter", "The parameters cannot be read.", status=400) from None
+        raise RequestRefusedError(
+            "web.parameter", "The parameters cannot be read.", status=400
+        ) from None
 
 
 def _field(said: str, kind: type[msgspec.Struct]) -> str:

@@ -1,4 +1,4 @@
-"""What the API takes: the same structures read requests and describe them in the OpenAPI document.
+"""The API's requests: the same structures read them and describe them in the OpenAPI document.
 
 Law: every field has its meaning here; a secret is a ``Secret`` from its first moment; what a client
 may say is bounded in length and number.

@@ -1,4 +1,4 @@
-"""What the API gives, and how it is made from the app's values.
+"""The API's responses, made from the app's values.
 
 Law: a secret stands in ``access_token`` or ``device_code`` and nowhere else; times are seconds
 where OAuth says so, else UTC text.
@@ -8,8 +8,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from custody.access.interfaces import LOGIN, TICKET, ReachableTarget, StartedLogin, StartedLoop
-from custody.access.sign_in import DeviceStep
+from custody.access import LOGIN, TICKET, DeviceStep, ReachableTarget, StartedLogin, StartedLoop
 from custody.app.console_faces import LoopUsage
 from custody.model.durations import moment
 from custody.model.identity import Admission, Budget, Identity, Loop, Spent

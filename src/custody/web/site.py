@@ -1,6 +1,6 @@
-"""The site: handlers put together, and what happens to errors.
+"""The site: its routes, and the answers to errors.
 
-Law: no error leaves here with what failed inside; people get a page, programs JSON.
+Law: no answer shows an internal error; people get a page, programs JSON.
 """
 
 import logging
@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from custody.app.console_faces import ConsoleParts
 from custody.model.errors import CustodyError
-from custody.web.errors import RefusedError, document, refusal
+from custody.web.errors import RequestRefusedError, document, refusal
 from custody.web.logins import LoginController, browser_error
 from custody.web.loops import LoopController
 from custody.web.openapi import openapi_document, says
@@ -32,12 +32,14 @@ def make_site(parts: ConsoleParts) -> Litestar:
     site = routes(_answers(parts))
     site.state.parts = parts
     # Made once: every handler is known now, and none comes later.
-    site.state.description = openapi_document(site, version=parts.facts().version, url=parts.url)
+    site.state.description = openapi_document(
+        site, version=parts.gateway_info().version, url=parts.url
+    )
     return site
 
 
 def routes(answers: _Answers | None = None) -> Litestar:
-    """Every route; with nothing behind them, for whoever only reads what they say."""
+    """Every route, without the services behind them; for the OpenAPI document."""
     return Litestar(
         route_handlers=[TokenController, LoopController, LoginController, _schema()],
         exception_handlers={} if answers is None else {Exception: answers},
@@ -73,9 +75,11 @@ def _fault(error: Exception) -> CustodyError:
         case CustodyError():
             return error
         case HTTPException(status_code=405):
-            return RefusedError("web.method", "This method is not taken here.", status=405)
+            return RequestRefusedError("web.method", "This method is not taken here.", status=405)
         case HTTPException(status_code=status) if status < 500:
-            return RefusedError("web.path", "There is nothing here.", status=404)
+            return RequestRefusedError("web.path", "There is nothing here.", status=404)
         case _:
             _log.error("a request failed with %s", type(error).__name__)
-            return RefusedError("web.failed", "The request failed inside the gateway.", status=500)
+            return RequestRefusedError(
+                "web.failed", "The request failed inside the gateway.", status=500
+            )

@@ -8,20 +8,14 @@ from typing import Final
 
 from litestar import Controller, Response, post
 
-from custody.access.interfaces import (
-    TICKET,
-    ExchangeRequest,
-    LoopRequest,
-    StartedLogin,
-    StartedLoop,
-)
+from custody.access import TICKET, ExchangeRequest, LoopRequest, StartedLogin, StartedLoop
 from custody.app.console_faces import ConsoleParts
-from custody.identity.oidc.responses import DevicePending
+from custody.identity.oidc import DevicePending
 from custody.model.identity import Budget
 from custody.model.secret import Secret
 from custody.model.words import Effect, Exceeded, TargetName
 from custody.web import responses
-from custody.web.errors import RefusedError, document
+from custody.web.errors import RequestRefusedError, document
 from custody.web.openapi import says
 from custody.web.request_parser import AnyRequest, address, console_parts, form
 from custody.web.requests import DEVICE, EXCHANGE, DeviceForm, RevokeForm, TokenForm
@@ -49,7 +43,7 @@ class TokenController(Controller):
         match asked.grant_type:
             case "authorization_code":
                 code, verifier = _needed(asked.code, "code"), asked.code_verifier
-                logged_in = await parts.signing_in.redeem(
+                logged_in = await parts.sign_in.redeem(
                     code, _needed(verifier, "code_verifier"), asked.redirect_uri, client
                 )
                 return document(responses.login_response(logged_in, parts.clock()))
@@ -63,7 +57,7 @@ class TokenController(Controller):
                     case StartedLogin():
                         return document(responses.login_response(answer, parts.clock()))
             case _:
-                raise RefusedError(
+                raise RequestRefusedError(
                     "web.grant-type",
                     "This grant_type is not taken.",
                     "The schema at /schema lists those that are.",
@@ -83,7 +77,7 @@ class TokenController(Controller):
     async def device(self, request: AnyRequest) -> Response[bytes]:
         parts = console_parts(request)
         asked = await form(request, DeviceForm)
-        step = await parts.signing_in.begin_device(asked.provider, address(request))
+        step = await parts.sign_in.begin_device(asked.provider, address(request))
         return document(responses.device_response(step))
 
     @post(
@@ -103,7 +97,7 @@ class TokenController(Controller):
 
 
 async def _device(parts: ConsoleParts, code: Secret, client: str) -> Response[bytes]:
-    answer = await parts.signing_in.poll_device(code, client)
+    answer = await parts.sign_in.poll_device(code, client)
     match answer:
         case StartedLogin():
             return document(responses.login_response(answer, parts.clock()))
@@ -111,32 +105,32 @@ async def _device(parts: ConsoleParts, code: Secret, client: str) -> Response[by
             raise _pending(reason)
 
 
-def _pending(reason: str) -> RefusedError:
+def _pending(reason: str) -> RequestRefusedError:
     """RFC 8628 §3.5."""
     match reason:
         case "authorization_pending":
-            return RefusedError(
+            return RequestRefusedError(
                 "login.authorization-pending",
                 "The login is not finished at the provider yet.",
                 "Ask again after the interval.",
                 error=reason,
             )
         case "slow_down":
-            return RefusedError(
+            return RequestRefusedError(
                 "login.slow-down",
                 "The device asks too often.",
                 "Wait five seconds longer between two questions.",
                 error=reason,
             )
         case "access_denied":
-            return RefusedError(
+            return RequestRefusedError(
                 "login.access-denied",
                 "The login was declined at the provider.",
                 "Begin the device login again, if it was yours.",
                 error=reason,
             )
         case _:
-            return RefusedError(
+            return RequestRefusedError(
                 "login.expired-token",
                 "The login was not finished in time.",
                 "Begin the device login again.",
@@ -147,7 +141,7 @@ def _pending(reason: str) -> RefusedError:
 def exchange_request(asked: TokenForm) -> ExchangeRequest:
     """Raises where a parameter is missing, or means something that is not done here."""
     if asked.resource or asked.audience or asked.scope:
-        raise RefusedError(
+        raise RequestRefusedError(
             "web.narrowing",
             "resource, audience and scope mean nothing here.",
             "Narrow a loop by target and effects.",
@@ -162,14 +156,14 @@ def exchange_request(asked: TokenForm) -> ExchangeRequest:
         subject_type=asked.subject_token_type,
         actor=asked.actor_token,
         actor_type=asked.actor_token_type,
-        wanted=asked.requested_token_type or TICKET,
-        wish=_wish(asked),
+        requested_type=asked.requested_token_type or TICKET,
+        loop_request=_wish(asked),
     )
 
 
 def _wish(asked: TokenForm) -> LoopRequest:
     if asked.ttl is not None and not 1 <= asked.ttl <= 366 * 86_400:
-        raise RefusedError(
+        raise RequestRefusedError(
             "web.ttl",
             "The ttl is not between a second and 366 days.",
             "Leave it out for the grants' longest.",
@@ -188,7 +182,7 @@ def _wish(asked: TokenForm) -> LoopRequest:
 def _effects(text: str) -> frozenset[Effect] | None:
     words = text.split()
     if any(word not in EFFECTS for word in words) or (text and not words):
-        raise RefusedError(
+        raise RequestRefusedError(
             "web.effects",
             "An effect is not known.",
             "Choose from read, write, define, grant and execute, separated by spaces.",
@@ -215,8 +209,8 @@ def _needed(secret: Secret | None, name: str) -> Secret:
     return secret
 
 
-def _missing(name: str) -> RefusedError:
-    return RefusedError(
+def _missing(name: str) -> RequestRefusedError:
+    return RequestRefusedError(
         "web.parameter",
         f"The parameter {name} is missing.",
         "The schema at /schema lists what each grant type takes.",

@@ -17,14 +17,14 @@ def test_a_login_is_ended_once_and_no_record_tells_of_what_was_not_there(tmp_pat
     tickets = TicketService(
         house.state,
         StateThread().run,
-        house.scribe,
+        house,
         house.loops,
         clock=house.clock,
         longest_loop=lambda _: None,
     )
-    refused = RefusedLogins(house.scribe, house.clock)
+    refused = RefusedLogins(house, house.clock)
     authority = AccessServices(house.terms, house.loops, house.logins, tickets, refused)
-    calls = AccessCalls(authority, house.meter, house.scribe, house.clock)
+    calls = AccessCalls(authority, house.meter, house, house.clock)
     _, login = house.run(house.logins.accept(proof(), client="127.0.0.1:9"))
     answers = [
         house.run(calls.dispatch("login.end", {"id": each, "actor": "root"}))["items"][0]["ended"]

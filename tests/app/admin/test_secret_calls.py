@@ -20,7 +20,7 @@ class Scene:
         self.records: list[Record] = []
         self.full = False
         self.store = SealedStore(folder / "secrets", folder / "key", clock=lambda: 0)
-        self.desk = SecretCalls(self.store, self.write, lambda: 7)
+        self.desk = SecretCalls(self.store, self, lambda: 7)
 
     async def write(self, record: Record) -> Receipt:
         if self.full:
@@ -30,7 +30,7 @@ class Scene:
         return Receipt(0, -1)
 
     def ask(self, call: str, **arguments: Any) -> Any:
-        assert self.desk.knows(call)
+        assert self.desk.handles(call)
         return asyncio.run(self.desk.dispatch(call, arguments))["items"]
 
 

@@ -61,12 +61,12 @@ def test_what_is_durable_is_found_once_freshened(scene: Scene) -> None:
                 running = tasks.create_task(child.run())
                 story = usual()
                 await append(log, story)
-                await child.freshen()
+                await child.catch_up()
                 assert len(texts(scene)) == 3
                 told = len(story.filed)
                 story.command("SELECT 'later'", session=SESSION, loop=LOOP)
                 await append(log, story, told)
-                await child.freshen()
+                await child.catch_up()
                 assert texts(scene)[-1] == "SELECT 'later'"
                 running.cancel()
 
@@ -81,7 +81,7 @@ def test_every_other_process_goes_first(scene: Scene) -> None:
             async with asyncio.TaskGroup() as tasks:
                 running = tasks.create_task(child.run())
                 await append(log, usual())
-                assert await child.freshen()
+                assert await child.catch_up()
                 assert child.pid is not None
                 assert os.getpriority(os.PRIO_PROCESS, child.pid) >= NICENESS
                 assert os.sched_getscheduler(child.pid) == os.SCHED_BATCH
@@ -101,7 +101,7 @@ def test_a_backlog_is_caught_up_with_before_a_question_is_answered(scene: Scene)
             await append(log, story)
             async with asyncio.TaskGroup() as tasks:
                 running = tasks.create_task(child.run())
-                assert await child.freshen()
+                assert await child.catch_up()
                 assert len(texts(scene)) == 1000
                 assert (
                     SqliteIndex(scene.data / "index")
@@ -121,7 +121,7 @@ def test_it_is_started_again_when_it_dies(scene: Scene) -> None:
                 running = tasks.create_task(child.run())
                 story = usual()
                 await append(log, story)
-                await child.freshen()
+                await child.catch_up()
                 assert child.pid is not None
                 first = child.pid
                 os.kill(first, signal.SIGKILL)
@@ -130,7 +130,7 @@ def test_it_is_started_again_when_it_dies(scene: Scene) -> None:
                 await append(log, story, told)
                 async with asyncio.timeout(30):
                     while "SELECT 'after'" not in texts(scene):
-                        await child.freshen()
+                        await child.catch_up()
                 assert child.pid not in {None, first}
                 assert len(texts(scene)) == 4
                 running.cancel()
@@ -145,7 +145,7 @@ def test_it_ends_with_its_parent(scene: Scene) -> None:
             async with asyncio.TaskGroup() as tasks:
                 running = tasks.create_task(child.run())
                 await append(log, usual())
-                await child.freshen()
+                await child.catch_up()
                 pid = child.pid
                 assert pid is not None
                 assert not knows_of_keys(pid, scene)

@@ -35,7 +35,7 @@ def pass_time(scene: Scene, log: Log, milliseconds: int) -> None:
     for _ in range(2):
         log.tick()
         log.prepare()
-        log.writer.stock_changed()
+        log.writer.pool_changed()
     log.tick()
 
 

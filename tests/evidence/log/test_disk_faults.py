@@ -33,7 +33,7 @@ def supply(log: Log) -> None:
     """What ``run`` does beside the log."""
     with contextlib.suppress(OSError):
         log.prepare()
-    log.writer.stock_changed()
+    log.writer.pool_changed()
 
 
 def refusal(scene: Scene, log: Log) -> LogFailureError | None:

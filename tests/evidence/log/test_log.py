@@ -92,8 +92,8 @@ def test_what_cannot_be_published_is_not_held_without_end() -> None:
     few = LogOptions(scene.evidence, scene.anchor, "t", publish_every=0.01, unpublished_bytes=300)
 
     async def live() -> None:
-        around = scene.surroundings()
-        async with open_log(few, scene.keys(), around) as log, asyncio.TaskGroup() as group:
+        environment = scene.environment()
+        async with open_log(few, scene.keys(), environment) as log, asyncio.TaskGroup() as group:
             group.create_task(log.run())
             scene.disk.fails = lambda _number, _what, path: (
                 errno.ENOSPC if "log" in path.parts else None
@@ -137,8 +137,8 @@ def test_publishing_that_does_not_end_stops_new_work() -> None:
     freed = threading.Event()
 
     async def live() -> None:
-        around = scene.surroundings()
-        async with open_log(few, scene.keys(), around) as log, asyncio.TaskGroup() as group:
+        environment = scene.environment()
+        async with open_log(few, scene.keys(), environment) as log, asyncio.TaskGroup() as group:
             scene.disk.fails = hanging_until(freed, "log")
             group.create_task(log.run())
             scene.append(log, session_start(), SESSION)
@@ -165,8 +165,8 @@ def test_a_round_that_does_not_end_keeps_nobody_from_ending(
     freed = threading.Event()
 
     async def live() -> None:
-        around = scene.surroundings()
-        async with open_log(few, scene.keys(), around) as log:
+        environment = scene.environment()
+        async with open_log(few, scene.keys(), environment) as log:
             async with asyncio.TaskGroup() as group:
                 scene.disk.fails = hanging_until(freed, "log")
                 group.create_task(log.run())
@@ -191,8 +191,8 @@ def test_a_beat_never_waits_for_the_disk() -> None:
     freed = threading.Event()
 
     async def live() -> None:
-        around = scene.surroundings()
-        async with open_log(often, scene.keys(), around) as log, asyncio.TaskGroup() as group:
+        environment = scene.environment()
+        async with open_log(often, scene.keys(), environment) as log, asyncio.TaskGroup() as group:
             scene.append(log, session_start(), SESSION)
             await asyncio.sleep(0.05)  # the disk was seen to be slow: a thread serves it
             scene.disk.fails = hanging_until(freed, "segments")
@@ -219,8 +219,8 @@ def test_a_beat_that_finds_no_room_is_left_out_and_the_log_lives_on() -> None:
     often = LogOptions(scene.evidence, scene.anchor, "t", publish_every=0.01, heartbeat_every=0.01)
 
     async def live() -> None:
-        around = scene.surroundings()
-        async with open_log(often, scene.keys(), around) as log, asyncio.TaskGroup() as group:
+        environment = scene.environment()
+        async with open_log(often, scene.keys(), environment) as log, asyncio.TaskGroup() as group:
             group.create_task(log.run())
             log.writer.refuse_all(lambda: LogFailureError("log.full", "no room"))
             scene.now += 120_000  # the wall clock alone: a jump, which is owed a record
@@ -253,11 +253,11 @@ def contents(house: Path) -> list[StoredRecord]:
     reader = EvidenceReader(DiskFiles(), house / "data/evidence", NAME, keys)
     found: list[StoredRecord] = []
     while True:
-        passage = reader.follow(reader.logs()[0], len(found))
-        for each in passage.records:
+        batch = reader.follow(reader.logs()[0], len(found))
+        for each in batch.records:
             assert isinstance(each.record, StoredRecord), each
             found.append(each.record)
-        if not passage.records:
+        if not batch.records:
             reader.close()
             return found
 

@@ -1,4 +1,4 @@
-"""Reading in stretches, in one process or in several, gives the report that each record gives."""
+"""Reading in clean runs, in one process or in several, gives the report that each record gives."""
 
 import shutil
 from collections.abc import Callable
@@ -37,7 +37,7 @@ Act = Callable[[SmallLog], object]
 
 
 def one_by_one(log: SmallLog, monkeypatch: pytest.MonkeyPatch, **options: object) -> Report:
-    """What is said where nothing is told in stretches, and no tile is passed over."""
+    """The report where no record is in a clean run, and no tile is passed over."""
     with monkeypatch.context() as patched:
         patched.setattr(
             SegmentExaminer, "examine", lambda _, segment: SegmentScan(segment, (), unused=False)
@@ -81,9 +81,7 @@ def copy_of(whole: SmallLog, root: Path) -> SmallLog:
     return copy
 
 
-def test_a_whole_log_is_told_in_stretches_alone(
-    log: SmallLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_whole_log_is_clean_runs_alone(log: SmallLog, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = one_by_one(log, monkeypatch)
     assert (expected.exit, expected.faults) == (Exit.PROVED, ())
     with monkeypatch.context() as patched:

@@ -32,8 +32,8 @@ class Counting:
         self.ended: list[tuple[LoopId, str]] = []
         self.broken = False
         self.meter = Meter(note=self.note, ends=lambda *end: self.ended.append(end), policy=b"p")
-        self.meter.open(TOP, limits, tally)
-        self.meter.open(CHILD, child)
+        self.meter.open_account(TOP, limits, tally)
+        self.meter.open_account(CHILD, child)
 
     def note(self, of: LoopId, body: BudgetExceeded) -> None:
         if self.broken:
@@ -180,7 +180,7 @@ def test_a_parse_is_not_counted_and_does_not_pass_a_paused_loop() -> None:
 
 def test_a_loop_without_an_account_moves_nothing() -> None:
     counting = Counting()
-    counting.meter.close(TOP.id)
+    counting.meter.close_account(TOP.id)
     assert counting.sends(READ) == "This loop has ended."
     assert counting.sends(ROLLBACK) == ""
     counting.answers(1)
@@ -200,24 +200,24 @@ def test_a_crossing_that_cannot_be_recorded_is_not_a_crossing_yet() -> None:
 def test_figures_go_on_where_they_were_kept() -> None:
     counting = Counting(limit("rows", 10, Exceeded.PAUSE))
     counting.answers(8)
-    kept = counting.meter.changed()[TOP.id]
-    assert counting.meter.changed() == {}
+    kept = counting.meter.take_changed()[TOP.id]
+    assert counting.meter.take_changed() == {}
     again = Counting(limit("rows", 10, Exceeded.PAUSE), tally=kept)
     again.answers(3)
-    paused = again.meter.changed()[TOP.id]
+    paused = again.meter.take_changed()[TOP.id]
     assert paused == Tally(Spent(rows=11), Spent(), "rows")
     third = Counting(limit("rows", 10, Exceeded.PAUSE), tally=paused)
     assert "is paused" in third.sends(READ)
     assert third.records == []
     assert third.meter.resume(TOP.id)
-    assert third.meter.changed()[TOP.id].forgiven.rows == 11
+    assert third.meter.take_changed()[TOP.id].forgiven.rows == 11
 
 
 def test_a_closed_loops_last_figures_are_kept() -> None:
     counting = Counting()
     counting.answers(3)
-    counting.meter.close(TOP.id)
-    assert counting.meter.changed()[TOP.id].spent.rows == 3
+    counting.meter.close_account(TOP.id)
+    assert counting.meter.take_changed()[TOP.id].spent.rows == 3
 
 
 def test_counting_a_statement_costs_about_a_microsecond() -> None:

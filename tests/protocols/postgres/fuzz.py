@@ -10,12 +10,12 @@ import sys
 
 import msgspec
 from tests.protocols.conformance import Host, Subject
-from tests.protocols.postgres.playbook import new_codec, upstream
+from tests.protocols.postgres.playbook import faces_of, upstream
 from tests.protocols.postgres.transcripts import LOGIN, answer
 
-from custody.model.command import Refusal
 from custody.model.errors import WireError
 from custody.model.event import CommandsReceived
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Side
 from custody.protocols.postgres.options import PostgresOptions
 
@@ -23,9 +23,9 @@ _OPTIONS = PostgresOptions(
     cleartext=True, capture_bytes=200, command_bytes=300, bind_bytes=200, pending=20
 )
 _HELD_AT_MOST = 1_200_000
-_SUBJECT = Subject(lambda: new_codec(_OPTIONS), upstream(), answer, (), _HELD_AT_MOST)
+_SUBJECT = Subject(lambda: faces_of(_OPTIONS), upstream(), answer, (), _HELD_AT_MOST)
 _TOKENS = msgspec.structs.replace(_OPTIONS, oauth_issuer="https://id.example.com")
-_BEARER = Subject(lambda: new_codec(_TOKENS), upstream(), answer, (), _HELD_AT_MOST)
+_BEARER = Subject(lambda: faces_of(_TOKENS), upstream(), answer, (), _HELD_AT_MOST)
 
 
 def fuzz_codec(data: bytes) -> None:
@@ -57,7 +57,7 @@ def fuzz_codec(data: bytes) -> None:
             assert host.held <= _HELD_AT_MOST
         host.say(Side.CLIENT, b"")
         host.say(Side.SERVER, b"")
-    host.codec.refuse(None, Refusal("57P01", "over", fatal=True))
+    host.codec.refuse(None, Refusal(RefusalCode.LOOP_OVER, "over", fatal=True))
 
 
 def main() -> None:

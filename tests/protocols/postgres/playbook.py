@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 from tests.protocols.postgres import messages as m
 
-from custody.model.command import Command, Refusal
+from custody.model.codec import CodecFaces, UpstreamLogin
+from custody.model.command import Command
 from custody.model.event import (
     CommandsReceived,
     Event,
@@ -25,8 +26,8 @@ from custody.model.event import (
     StreamEnded,
     TlsAnswered,
 )
-from custody.model.interfaces import UpstreamLogin
 from custody.model.record import Response, Stream
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.secret import Secret
 from custody.model.words import Side
 from custody.protocols.postgres.codec import PostgresCodec
@@ -37,7 +38,7 @@ from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import ParseQuestion
 
 CLIENT_KEY = b"\0\0\0\x01" + bytes(range(32))
-NO = Refusal("42501", "not here", detail="because", hint="ask")
+NO = Refusal(RefusalCode.DENIED, "not here", detail="because", hint="ask")
 NO_MESSAGE = refusal_message(NO)
 FACTS: dict[Hashable, object] = {
     SessionDefaultsQuestion(): SessionFacts('"$user", public', "app", conforming=True)
@@ -218,6 +219,11 @@ class Dialogue:
 
 def new_codec(options: PostgresOptions | None = None) -> PostgresCodec:
     return PostgresCodec(options or PostgresOptions(cleartext=True), random=bytes)
+
+
+def faces_of(options: PostgresOptions | None = None) -> CodecFaces:
+    codec = new_codec(options)
+    return CodecFaces(codec, codec, codec)
 
 
 def upstream(**changes: object) -> UpstreamLogin:

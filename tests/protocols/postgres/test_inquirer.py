@@ -7,8 +7,8 @@ from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import upstream
 
 from custody.demo.scratch_postgres import ScratchPostgres
+from custody.model.codec import UpstreamLogin
 from custody.model.errors import CustodyError, WireError
-from custody.model.interfaces import UpstreamLogin
 from custody.protocols.postgres.inquirer import ANSWER_BYTES_AT_MOST, PostgresInquirer
 from custody.protocols.postgres.statements.catalogue import (
     ColumnsQuestion,

@@ -20,13 +20,14 @@ from psycopg import errors
 from tests.protocols.postgres.tiny_host import Judge, TinyHost, allow_all
 
 from custody.demo.scratch_postgres import ScratchPostgres
-from custody.model.command import Command, Refusal
+from custody.model.command import Command
 from custody.model.event import StreamEnded
+from custody.model.refusal import Refusal, RefusalCode
 
 pytestmark = pytest.mark.real
 
 Start = Callable[..., AbstractContextManager[TinyHost]]
-NO = Refusal("42501", "not here")
+NO = Refusal(RefusalCode.DENIED, "not here")
 
 
 def deny(*actions: str) -> Judge:

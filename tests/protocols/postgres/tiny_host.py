@@ -13,7 +13,8 @@ from typing import Self
 
 import psycopg
 
-from custody.model.command import Command, Refusal
+from custody.model.codec import UpstreamLogin
+from custody.model.command import Command
 from custody.model.errors import WireError
 from custody.model.event import (
     CancelReceived,
@@ -33,7 +34,7 @@ from custody.model.event import (
     TlsAnswered,
     TlsRequested,
 )
-from custody.model.interfaces import UpstreamLogin
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.secret import Secret
 from custody.model.words import Side
 from custody.protocols.postgres.codec import PostgresCodec
@@ -195,7 +196,7 @@ class Conversation:
                     self.pump()
                 except WireError as error:
                     self.host.errors.append(error)
-                    self.send(self.codec.refuse(None, Refusal("08P01", error.fault)))
+                    self.send(self.codec.refuse(None, Refusal(RefusalCode.PROTOCOL, error.fault)))
                     self.over = True
 
     def pump(self) -> None:
@@ -273,7 +274,7 @@ class Conversation:
             database=login.database,
             secret=Secret(self.host.password),
             parameters=login.parameters,
-            replication=self.host.replication,
+            stream="replication" if self.host.replication else "",
             client_key=self.host.new_key(),
         )
         self.send(list(self.codec.admit(event, upstream)))

@@ -4,7 +4,7 @@ import struct
 
 from tests.protocols.conformance import Line, Subject, Transcript
 from tests.protocols.postgres import messages as m
-from tests.protocols.postgres.playbook import FACTS, new_codec, upstream
+from tests.protocols.postgres.playbook import FACTS, faces_of, upstream
 
 from custody.model.words import Side
 from custody.protocols.postgres.options import PostgresOptions
@@ -109,7 +109,7 @@ def answer(question: object) -> object:
 
 
 SUBJECT = Subject(
-    codec=lambda: new_codec(PostgresOptions(cleartext=True)),
+    faces=lambda: faces_of(PostgresOptions(cleartext=True)),
     upstream=upstream(),
     answer=answer,
     transcripts=TRANSCRIPTS,

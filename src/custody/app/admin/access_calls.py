@@ -1,7 +1,8 @@
 """The admin socket's calls about loops, logins and identities.
 
-Law: whoever reaches the socket is the gateway's own account, so what it says of itself is taken;
-what it may do is decided like anybody's. A secret is in an answer once, and never in a fault.
+Law: a caller on the admin socket runs as the gateway's own account, so its claim of an actor is
+accepted; grants and rules still decide what it may do. An answer holds a secret once; an error
+never does.
 """
 
 import getpass
@@ -12,11 +13,11 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from custody.access.interfaces import (
+from custody.access import (
     LOGIN,
     TICKET,
+    Exchange,
     ExchangeRequest,
-    Exchanges,
     LoopRequest,
     StartedLogin,
     StartedLoop,
@@ -26,12 +27,12 @@ from custody.app.console_faces import GatewayInfo
 from custody.gateway.budget.meter import Meter
 from custody.gateway.registry import Registry
 from custody.identity import local_identity
-from custody.model.command import Refusal
 from custody.model.durations import moment
 from custody.model.errors import CustodyError
 from custody.model.identity import Budget, Proof
 from custody.model.interfaces import TicketAuthenticator
 from custody.model.record import AdminAct, Milliseconds, Record
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.secret import Secret
 from custody.model.words import (
     Effect,
@@ -43,6 +44,7 @@ from custody.model.words import (
     SessionId,
     TargetName,
 )
+from custody.recording.recorder import RecordWriter
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=32_768)]
@@ -52,7 +54,9 @@ Document = dict[str, Any]
 Arguments = TypeVar("Arguments", bound=msgspec.Struct)
 
 _LOCAL_MS: Final = 366 * 86_400_000
-_KILLED: Final = Refusal("57P01", "custody: the operator ended this session", fatal=True)
+_KILLED: Final = Refusal(
+    RefusalCode.LOOP_OVER, "custody: the operator ended this session", fatal=True
+)
 
 
 class _LoopArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -69,7 +73,7 @@ class _LoopArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     denials: Count | None = None
     then: Exceeded = Exceeded.END
 
-    def wish(self) -> LoopRequest:
+    def loop_request(self) -> LoopRequest:
         budget = Budget(self.commands, self.rows, self.bytes, self.writes, self.denials, self.then)
         return LoopRequest(
             purpose=self.purpose,
@@ -123,29 +127,29 @@ class NoArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AccessCalls:
-    """``exchange``, ``doorkeeper`` and ``registry`` are those of a running gateway; without it,
-    nothing begins here.
+    """``exchange``, ``ticket_authenticator`` and ``registry`` are those of a running gateway;
+    without it, nothing begins here.
     """
 
     def __init__(
         self,
         authority: AccessServices,
         meter: Meter,
-        scribe: Callable[[Record], Awaitable[object]],
+        recorder: RecordWriter,
         clock: Callable[[], int],
         *,
-        exchange: Exchanges | None = None,
-        doorkeeper: TicketAuthenticator | None = None,
+        exchange: Exchange | None = None,
+        ticket_authenticator: TicketAuthenticator | None = None,
         registry: Registry | None = None,
     ) -> None:
         self._authority: Final = authority
         self._meter: Final = meter
-        self._scribe: Final = scribe
+        self._recorder: Final = recorder
         self._clock: Final = clock
         self._exchange: Final = exchange
-        self._doorkeeper: Final = doorkeeper
+        self._ticket_authenticator: Final = ticket_authenticator
         self._registry: Final = registry
-        self._facts: GatewayInfo | None = None
+        self._gateway_info: GatewayInfo | None = None
         self._calls: Final[Mapping[str, tuple[type[Any], Callable[[Any], Awaitable[Document]]]]] = {
             "kill": (IdArguments, self._kill),
             "loop.resume": (IdArguments, self._resume),
@@ -163,11 +167,11 @@ class AccessCalls:
             }),
         }  # fmt: skip
 
-    def open_at(self, facts: GatewayInfo) -> None:
+    def set_gateway_info(self, info: GatewayInfo) -> None:
         """The listeners are open: this is what a client on this host is told of them."""
-        self._facts = facts
+        self._gateway_info = info
 
-    def knows(self, call: str) -> bool:
+    def handles(self, call: str) -> bool:
         return call in self._calls
 
     async def dispatch(self, call: str, arguments: Mapping[str, object]) -> Document:
@@ -176,18 +180,18 @@ class AccessCalls:
         return await act(_typed(arguments, wanted))
 
     async def _gateway(self, _: NoArguments) -> Document:
-        if self._facts is None:
+        if self._gateway_info is None:
             raise CustodyError(
                 "admin.starting", "The gateway's listeners are not open yet.", "Try again."
             )
-        return _items(msgspec.to_builtins(self._facts))
+        return _items(msgspec.to_builtins(self._gateway_info))
 
     # Loops.
 
     async def _start(self, asked: LoopStartRequest) -> Document:
-        loops, wish = self._authority.loops, asked.wish()
+        loops, request = self._authority.loops, asked.loop_request()
         if asked.ticket is not None:
-            return _items(_started(await self._child(asked.ticket, wish), self._clock()))
+            return _items(_started(await self._child(asked.ticket, request), self._clock()))
         now = self._clock()
         account = getpass.getuser()
         identity = local_identity(
@@ -196,12 +200,13 @@ class AccessCalls:
             asked.kind,
         )
         who = Proof(identity, Method.LOCAL, "local", now, now + _LOCAL_MS)
-        return _items(_started(await loops.start(who, wish, client="local"), now))
+        return _items(_started(await loops.start(who, request, client="local"), now))
 
-    async def _child(self, ticket: str, wish: LoopRequest) -> StartedLoop:
+    async def _child(self, ticket: str, request: LoopRequest) -> StartedLoop:
         exchange = self._running()
         answer = await exchange.exchange(
-            ExchangeRequest(subject=Secret(ticket), subject_type=TICKET, wish=wish), "local"
+            ExchangeRequest(subject=Secret(ticket), subject_type=TICKET, loop_request=request),
+            "local",
         )
         if not isinstance(answer, StartedLoop):
             raise CustodyError("admin.failed", "A ticket was exchanged for something else.")
@@ -214,8 +219,8 @@ class AccessCalls:
                 subject_type=asked.subject_token_type,
                 actor=None if asked.actor_token is None else Secret(asked.actor_token),
                 actor_type=asked.actor_token_type,
-                wanted=asked.requested_token_type,
-                wish=asked.wish(),
+                requested_type=asked.requested_token_type,
+                loop_request=asked.loop_request(),
             ),
             "local",
         )
@@ -251,7 +256,7 @@ class AccessCalls:
             session.kill("killed", _KILLED)
         loop = found[0].admission.loop.id if found[0].admission is not None else None
         act = AdminAct("session.kill", actor, wanted)
-        await self._scribe(Record(Milliseconds(self._clock()), act, loop))
+        await self._recorder.write(Record(Milliseconds(self._clock()), act, loop))
         return _items({"id": wanted, "ended": True})
 
     async def _resume(self, asked: IdArguments) -> Document:
@@ -265,7 +270,7 @@ class AccessCalls:
                 "`custody loops` shows the loops by their ids.",
             )
         act = AdminAct("loop.resume", asked.actor, loop, tally.paused)
-        await self._scribe(Record(Milliseconds(self._clock()), act, loop))
+        await self._recorder.write(Record(Milliseconds(self._clock()), act, loop))
         return _items({"id": loop, "resumed": self._meter.resume(loop)})
 
     # Identities and logins.
@@ -287,7 +292,7 @@ class AccessCalls:
                     "time": moment(each.time),
                     "actor": each.actor,
                 }
-                for each in await self._authority.logins.revoked()
+                for each in await self._authority.logins.revoked_identities()
             )
         )
 
@@ -311,10 +316,10 @@ class AccessCalls:
         ended = await self._authority.logins.end(LoginId(asked.id), "revoked")
         if ended:
             act = AdminAct("login.end", asked.actor, asked.id)
-            await self._scribe(Record(Milliseconds(self._clock()), act))
+            await self._recorder.write(Record(Milliseconds(self._clock()), act))
         return _items({"id": asked.id, "ended": ended})
 
-    def _running(self) -> Exchanges:
+    def _running(self) -> Exchange:
         if self._exchange is None:
             raise AssertionError("without a gateway this is not called")
         return self._exchange

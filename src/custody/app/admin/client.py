@@ -1,7 +1,7 @@
 """How a command reaches the evidence: through the running gateway, or by itself.
 
-Law: where a gateway runs, it alone touches the data; where none answers, the command opens the data
-itself. What both give is the same.
+Law: a command sends its call to the running gateway, which alone opens the data directory. If none
+answers, the command opens the directory itself. Both return the same documents.
 """
 
 import contextlib

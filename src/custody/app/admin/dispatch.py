@@ -1,7 +1,7 @@
 """The calls that the command line makes, by name: on the admin socket, or in its own process.
 
-Law: a call is typed before it is done, reads run beside the event loop and only a few at once, and
-whoever asks gets an answer or a ``CustodyError``.
+Law: arguments are typed before a call is made; reads run beside the event loop, a few at once;
+every call returns an answer or raises ``CustodyError``.
 """
 
 import asyncio
@@ -12,10 +12,8 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from custody.access.tickets import TicketCreate, TicketList, TicketRevoke, TicketService
-from custody.evidence.disk.files import DiskFiles
-from custody.evidence.keys.keyring import KeyService
-from custody.evidence.log.reader import EvidenceReader
+from custody.access import TicketCreate, TicketList, TicketRevoke, TicketService
+from custody.evidence import DiskFiles, EvidenceReader, KeyService
 from custody.index import IndexDamagedError, SqliteIndex
 from custody.investigation.grants.suggest import SuggestRequest
 from custody.investigation.grants.unused_grants import UnusedRequest
@@ -64,35 +62,37 @@ WRITES: Final = frozenset(
 LISTS: Final = frozenset({"ticket.list", "identity.list", "login.list"})
 """Calls that read the state database."""
 
-Freshen = Callable[[], Awaitable[bool]]
+CatchUp = Callable[[], Awaitable[bool]]
 
 
 class EvidenceView(NamedTuple):
     """Where evidence is read, and how its index is kept fresh."""
 
-    reading: Investigation
-    freshen: Freshen
+    investigation: Investigation
+    catch_up: CatchUp
     """Returns once the index has caught up with the log (true), or has had its time (false)."""
     discard: Callable[[str], object]
     """Forgets a damaged day of the index and all later ones; with an empty text, all of it."""
 
 
 def gateway_evidence_view(
-    data: Path, name: str, keys: KeyService, freshen: Freshen
+    data: Path, name: str, keys: KeyService, catch_up: CatchUp
 ) -> EvidenceView:
-    """The shelf of a running gateway, whose index a process of its own keeps (``freshen`` is that
-    process's). ``keys`` is asked from a thread.
+    """The evidence of a running gateway, whose index a process of its own keeps (``catch_up`` is
+    that process's). ``keys`` is asked from a thread.
     """
     index = SqliteIndex(data / "index")
     reader = EvidenceReader(DiskFiles(), data / "evidence", name, keys)
-    reading = Investigation(index, EvidenceRecords(reader), lambda: time.time_ns() // 1_000_000)
-    return EvidenceView(reading, freshen, index.discard)
+    investigation = Investigation(
+        index, EvidenceRecords(reader), lambda: time.time_ns() // 1_000_000
+    )
+    return EvidenceView(investigation, catch_up, index.discard)
 
 
 class CallHandler(Protocol):
     """More calls: ``custody.app.admin.access_calls``, ``custody.app.admin.secret_calls``."""
 
-    def knows(self, call: str) -> bool: ...
+    def handles(self, call: str) -> bool: ...
 
     async def dispatch(self, call: str, arguments: Mapping[str, object]) -> Document: ...
 
@@ -102,33 +102,33 @@ class CallDispatcher:
 
     def __init__(
         self,
-        shelf: EvidenceView | None,
+        evidence: EvidenceView | None,
         tickets: TicketService | None,
         *calls: CallHandler,
         paused: Callable[[str], str] = lambda _: "",
     ) -> None:
         """``paused`` gives the quantity for which a loop waits to be let on, or nothing."""
         self._paused: Final = paused
-        self._shelf: Final = shelf
+        self._evidence: Final = evidence
         self._tickets: Final = tickets
         self._calls: Final = calls
         self._turn: Final = asyncio.Semaphore(READERS_AT_ONCE)
 
     async def dispatch(self, call: str, arguments: Mapping[str, object]) -> Document:
         """Raises ``admin.unknown-call``, ``admin.arguments``, and whatever the call raises."""
-        shelf, tickets = self._shelf, self._tickets
-        if shelf is not None and call in READS:
+        evidence, tickets = self._evidence, self._tickets
+        if evidence is not None and call in READS:
             wanted, answer = READS[call]
-            document = await self._read(shelf, answer, _typed(arguments, wanted))
+            document = await self._read(evidence, answer, _typed(arguments, wanted))
             return self._with_pauses(document) if call == "loops" else document
         for calls in self._calls:
-            if calls.knows(call):
+            if calls.handles(call):
                 return await calls.dispatch(call, arguments)
         match call:
-            case "index.rebuild" if shelf is not None:
+            case "index.rebuild" if evidence is not None:
                 _typed(arguments, _Nothing)
-                await asyncio.to_thread(shelf.discard, "")
-                fresh = await shelf.freshen()
+                await asyncio.to_thread(evidence.discard, "")
+                fresh = await evidence.catch_up()
                 return _document() if fresh else {**_document(), "behind": True}
             case "ticket.create" if tickets is not None:
                 return _document(await tickets.create(_typed(arguments, TicketCreate)))
@@ -148,15 +148,17 @@ class CallDispatcher:
         items = [{**item, "paused": self._paused(item["id"]) or None} for item in document["items"]]
         return {**document, "items": items}
 
-    async def _read(self, shelf: EvidenceView, answer: ReadCall, asked: msgspec.Struct) -> Document:
+    async def _read(
+        self, evidence: EvidenceView, answer: ReadCall, asked: msgspec.Struct
+    ) -> Document:
         async with self._turn:
-            fresh = await shelf.freshen()
+            fresh = await evidence.catch_up()
             try:
-                document = await asyncio.to_thread(answer, shelf.reading, asked)
+                document = await asyncio.to_thread(answer, evidence.investigation, asked)
             except IndexDamagedError as error:
-                await asyncio.to_thread(shelf.discard, error.day)
-                fresh = await shelf.freshen()
-                document = await asyncio.to_thread(answer, shelf.reading, asked)
+                await asyncio.to_thread(evidence.discard, error.day)
+                fresh = await evidence.catch_up()
+                document = await asyncio.to_thread(answer, evidence.investigation, asked)
         # What is not there because it was not indexed yet must not look as if it never was.
         return document if fresh else {**document, "behind": True}
 

@@ -11,24 +11,19 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Final
 
 from custody import __version__
-from custody.access.loops import Scribe
 from custody.app.admin.dispatch import LISTS, WRITES, CallDispatcher, EvidenceView
 from custody.app.admin.secret_calls import SecretCalls
 from custody.app.composition import make_masker
 from custody.app.indexer.tail import LogFollower
 from custody.app.stores import local_vault
 from custody.config.tables import Config
-from custody.evidence.disk.files import DiskFiles
-from custody.evidence.keys.keyclient import KeyholderProcess
-from custody.evidence.log.log import LogOptions
-from custody.evidence.log.reader import EvidenceReader
-from custody.evidence.log.startup import open_log
+from custody.evidence import DiskFiles, EvidenceReader, KeyholderProcess, LogOptions, open_log
 from custody.index import SqliteIndex
 from custody.investigation.log_records import EvidenceRecords
 from custody.investigation.queries import Document, Investigation
 from custody.model.errors import CustodyError
 from custody.model.record import Receipt, Record
-from custody.recording.recorder import Recorder as RecordScribe
+from custody.recording.recorder import Recorder, RecordWriter
 from custody.state import State, StateThread
 
 LOCK_SECONDS: Final = 10.0
@@ -49,8 +44,8 @@ async def answer_offline(config: Config, call: str, arguments: Mapping[str, obje
 async def _secret_desk(
     config: Config, stack: contextlib.AsyncExitStack, *, writes: bool
 ) -> CallDispatcher:
-    scribe = await stack.enter_async_context(_open_log(config)) if writes else _no_scribe
-    return CallDispatcher(None, None, SecretCalls(local_vault(config, _now), scribe, _now))
+    recorder = await stack.enter_async_context(_open_log(config)) if writes else _NoRecorder()
+    return CallDispatcher(None, None, SecretCalls(local_vault(config, _now), recorder, _now))
 
 
 async def _authority_desk(
@@ -61,19 +56,19 @@ async def _authority_desk(
     from custody.app.admin.access_calls import AccessCalls  # noqa: PLC0415 - see above
     from custody.gateway.budget.meter import Meter  # noqa: PLC0415 - see above
 
-    scribe: Scribe = _no_scribe
+    recorder: RecordWriter = _NoRecorder()
     if writes:
-        scribe = await stack.enter_async_context(_open_log(config))
+        recorder = await stack.enter_async_context(_open_log(config))
     state = stack.enter_context(State.open(config.gateway.data / "state.db"))
     thread = await stack.enter_async_context(StateThread())
     meter = Meter(note=_nothing, ends=_nothing, policy=b"")
     authority = make_access_services(
-        config, state=state, beside=thread.run, scribe=scribe, clock=_now, meter=meter
+        config, state=state, in_state_thread=thread.run, recorder=recorder, clock=_now, meter=meter
     )
     if writes:
         await authority.loops.resume_accounts()
         stack.push_async_callback(save_spent, state, thread.run, meter)
-    return CallDispatcher(None, authority.tickets, AccessCalls(authority, meter, scribe, _now))
+    return CallDispatcher(None, authority.tickets, AccessCalls(authority, meter, recorder, _now))
 
 
 def _nothing(*_: object) -> None:
@@ -90,11 +85,11 @@ def _shelf(config: Config) -> Iterator[EvidenceView]:
         index = SqliteIndex(data / "index")
         stack.callback(index.close)
 
-        async def freshen() -> bool:
+        async def catch_up() -> bool:
             return await asyncio.to_thread(_catch_up, index, reader)
 
         yield EvidenceView(
-            Investigation(index, EvidenceRecords(reader), _now), freshen, index.discard
+            Investigation(index, EvidenceRecords(reader), _now), catch_up, index.discard
         )
 
 
@@ -112,7 +107,7 @@ def _catch_up(index: SqliteIndex, reader: EvidenceReader) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def _open_log(config: Config) -> AsyncIterator[Scribe]:
+async def _open_log(config: Config) -> AsyncIterator[RecordWriter]:
     """The log, held for the few records of one act."""
     gateway = config.gateway
     options = LogOptions(
@@ -125,13 +120,14 @@ async def _open_log(config: Config) -> AsyncIterator[Scribe]:
     with KeyholderProcess(gateway.keys, gateway.anchor, name=gateway.name) as keys:
         masker = make_masker(config)
         async with open_log(options, keys) as log:
-            yield RecordScribe(masker, log).write
+            yield Recorder(masker, log)
 
 
-async def _no_scribe(record: Record) -> Receipt:
-    raise CustodyError(
-        "log.not-open", f"The evidence log is not open for {type(record.body).__name__}."
-    )
+class _NoRecorder:
+    async def write(self, record: Record) -> Receipt:
+        raise CustodyError(
+            "log.not-open", f"The evidence log is not open for {type(record.body).__name__}."
+        )
 
 
 def _now() -> int:

@@ -12,9 +12,10 @@ import msgspec
 
 from custody.model.durations import moment
 from custody.model.errors import CustodyError
-from custody.model.record import AdminAct, Milliseconds, Receipt, Record
+from custody.model.record import AdminAct, Milliseconds, Record
 from custody.model.secret import Secret
-from custody.vault.sealed_store import SealedStore, check_name
+from custody.recording.recorder import RecordWriter
+from custody.vault import SealedStore, check_name
 
 Items = list[dict[str, Any]]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
@@ -39,16 +40,16 @@ class SecretList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SecretCalls:
-    """``clock`` gives Unix milliseconds; ``scribe`` returns once a record is durable."""
+    """``clock`` gives Unix milliseconds; ``recorder`` returns once a record is durable."""
 
     def __init__(
         self,
         store: SealedStore,
-        scribe: Callable[[Record], Awaitable[Receipt]],
+        recorder: RecordWriter,
         clock: Callable[[], int],
     ) -> None:
         self._store: Final = store
-        self._scribe: Final = scribe
+        self._recorder: Final = recorder
         self._clock: Final = clock
 
         self._calls: Final[Mapping[str, tuple[type[Any], Callable[[Any], Awaitable[Items]]]]] = {
@@ -57,7 +58,7 @@ class SecretCalls:
             "secret.list": (SecretList, self.list),
         }
 
-    def knows(self, call: str) -> bool:
+    def handles(self, call: str) -> bool:
         return call in self._calls
 
     async def dispatch(self, call: str, arguments: Mapping[str, object]) -> dict[str, Any]:
@@ -94,4 +95,4 @@ class SecretCalls:
         return [{"name": each.name, "changed": moment(each.changed)} for each in kept]
 
     async def _record(self, act: str, actor: str, name: str) -> None:
-        await self._scribe(Record(Milliseconds(self._clock()), AdminAct(act, actor, name)))
+        await self._recorder.write(Record(Milliseconds(self._clock()), AdminAct(act, actor, name)))

@@ -30,8 +30,7 @@ from custody.config.faults import ConfigError
 from custody.config.load import load_config
 from custody.config.tables import Config
 from custody.config.values import Address
-from custody.evidence.disk.files import DiskFiles
-from custody.evidence.keys.keyring import KEY_ENCRYPTION_KEY, LOG_KEY, TOKEN_KEY, load_keyring
+from custody.evidence import KEY_ENCRYPTION_KEY, LOG_KEY, TOKEN_KEY, DiskFiles, load_keyring
 from custody.model.errors import CustodyError
 
 CONNECT_S: Final = 3.0

@@ -1,4 +1,4 @@
-"""What `custody doctor` says.
+"""The findings of `custody doctor`.
 
 Law: a finding that is not in order names its cure; none shows a secret.
 """

@@ -1,6 +1,6 @@
-"""What `custody doctor` finds out about those who prove identities.
+"""`custody doctor`'s findings about identity providers.
 
-Law: each is asked for what it publishes and nothing else; nobody is logged in.
+Law: each is asked for its published documents and nothing else; nobody is logged in.
 """
 
 import asyncio
@@ -12,11 +12,8 @@ from typing import Final
 from custody.app.doctor.findings import Finding, Level
 from custody.app.providers import read_metadata
 from custody.config.tables import Config
-from custody.identity.oidc.http import HttpFetch
-from custody.identity.oidc.provider import OidcProvider
-from custody.identity.oidc.workload import WorkloadIssuer
-from custody.identity.saml.provider import SamlProvider
-from custody.identity.saml.settings import SamlSettings, service_provider
+from custody.identity.oidc import HttpFetch, OidcProvider, WorkloadIssuer
+from custody.identity.saml import SamlProvider, SamlSettings, service_provider
 from custody.model.errors import CustodyError
 
 ASK_S: Final = 15.0

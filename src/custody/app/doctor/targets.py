@@ -1,7 +1,8 @@
-"""What `custody doctor` finds out about targets: a real login at each, and goodbye.
+"""`custody doctor`'s findings about targets: a real login at each, and its end.
 
-Law: address, credential, TLS and login are told apart, in the order in which a session needs them;
-what comes after a fault is not tried. Nothing is asked of the target, and no secret is shown.
+Law: address, credential, TLS and login are separate findings, in the order in which a session needs
+them; a fault ends the examination of that target. Nothing is asked of the target, and no secret is
+shown.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +21,11 @@ from custody.app.stores import make_vault, references_of
 from custody.config.tables import Config, TargetConfig
 from custody.config.values import Address
 from custody.gateway.lookups.catalogue import try_login
+from custody.model.codec import Inquirer
 from custody.model.errors import CustodyError
 from custody.model.identity import GATEWAY
 from custody.model.interfaces import Vault
-from custody.vault.plain_stores import warnings_for
+from custody.vault import warnings_for
 
 CONNECT_S: Final = 3.0
 LOGIN_S: Final = 5.0
@@ -46,8 +48,9 @@ async def examine_targets(config: Config, environment: Mapping[str, str]) -> Seq
             address = await _address(target)
             password = await _password(target, vault)
             findings += [address, *password]
-            if all(each.level is Level.OK for each in (address, *password)):
-                findings.append(await _login(target, vault))
+            inquirer = find_protocol(target.protocol).inquirer
+            if inquirer and all(each.level is Level.OK for each in (address, *password)):
+                findings.append(await _login(target, inquirer, vault))
         for returned in await vault.release(GATEWAY.id):
             if not returned.revoked:
                 text = f"{returned.target}: a lease could not be taken back"
@@ -80,12 +83,11 @@ async def _password(target: TargetConfig, vault: Vault) -> Sequence[Finding]:
     return (Finding(Level.OK, f"{target.name}: {target.password} is there"),)
 
 
-async def _login(target: TargetConfig, vault: Vault) -> Finding:
+async def _login(target: TargetConfig, inquirer: Callable[[], Inquirer], vault: Vault) -> Finding:
     who = f"user {target.user} at database {target.database}"
     try:
         async with asyncio.timeout(LOGIN_S):
-            inquirer = find_protocol(target.protocol).inquirer()
-            tls = await try_login(make_target(target), vault, inquirer)
+            tls = await try_login(make_target(target), vault, inquirer())
     except TimeoutError:
         return Finding(
             Level.FAULT,

@@ -1,7 +1,7 @@
 """The indexing process: follows the log at low priority, beside the gateway.
 
-Law: it holds no key but the day keys that it was given, writes nothing but the index, and ends
-when its parent does. Whatever it does wrong costs searching, never a client.
+Law: it holds no key but the day keys that it was given, writes nothing but the index, and ends when
+its parent does. A fault of it costs searching, never a client.
 """
 
 import argparse
@@ -24,8 +24,7 @@ from custody.app.indexer.pipe import (
 )
 from custody.app.indexer.tail import LogFollower
 from custody.app.process import harden, log_to_stderr, lower_priority
-from custody.evidence.disk.files import DiskFiles
-from custody.evidence.log.reader import DurableEnd, EvidenceReader
+from custody.evidence import DiskFiles, DurableEnd, EvidenceReader
 from custody.index import SqliteIndex
 from custody.model.errors import CustodyError, LogFailureError
 

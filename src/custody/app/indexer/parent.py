@@ -1,7 +1,7 @@
 """The gateway's side of the indexing process; also what ``python -m`` starts as that process.
 
 Law: the process may die, hang or fail at any time, and nothing but searching waits for it. It is
-started again, later and later; it is told of the log only what is durable.
+started again, later and later; it learns only the durable end of the log.
 """
 
 import asyncio
@@ -24,8 +24,7 @@ from custody.app.indexer.pipe import (
     from_child,
     line,
 )
-from custody.evidence.keys.keyring import KeyService
-from custody.evidence.record.seal import SealError
+from custody.evidence import KeyService, SealError
 from custody.model.errors import LogFailureError
 
 LOOK_SECONDS: Final = 1.0
@@ -78,7 +77,7 @@ class IndexerProcess:
             _log.warning("the indexing process ended; it is started again in %.0f s", pause)
             await asyncio.sleep(pause)
 
-    async def freshen(self) -> bool:
+    async def catch_up(self) -> bool:
         """Wait until all that is durable now is indexed, but not for ever; whether it is."""
         with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(FRESHEN_SECONDS):

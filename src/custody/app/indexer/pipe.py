@@ -1,4 +1,4 @@
-"""What the gateway and its indexing process say to each other, a line of JSON each.
+"""The messages between the gateway and its indexing process, a line of JSON each.
 
 Law: day keys go to the child, one at a time and only when it asks; the key that wraps them never
 does. Lines are bounded, and an end of the pipe ends the child.

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from custody.evidence.log.reader import DurableEnd, EvidenceReader, ReadRecord, RecordBatch
+from custody.evidence import DurableEnd, EvidenceReader, ReadRecord, RecordBatch
 from custody.index import FiledRecord, IndexDamagedError, Watermark
 from custody.model.errors import CustodyError
 

@@ -1,7 +1,7 @@
-"""Which gateway a command speaks to, and as whom.
+"""The gateway that a command speaks to, and the login it uses.
 
-Law: what is said on the command line counts first, then the environment, then what `custody login`
-keeps, then the gateway of this host's configuration. Nothing is guessed beyond that.
+Law: the command line counts first, then the environment, then the login that `custody login` keeps,
+then the gateway of this host's configuration. Nothing is guessed beyond that.
 """
 
 import os
@@ -44,7 +44,7 @@ def loop_starter(
     folder: Path,
     groups: Sequence[str] = (),
 ) -> "LoopStarter":
-    """Whoever begins loops for this command. ``groups`` are for this host's own gateway.
+    """The starter of loops for this command. ``groups`` are for this host's own gateway.
 
     Raises ``client.none`` where there is nobody, ``login.file``.
     """

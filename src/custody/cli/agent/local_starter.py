@@ -1,7 +1,7 @@
 """Beginning loops at the gateway of this host, over its admin socket.
 
-Law: whoever may reach the socket is the gateway's own account, which may vouch for local subjects;
-inside a running loop, though, it is the loop's ticket that counts, and what it starts is a child.
+Law: a caller on the admin socket runs as the gateway's own account, which may vouch for local
+subjects. Inside a running loop the loop's ticket counts instead, and a child of it is started.
 """
 
 import socket
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 class LocalStarter:
-    """``Starter`` of the gateway that a configuration is of. ``groups`` are those of the account
-    unless given.
+    """``LoopStarter`` of the gateway that a configuration is of. ``groups`` are those of the
+    account unless given.
     """
 
     authority: Final = ""
@@ -39,16 +39,16 @@ class LocalStarter:
     def found_by(self) -> Mapping[str, str]:
         return {CONFIG: str(self._config.path.absolute())}
 
-    def facts(self) -> GatewayDescription:
+    def describe(self) -> GatewayDescription:
         return msgspec.convert(self._ask("gateway", {}), GatewayDescription)
 
-    def start(self, wish: LoopOptions) -> TokenResponse:
+    def start(self, options: LoopOptions) -> TokenResponse:
         """Raises ``loop.*``, ``login.local-off``, ``ticket.*``, ``run.parent``."""
         arguments: dict[str, object] = {
-            "purpose": wish.purpose,
-            "targets": list(wish.targets) or None,
-            "effects": list(wish.effects) or None,
-            "ttl_ms": None if wish.ttl_s is None else wish.ttl_s * 1000,
+            "purpose": options.purpose,
+            "targets": list(options.targets) or None,
+            "effects": list(options.effects) or None,
+            "ttl_ms": None if options.ttl_s is None else options.ttl_s * 1000,
             "client_host": socket.gethostname(),
         }
         parent = parent_ticket(self._environment)
@@ -56,9 +56,9 @@ class LocalStarter:
             arguments["ticket"] = parent.reveal()
         elif self._groups:
             arguments["groups"] = self._groups
-        told = self._ask("loop.start", arguments)
-        loop = msgspec.convert(told["loop"], LoopDescription)
-        return TokenResponse(Secret(str(told["access_token"])), int(told["expires_in"]), loop)
+        answer = self._ask("loop.start", arguments)
+        loop = msgspec.convert(answer["loop"], LoopDescription)
+        return TokenResponse(Secret(str(answer["access_token"])), int(answer["expires_in"]), loop)
 
     def end(self, ticket: Secret) -> None:
         self._ask("loop.end", {"token": ticket.reveal()})

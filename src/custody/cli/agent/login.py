@@ -108,7 +108,7 @@ def _kept(path: "Path") -> "SavedLogin | None":
 
 
 def _choose(there: "GatewayClient", wanted: str) -> "ProviderDescription":
-    offered = [each for each in there.facts().providers if each.kind != "workload"]
+    offered = [each for each in there.describe().providers if each.kind != "workload"]
     named = [each for each in offered if not wanted or each.name == wanted]
     if len(named) == 1:
         return named[0]

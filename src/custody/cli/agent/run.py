@@ -60,7 +60,7 @@ def run(
 
     asked = run.RunRequest(
         command=tuple(command),
-        wish=run.LoopOptions(
+        loop=run.LoopOptions(
             targets=tuple(target or ()),
             purpose=purpose,
             effects=tuple(each.value for each in effect or ()),
@@ -84,8 +84,8 @@ def run(
 def _seconds(text: str) -> int | None:
     if not text:
         return None
-    from custody.model.setting import UnfitValueError
-    from custody.model.setting_values import duration
+    from custody.model.config_key import UnfitValueError
+    from custody.model.value_readers import duration
 
     try:
         return max(1, duration(text) // 1000)

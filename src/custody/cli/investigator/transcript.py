@@ -1,7 +1,7 @@
 """A session or a loop as a person reads it, event by event.
 
-Law: what is missing is louder than what is there: gaps, opaque bytes, unknown outcomes, truncated
-and unreadable content each get a line of their own. Every piece of evidence goes through
+Law: missing evidence is as visible as recorded evidence: gaps, opaque bytes, unknown outcomes,
+truncated and unreadable content each get a line of their own. Every piece of evidence goes through
 ``custody.cli.terminal``; nothing here prints.
 """
 

@@ -19,9 +19,8 @@ from custody.cli.output import (
 from custody.model.errors import CustodyError
 
 if TYPE_CHECKING:
-    from custody.evidence.tlog.policy import TlogPolicy
-    from custody.evidence.verifier.report import Report
-    from custody.evidence.verifier.verify import Progress
+    from custody.evidence import TlogPolicy
+    from custody.evidence.verifier import Progress, Report
 
 
 def verify(
@@ -49,13 +48,8 @@ def verify(
     With a configuration whose data this is (-c, $CUSTODY_CONFIG or ./custody.toml), its keys and
     anchor are used. Exit codes: 0 proved, 1 tampered, 2 incomplete, 3 wrong use.
     """
-    from custody.evidence.verifier.report import Exit
-    from custody.evidence.verifier.verify import VerifyOptions
-    from custody.evidence.verifier.verify import verify as run
-    from custody.evidence.verifier.worker_pool import (
-        PROCESS_ENDED,
-        usable_processors,
-    )
+    from custody.evidence.verifier import PROCESS_ENDED, Exit, VerifyOptions, usable_processors
+    from custody.evidence.verifier import verify as run
 
     if not directory.exists():
         raise CustodyError(
@@ -103,7 +97,7 @@ def _beside(directory: Path, config: Path | None) -> tuple[Path | None, Path | N
 def _policy(path: Path | None) -> "TlogPolicy | None":
     if path is None:
         return None
-    from custody.evidence.tlog.policy import parse_policy
+    from custody.evidence import parse_policy
 
     try:
         return parse_policy(path.read_bytes())
@@ -121,7 +115,7 @@ def _opener(keys: Path | None) -> "Iterator[Any]":
     if keys is None:
         yield None
         return
-    from custody.evidence.keys.keyclient import KeyholderProcess
+    from custody.evidence import KeyholderProcess
 
     with KeyholderProcess(keys) as process:
         yield process.unwrap

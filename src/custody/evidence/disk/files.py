@@ -1,4 +1,4 @@
-"""The few file operations that evidence is made of, behind one small face.
+"""The file operations that the log uses, behind one small interface.
 
 Law: nothing else in this room's writing half touches the disk, so a test can lose, refuse or fail
 any single operation. A failed sync is its own error: after it nobody knows what is on disk.

@@ -1,7 +1,7 @@
 """Finding a record's place by its index.
 
-Law: a guess at most: what stands at a place is read and checked like any frame. Costs one pass over
-a segment's headers, once; holds few of them.
+Law: a position from here is a hint: the caller reads and checks the frame at that position. The
+first search of a segment reads all of its headers once; a bounded number of segments is cached.
 """
 
 from array import array
@@ -64,7 +64,7 @@ class RecordFinder:
             return None
         return FramePosition(segment, known.offsets[at] if at < len(known.offsets) else known.end)
 
-    def begun(self, year: str) -> bool:
+    def has_records(self, year: str) -> bool:
         """Whether this year's log has any record."""
         return bool(self.segments(year))
 

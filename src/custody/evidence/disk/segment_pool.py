@@ -1,7 +1,8 @@
 """Segments made ahead of need: the next one, and the reserve.
 
 Law: a segment is zero-filled and synced, its directory too, before the first record goes in, so a
-full disk is met here, not under a record. The reserve is for what must still be said then.
+full disk is met here, not under a record. The reserve segment holds the records that the log writes
+when the disk is full.
 """
 
 import threading

@@ -45,7 +45,7 @@ class KeyholderGoneError(LogFailureError):
 
 
 class KeyService(Protocol):
-    """What the log asks of whoever holds its keys: the child process, or a ``Keyring`` itself.
+    """What the log asks of the holder of its keys: the child process, or a ``Keyring`` itself.
 
     Every call may block for a disk sync, and raises ``LogFailureError`` where it cannot be done.
     """

@@ -1,8 +1,8 @@
 """The bookmark: where a reading of the log may begin, so that a start need not read it all.
 
-Law: derived and expendable. It is believed only where its tree has the root that was signed, and
-without it the whole log is read. What stands before it was read when it was written; ``verify``
-reads everything.
+Law: derived and expendable. Recovery uses a bookmark only if its tree has the signed root;
+otherwise recovery reads the whole log. The records before it were checked when it was written;
+``verify`` reads everything.
 """
 
 import zlib

@@ -29,6 +29,15 @@ class Chain:
         self.key = b""
         self.key_day = ""
 
+    def mark(self) -> tuple[int, str]:
+        """Where it stands now, to return to."""
+        return self.n, self.last
+
+    def return_to(self, mark: tuple[int, str]) -> None:
+        """Forget the records since."""
+        self.n, self.last = mark
+        self.unanswered = {number for number in self.unanswered if number <= self.n}
+
 
 def open_digest(sessions: Iterable[tuple[str, int, str]]) -> str:
     """SHA-256, hexadecimal, of a line ``<session> <n> <last leaf hash>`` for each open session,

@@ -66,6 +66,24 @@ class Batch:
         self.size += size
         segment.offset += size
 
+    def mark(self) -> tuple[int, int, int]:
+        """Where it stands now, to return to."""
+        return len(self.leaves), len(self.waiters), self.size
+
+    def return_to(self, mark: tuple[int, int, int]) -> None:
+        """Take out what was added since. Keys and segments that were taken into use meanwhile stay:
+        they serve what comes next.
+        """
+        leaves, waiters, size = mark
+        for _ in self.leaves[leaves:]:
+            segment, _, frames = self.writes[-1]
+            segment.offset -= len(frames.pop())
+            if not frames:
+                self.writes.pop()
+        del self.leaves[leaves:], self.waiters[waiters:]
+        self.size = size
+        self._last = None
+
     def write(self, nanoseconds: Callable[[], int]) -> int:
         """Write and sync; how long the last sync took. Raises ``OSError``."""
         for day, lines in self.keys:
@@ -88,7 +106,7 @@ class Committer:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        event_loop: asyncio.AbstractEventLoop,
         finish: Finish,
         nanoseconds: Callable[[], int],
     ) -> None:
@@ -96,7 +114,7 @@ class Committer:
         self.at_boundary: Callable[[], Callable[[], None]] | None = None
         """Called once, when ``batch`` is closed; gives what its ``reached`` will be."""
         self.mean_sync_ns = 0
-        self._loop = loop
+        self._event_loop = event_loop
         self._finish = finish
         self._nanoseconds = nanoseconds
         self._scheduled = False
@@ -116,14 +134,14 @@ class Committer:
         if not self._scheduled and not self._in_thread:
             self._scheduled = True
             # What else this turn of the loop receives goes into the same sync.
-            self._loop.call_soon(self._turn)
+            self._event_loop.call_soon(self._turn)
 
     def wake_later(self) -> None:
-        """What nobody waits for shares the next sync that somebody does wait for; if none comes,
-        it has its own within ``UNWAITED_S``.
+        """A batch without waiters shares the next batch's sync; if none follows, it is synced
+        within ``UNWAITED_S``.
         """
         if self._later is None:
-            self._later = self._loop.call_later(UNWAITED_S, self._turn_late)
+            self._later = self._event_loop.call_later(UNWAITED_S, self._turn_late)
 
     def flush(self) -> None:
         """Make all of it durable before returning; blocks the loop."""
@@ -192,7 +210,7 @@ class Committer:
         while (batch := self._work.get()) is not None:
             self._results.append((batch, *self._write(batch)))
             self._written.set()
-            self._loop.call_soon_threadsafe(self._collect)
+            self._event_loop.call_soon_threadsafe(self._collect)
 
     def _collect(self) -> None:
         if not self._results:  # ``flush`` was here first

@@ -1,4 +1,4 @@
-"""What the evidence directory says about itself: FORMAT.md and log.vkey.
+"""Writes FORMAT.md and log.vkey into the evidence directory.
 
 Law: a key that lies beside what it proves proves no more than that both agree; FORMAT.md says so.
 """

@@ -1,13 +1,13 @@
 """An open log: the writer, and the work that goes on beside it.
 
-Law: what can wait for a disk or another process (publishing, preparing segments and days) runs in a
-thread and never holds up ``append``; only a year's end, once a year, makes the log wait for itself.
+Law: publishing and the preparation of segments and days run in a thread and never block ``append``.
+The end of a year is the only exception.
 """
 
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,6 +24,7 @@ from custody.evidence.disk.files import Files, OpenFile
 from custody.evidence.disk.segment import SEGMENT_BYTES
 from custody.evidence.disk.segment_pool import Segment, SegmentPool
 from custody.evidence.keys.keyring import KeyService
+from custody.evidence.log.atomic import append_all
 from custody.evidence.log.format_file import write_log_description
 from custody.evidence.log.open_day import OpenDay, open_day
 from custody.evidence.log.publish import Publisher
@@ -86,24 +87,24 @@ class Log:
         self,
         options: LogOptions,
         keys: KeyService,
-        around: LogEnvironment,
+        environment: LogEnvironment,
         writer: Writer,
         *,
-        stock: SegmentPool,
+        pool: SegmentPool,
         lock: OpenFile,
     ) -> None:
         self.options: Final = options
         self.writer: Final = writer
         self._keys = keys
-        self._around = around
-        self._stock = stock
+        self._environment = environment
+        self._pool = pool
         self._lock = lock
-        self._watch = ClockWatch(around.clock)
+        self._watch = ClockWatch(environment.clock)
         self._prepared: OpenDay | None = None
         self._wanted_day = ""
         self._unsaid_jump = 0
         self._rounds: Final = PublishRounds(
-            writer, keys, around.files, options.evidence, options.unpublished_bytes
+            writer, keys, environment.files, options.evidence, options.unpublished_bytes
         )
         self._wanted = asyncio.Event()
         self._stop = asyncio.Event()
@@ -112,6 +113,12 @@ class Log:
     def append(self, record: Record, durable: Durable | None = None) -> Receipt:
         """As ``EvidenceLog.append``."""
         return self.writer.append(record, durable)
+
+    def append_all(
+        self, records: Sequence[Record], durable: Durable | None = None
+    ) -> Sequence[Receipt]:
+        """As ``EvidenceLog.append_all``."""
+        return append_all(self.writer, records, durable)
 
     @property
     def accepting(self) -> bool:
@@ -170,7 +177,7 @@ class Log:
 
     def heartbeat(self) -> None:
         """Bind all open sessions as they stand now."""
-        self.writer.heartbeat(self._around.clock.wall_ms())
+        self.writer.heartbeat(self._environment.clock.wall_ms())
 
     def confirm_clock(self, actor: str) -> None:
         """An operator confirms that a clock that leapt ahead is right."""
@@ -186,7 +193,7 @@ class Log:
                 self._unsaid_jump = 0
         if not self._watch.trusted:
             return
-        wall = self._around.clock.wall_ms()
+        wall = self._environment.clock.wall_ms()
         today, current = day_of(wall), self.writer.day.day
         tomorrow = next_day(today)
         # A year's first day is prepared once it has come: its folder announces a log.
@@ -200,29 +207,23 @@ class Log:
 
     def publish(self) -> None:
         """Sign and expose all that is durable, here and now. Raises as ``PublishRounds.here``."""
-        self._rounds.here()
+        self._rounds.publish_now()
 
     def bookmark(self) -> None:
         """Publish, and note where the next start may begin to read. Raises as ``publish``."""
-        self._rounds.here(bookmark=True)
+        self._rounds.publish_now(bookmark=True)
 
     def prepare(self) -> None:
         """Make what will be needed next: blocks. Raises ``OSError`` or ``LogFailureError``."""
         day = self._wanted_day
         if day and (self._prepared is None or self._prepared.day != day):
-            opened = open_day(
-                self._around.files, self.options.evidence, self._keys, day, self._around.random
-            )
-            self._stock.prepare(day)
+            files, evidence, keys = self._environment.files, self.options.evidence, self._keys
+            opened = open_day(files, evidence, keys, day, self._environment.random)
+            self._pool.prepare(day)
             opened.extend()
-            write_log_description(
-                self._around.files,
-                self.options.evidence,
-                self._keys,
-                f"{self._keys.name}/{day[:4]}",
-            )
+            write_log_description(files, evidence, keys, f"{keys.name}/{day[:4]}")
             self._prepared = opened
-        self._stock.prepare(self.writer.day.day)
+        self._pool.prepare(self.writer.day.day)
         self.writer.day.extend()
 
     def close(self) -> None:
@@ -235,7 +236,7 @@ class Log:
                 self._close_log()
         finally:
             self.writer.close()
-            self._stock.close()
+            self._pool.close()
             if self._prepared is not None:
                 self._prepared.close()
             self._lock.close()
@@ -257,7 +258,7 @@ class Log:
             ) from error
 
     def _note(self, body: Body) -> None:
-        self.append(Record(Milliseconds(self._around.clock.wall_ms()), body))
+        self.append(Record(Milliseconds(self._environment.clock.wall_ms()), body))
 
     def _want_day(self, day: str) -> None:
         if day not in (self._wanted_day, self.writer.day.day):
@@ -277,17 +278,17 @@ class Log:
         if day.day[:4] != left[:4]:
             self._begin_year(day.day[:4])
         with contextlib.suppress(OSError):  # unused zeros of a past day: no harm if they stay
-            self._stock.release(left)
+            self._pool.release(left)
         self._wanted.set()
 
     def _first_segment(self, day: str) -> Segment | None:
-        segment = self._stock.take(day)
+        segment = self._pool.take(day)
         if segment is None:
             try:
-                self._stock.prepare(day)
+                self._pool.prepare(day)
             except OSError:
                 return None  # the disk is full: the old day goes on
-            segment = self._stock.take(day)
+            segment = self._pool.take(day)
         return segment
 
     def _end_year(self) -> bool:
@@ -301,7 +302,7 @@ class Log:
             self.publish()
         except (LogFailureError, OSError) as error:
             writer.refuse_all(None)
-            self._rounds.failed(error)
+            self._rounds.note_failure(error)
             return False
         return not writer.broken
 
@@ -310,14 +311,14 @@ class Log:
         writer = self.writer
         previous = writer.publisher.note.decode()
         origin = f"{self._keys.name}/{year}"
-        around = self._around
-        writer.enter_year(Publisher(around.files, self.options.evidence, origin, self._keys))
+        environment = self._environment
+        writer.enter_year(Publisher(environment.files, self.options.evidence, origin, self._keys))
         writer.refuse_all(None)
         options = self.options
         self._note(LogOpen(options.version, options.durability, options.responses, previous))
-        writer.carry(around.clock.wall_ms())
+        writer.carry(environment.clock.wall_ms())
 
-    async def _beside(self, work: Callable[..., None], *arguments: object) -> None:
+    async def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:
         """In a thread of its own: nothing else in the process can keep it busy, and where the disk
         never answers it, it does not keep the process from ending.
         """
@@ -347,28 +348,28 @@ class Log:
     async def _tick_regularly(self) -> None:
         while not await _set_within(self._stop, self.options.publish_every):
             self.tick()
-            self._rounds.weigh()
+            self._rounds.check_backlog()
 
     async def _publish_regularly(self) -> None:
         while not await _set_within(self._stop, self.options.publish_every):
             if not self.writer.broken:
-                await self._rounds.run(self._beside)
+                await self._rounds.run(self._in_thread)
 
     async def _prepare_when_wanted(self) -> None:
         while not self._stop.is_set():
             await _set_within(self._wanted, self.options.publish_every)
             self._wanted.clear()
             day = self.writer.day
-            if self._stock.ready(day.day) and not day.low and not self._wanted_day:
+            if self._pool.ready(day.day) and not day.low and not self._wanted_day:
                 continue
             try:
-                await self._beside(self.prepare)
+                await self._in_thread(self.prepare)
             except OSError as error:
                 if is_fatal(error):
-                    self.writer.break_off(error)
+                    self.writer.fail_for_good(error)
             except LogFailureError as error:
                 self._rounds.fault = error
-            self.writer.stock_changed()
+            self.writer.pool_changed()
 
     async def _beat_regularly(self) -> None:
         while not await _set_within(self._stop, self.options.heartbeat_every):

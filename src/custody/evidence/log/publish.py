@@ -173,7 +173,7 @@ class Publisher:
     def _read(self, path: str) -> bytes | None:
         return read_if_there(self._files, self._directory / PurePosixPath(path))
 
-    def pass_over(self) -> None:
+    def drop_published(self) -> None:
         """Forget the files of leaves that a signed checkpoint covers: they are on disk."""
         if self.signed is not None and self._tree.size <= self.signed.size:
             self._bundles.take()

@@ -1,7 +1,7 @@
 """Rounds of publishing beside an open log: one at a time, in a thread, and watched.
 
-Law: the event loop waits neither for a round nor for a sync that a round wants. What rounds that
-fail, or do not end, leave unpublished is weighed; past its bound new work is refused.
+Law: the event loop waits neither for a round nor for a sync that a round wants. The log counts the
+bytes that failed or unfinished rounds leave unpublished, and refuses new work above a bound.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class PublishRounds:
         self._held_at_most: Final = held_at_most
         self._lock: Final = threading.Lock()
 
-    def here(self, *, bookmark: bool = False) -> None:
+    def publish_now(self, *, bookmark: bool = False) -> None:
         """Sign and expose all that is durable, here and now: blocks. Raises as ``write`` of a
         publisher, or if another round does not end.
 
@@ -64,7 +64,7 @@ class PublishRounds:
         self._write(work if bookmark else work._replace(standing=None))
         work.publisher.settle(work.cut)
 
-    async def run(self, beside: InThread) -> None:
+    async def run(self, in_thread: InThread) -> None:
         """One round, if there is anything to publish."""
         if not self._writer.publisher.dirty and not self.bookmark_due:
             return
@@ -74,9 +74,9 @@ class PublishRounds:
                 work = await self._work_at_boundary()
             else:
                 work = self._work()._replace(standing=None)
-            await beside(self._write, work)
+            await in_thread(self._write, work)
         except (LogFailureError, OSError) as error:
-            self.failed(error)
+            self.note_failure(error)
         else:
             work.publisher.settle(work.cut)
             self.bookmark_due = self.bookmark_due and work.standing is None
@@ -85,14 +85,14 @@ class PublishRounds:
         finally:
             self.running = False
 
-    def failed(self, error: LogFailureError | OSError) -> None:
+    def note_failure(self, error: LogFailureError | OSError) -> None:
         """A round failed: new work is refused if too much is held, and all if the disk did."""
         self.fault = error
         self._writer.behind = self._heavy()
         if isinstance(error, OSError) and is_fatal(error):
-            self._writer.break_off(error)
+            self._writer.fail_for_good(error)
 
-    def weigh(self) -> None:
+    def check_backlog(self) -> None:
         """Look at what is held while a round runs, which may take long, or for ever."""
         if self.running and self._heavy():
             self._writer.behind = True

@@ -1,7 +1,8 @@
 """Reading records back: in order, or one by its index.
 
-Law: a reader writes nothing and gives nothing twice. Beside the writer it reads to the durable end
-that it is told; elsewhere to the last frame that is whole. What cannot be opened is said.
+Law: a reader writes nothing and returns each record once. Inside the gateway it stops at the
+durable end that the writer reports; elsewhere it stops at the last whole frame. A record that
+cannot be opened is returned as an error.
 """
 
 from collections import OrderedDict
@@ -78,7 +79,7 @@ class EvidenceReader:
     def logs(self) -> list[str]:
         """The origins of the logs that hold records, oldest first."""
         years = sorted({day[:4] for day in days(self._files, self._evidence)})
-        return [f"{self._name}/{year}" for year in years if self._finder.begun(year)]
+        return [f"{self._name}/{year}" for year in years if self._finder.has_records(year)]
 
     def follow(
         self, log: str, index: int, limit: int = 1000, durable: DurableEnd | None = None

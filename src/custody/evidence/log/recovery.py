@@ -1,8 +1,9 @@
-"""Recovery: what a log holds, found out before anything is added to it.
+"""Recovery: examines a log before anything is added to it.
 
 Law: nothing that was ever durable, acknowledged or signed is given up. Damage below the largest
-size that anything vouches for is corruption, and the log does not open; above it lies a torn tail,
-which no one was told of: it stays where it fell, is hashed, and a new segment begins.
+size that anything vouches for is corruption, and the log does not open; bytes above it are a torn
+tail, which no client was told is durable: recovery hashes it, leaves it in place and begins a new
+segment.
 """
 
 import contextlib
@@ -116,7 +117,7 @@ class _Reading:
             while batch := walk.take():
                 for located in batch:
                     self._take_up(located.frame, located.place)
-                self._publisher.pass_over()
+                self._publisher.drop_published()
         finally:
             walk.close()
         tail = self._behind(walk.place)

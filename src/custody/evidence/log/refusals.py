@@ -1,4 +1,4 @@
-"""What the log refuses, and in which words.
+"""The errors with which the log refuses a record.
 
 Law: a refusal leaves no trace in the log, names its cure, and holds nothing of the record.
 """

@@ -1,7 +1,7 @@
 """Opening a log: lock, recovery, first records; and closing it again.
 
-Law: only one process writes a log, what the last one left is read through before anything is added,
-and a log that cannot vouch for what was durable does not open.
+Law: only one process writes a log; recovery examines the log before anything is added; a log that
+has lost durable records does not open.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class _Ready(NamedTuple):
     lock: OpenFile
     found: RecoveredLog
     day: OpenDay
-    stock: SegmentPool
+    pool: SegmentPool
     segment: Segment
 
 
@@ -73,7 +73,7 @@ def _ignore(_failure: LogFailureError) -> None:
 async def open_log(
     options: LogOptions,
     keys: KeyService,
-    surroundings: LogEnvironment | None = None,
+    environment: LogEnvironment | None = None,
     on_broken: Callable[[LogFailureError], None] = _ignore,
 ) -> AsyncIterator[Log]:
     """The log, open for writing. Run ``log.run()`` beside it; leaving closes and signs it.
@@ -83,35 +83,35 @@ async def open_log(
     """
     if options.durability not in DURABILITIES or options.responses not in RESPONSES:
         raise LogFailureError("log.options", "Unknown durability or responses.")
-    around = surroundings or system_environment()
-    ready = await asyncio.to_thread(_make_ready, options, keys, around)
+    environment = environment or system_environment()
+    ready = await asyncio.to_thread(_make_ready, options, keys, environment)
     writer = Writer(
-        stock=ready.stock,
+        pool=ready.pool,
         day=ready.day,
         segment=ready.segment,
         publisher=ready.found.publisher,
         size=ready.found.size,
-        loop=asyncio.get_running_loop(),
-        nanoseconds=around.nanoseconds,
-        random=around.random,
+        event_loop=asyncio.get_running_loop(),
+        nanoseconds=environment.nanoseconds,
+        random=environment.random,
         on_broken=on_broken,
     )
-    log = Log(options, keys, around, writer, stock=ready.stock, lock=ready.lock)
+    log = Log(options, keys, environment, writer, pool=ready.pool, lock=ready.lock)
     try:
-        _first_records(log, ready.found, around.clock.wall_ms())
+        _first_records(log, ready.found, environment.clock.wall_ms())
         log.tick()
         yield log
     finally:
         log.close()
 
 
-def _make_ready(options: LogOptions, keys: KeyService, around: LogEnvironment) -> _Ready:
-    files, evidence = around.files, options.evidence
+def _make_ready(options: LogOptions, keys: KeyService, environment: LogEnvironment) -> _Ready:
+    files, evidence = environment.files, options.evidence
     try:
         make_durable_directory(files, evidence)
         lock = files.lock(evidence / _LOCK)
         try:
-            today = day_of(around.clock.wall_ms())
+            today = day_of(environment.clock.wall_ms())
             anchors: Mapping[str, Checkpoint] = {}
             if not options.accept_new_anchor:
                 anchors = read_anchor(files, options.anchor)
@@ -119,9 +119,9 @@ def _make_ready(options: LogOptions, keys: KeyService, around: LogEnvironment) -
             write_format(files, evidence)
             write_log_description(files, evidence, keys, found.origin)
             name = _day_to_open(found, today)
-            day = open_day(files, evidence, keys, name, around.random)
-            stock = SegmentPool(files, evidence, options.segment_bytes)
-            return _Ready(lock, found, day, stock, _segment(files, evidence, found, name, stock))
+            day = open_day(files, evidence, keys, name, environment.random)
+            pool = SegmentPool(files, evidence, options.segment_bytes)
+            return _Ready(lock, found, day, pool, _segment(files, evidence, found, name, pool))
         except BaseException:
             lock.close()
             raise
@@ -142,16 +142,16 @@ def _day_to_open(found: RecoveredLog, today: str) -> str:
 
 
 def _segment(
-    files: Files, evidence: Path, found: RecoveredLog, day: str, stock: SegmentPool
+    files: Files, evidence: Path, found: RecoveredLog, day: str, pool: SegmentPool
 ) -> Segment:
     """Where to go on: behind the last frame, or in a new segment behind a torn tail."""
     if found.place is not None and found.place.segment.day == day:
         opened = files.open(segment_path(evidence, found.place.segment), write=True)
         return Segment(found.place.segment, opened, opened.size(), found.place.offset)
-    stock.prepare(day)
-    segment = stock.take(day)
+    pool.prepare(day)
+    segment = pool.take(day)
     if segment is None:
-        raise AssertionError("a stock that was prepared gives a segment")
+        raise AssertionError("a pool that was prepared gives a segment")
     return segment
 
 

@@ -2,7 +2,7 @@
 
 Law: a record is whole before it is queued, and nothing that fails half-way leaves a trace: index,
 ``n`` and links move only when the frame is in the batch. After a failed write or sync nothing more
-goes in: everyone who waits is told, and the process must end, since nobody knows what is on disk.
+goes in: every waiter gets the error, and the process must end, since the disk's content is unknown.
 """
 
 import asyncio
@@ -80,12 +80,12 @@ class Writer:
     def __init__(
         self,
         *,
-        stock: SegmentPool,
+        pool: SegmentPool,
         day: OpenDay,
         segment: Segment,
         publisher: Publisher,
         size: int,
-        loop: asyncio.AbstractEventLoop,
+        event_loop: asyncio.AbstractEventLoop,
         nanoseconds: Callable[[], int],
         random: Callable[[int], bytes],
         on_broken: Callable[[LogFailureError], None],
@@ -96,14 +96,14 @@ class Writer:
         self.durable = size
         """Records of this year's log that are on disk."""
         self.size = size
-        self.committer: Final = Committer(loop, self._finish, nanoseconds)
+        self.committer: Final = Committer(event_loop, self._finish, nanoseconds)
         self.wants_segment: Callable[[], None] = lambda: None
         """Called when a segment was taken, so that the next one gets prepared."""
         self._origin = publisher.origin.encode()
-        self._stock = stock
+        self._pool = pool
         self._segment = segment
         self._random: Final = RandomPool(random, RANDOM_SIZE).take
-        self._loop = loop
+        self._event_loop = event_loop
         self._on_broken = on_broken
         self._forms: Final = LeafTemplates()
         self._mask = ""
@@ -112,7 +112,7 @@ class Writer:
         self._loops: set[str] = set()
         self.behind = False
         """So much could not be published that no new work is taken in."""
-        self._queued_bytes = 0
+        self.queued_bytes = 0
         self._full = False
         self._on_reserve = False
         self._refusal: Callable[[], LogFailureError] | None = None
@@ -131,7 +131,7 @@ class Writer:
         body, session = record.body, record.session
         kind = KINDS[type(body)]
         # ``accepting``, spelt out: every record passes here.
-        if self._refusal or self._full or self.behind or self._queued_bytes > _QUEUE_BYTES:
+        if self._refusal or self._full or self.behind or self.queued_bytes > _QUEUE_BYTES:
             self._refuse(kind)
         refuse_unmasked(body)
         chain = self.chains.get(session) if session is not None else None
@@ -192,23 +192,23 @@ class Writer:
             record = Record(Milliseconds(time), body, None, SessionId(session))
             self._add(record, chain, kind, {}, encode(body), None)
 
-    def stock_changed(self) -> None:
+    def pool_changed(self) -> None:
         """Segments were prepared, or could not be: whether new work is taken in follows from it."""
-        ready = self._stock.ready(self.day.day)
-        if ready and self._on_reserve and (segment := self._stock.take(self.day.day)):
+        ready = self._pool.ready(self.day.day)
+        if ready and self._on_reserve and (segment := self._pool.take(self.day.day)):
             self._on_reserve = False
             self._retire(segment)
             self.wants_segment()
         left = self._segment.size - self._segment.offset
         low = left < max(self._segment.size // 8, 2 * LEAF_MAX) or self._on_reserve
-        self._full = not ready and self._stock.failing and low
+        self._full = not ready and self._pool.failing and low
 
     def refuse_all(self, why: Callable[[], LogFailureError] | None) -> None:
         """Take nothing in until further notice, or again."""
         if not self._broken:
             self._refusal = why
 
-    def break_off(self, error: OSError) -> LogFailureError:
+    def fail_for_good(self, error: OSError) -> LogFailureError:
         """The disk failed: nothing more goes in, and the process must end."""
         reason = error.strerror or "input/output error"
         if not self._broken:
@@ -240,7 +240,7 @@ class Writer:
             key, key_line = day.scope_key(record.session, loop)
         random = self._random()
         sealed, pc, ct = seal(key, random, place_in_log(self._origin, index), payload)
-        if key_line and day.left < len(key_line) and self._stock.failing:
+        if key_line and day.left < len(key_line) and self._pool.failing:
             raise disk_full()
         segment = self._room(_FRAME_BESIDE + len(sealed), kind)
         if loop is not None and loop not in self._loops:
@@ -264,7 +264,7 @@ class Writer:
             day.queued(record.session or loop or LOG_SCOPE, key_line)
         batch.add(segment, frame, leaf, hashed)
         self.size = index + 1
-        self._queued_bytes += len(frame)
+        self.queued_bytes += len(frame)
         if chain is not None:
             chain.n = n
             chain.last = hashed.hex()
@@ -273,7 +273,7 @@ class Writer:
         if durable is not None:
             batch.waiters.append((receipt, durable))
             committer.wake()
-        elif self._queued_bytes > _CROWDED_BYTES:
+        elif self.queued_bytes > _CROWDED_BYTES:
             committer.wake()
         else:
             committer.wake_later()
@@ -317,7 +317,7 @@ class Writer:
             raise disk_full()
         if self.behind and kind.starts_work:
             raise unsigned()
-        if self._queued_bytes > _QUEUE_BYTES:
+        if self.queued_bytes > _QUEUE_BYTES:
             raise LogFailureError("log.overloaded", "Too much waits for the disk.")
 
     def _check_digests(self, body: Body, facts: LeafFacts) -> None:
@@ -343,16 +343,16 @@ class Writer:
         if size > self._segment.size:
             raise LogFailureError("log.record-too-large", "A record is larger than a segment.")
         day = self.day.day
-        segment = self._stock.take(day)
+        segment = self._pool.take(day)
         if segment is None:
             try:
                 # Need outran preparation: this once the loop waits for the disk.
-                self._stock.prepare(day)
+                self._pool.prepare(day)
             except OSError as error:
                 if is_fatal(error):
-                    raise self.break_off(error) from None
+                    raise self.fail_for_good(error) from None
                 self._full = True
-            segment = self._stock.take(day)
+            segment = self._pool.take(day)
         self._on_reserve = segment is None
         if segment is None:
             segment = self._reserve(kind)
@@ -364,9 +364,9 @@ class Writer:
         if kind.starts_work:
             raise disk_full()
         try:
-            segment = self._stock.take_reserve(self.day.day)
+            segment = self._pool.take_reserve(self.day.day)
         except SyncFailedError as error:
-            raise self.break_off(error) from None
+            raise self.fail_for_good(error) from None
         except OSError:
             segment = None
         if segment is None:
@@ -381,19 +381,19 @@ class Writer:
         """A batch is durable, or it is lost; its waiters hear in the order of their appends."""
         failure: LogFailureError | None = None
         if error is not None or self._broken:
-            failure = self.break_off(error or OSError(errno.EIO, "an earlier batch was lost"))
+            failure = self.fail_for_good(error or OSError(errno.EIO, "an earlier batch was lost"))
         else:
             self.durable += len(batch.leaves)
         for receipt, durable in batch.waiters:
             try:
                 durable(failure or receipt)
             except Exception as fault:  # noqa: BLE001  # one waiter's must not reach the others
-                self._loop.call_exception_handler(
+                self._event_loop.call_exception_handler(
                     {"message": "A waiter for a durable record failed.", "exception": fault}
                 )
         if failure is None:
             self.publisher.extend(batch.leaves)
-            self._queued_bytes -= batch.size
+            self.queued_bytes -= batch.size
             for retired in batch.retired:
                 retired.close()
             if batch.reached is not None:

@@ -1,8 +1,8 @@
 """Reading many leaves: what ``leaf.parse`` says, several times faster for the usual kinds.
 
-Law: nothing is accepted here that ``leaf.parse`` would refuse, and nothing is read otherwise. A
-leaf's shape is all of it but hashes, ids, numbers and its place; the first leaf of each shape goes
-through ``leaf.parse``, which alone decides about shapes. What has no usual shape always does.
+Law: this parser accepts no leaf that ``leaf.parse`` refuses, and reads each as ``leaf.parse`` does.
+A leaf's shape is all of it but hashes, ids, numbers and its place; the first leaf of each shape
+goes through ``leaf.parse``, which alone decides about shapes. A leaf of another shape always does.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Leaves of what is recorded most, written from forms that are made once.
+"""Leaves of the most frequent records, written from templates that are made once.
 
 Law: a leaf from a form is, byte for byte, what the encoder writes of the same facts. Only allowed
 commands and their good answers have forms; every other leaf goes through the encoder.

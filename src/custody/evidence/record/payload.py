@@ -1,6 +1,6 @@
 """Payloads: the masked body of a record, as it is sealed.
 
-Law: what is encoded here has been masked. A body that still says where secrets may stand was not,
+Law: only masked bodies are encoded. A body that still marks where secrets may stand was not masked,
 and is refused; the log never tries to mask anything itself.
 """
 

@@ -3,8 +3,9 @@
 Law: it trusts nothing that it reads. It hashes stored bytes before it parses them, never writes,
 and asks only for the standard library and one Ed25519 and AES provider, so that an auditor can read
 all of it. Begin with ``verify.py``: it holds the order of things; ``report.py`` holds the words.
-Nearly all of a log is as it must be: ``full_tiles.py`` and ``stretch.py`` pass over that quickly
-and name no fault. What they leave is for ``tree.py`` and ``records.py``, which name every one.
+``full_tiles.py`` and ``clean_runs.py`` pass quickly over tiles and records without a fault, which
+is nearly all of a log, and report none. ``tree.py`` and ``records.py`` examine the rest and name
+every fault.
 """
 
 from custody.evidence.verifier.report import (
@@ -15,16 +16,20 @@ from custody.evidence.verifier.report import (
     Report,
     VerifyFault,
 )
-from custody.evidence.verifier.verify import VerifyOptions, find_evidence, verify
+from custody.evidence.verifier.verify import Progress, VerifyOptions, find_evidence, verify
+from custody.evidence.verifier.worker_pool import PROCESS_ENDED, usable_processors
 
 __all__ = [
+    "PROCESS_ENDED",
     "Exit",
     "FaultKind",
     "LogSummary",
     "PayloadState",
+    "Progress",
     "Report",
     "VerifyFault",
     "VerifyOptions",
     "find_evidence",
+    "usable_processors",
     "verify",
 ]

@@ -1,9 +1,9 @@
-"""Stretches: records in a row that are as they must be, told in a few words.
+"""Clean runs: consecutive records without a fault, summarised in one value.
 
-Law: what a record shows alone was checked before it is in a stretch; what it shows only beside
-those before it (order of places, links of sessions, heartbeats) is for whoever puts stretches in a
-row. Where anything is amiss, or merely unusual, the stretches of a segment end: nothing is judged
-here, and what is not in a stretch is read record by record.
+Law: a ``CleanRun`` holds records that each pass every check that needs one record alone.
+``records.py`` checks what needs the records before it: order, session links, heartbeats. The first
+faulty or unusual record ends the runs of a segment; this module reports no fault, and
+``records.py`` reads the rest of the segment record by record.
 """
 
 import struct
@@ -45,16 +45,16 @@ class CleanRun:
     first: Leaf
     subtrees: tuple[Subtree, ...]
     visits: Mapping[str, Visit]
-    """By session. A landmark, which is a stretch of its own, has none."""
+    """By session. A landmark, which is a run of its own, has none."""
     landmark: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentScan:
-    """What was found of a segment: its stretches, from the first byte on, one behind the other."""
+    """A segment's clean runs, consecutive from its first byte on."""
 
     segment: str
-    stretches: tuple[CleanRun, ...]
+    runs: tuple[CleanRun, ...]
     unused: bool
     """Nothing but preallocated zeros stands behind them."""
 
@@ -79,25 +79,25 @@ class SegmentExaminer:
     cuts: tuple[int, ...]
     secrets: Mapping[str, bytes] | None = field(repr=False)
     _reader: LeafReader = field(default_factory=LeafReader)
-    _shelf: PublishedTree = field(init=False)
+    _published: PublishedTree = field(init=False)
     _contents: ContentsCheck = field(init=False)
     _tile: int = -1
     _hashes: bytes = b""
 
     def __post_init__(self) -> None:
         year = self.origin.rpartition("/")[2]
-        self._shelf = PublishedTree(self.evidence / "log" / year)
+        self._published = PublishedTree(self.evidence / "log" / year)
         self._contents = self._new_contents()
 
     def examine(self, segment: str) -> SegmentScan:
         """Raises ``CustodyError`` where the segment may not be read."""
         path = self.evidence / "segments" / f"{segment}.seg"
         data = read_bytes(path, MAX_SEGMENT_BYTES) or b""
-        stretches = tuple(self._stretches(self._records(data, segment)))
-        end = stretches[-1].end if stretches else 0
-        return SegmentScan(segment, stretches, unused=not data[end:].strip(b"\x00"))
+        runs = tuple(self._runs(self._records(data, segment)))
+        end = runs[-1].end if runs else 0
+        return SegmentScan(segment, runs, unused=not data[end:].strip(b"\x00"))
 
-    def _stretches(self, records: Iterator[_Seen]) -> Iterator[CleanRun]:
+    def _runs(self, records: Iterator[_Seen]) -> Iterator[CleanRun]:
         building = _Building(self.cuts)
         for seen in records:
             leaf = seen[2]
@@ -160,8 +160,8 @@ class SegmentExaminer:
             return True
         tile, place = divmod(index, TILE_WIDTH)
         if tile != self._tile:
-            widths = self._shelf.widths(Tile(0, tile))
-            found = [self._shelf.read(Tile(0, tile, width)) or b"" for width in widths]
+            widths = self._published.widths(Tile(0, tile))
+            found = [self._published.read(Tile(0, tile, width)) or b"" for width in widths]
             longest = found[-1] if found else b""
             agree = all(longest.startswith(each) for each in found)
             self._tile, self._hashes = tile, longest if agree else b""
@@ -175,7 +175,7 @@ class SegmentExaminer:
 
 
 class _Building:
-    """The stretch that is growing."""
+    """The clean run that is growing."""
 
     __slots__ = ("_cuts", "_first", "_firsts", "_hashes", "_last", "_lasts")
 

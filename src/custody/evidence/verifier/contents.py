@@ -1,7 +1,7 @@
 """Contents: sealed bytes are the ones committed to and, where keys open, agree with the leaf.
 
-Law: without keys only the sealed bytes are checked, and the report says so. What is opened is
-compared and forgotten; no content reaches a fault's sentence.
+Law: without keys only the sealed bytes are checked, and the report says so. Opened content is
+compared and forgotten; none of it reaches a fault's sentence.
 """
 
 import contextlib

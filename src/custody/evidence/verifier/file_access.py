@@ -1,4 +1,4 @@
-"""Reading what may be absent, and telling absence from a lack of permission.
+"""Reads files that may be absent, and distinguishes absence from a lack of permission.
 
 Law: a file that is not there is evidence of something; a file that this person may not read is
 evidence of nothing, so it ends the verification instead of colouring its verdict.

@@ -1,7 +1,8 @@
 """Full tiles and the entries below them: most of a log, and the same computation for each.
 
-Law: a tile's root is told only where nothing about the tile is left to say: it stands alone in its
-place, is complete, and is the hash of each of its entries. About all others nothing is told.
+Law: ``FullTiles.roots`` returns a tile's root only if the tile is complete, no partial copy of it
+or of its entries exists, and it matches the hash of each of its entries. For any other tile it
+returns ``b""``, and ``tree.py`` examines that tile.
 """
 
 from dataclasses import dataclass, field
@@ -30,22 +31,22 @@ class FullTiles:
     """The tiles of level 0 in the folder ``log/<year>``."""
 
     folder: Path
-    _shelf: PublishedTree = field(init=False)
+    _published: PublishedTree = field(init=False)
 
     def __post_init__(self) -> None:
-        self._shelf = PublishedTree(self.folder)
+        self._published = PublishedTree(self.folder)
 
     def roots(self, tiles: range) -> list[bytes]:
         """For each, the root over its hashes; empty where the tile needs a closer look."""
         return [self._root(index) for index in tiles]
 
     def _root(self, index: int) -> bytes:
-        tile, bundle, shelf = Tile(0, index), Bundle(index), self._shelf
-        if shelf.widths(tile) != _ALONE or shelf.widths(bundle) != _ALONE:
+        tile, bundle, published = Tile(0, index), Bundle(index), self._published
+        if published.widths(tile) != _ALONE or published.widths(bundle) != _ALONE:
             return b""
         try:
-            stored = split_hashes(shelf.read(tile) or b"", tile)
-            entries = decode_bundle(shelf.read(bundle) or b"", bundle)
+            stored = split_hashes(published.read(tile) or b"", tile)
+            entries = decode_bundle(published.read(bundle) or b"", bundle)
         except TileError:
             return b""
         # ``merkle.leaf_hash``, spelt out: once for each record, its call would count.

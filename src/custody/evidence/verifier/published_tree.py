@@ -1,4 +1,4 @@
-"""One year's static files, as they are found.
+"""The published tree of one year: checkpoint, tiles and entry bundles, read from disk.
 
 Law: reading only, and any file may be absent, of any length or content. At most one folder's names
 are held for each kind of file, so memory does not grow with the log.

@@ -1,8 +1,9 @@
 """The records: frames against published entries, leaves against each other, in one pass.
 
 Law: a record is what was signed; a frame that says otherwise is at fault, and a hole below anything
-that vouches for a size (a signature, the anchor, a frame's own ``durable``) is tampering. Above all
-of these, what cannot be read is a torn tail, of which nobody was ever told.
+that vouches for a size (a signature, the anchor, a frame's own ``durable``) is tampering.
+Unreadable bytes above all of these are a torn tail: no client was ever told that their records are
+durable.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,8 +38,8 @@ _EACH: Final = 4096
 class Entries:
     """Published entries by index, asked for in rising order."""
 
-    def __init__(self, shelf: PublishedTree, extent: int) -> None:
-        self._shelf = shelf
+    def __init__(self, published: PublishedTree, extent: int) -> None:
+        self._published = published
         self.extent = extent
         self._index = -1
         self._entries: list[bytes] = []
@@ -55,17 +56,17 @@ class Entries:
     def hash_of(self, index: int) -> bytes:
         """The leaf hash that the tile has; empty where there is none."""
         bundle, at = divmod(index, TILE_WIDTH)
-        for width in self._shelf.widths(Tile(0, bundle)):
+        for width in self._published.widths(Tile(0, bundle)):
             if width > at:
-                data = self._shelf.read(Tile(0, bundle, width)) or b""
+                data = self._published.read(Tile(0, bundle, width)) or b""
                 return data[at * HASH_BYTES : (at + 1) * HASH_BYTES]
         return b""
 
     def _load(self, index: int) -> list[bytes]:
-        for width in reversed(self._shelf.widths(Bundle(index))):
+        for width in reversed(self._published.widths(Bundle(index))):
             bundle = Bundle(index, width)
             try:
-                return decode_bundle(self._shelf.read(bundle) or b"", bundle)
+                return decode_bundle(self._published.read(bundle) or b"", bundle)
             except TileError:
                 continue
         return []
@@ -101,10 +102,10 @@ class RecordsCheck:
     _absent_segments: set[str] = field(default_factory=set)
     _reader: LeafReader = field(default_factory=LeafReader)
 
-    def run(self, passages: Iterator[SegmentScan], progress: Callable[[int], None]) -> None:
-        """``passages``: what was found of each of the walk's segments, in their order."""
+    def run(self, scans: Iterator[SegmentScan], progress: Callable[[int], None]) -> None:
+        """``scans``: what was found of each of the walk's segments, in their order."""
         while segment := self.walk.segment:
-            end = self._join_all(_of(segment, passages), progress)
+            end = self._join_all(_of(segment, scans), progress)
             if end is None:
                 continue
             for found in self.walk.rest(end):
@@ -121,41 +122,41 @@ class RecordsCheck:
         """How many records somebody vouches for."""
         return max([self._durable, *(each.size for each in self.vouched)])
 
-    def _join_all(self, passage: SegmentScan, progress: Callable[[int], None]) -> int | None:
+    def _join_all(self, scan: SegmentScan, progress: Callable[[int], None]) -> int | None:
         """Take over what was found of a segment, as far as it goes on from what stands before it.
         The byte from which on it must be read record by record; ``None`` for none.
         """
         end = count = 0
-        for stretch in passage.stretches:
-            if not self._join(stretch, passage.segment):
+        for clean_run in scan.runs:
+            if not self._join(clean_run, scan.segment):
                 self.walk.passed(count, unused=False)
                 return end
-            end = stretch.end
-            count += stretch.count
+            end = clean_run.end
+            count += clean_run.count
             progress(self.tree.size)
-        return None if self.walk.passed(count, unused=passage.unused) else end
+        return None if self.walk.passed(count, unused=scan.unused) else end
 
-    def _join(self, stretch: CleanRun, segment: str) -> bool:
+    def _join(self, clean_run: CleanRun, segment: str) -> bool:
         """Whether it goes on from here without a fault; nothing is taken over of one that has."""
         if (
             self._ended
-            or stretch.start != self.tree.size
-            or stretch.durable[0] < self._durable
+            or clean_run.start != self.tree.size
+            or clean_run.durable[0] < self._durable
             or _order(segment) < _order(self._segment)
-            or not (stretch.landmark or self.sessions.join(stretch.visits))
+            or not (clean_run.landmark or self.sessions.join(clean_run.visits))
         ):
             return False
-        self._durable = stretch.durable[1]
-        for level, found in stretch.subtrees:
+        self._durable = clean_run.durable[1]
+        for level, found in clean_run.subtrees:
             self._grow(level, found)
         if self.first is None:
-            self.first = stretch.first
+            self.first = clean_run.first
         self._segment = segment
-        if stretch.landmark:
-            self._say(stretch.start, stretch.first, stretch.subtrees[0].hash)
-        self.findings.payloads[PayloadState.OK] += stretch.count
+        if clean_run.landmark:
+            self._say(clean_run.start, clean_run.first, clean_run.subtrees[0].hash)
+        self.findings.payloads[PayloadState.OK] += clean_run.count
         if self.contents.open_day is not None:
-            self.findings.opened += stretch.count
+            self.findings.opened += clean_run.count
         return True
 
     def _grow(self, level: int, found: bytes) -> None:
@@ -291,7 +292,7 @@ class RecordsCheck:
         self._tails = [tail for tail in self._tails if tail.expected != size]
 
     def _hole(self, start: int, end: int) -> None:
-        """Records without a frame; neighbours are told as one."""
+        """Records without a frame; neighbours are one fault."""
         if self._holes and self._holes[-1][1] == start:
             self._holes[-1] = (self._holes[-1][0], end)
         elif len(self._holes) < _HELD_BACK:
@@ -352,10 +353,10 @@ class RecordsCheck:
         self.findings.add(VerifyFault(kind, sentence, self.origin, index, path=path))
 
 
-def _of(segment: str, passages: Iterator[SegmentScan]) -> SegmentScan:
+def _of(segment: str, scans: Iterator[SegmentScan]) -> SegmentScan:
     """The one of this segment; those before it are of segments that the walk left out."""
     return next(
-        (passage for passage in passages if passage.segment == segment),
+        (scan for scan in scans if scan.segment == segment),
         SegmentScan(segment, (), unused=False),
     )
 

@@ -66,7 +66,7 @@ class TreeCheck:
     publishing ran ahead of signing.
     """
 
-    shelf: PublishedTree
+    published: PublishedTree
     checkpoint: Checkpoint
     findings: Findings
     processes: int = 1
@@ -97,7 +97,7 @@ class TreeCheck:
         full = self.checkpoint.size // TILE_WIDTH
         pieces = [range(at, min(at + AT_ONCE, full)) for at in range(0, full, AT_ONCE)]
         with closing(
-            map_in_order(FullTiles(self.shelf.folder).roots, pieces, self.processes)
+            map_in_order(FullTiles(self.published.folder).roots, pieces, self.processes)
         ) as found:
             for roots in found:
                 yield from roots
@@ -109,7 +109,7 @@ class TreeCheck:
     def _published(self) -> int:
         """How far entry bundles reach, from the signed size on."""
         index = self.checkpoint.size // TILE_WIDTH
-        while widths := self.shelf.widths(Bundle(index)):
+        while widths := self.published.widths(Bundle(index)):
             if widths[-1] < TILE_WIDTH:
                 return index * TILE_WIDTH + widths[-1]
             index += 1
@@ -125,10 +125,10 @@ class TreeCheck:
         """From the widest bundle that is whole; empty where none has what is signed."""
         entries: list[bytes] = []
         widest = b""
-        widths = self.shelf.widths(Bundle(place.index))
+        widths = self.published.widths(Bundle(place.index))
         for width in reversed([width for width in widths if width <= place.available]):
             bundle = Bundle(place.index, width)
-            data = self.shelf.read(bundle) or b""
+            data = self.published.read(bundle) or b""
             if entries:
                 # A shorter bundle is the beginning of a longer one, to the byte.
                 if data != widest[: sum(map(len, entries[:width])) + 2 * width]:
@@ -168,7 +168,7 @@ class TreeCheck:
 
     def _stored(self, place: _Place) -> _Hashes:
         """The hashes of a tile file that holds what is signed, the widest within ``available``."""
-        widths = self.shelf.widths(place.full)
+        widths = self.published.widths(place.full)
         if place.required and not any(width >= place.required for width in widths):
             path = place.signed.path
             self._add(FaultKind.TILE_MISSING, path, f"{path} is missing.")
@@ -183,7 +183,7 @@ class TreeCheck:
 
     def _hashes(self, tile: Tile) -> _Hashes:
         try:
-            return split_hashes(self.shelf.read(tile) or b"", tile)
+            return split_hashes(self.published.read(tile) or b"", tile)
         except TileError as error:
             self._add(FaultKind.TILE_ALTERED, tile.path, error.fault)
             return []
@@ -210,19 +210,19 @@ class TreeCheck:
         """A full tile's own hash, as the stored tile above it has it."""
         index, at = divmod(place.index, TILE_WIDTH)
         above = Tile(place.level + 1, index)
-        for width in self.shelf.widths(above):
+        for width in self.published.widths(above):
             if width > at:
-                data = self.shelf.read(Tile(above.level, index, width)) or b""
+                data = self.published.read(Tile(above.level, index, width)) or b""
                 return data[at * HASH_BYTES : (at + 1) * HASH_BYTES]
         return None
 
     def _check_widths(self, place: _Place, best: _Hashes, compared: int) -> None:
         """The other widths of the same tile: each is a beginning of the longest."""
-        others = [width for width in self.shelf.widths(place.full) if width != compared]
+        others = [width for width in self.published.widths(place.full) if width != compared]
         whole = b"".join(best) if others else b""
         for width in others:
             tile = Tile(place.level, place.index, width)
-            data = self.shelf.read(tile) or b""
+            data = self.published.read(tile) or b""
             if len(data) != width * HASH_BYTES or data[: len(whole)] != whole[: len(data)]:
                 self._add(
                     FaultKind.TILE_ALTERED,

@@ -1,4 +1,5 @@
-"""Whose word it is: the key that signed, the policy that vouches for it, witnesses, the anchor.
+"""Trust in a checkpoint: the key that signed it, the policy that vouches for the key, witnesses,
+the anchor.
 
 Law: a key out of the evidence itself proves only that the evidence agrees with itself; the report
 then says that nobody vouched for it. A known key with a bad signature is a forgery.
@@ -52,7 +53,7 @@ class Trusted:
         return self.signed.checkpoint
 
 
-def keys_beside(evidence: Path, findings: Findings) -> tuple[VerifierKey, ...]:
+def bundled_keys(evidence: Path, findings: Findings) -> tuple[VerifierKey, ...]:
     """The keys that the evidence names itself: one verifier key a line."""
     data = read_bytes(evidence / KEY_FILE, MAX_NOTE_BYTES)
     if data is None:
@@ -70,18 +71,18 @@ def keys_beside(evidence: Path, findings: Findings) -> tuple[VerifierKey, ...]:
 def trust(
     data: bytes | None,
     origin: str,
-    beside: tuple[VerifierKey, ...],
+    bundled: tuple[VerifierKey, ...],
     policy: TlogPolicy | None,
     findings: Findings,
 ) -> Trusted:
-    """Open a log's checkpoint with the policy's keys, or with those beside it if there is none."""
+    """Open a log's checkpoint with the policy's keys, or with the bundled ones if there is none."""
     nothing = Trusted(origin, None, vouched=False, witnesses=())
     path = f"log/{origin.rpartition('/')[2]}/checkpoint"
     if data is None:
         sentence = f"{origin} has no checkpoint: nothing of it is signed."
         findings.add(VerifyFault(FaultKind.CHECKPOINT_MISSING, sentence, origin, path=path))
         return nothing
-    keys = _keys_of(origin, policy.log_keys if policy else beside)
+    keys = _keys_of(origin, policy.log_keys if policy else bundled)
     if not keys:
         kind = FaultKind.CHECKPOINT_UNKNOWN_KEY if policy else FaultKind.KEY_FILE_MISSING
         where = "the policy" if policy else KEY_FILE

@@ -32,7 +32,7 @@ from custody.evidence.verifier.report import (
 )
 from custody.evidence.verifier.sessions import Links, SessionsCheck
 from custody.evidence.verifier.tree import TreeCheck
-from custody.evidence.verifier.trust import Trusted, anchored, keys_beside, trust
+from custody.evidence.verifier.trust import Trusted, anchored, bundled_keys, trust
 from custody.evidence.verifier.walk import YearWalk
 from custody.evidence.verifier.worker_pool import map_in_order
 from custody.model.errors import CustodyError
@@ -85,13 +85,13 @@ class _Verification:
         self._options = options
         self._findings = Findings()
         self._anchors: Mapping[str, Checkpoint] = {}
-        self._beside: tuple[VerifierKey, ...] = ()
+        self._bundled_keys: tuple[VerifierKey, ...] = ()
         self._carried: Links | None = None
         self._last: Checkpoint | None = None
 
     def run(self) -> Report:
         self._anchors = anchored(self._options.anchor, self._findings)
-        self._beside = keys_beside(self._evidence, self._findings)
+        self._bundled_keys = bundled_keys(self._evidence, self._findings)
         years = self._years()
         name = self._name(years)
         logs = tuple(self._log(f"{name}/{year}", last=year == years[-1]) for year in years)
@@ -115,7 +115,10 @@ class _Verification:
         """The gateway's name: from the keys beside the log, the policy, the anchor, or else from
         what the checkpoints call themselves.
         """
-        keys = [*self._beside, *(self._options.policy.log_keys if self._options.policy else ())]
+        keys = [
+            *self._bundled_keys,
+            *(self._options.policy.log_keys if self._options.policy else ()),
+        ]
         origins = [key.name for key in keys] or list(self._anchors)
         for year in years:
             data = PublishedTree(self._evidence / "log" / year).checkpoint() or b""
@@ -125,28 +128,28 @@ class _Verification:
 
     def _log(self, origin: str, *, last: bool) -> LogSummary:
         year = origin.rpartition("/")[2]
-        shelf = PublishedTree(self._evidence / "log" / year)
+        published = PublishedTree(self._evidence / "log" / year)
         anchor = self._anchors.get(origin, Checkpoint(origin, 0, EMPTY_ROOT))
-        trusted = self._trusted(shelf, origin)
+        trusted = self._trusted(published, origin)
         processes = self._options.processes
-        tree = TreeCheck(shelf, trusted.checkpoint, self._findings, processes)
+        tree = TreeCheck(published, trusted.checkpoint, self._findings, processes)
         tree.run(lambda done: self._progress(f"tree {origin}", done, trusted.checkpoint.size))
         records = RecordsCheck(
             origin,
             YearWalk(self._evidence, year),
-            Entries(shelf, tree.extent),
+            Entries(published, tree.extent),
             (trusted.checkpoint, anchor),
             SessionsCheck(origin, self._findings, self._carried),
             ContentsCheck(self._evidence, origin, self._findings, self._options.open_day),
             self._findings,
         )
         examiner = self._examiner(origin, records)
-        with closing(map_in_order(examiner.examine, records.walk.names, processes)) as passages:
+        with closing(map_in_order(examiner.examine, records.walk.names, processes)) as scans:
             records.run(
-                passages,
+                scans,
                 lambda done: self._progress(f"records {origin}", done, trusted.checkpoint.size),
             )
-        self._check_anchor(shelf, trusted, anchor, records)
+        self._check_anchor(published, trusted, anchor, records)
         self._check_end(trusted, records, last=last)
         self._check_year(records)
         self._carried, self._last = records.sessions.open, trusted.checkpoint
@@ -160,12 +163,12 @@ class _Verification:
         cuts = tuple(checkpoint.size for checkpoint in records.vouched)
         return SegmentExaminer(self._evidence, origin, records.entries.extent, cuts, secrets)
 
-    def _trusted(self, shelf: PublishedTree, origin: str) -> Trusted:
-        data = shelf.checkpoint()
-        return trust(data, origin, self._beside, self._options.policy, self._findings)
+    def _trusted(self, published: PublishedTree, origin: str) -> Trusted:
+        data = published.checkpoint()
+        return trust(data, origin, self._bundled_keys, self._options.policy, self._findings)
 
     def _check_anchor(
-        self, shelf: PublishedTree, trusted: Trusted, anchor: Checkpoint, records: RecordsCheck
+        self, published: PublishedTree, trusted: Trusted, anchor: Checkpoint, records: RecordsCheck
     ) -> None:
         if not anchor.size:
             return
@@ -183,7 +186,7 @@ class _Verification:
                 origin,
                 f"The first {anchor.size} records are not the ones that were signed.",
             )
-        elif trusted.signed is not None and not self._shows(shelf, trusted, anchor.size):
+        elif trusted.signed is not None and not self._shows(published, trusted, anchor.size):
             self._add(
                 FaultKind.CHECKPOINT_STALE,
                 origin,
@@ -191,14 +194,16 @@ class _Verification:
                 f"{anchor.size} was signed.",
             )
 
-    def _shows(self, shelf: PublishedTree, trusted: Trusted, size: int) -> bool:
+    def _shows(self, published: PublishedTree, trusted: Trusted, size: int) -> bool:
         """Whether a checkpoint of that size is shown: at once, or by a running gateway soon."""
         for _ in range(_LOOKS):
             if trusted.signed is not None and trusted.checkpoint.size >= size:
                 return True
             self._options.pause()
             policy = self._options.policy
-            trusted = trust(shelf.checkpoint(), trusted.origin, self._beside, policy, Findings())
+            trusted = trust(
+                published.checkpoint(), trusted.origin, self._bundled_keys, policy, Findings()
+            )
         return False
 
     def _check_end(self, trusted: Trusted, records: RecordsCheck, *, last: bool) -> None:

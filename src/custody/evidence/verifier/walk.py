@@ -1,7 +1,7 @@
 """The frames of one year, as they stand in the segments, damage and all.
 
-Law: every readable frame is yielded once, in the order of days, numbers and bytes; what cannot be
-read is yielded as such, never skipped in silence. One segment is in memory at a time. A log that is
+Law: every readable frame is yielded once, in the order of days, numbers and bytes; unreadable bytes
+are yielded as such, never skipped in silence. One segment is in memory at a time. A log that is
 being written is read as far as it goes.
 """
 

@@ -1,8 +1,8 @@
 """Work done ahead by other processes, its results in order.
 
-Law: what a process says is taken in the order in which it was asked; one that ends early is an
-error, never a result. Nobody runs ahead by more than the one result that waits to be taken, so
-memory does not grow with the work.
+Law: results come in the order of the pieces of work. A worker process that ends early raises
+``CustodyError``. Each worker holds at most one finished result, so memory does not grow with the
+work.
 """
 
 import contextlib

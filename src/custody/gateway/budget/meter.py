@@ -76,12 +76,14 @@ class Meter:
 
     # Accounts.
 
-    def open(self, loop: Loop, limits: Sequence[BudgetLimit], tally: Tally | None = None) -> None:
+    def open_account(
+        self, loop: Loop, limits: Sequence[BudgetLimit], tally: Tally | None = None
+    ) -> None:
         """Begin to count for a loop. Its parent's account, if it has one, is open already."""
         parent = None if loop.parent is None else self._accounts.get(loop.parent)
         self._accounts[loop.id] = Account(loop.id, parent, limits, tally or Tally())
 
-    def close(self, loop: LoopId) -> None:
+    def close_account(self, loop: LoopId) -> None:
         """The loop is over: nothing of it moves any more. Its last figures are still to be kept."""
         account = self._accounts.pop(loop, None)
         if account is not None:
@@ -109,7 +111,7 @@ class Meter:
         self._touched[loop] = account
         return True
 
-    def changed(self) -> Mapping[LoopId, Tally]:
+    def take_changed(self) -> Mapping[LoopId, Tally]:
         """The figures that changed since this was last asked, to be kept."""
         changed = {loop: account.tally() for loop, account in self._touched.items()}
         for account in self._touched.values():
@@ -117,7 +119,7 @@ class Meter:
         self._touched.clear()
         return changed
 
-    def not_kept(self, loops: Iterable[LoopId]) -> None:
+    def mark_unsaved(self, loops: Iterable[LoopId]) -> None:
         """Keeping their figures failed: they are changed still."""
         for loop in loops:
             account = self._accounts.get(loop)

@@ -7,7 +7,7 @@ the gateway's own; a codec cannot reach either by itself.
 from collections.abc import Hashable
 from typing import Final, Protocol
 
-from custody.gateway.lookups.catalogue import Lookups
+from custody.model.codec import Advisor
 from custody.wire.sql.syntax import Analysis, ParseQuestion
 
 
@@ -19,8 +19,25 @@ class Parser(Protocol):
     async def parse(self, text: str) -> Analysis: ...
 
 
+class NoCatalogue:
+    """Nothing is known of a target, and nobody asks it."""
+
+    def recall(self, question: Hashable) -> object | None:
+        del question
+        return None
+
+    async def find(self, question: Hashable) -> object | None:
+        del question
+        return None
+
+    def forget(self) -> None: ...
+
+
+NO_CATALOGUE: Final = NoCatalogue()
+
+
 class CodecAdvisor:
-    def __init__(self, parser: Parser, lookups: Lookups) -> None:
+    def __init__(self, parser: Parser, lookups: Advisor) -> None:
         self._parser: Final = parser
         self._lookups: Final = lookups
 

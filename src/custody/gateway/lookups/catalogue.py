@@ -14,9 +14,10 @@ from typing import Final
 from custody.gateway.connection import Connection
 from custody.gateway.target import Target
 from custody.gateway.upstream import connect, secure
+from custody.model.codec import Inquirer, UpstreamLogin
 from custody.model.errors import CustodyError
 from custody.model.identity import GATEWAY
-from custody.model.interfaces import Inquirer, UpstreamLogin, Vault
+from custody.model.interfaces import Vault
 
 TRUSTED_FOR_S: Final = 30.0
 FAILED_FOR_S: Final = 2.0
@@ -48,7 +49,7 @@ class Lookups:
         self._vault: Final = vault
         self._inquirer: Final = inquirer
         self._start: Final = start
-        self._loop: Final = asyncio.get_running_loop()
+        self._event_loop: Final = asyncio.get_running_loop()
         self._known: Final[OrderedDict[Hashable, tuple[float, object]]] = OrderedDict()
         self._asked: Final[dict[Hashable, asyncio.Future[object]]] = {}
         self._queue: Final[asyncio.Queue[Hashable]] = asyncio.Queue()
@@ -58,7 +59,7 @@ class Lookups:
 
     def recall(self, question: Hashable) -> object | None:
         known = self._known.get(question)
-        if known is None or self._loop.time() - known[0] > TRUSTED_FOR_S:
+        if known is None or self._event_loop.time() - known[0] > TRUSTED_FOR_S:
             return None
         return known[1]
 
@@ -67,11 +68,11 @@ class Lookups:
             return answer
         asked = self._asked.get(question)
         if asked is None:
-            if self._loop.time() - self._failed_at < FAILED_FOR_S:
+            if self._event_loop.time() - self._failed_at < FAILED_FOR_S:
                 return None
             if len(self._asked) >= QUESTIONS_AT_MOST:
                 return None
-            asked = self._asked[question] = self._loop.create_future()
+            asked = self._asked[question] = self._event_loop.create_future()
             self._queue.put_nowait(question)
             if not self._running:
                 self._running = True
@@ -111,7 +112,7 @@ class Lookups:
                     if connection is not None:
                         connection.close()
                         connection = None
-                    self._failed_at = self._loop.time()
+                    self._failed_at = self._event_loop.time()
                     self._settle(question, None, keep=False)
                     while not self._queue.empty():
                         self._settle(self._queue.get_nowait(), None, keep=False)
@@ -124,7 +125,7 @@ class Lookups:
 
     def _settle(self, question: Hashable, answer: object | None, *, keep: bool) -> None:
         if keep and answer is not None:
-            self._known[question] = (self._loop.time(), answer)
+            self._known[question] = (self._event_loop.time(), answer)
             self._known.move_to_end(question)
             while len(self._known) > ANSWERS_AT_MOST:
                 self._known.popitem(last=False)
@@ -246,5 +247,5 @@ class _Line:
     def lost(self, connection: Connection) -> None:
         self.ended(connection)
 
-    def clogged(self, connection: Connection, clogged: bool) -> None:  # noqa: FBT001 - an edge
+    def writing_blocked(self, connection: Connection, clogged: bool) -> None:  # noqa: FBT001 - an edge
         del connection, clogged

@@ -1,4 +1,4 @@
-"""How a provider is asked, without saying with what.
+"""The interface by which providers are asked over HTTP.
 
 Law: an answer is bounded in size and in time, and a redirect is an answer, never followed.
 """

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from custody.model import setting_values as read
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey, UnfitValueError, reads
 from custody.model.errors import CustodyError
-from custody.model.setting import ConfigKey, UnfitValueError, reads
 
 CONFIGURABLE: Final = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",

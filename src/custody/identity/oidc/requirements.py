@@ -1,4 +1,4 @@
-"""What a workload's token must say before it is anybody's.
+"""The claims that a workload's token must have to be accepted.
 
 Law: every key must be met; a claim that is missing, or is no single value, meets nothing.
 Patterns match the whole value, character by character. ``*`` stands for any run of characters

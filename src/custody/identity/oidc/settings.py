@@ -20,10 +20,10 @@ from custody.identity.oidc.issuer_trust import (
     check_issuer,
     read_parameters,
 )
-from custody.model import setting_values as read
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
 from custody.model.errors import CustodyError
 from custody.model.secret import SecretReference
-from custody.model.setting import ConfigKey
 from custody.model.words import IdentityKind
 
 _OWN_PARAMETERS: Final = (

@@ -1,4 +1,4 @@
-"""Asking a provider's token endpoint, and understanding a no (RFC 6749 §5, RFC 8628 §3.5).
+"""Asks a provider's token endpoint, and reads its refusals (RFC 6749 §5, RFC 8628 §3.5).
 
 Law: a provider that said no and a provider that could not answer are never mixed up: the first
 ends a login, the second does not. Nothing that a provider writes is passed on to a person, but

@@ -22,9 +22,9 @@ from custody.identity.oidc.issuer_trust import (
     read_requirements,
 )
 from custody.identity.oidc.presets import Preset
-from custody.model import setting_values as read
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
 from custody.model.errors import CustodyError
-from custody.model.setting import ConfigKey
 from custody.model.words import IdentityKind
 
 

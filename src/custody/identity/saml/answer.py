@@ -1,4 +1,4 @@
-"""What a login by SAML hands out at its two ends.
+"""The two results of a SAML login: the request, and the proof.
 
 Law: a request id is minted here and belongs into a store where it is consumed once; an answer
 exists only after every check.

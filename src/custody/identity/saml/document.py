@@ -1,4 +1,4 @@
-"""What may be given to the XML worker, and what it may answer.
+"""The documents that the XML worker may be given, and the answers that it may give.
 
 Law: a document reaches a parser only as UTF-8 within its bound and without a single ``<!`` or
 ``<?``, so that no DTD, entity, comment, CDATA section or processing instruction exists. A worker's

@@ -1,4 +1,4 @@
-"""What a service provider writes: its metadata and its requests, by HTTP-Redirect (bindings §3.4).
+"""A service provider's metadata and its requests, by HTTP-Redirect (bindings §3.4).
 
 Law: pure; every value is escaped where it is put in.
 """

@@ -1,8 +1,8 @@
-"""From a canonical document to what of it may be believed.
+"""From a canonical document to its signed assertion.
 
 Law: the assertion comes from bytes that a verified signature covers, or there is none. A document
-has one assertion, signatures only where SAML puts them, and every one of them holds; whatever else
-it carries, it is refused whole.
+has one assertion, signatures only where SAML puts them, and every one of them holds; a document
+with anything else in it is refused whole.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Who used what in the past, put together from the index for questions about grants.
+"""Past use by identity, read from the index for questions about grants.
 
-Law: a command counts for everybody whom its loop is about, the agent and whom it acts for; what the
-index does not tell stays unknown and is counted as such.
+Law: a command counts for the agent and for the principal that it acts for; what the index does not
+hold is counted as unknown.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -52,7 +52,7 @@ class UsageHistory:
         self.sessions: Final[dict[str, PastSession]] = {}
         self.replicating: Final[set[str]] = set()
         """The sessions that took a replication stream within the period."""
-        for begun in index.begun(day_of(since - LOOK_BACK_DAYS * DAY_MS)):
+        for begun in index.starts(day_of(since - LOOK_BACK_DAYS * DAY_MS)):
             self._take(begun)
         self._people: Final[dict[EventContext, tuple[Identity, ...]]] = {}
 

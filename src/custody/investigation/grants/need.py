@@ -1,6 +1,6 @@
-"""What somebody needed: the evidence of one period, summed by target for one issuer.
+"""Need: the commands of one period, summed by target for one issuer.
 
-Law: only what was allowed and executed counts as needed. What was refused is kept apart.
+Law: only an allowed and executed command counts as needed. Refused ones are kept apart.
 """
 
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ from custody.index import CommandUse, EventContext
 from custody.investigation.grants.history import DAY_MS, PastLoop, UsageHistory
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity
-from custody.policy.budget import QUANTITIES
+from custody.policy import QUANTITIES
 
 HOUR_MS: Final = 3_600_000
 

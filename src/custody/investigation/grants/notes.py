@@ -1,6 +1,7 @@
 """What a suggestion of grants leaves out, and what it cannot know.
 
-Law: whatever an operator might believe of a suggestion and should not is said here.
+Law: every limit of a suggestion that an operator could overlook has a note: gaps in the evidence,
+delegated loops, other people with the same grant.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,7 @@ from typing import Final
 from custody.investigation.grants.history import UsageHistory
 from custody.investigation.grants.need import GrantSubject, Need, longest_asked, longest_loop
 from custody.model.durations import duration_words
-from custody.policy.grant import Grant
+from custody.policy import Grant
 
 MARGINS: Final = (
     "Margins: max_loop is the next usual length above the longest loop seen; a budget is twice "

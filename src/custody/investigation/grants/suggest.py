@@ -1,7 +1,7 @@
 """The narrowest grants that would have allowed what was done in a period.
 
 Law: a suggestion holds nothing that the evidence does not show, but for the margins that it states;
-and what it leaves out, or cannot know, it says.
+and it notes what it leaves out or cannot know.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,8 +27,7 @@ from custody.model.durations import moment
 from custody.model.errors import CustodyError
 from custody.model.identity import Budget
 from custody.model.words import NAME, Effect, Exceeded
-from custody.policy.grant import Grant
-from custody.policy.hours import MINUTE_MS, Hours
+from custody.policy import MINUTE_MS, Grant, Hours
 
 Document = dict[str, Any]
 

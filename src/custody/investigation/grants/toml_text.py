@@ -1,7 +1,7 @@
 """Suggested grants as the tables of a configuration file.
 
-Law: whatever names the evidence holds, the text is TOML that means exactly these grants, on lines
-that show what they hold.
+Law: the text is TOML that means exactly these grants, for any names in the evidence, and each line
+shows its content on a terminal.
 """
 
 import unicodedata
@@ -12,9 +12,7 @@ import msgspec
 
 from custody.model.durations import duration_words
 from custody.model.identity import Budget
-from custody.policy.budget import QUANTITIES
-from custody.policy.grant import Grant
-from custody.policy.hours import Hours
+from custody.policy import QUANTITIES, Grant, Hours
 
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 

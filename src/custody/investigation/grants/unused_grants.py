@@ -1,8 +1,8 @@
-"""Which grants nothing was done with: grants, targets, effects, groups.
+"""Unused grants, and unused targets, effects and groups of grants.
 
 Law: a grant was used by a command that was executed if it was among those that held for its
 identity, its target, its objects and one of its effects at that time, by the configuration of
-today. What was refused used nothing.
+today. A refused command used nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,8 +15,7 @@ from custody.investigation.grants.history import DAY_MS, UsageHistory
 from custody.model.durations import moment
 from custody.model.identity import Identity
 from custody.model.words import Effect
-from custody.policy.grant import Grant
-from custody.policy.hours import MINUTE_MS
+from custody.policy import MINUTE_MS, Grant
 
 EVERY = "*"
 Document = dict[str, Any]

@@ -38,18 +38,18 @@ class PostgresClient:
     schemes: Final = frozenset(("postgres", "postgresql"))
     default_port: Final = 5432
     application_protocol: Final = "postgresql"
-    declined: Final = {
+    declined_openings: Final = {
         bytes.fromhex("0000000804d2162f"): b"N",  # SSLRequest
         bytes.fromhex("0000000804d21630"): b"N",  # GSSENCRequest
     }
 
-    def equip(
-        self, ways: Sequence[Route], secret: Secret, *, folder: str, authority: str
+    def environment_for(
+        self, routes: Sequence[Route], secret: Secret, *, folder: str, authority: str
     ) -> ClientEnvironment:
-        first = ways[0]
-        places = dict.fromkeys((_escaped(way.host), way.port) for way in ways)
+        first = routes[0]
+        places = dict.fromkeys((_escaped(route.host), route.port) for route in routes)
         passwords = "".join(f"{host}:{port}:*:*:{secret.reveal()}\n" for host, port in places)
-        services = "\n".join(_service(way, authority) for way in ways)
+        services = "\n".join(_service(route, authority) for route in routes)
         return ClientEnvironment(
             environment={
                 "PGHOST": first.host,
@@ -65,7 +65,7 @@ class PostgresClient:
             unset=_IN_THE_WAY,
         )
 
-    def rewrite(self, url: str, way: Route, secret: Secret) -> str:
+    def rewrite(self, url: str, route: Route, secret: Secret) -> str:
         parts = urlsplit(url)
         jdbc = parts.scheme == "jdbc"
         inner = urlsplit(parts.path) if jdbc else parts
@@ -74,13 +74,13 @@ class PostgresClient:
             raise ValueError("it cannot be told where its password ends")
         query = parse_qsl(parts.query if jdbc else inner.query, keep_blank_values=True)
         kept = [(key, value) for key, value in query if not _of_transport(key.lower())]
-        place = f"{_bracketed(way.host)}:{way.port}"
-        path = "/" + quote(_database(inner.path, query, way), safe="/")
+        place = f"{_bracketed(route.host)}:{route.port}"
+        path = "/" + quote(_database(inner.path, query, route), safe="/")
         if jdbc:  # jdbc:postgresql://HOST:PORT/DATABASE?user=…&password=…
-            kept += [("user", way.subject), ("password", secret.reveal()), ("sslmode", "disable")]
+            kept += [("user", route.subject), ("password", secret.reveal()), ("sslmode", "disable")]
             return f"jdbc:{urlunsplit((inner.scheme, place, path, urlencode(kept), ''))}"
         kept += _CLEAR.get(inner.scheme.partition("+")[2], (("sslmode", "disable"),))
-        user = f"{quote(way.subject, safe='')}:{secret.reveal()}@"
+        user = f"{quote(route.subject, safe='')}:{secret.reveal()}@"
         return urlunsplit((inner.scheme, user + place, path, urlencode(kept), ""))
 
 
@@ -93,19 +93,19 @@ def _of_transport(key: str) -> bool:
     return key in _OF_TRANSPORT or "password" in key
 
 
-def _database(path: str, query: Sequence[tuple[str, str]], way: Route) -> str:
+def _database(path: str, query: Sequence[tuple[str, str]], route: Route) -> str:
     """What to name to get the database that the URL names."""
     asked = unquote(path.removeprefix("/")) or dict(query).get("dbname", "")
-    if asked in ("", way.target, way.own, way.database):
-        return way.database
-    named = way.within and asked.startswith(way.within)
-    return asked if named else way.within + asked
+    if asked in ("", route.target, route.own, route.database):
+        return route.database
+    named = route.within and asked.startswith(route.within)
+    return asked if named else route.within + asked
 
 
-def _service(way: Route, authority: str) -> str:
+def _service(route: Route, authority: str) -> str:
     return (
-        f"[{way.target}]\nhost={way.host}\nport={way.port}\ndbname={way.database}\n"
-        f"user={way.subject}\nsslmode=verify-full\nsslrootcert={authority}\n"
+        f"[{route.target}]\nhost={route.host}\nport={route.port}\ndbname={route.database}\n"
+        f"user={route.subject}\nsslmode=verify-full\nsslrootcert={authority}\n"
     )
 
 

@@ -9,7 +9,9 @@ from collections.abc import Callable, Hashable, Sequence
 from enum import Enum
 from typing import Final
 
-from custody.model.command import Refusal
+import msgspec
+
+from custody.model.codec import UpstreamLogin
 from custody.model.errors import WireError
 from custody.model.event import (
     CommandsReceived,
@@ -19,7 +21,7 @@ from custody.model.event import (
     SessionReady,
     SideEnded,
 )
-from custody.model.interfaces import UpstreamLogin
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Side
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.login.client_login import ClientLogin
@@ -30,6 +32,7 @@ from custody.protocols.postgres.pipeline.commands import CommandReader
 from custody.protocols.postgres.pipeline.frontend import Frontend
 from custody.protocols.postgres.pipeline.offer import Offer
 from custody.protocols.postgres.pipeline.pending_queue import PendingQueue
+from custody.protocols.postgres.refusals import NOT_SUPPORTED
 from custody.protocols.postgres.replication import OpaqueSession
 from custody.protocols.postgres.statements import meaning
 from custody.protocols.postgres.statements.reader import MeaningSource, ReadMemory, Recall
@@ -37,10 +40,10 @@ from custody.wire.buffer import Buffer
 
 
 class Phase(Enum):
-    ARRIVAL = "the client logs in"
+    CLIENT_LOGIN = "the client logs in"
     ADMISSION = "the host checks the login"
-    FAREWELL = "the client takes note that it was refused"
-    DEPARTURE = "the gateway logs in to the target"
+    REFUSAL = "the client takes note that it was refused"
+    SERVER_LOGIN = "the gateway logs in to the target"
     SESSION = "commands flow"
     OPAQUE = "a replication stream flows"
     OVER = "nothing more is read"
@@ -57,23 +60,23 @@ class PostgresCodec:
         options: PostgresOptions | None = None,
         *,
         random: Callable[[int], bytes] = secrets.token_bytes,
-        words: MeaningSource = meaning,
+        meanings: MeaningSource = meaning,
     ) -> None:
         self._options: Final = options or PostgresOptions()
         self._random: Final = random
-        self._words: Final = words
-        self._phase = Phase.ARRIVAL
+        self._meanings: Final = meanings
+        self._phase = Phase.CLIENT_LOGIN
         self._client: Buffer = Buffer()
         self._server: Buffer = Buffer()
-        self._arrival: Final = ClientLogin(self._client, self._options)
-        self._departure: PostgresServerLogin | None = None
+        self._client_login: Final = ClientLogin(self._client, self._options)
+        self._server_login: PostgresServerLogin | None = None
         self._offering: Offer | None = None
         self._memory: ReadMemory | None = None
         self._requests: Frontend | None = None
         self._replies: Backend | None = None
         self._opaque: OpaqueSession | None = None
         self._recall: Recall | None = None
-        self._replication = False
+        self._stream = ""
         self._farewell: SideEnded | None = None
 
     def consult(self, recall: Recall) -> None:
@@ -89,7 +92,7 @@ class PostgresCodec:
     @property
     def client_key(self) -> bytes:
         """The cancel key as the client was told, and as its ``CancelReceived`` will bring it."""
-        return self._departure.client_key if self._departure is not None else b""
+        return self._server_login.client_key if self._server_login is not None else b""
 
     def receive(self, side: Side, data: bytes) -> None:
         if self._phase is _OVER:
@@ -115,19 +118,19 @@ class PostgresCodec:
         if self._opaque is not None:
             return self._opaque.next_event(side)
         if side is Side.CLIENT:
-            if self._phase is Phase.ARRIVAL or self._phase is Phase.FAREWELL:
-                event = self._arrival.next_event()
-                if self._arrival.exhausted:
-                    arrived = self._phase is Phase.ARRIVAL
+            if self._phase is Phase.CLIENT_LOGIN or self._phase is Phase.REFUSAL:
+                event = self._client_login.next_event()
+                if self._client_login.exhausted:
+                    arrived = self._phase is Phase.CLIENT_LOGIN
                     self._phase = Phase.ADMISSION if arrived else Phase.OVER
                 return event
             return self._while_waiting()
-        departure = self._departure
-        if departure is None or self._phase is not Phase.DEPARTURE:
+        server_login = self._server_login
+        if server_login is None or self._phase is not Phase.SERVER_LOGIN:
             return None
-        event = departure.next_event()
+        event = server_login.next_event()
         if isinstance(event, SessionReady):
-            self._begin(departure)
+            self._begin(server_login)
         return event
 
     def _while_waiting(self) -> Event | None:
@@ -141,53 +144,53 @@ class PostgresCodec:
             raise WireError("postgres.startup", "The client does not wait for its login.")
         return None
 
-    def _begin(self, departure: PostgresServerLogin) -> None:
-        if departure.view is None:
+    def _begin(self, server_login: PostgresServerLogin) -> None:
+        if server_login.view is None:
             return
         options = self._options
-        if self._replication:
+        if self._stream:
             self._phase = Phase.OPAQUE
             self._opaque = OpaqueSession(self._client, self._server)
             return
         self._phase = Phase.SESSION
-        ledger = PendingQueue(departure.view, capture_bytes=options.capture_bytes)
-        ledger.status = departure.status
-        for name, value in departure.parameters.items():
-            ledger.report_parameter(name, value)
-        offering = Offer(ledger, options)
-        asking = CommandReader(ledger, offering, self._words, options)
+        pending = PendingQueue(server_login.view, capture_bytes=options.capture_bytes)
+        pending.status = server_login.status
+        for name, value in server_login.parameters.items():
+            pending.report_parameter(name, value)
+        offering = Offer(pending, options)
+        asking = CommandReader(pending, offering, self._meanings, options)
         self._offering, self._memory = offering, asking.memory
-        self._replies = Backend(ledger, self._server, resolve_origins=options.resolve_origins)
-        self._requests = Frontend(ledger, self._client, offering, asking, options)
+        self._replies = Backend(pending, self._server, resolve_origins=options.resolve_origins)
+        self._requests = Frontend(pending, self._client, offering, asking, options)
         if self._recall is not None:
             self.consult(self._recall)
 
     def answer(self, question: Hashable, answer: object) -> None:
         if self._offering is None or self._replies is None:
-            if self._departure is not None:
-                self._departure.answer(question, answer)
+            if self._server_login is not None:
+                self._server_login.answer(question, answer)
             return
         self._offering.answer(question, answer)
         self._replies.answer(question, answer)
 
     def secured(self) -> None:
-        self._arrival.secured()
+        self._client_login.secured()
 
     def admit(self, login: LoginReceived, upstream: UpstreamLogin) -> Sequence[Send]:
-        startup = self._arrival.startup
+        startup = self._client_login.startup
         if startup is None or self._phase is not Phase.ADMISSION:
             raise ValueError("Only a login that was received can be admitted, once.")
-        if login.login.replication and not upstream.replication:
+        if login.login.stream != upstream.stream:
             return self.refuse(login, _NO_REPLICATION)
-        self._replication = login.login.replication
-        self._departure = PostgresServerLogin(self._server, startup, upstream, self._random(18))
-        self._phase = Phase.DEPARTURE
-        return (Send(Side.SERVER, self._departure.begin()),)
+        self._stream = login.login.stream
+        self._server_login = PostgresServerLogin(self._server, startup, upstream, self._random(18))
+        self._phase = Phase.SERVER_LOGIN
+        return (Send(Side.SERVER, self._server_login.begin()),)
 
     def start_server(self, *, tls: bool, channel_binding: bytes | None) -> Sequence[Send]:
-        if self._departure is None:
+        if self._server_login is None:
             raise ValueError("No login at the target was begun.")
-        start = self._departure.start(tls=tls, channel_binding=channel_binding)
+        start = self._server_login.start(tls=tls, channel_binding=channel_binding)
         return (Send(Side.SERVER, start),)
 
     def allow(self, message: CommandsReceived) -> None:
@@ -202,11 +205,11 @@ class PostgresCodec:
             if self._offering is None:
                 raise ValueError("There is no session yet.")
             return self._offering.refuse(what, refusal)
-        last = Refusal(refusal.code, refusal.message, refusal.detail, refusal.hint, fatal=True)
+        last = msgspec.structs.replace(refusal, fatal=True)
         if what is not None and self._phase is Phase.ADMISSION:
-            told = self._arrival.turn_away(last)
+            told = self._client_login.turn_away(last)
             if told:
-                self._phase = Phase.FAREWELL
+                self._phase = Phase.REFUSAL
                 return (Send(Side.CLIENT, told),)
         between = self._replies is None or self._replies.between_messages
         if self._opaque is not None:
@@ -220,8 +223,13 @@ class PostgresCodec:
             self._farewell = SideEnded("client.refused")
         return (Send(Side.CLIENT, frames.error(last)),)
 
+    def notify(self, text: str) -> Sequence[Send]:
+        if self._replies is None or not self._replies.between_messages:
+            return ()
+        return (Send(Side.CLIENT, frames.notice(text)),)
+
     def cancel(self) -> bytes:
-        key = self._departure.server_key if self._departure is not None else b""
+        key = self._server_login.server_key if self._server_login is not None else b""
         return frames.cancel_request(key) if key else b""
 
     def buffered(self, side: Side) -> int:
@@ -229,8 +237,9 @@ class PostgresCodec:
 
 
 _NO_REPLICATION: Final = Refusal(
-    "0A000",
+    RefusalCode.NOT_GRANTED,
     "custody: replication connections are not permitted here",
     hint="A grant must name them; they are recorded as opaque streams.",
     fatal=True,
+    native=NOT_SUPPORTED,
 )

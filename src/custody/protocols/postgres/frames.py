@@ -8,9 +8,10 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
-from custody.model.command import Refusal
 from custody.model.errors import WireError
 from custody.model.record import ErrorReport
+from custody.model.refusal import Refusal
+from custody.protocols.postgres.refusals import sqlstate
 
 HEADER: Final = struct.Struct(">BI")
 """Type and length; the length counts itself but not the type."""
@@ -64,24 +65,27 @@ def ready(status: str) -> bytes:
 
 
 def error(refusal: Refusal) -> bytes:
-    return frame(b"E", _report("FATAL" if refusal.fatal else "ERROR", refusal))
+    severity = "FATAL" if refusal.fatal else "ERROR"
+    return _report(b"E", severity, sqlstate(refusal), refusal.message, refusal.detail, refusal.hint)
 
 
 def notice(text: str) -> bytes:
-    return frame(b"N", _report("NOTICE", Refusal("00000", text)))
+    return _report(b"N", "NOTICE", "00000", text)
 
 
-def _report(severity: str, refusal: Refusal) -> bytes:
-    fields = [("S", severity), ("V", severity), ("C", refusal.code), ("M", refusal.message)]
-    if refusal.detail:
-        fields.append(("D", refusal.detail))
-    if refusal.hint:
-        fields.append(("H", refusal.hint))
+def _report(  # noqa: PLR0917 - the fields of one message
+    kind: bytes, severity: str, code: str, message: str, detail: str = "", hint: str = ""
+) -> bytes:
+    fields = [("S", severity), ("V", severity), ("C", code), ("M", message)]
+    if detail:
+        fields.append(("D", detail))
+    if hint:
+        fields.append(("H", hint))
     body = b""
     for letter, text in fields:
         plain = text.replace("\0", "").encode(errors="replace")[:ERROR_TEXT_AT_MOST]
         body += letter.encode() + plain.decode(errors="ignore").encode() + b"\0"
-    return body + b"\0"
+    return frame(kind, body + b"\0")
 
 
 def malformed(what: str, blame: str = "client") -> WireError:

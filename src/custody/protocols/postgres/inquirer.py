@@ -8,9 +8,9 @@ import secrets
 from collections.abc import Callable, Hashable
 from typing import Final, cast
 
+from custody.model.codec import UpstreamLogin
 from custody.model.errors import CustodyError, WireError
 from custody.model.event import LoginFailed
-from custody.model.interfaces import UpstreamLogin
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.login.server_authentication import (
     ServerAuthentication,

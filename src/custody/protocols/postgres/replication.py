@@ -1,7 +1,7 @@
-"""A replication connection: bytes that nobody reads, both ways.
+"""A replication connection: bytes that are forwarded unread, both ways.
 
-Law: what is not understood is recorded as such before its first byte moves, and counted and
-digested to its end.
+Law: the stream is recorded as opaque before its first byte moves, and counted and digested to its
+end.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a message's text says: the one entry to everything in this folder.
+"""Reads a message's text: the one entry to everything in this folder.
 
 Law: pure, and total for everything but a crash of the C parser and hostile amounts of text: runs
 only in a worker process that can be lost.
@@ -114,33 +114,35 @@ class _Message:
         if kind == "PrepareStmt":
             inner = self._statement(body.get("query", {}), start, end)
             return _prepared(inner, body.get("name", ""))
-        reading = StatementCollector(HANDLERS)
-        reading.source = self._source[start:end]
+        collector = StatementCollector(HANDLERS)
+        collector.source = self._source[start:end]
         handler = HANDLERS.get(kind)
         if handler is None:
-            reading.unknown("a statement of an unknown kind")
-            reading.visit(body, NameScope())
-            reading.action = kind.removesuffix("Stmt").upper()
+            collector.unknown("a statement of an unknown kind")
+            collector.visit(body, NameScope())
+            collector.action = kind.removesuffix("Stmt").upper()
         else:
-            handler(reading, body, NameScope())
+            handler(collector, body, NameScope())
         if kind in _PLANNABLE:
-            reading.action = _PLANNABLE[kind]
+            collector.action = _PLANNABLE[kind]
             if "intoClause" in body:
-                reading.action = "SELECT INTO"
+                collector.action = "SELECT INTO"
             if _only_sets(body):
-                reading.changes[:] = [_certain(change) for change in reading.changes]
+                collector.changes[:] = [_certain(change) for change in collector.changes]
             taken = fingerprint(self._source[start:end])
         else:
             # A utility statement's text enters libpg_query's fingerprint, passwords included.
             taken = f"utility:{kind}"
-            reading.blind = False
-        return self._finished(reading, taken, start, end)
+            collector.blind = False
+        return self._finished(collector, taken, start, end)
 
-    def _finished(self, reading: StatementCollector, taken: str, start: int, end: int) -> Statement:
+    def _finished(
+        self, collector: StatementCollector, taken: str, start: int, end: int
+    ) -> Statement:
         first = self._character(start)
-        marks = self._marks(reading, start, end)
-        parameters = tuple(reading.parameters[number] for number in sorted(reading.parameters))
-        if reading.all_secret:
+        marks = self._marks(collector, start, end)
+        parameters = tuple(collector.parameters[number] for number in sorted(collector.parameters))
+        if collector.all_secret:
             marks = tuple(_secret(mark) for mark in marks)
         if len(marks) > _MARKS_AT_MOST:
             # Weighing each would hold everybody up: from the first literal on, nothing is kept.
@@ -148,25 +150,25 @@ class _Message:
         return Statement(
             start=first,
             end=self._character(end),
-            action=reading.action,
-            effects=frozenset(reading.effects),
-            relations=tuple(reading.relations),
-            functions=tuple(reading.functions),
-            operators=tuple(reading.operators),
-            types=tuple(reading.types),
-            attributes=tuple(reading.attributes),
-            bounded=reading.bounded,
-            bounds=tuple(reading.bounds),
+            action=collector.action,
+            effects=frozenset(collector.effects),
+            relations=tuple(collector.relations),
+            functions=tuple(collector.functions),
+            operators=tuple(collector.operators),
+            types=tuple(collector.types),
+            attributes=tuple(collector.attributes),
+            bounded=collector.bounded,
+            bounds=tuple(collector.bounds),
             fingerprint=taken,
             marks=marks,
             parameters=parameters,
-            parameter_count=max(reading.parameters, default=0),
-            changes=tuple(reading.changes),
-            copy=reading.copy,
-            opaque=reading.opaque,
+            parameter_count=max(collector.parameters, default=0),
+            changes=tuple(collector.changes),
+            copy=collector.copy,
+            opaque=collector.opaque,
             backslash="\\" in self._text,
-            blind=reading.blind and not reading.changes,
-            problem=reading.problem,
+            blind=collector.blind and not collector.changes,
+            problem=collector.problem,
         )
 
     def _sign_before(self, place: int) -> int:
@@ -178,11 +180,11 @@ class _Message:
             return self._starts[before]
         return -1
 
-    def _marks(self, reading: StatementCollector, start: int, end: int) -> tuple[Mark, ...]:
+    def _marks(self, collector: StatementCollector, start: int, end: int) -> tuple[Mark, ...]:
         """Every literal token of the statement; what no expression accounts for is unproven."""
         marks: list[Mark] = []
         first = self._character(start)
-        secret_after = sorted(reading.secret_after)
+        secret_after = sorted(collector.secret_after)
         place = bisect_left(self._starts, start)
         while place < len(self._tokens) and self._starts[place] < end:
             left, right, number = self._tokens[place]
@@ -190,15 +192,15 @@ class _Message:
             if not (string or number in NUMBERS or number in TRUTHS):
                 place += 1
                 continue
-            literal = reading.literals.get(left)
+            literal = collector.literals.get(left)
             if literal is None and not string:
                 # The parser folds a sign into its number, whose place is then the sign's.
                 sign = self._sign_before(place)
-                literal = reading.literals.get(sign)
+                literal = collector.literals.get(sign)
                 if literal is not None:
                     left = sign
-            if number == INTEGER and left not in reading.integers:
-                reading.blind = False
+            if number == INTEGER and left not in collector.integers:
+                collector.blind = False
             if literal is None and number in TRUTHS:
                 place += 1
                 continue

@@ -17,55 +17,55 @@ _DYNAMIC_OWNERS: Final = frozenset(("PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dyn
 _EXPRESSION_MODE: Final = 2  # RAW_PARSE_PLPGSQL_EXPR; 3 to 5 are the assignments
 
 
-def read_body(reading: StatementCollector, language: str, body: str, scope: NameScope) -> None:
+def read_body(collector: StatementCollector, language: str, body: str, scope: NameScope) -> None:
     """The body of a DO statement, which runs now."""
     tag = "$custody"
     while f"{tag}$" in body:
         tag += "_"
     definition = f"DO LANGUAGE plpgsql {tag}$ {body} {tag}$"
-    read_text(reading, language, body, definition.encode(), scope)
+    read_text(collector, language, body, definition.encode(), scope)
 
 
 def read_text(
-    reading: StatementCollector, language: str, body: str, definition: bytes, scope: NameScope
+    collector: StatementCollector, language: str, body: str, definition: bytes, scope: NameScope
 ) -> None:
     """A body in a language, with the text of the statement that defines it."""
-    if reading.depth >= _DEEPEST:
-        _unreadable(reading, "bodies nested too deep")
+    if collector.depth >= _DEEPEST:
+        _unreadable(collector, "bodies nested too deep")
         return
     try:
         match language.lower():
             case "sql":
-                _read_sql(reading, body, scope)
+                _read_sql(collector, body, scope)
             case "plpgsql":
                 for query, dynamic in _expressions(parse_body(definition), dynamic=False):
                     if dynamic:
-                        _read_dynamic(reading, query, scope)
+                        _read_dynamic(collector, query, scope)
                     else:
-                        _read_sql(reading, query, scope)
+                        _read_sql(collector, query, scope)
             case _:
-                _unreadable(reading, "a body in a language that is not read")
+                _unreadable(collector, "a body in a language that is not read")
     except SyntaxFaultError:
-        _unreadable(reading, "a body that cannot be parsed")
+        _unreadable(collector, "a body that cannot be parsed")
 
 
-def _unreadable(reading: StatementCollector, problem: str) -> None:
-    reading.unknown(problem)
-    reading.opaque = True
+def _unreadable(collector: StatementCollector, problem: str) -> None:
+    collector.unknown(problem)
+    collector.opaque = True
 
 
-def _read_sql(reading: StatementCollector, text: str, scope: NameScope) -> None:
+def _read_sql(collector: StatementCollector, text: str, scope: NameScope) -> None:
     if "\0" in text:
         raise SyntaxFaultError
-    inner = StatementCollector(reading.handlers)
-    inner.depth = reading.depth + 1
+    inner = StatementCollector(collector.handlers)
+    inner.depth = collector.depth + 1
     inner.source = text.encode()
     for statement in parse(inner.source):
         inner.visit(statement.get("stmt", {}), scope)
-    reading.absorb(inner)
+    collector.absorb(inner)
 
 
-def _read_dynamic(reading: StatementCollector, expression: str, scope: NameScope) -> None:
+def _read_dynamic(collector: StatementCollector, expression: str, scope: NameScope) -> None:
     """EXECUTE of a string: read where it is one constant, unknown otherwise."""
     value = None
     if "\0" not in expression:
@@ -73,11 +73,11 @@ def _read_dynamic(reading: StatementCollector, expression: str, scope: NameScope
         targets = statements[0].get("stmt", {}).get("SelectStmt", {}).get("targetList", [])
         if len(statements) == 1 and len(targets) == 1:
             value = constant(targets[0].get("ResTarget", {}).get("val", {}))
-    _read_sql(reading, expression, scope)
+    _read_sql(collector, expression, scope)
     if value is None:
-        _unreadable(reading, "SQL that is put together as it runs")
+        _unreadable(collector, "SQL that is put together as it runs")
     else:
-        _read_sql(reading, value, scope)
+        _read_sql(collector, value, scope)
 
 
 def _expressions(node: Any, *, dynamic: bool) -> Iterator[tuple[str, bool]]:  # noqa: ANN401 - a parser's node; no type is published for it

@@ -1,4 +1,4 @@
-"""What PostgreSQL's own functions do, by name.
+"""The effects of PostgreSQL's own functions, by name.
 
 Law: every VOLATILE function of ``pg_catalog`` in PostgreSQL 15 stands here (a test compares), and
 those that newer versions and well-known extensions add; one that does not is ``execute`` as long as

@@ -1,6 +1,6 @@
-"""What has been gathered of one statement while its tree is walked.
+"""Collects effects, relations and names of one statement while its tree is walked.
 
-Law: gathering only adds. A place that is visited twice keeps the weaker of two claims, and an
+Law: a collector only adds. A place that is visited twice keeps the weaker of two claims, and an
 effect is left out only where the text is not run (a view's body, a plan that is only shown).
 """
 
@@ -110,30 +110,30 @@ class StatementCollector:
         """The statement's own text."""
         self.depth = 0
         """How many bodies this text lies in."""
-        self._dormant = 0
-        self._hushed = 0
+        self._not_executed = 0
+        self._secret_literals = 0
 
     @property
     def live(self) -> bool:
         """What is being walked is run by this statement."""
-        return self._dormant == 0
+        return self._not_executed == 0
 
     @contextmanager
-    def dormant(self) -> Iterator[None]:
-        self._dormant += 1
+    def not_executed(self) -> Iterator[None]:
+        self._not_executed += 1
         try:
             yield
         finally:
-            self._dormant -= 1
+            self._not_executed -= 1
 
     @contextmanager
-    def hushed(self) -> Iterator[None]:
+    def secret_literals(self) -> Iterator[None]:
         """All literals and parameters in here are secrets: passwords, keys, connection strings."""
-        self._hushed += 1
+        self._secret_literals += 1
         try:
             yield
         finally:
-            self._hushed -= 1
+            self._secret_literals -= 1
 
     def effect(self, *effects: Effect) -> None:
         if self.live:
@@ -186,12 +186,12 @@ class StatementCollector:
         else:
             known.proven = known.proven and proven
             known.columns = _joined(known.columns, columns)
-        known.secret = known.secret or self._hushed > 0
+        known.secret = known.secret or self._secret_literals > 0
         return known
 
     def parameter(self, number: int, columns: tuple[ColumnUse, ...], *, proven: bool) -> None:
         known = self.parameters.get(number)
-        secret = self._hushed > 0
+        secret = self._secret_literals > 0
         if known is not None:
             columns = _joined(known.columns, columns)
             proven = proven and known.proven

@@ -45,22 +45,22 @@ def kind_of(object_type: Any) -> str:  # noqa: ANN401  # a decoded tree
     return _WORDS.get(bare, bare.replace("_", " "))
 
 
-def mention(reading: StatementCollector, relation: Node, use: Effect = DEFINE) -> int:
+def mention(collector: StatementCollector, relation: Node, use: Effect = DEFINE) -> int:
     """A relation that the statement is about."""
-    return reading.relation(relation.get("schemaname", ""), relation.get("relname", ""), use)
+    return collector.relation(relation.get("schemaname", ""), relation.get("relname", ""), use)
 
 
 def defines(action: str, *effects: Effect) -> Handler:
     """DDL about at most one relation; what its text holds is not run."""
 
-    def handle(reading: StatementCollector, node: Node, scope: NameScope) -> None:
-        reading.effect(*(effects or (DEFINE,)))
+    def handle(collector: StatementCollector, node: Node, scope: NameScope) -> None:
+        collector.effect(*(effects or (DEFINE,)))
         rest = dict(node)
         if "relname" in rest.get("relation", {}):
-            mention(reading, rest.pop("relation"))
-        with reading.dormant():
-            reading.visit(rest, scope)
-        reading.action = action
+            mention(collector, rest.pop("relation"))
+        with collector.not_executed():
+            collector.visit(rest, scope)
+        collector.action = action
 
     return handle
 
@@ -69,9 +69,9 @@ def secretive(action: str, *effects: Effect) -> Handler:
     """As ``defines``, for statements whose options hold passwords or connection strings."""
     inner = defines(action, *effects)
 
-    def handle(reading: StatementCollector, node: Node, scope: NameScope) -> None:
-        inner(reading, node, scope)
-        reading.all_secret = True
+    def handle(collector: StatementCollector, node: Node, scope: NameScope) -> None:
+        inner(collector, node, scope)
+        collector.all_secret = True
 
     return handle
 
@@ -80,15 +80,15 @@ def makes(action: str) -> Handler:
     """DDL that may bring a function, operator, cast or type into being."""
     inner = defines(action)
 
-    def handle(reading: StatementCollector, node: Node, scope: NameScope) -> None:
-        inner(reading, node, scope)
+    def handle(collector: StatementCollector, node: Node, scope: NameScope) -> None:
+        inner(collector, node, scope)
         parts = next(
             (node[key] for key in ("defnames", "domainname", "typeName") if key in node), None
         )
         name = qualified(parts)[1] if isinstance(parts, list) else ""
-        reading.change(MadeFunction(name))
+        collector.change(MadeFunction(name))
         if action == "CREATE":
-            reading.action = f"CREATE {kind_of(node.get('kind'))}"
+            collector.action = f"CREATE {kind_of(node.get('kind'))}"
 
     return handle
 
@@ -97,187 +97,187 @@ def _is_temporary(relation: Node) -> bool:
     return relation.get("relpersistence") == "t" or relation.get("schemaname") == "pg_temp"
 
 
-def create_table(reading: StatementCollector, node: Node, scope: NameScope) -> None:
-    into(reading, node.get("relation", {}))
+def create_table(collector: StatementCollector, node: Node, scope: NameScope) -> None:
+    into(collector, node.get("relation", {}))
     rest = {key: value for key, value in node.items() if key not in {"relation", "partbound"}}
     if _is_temporary(node.get("relation", {})):
         # Who may only write can make one, and run its defaults and checks by an INSERT.
-        reading.visit(rest, scope)
-        reading.effects.discard(Effect.READ)
+        collector.visit(rest, scope)
+        collector.effects.discard(Effect.READ)
     else:
-        with reading.dormant():
-            reading.visit(rest, scope)
-    reading.visit(node.get("partbound", {}), scope)
-    reading.action = "CREATE TABLE"
+        with collector.not_executed():
+            collector.visit(rest, scope)
+    collector.visit(node.get("partbound", {}), scope)
+    collector.action = "CREATE TABLE"
 
 
-def create_foreign_table(reading: StatementCollector, node: Node, scope: NameScope) -> None:
-    create_table(reading, node.get("base", {}), scope)
-    reading.effect(DEFINE)
+def create_foreign_table(collector: StatementCollector, node: Node, scope: NameScope) -> None:
+    create_table(collector, node.get("base", {}), scope)
+    collector.effect(DEFINE)
     if option(node.get("options"), "program") is not None:
-        reading.effect(EXECUTE)
-    reading.action = "CREATE FOREIGN TABLE"
+        collector.effect(EXECUTE)
+    collector.action = "CREATE FOREIGN TABLE"
 
 
-def create_view(reading: StatementCollector, node: Node, scope: NameScope) -> None:
-    into(reading, node.get("view", {}))
+def create_view(collector: StatementCollector, node: Node, scope: NameScope) -> None:
+    into(collector, node.get("view", {}))
     if _is_temporary(node.get("view", {})):
         # It needs no right to define; so what reading it will do counts now.
-        reading.visit(node.get("query", {}), scope)
+        collector.visit(node.get("query", {}), scope)
     else:
-        with reading.dormant():
-            reading.visit(node.get("query", {}), scope)
-    reading.action = "CREATE VIEW"
+        with collector.not_executed():
+            collector.visit(node.get("query", {}), scope)
+    collector.action = "CREATE VIEW"
 
 
-def create_sequence(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
-    into(reading, node.get("sequence", {}))
-    reading.action = "CREATE SEQUENCE"
+def create_sequence(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
+    into(collector, node.get("sequence", {}))
+    collector.action = "CREATE SEQUENCE"
 
 
-def alter_sequence(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
-    mention(reading, node.get("sequence", {}))
-    reading.effect(DEFINE)
-    reading.action = "ALTER SEQUENCE"
+def alter_sequence(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
+    mention(collector, node.get("sequence", {}))
+    collector.effect(DEFINE)
+    collector.action = "ALTER SEQUENCE"
 
 
 _NOT_RUN: Final = frozenset(("AT_ColumnDefault", "AT_SetExpression"))
 
 
-def alter_table(reading: StatementCollector, node: Node, scope: NameScope) -> None:
-    reading.effect(DEFINE)
-    mention(reading, node.get("relation", {}))
-    read_before = Effect.READ in reading.effects
+def alter_table(collector: StatementCollector, node: Node, scope: NameScope) -> None:
+    collector.effect(DEFINE)
+    mention(collector, node.get("relation", {}))
+    read_before = Effect.READ in collector.effects
     for element in node.get("cmds", []):
         command = element.get("AlterTableCmd", {})
         kind = command.get("subtype")
         if kind == "AT_ChangeOwner":
-            reading.effect(GRANT)
+            collector.effect(GRANT)
         if kind in _NOT_RUN:
-            with reading.dormant():
-                reading.visit(command, scope)
+            with collector.not_executed():
+                collector.visit(command, scope)
         else:
-            reading.visit(command, scope)
+            collector.visit(command, scope)
     if not read_before:
         # The relations in its clauses (a partition, a referenced table) are not read from.
-        reading.effects.discard(Effect.READ)
-    reading.action = f"ALTER {kind_of(node.get('objtype', 'OBJECT_TABLE'))}"
+        collector.effects.discard(Effect.READ)
+    collector.action = f"ALTER {kind_of(node.get('objtype', 'OBJECT_TABLE'))}"
 
 
-def alter_function(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
-    reading.effect(DEFINE)
-    reading.change(MadeFunction(qualified(node.get("func", {}).get("objname"))[1]))
+def alter_function(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
+    collector.effect(DEFINE)
+    collector.change(MadeFunction(qualified(node.get("func", {}).get("objname"))[1]))
     if attaches_guard(node.get("actions")):
-        reading.effect(GRANT)
-    reading.action = f"ALTER {kind_of(node.get('objtype', 'OBJECT_FUNCTION'))}"
+        collector.effect(GRANT)
+    collector.action = f"ALTER {kind_of(node.get('objtype', 'OBJECT_FUNCTION'))}"
 
 
-def create_schema(reading: StatementCollector, node: Node, scope: NameScope) -> None:
-    reading.effect(DEFINE)
+def create_schema(collector: StatementCollector, node: Node, scope: NameScope) -> None:
+    collector.effect(DEFINE)
     if node.get("authrole"):
-        reading.effect(GRANT)
-    reading.visit(node.get("schemaElts", []), scope)
-    reading.change(MadeRelation("", ""))
-    reading.action = "CREATE SCHEMA"
+        collector.effect(GRANT)
+    collector.visit(node.get("schemaElts", []), scope)
+    collector.change(MadeRelation("", ""))
+    collector.action = "CREATE SCHEMA"
 
 
-def _named(reading: StatementCollector, kind: str, thing: Node) -> None:
+def _named(collector: StatementCollector, kind: str, thing: Node) -> None:
     """The relation that an object of a DROP, COMMENT, … stands for, if it is one."""
     found = names(thing["List"].get("items")) if "List" in thing else names([thing])
     if kind in _OF_A_TABLE or kind in {"OBJECT_COLUMN", "OBJECT_TABCONSTRAINT"}:
         found = found[:-1]
     elif kind == "OBJECT_SCHEMA" and found:
-        reading.relation(found[-1], "*", DEFINE)
+        collector.relation(found[-1], "*", DEFINE)
         return
     elif kind not in _RELATIONS:
         return
     if found:
-        reading.relation(found[-2] if len(found) > 1 else "", found[-1], DEFINE)
+        collector.relation(found[-2] if len(found) > 1 else "", found[-1], DEFINE)
 
 
-def drop(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
-    reading.effect(DEFINE)
+def drop(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
+    collector.effect(DEFINE)
     for thing in node.get("objects", []):
-        _named(reading, str(node.get("removeType")), thing)
-    reading.action = f"DROP {kind_of(node.get('removeType'))}"
+        _named(collector, str(node.get("removeType")), thing)
+    collector.action = f"DROP {kind_of(node.get('removeType'))}"
 
 
 def describe(action: str) -> Handler:
     """COMMENT and SECURITY LABEL."""
 
-    def handle(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
-        reading.effect(DEFINE)
-        _named(reading, str(node.get("objtype")), node.get("object", {}))
-        reading.action = action
+    def handle(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
+        collector.effect(DEFINE)
+        _named(collector, str(node.get("objtype")), node.get("object", {}))
+        collector.action = action
 
     return handle
 
 
-def move(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
+def move(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
     """RENAME, SET SCHEMA, OWNER TO: another name, place or master for the same thing."""
     kind = str(node.get("renameType", node.get("objectType", "")))
-    reading.effect(DEFINE)
+    collector.effect(DEFINE)
     if kind == "OBJECT_ROLE" or "newowner" in node:
-        reading.effect(GRANT)
+        collector.effect(GRANT)
     relation = node.get("relation")
     if relation:
-        mention(reading, relation)
+        mention(collector, relation)
         name = node.get("newname", relation.get("relname", ""))
-        reading.change(MadeRelation(node.get("newschema", relation.get("schemaname", "")), name))
+        collector.change(MadeRelation(node.get("newschema", relation.get("schemaname", "")), name))
     elif kind == "OBJECT_SCHEMA":
-        _named(reading, kind, node.get("object", {}))
-        reading.change(MadeRelation("", ""))
-        reading.change(MadeFunction(""))
+        _named(collector, kind, node.get("object", {}))
+        collector.change(MadeRelation("", ""))
+        collector.change(MadeFunction(""))
     else:
-        reading.change(MadeFunction(node.get("newname", "")))
-    reading.action = f"ALTER {kind_of(kind)}"
+        collector.change(MadeFunction(node.get("newname", "")))
+    collector.action = f"ALTER {kind_of(kind)}"
 
 
-def grant(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
-    reading.effect(GRANT)
+def grant(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
+    collector.effect(GRANT)
     everywhere = node.get("targtype") == "ACL_TARGET_ALL_IN_SCHEMA"
     for thing in node.get("objects", []):
         if "RangeVar" in thing:
-            mention(reading, thing["RangeVar"], GRANT)
+            mention(collector, thing["RangeVar"], GRANT)
         elif everywhere or node.get("objtype") == "OBJECT_SCHEMA":
-            reading.relation(names([thing])[0] if names([thing]) else "", "*", GRANT)
-    reading.action = "GRANT" if node.get("is_grant") else "REVOKE"
+            collector.relation(names([thing])[0] if names([thing]) else "", "*", GRANT)
+    collector.action = "GRANT" if node.get("is_grant") else "REVOKE"
 
 
-def grant_role(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
-    reading.effect(GRANT)
-    reading.action = "GRANT ROLE" if node.get("is_grant") else "REVOKE ROLE"
+def grant_role(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
+    collector.effect(GRANT)
+    collector.action = "GRANT ROLE" if node.get("is_grant") else "REVOKE ROLE"
 
 
 def role(action: str) -> Handler:
     """CREATE and ALTER ROLE; a PASSWORD's string is a secret."""
 
-    def handle(reading: StatementCollector, node: Node, _scope: NameScope) -> None:
-        reading.effect(GRANT)
+    def handle(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
+        collector.effect(GRANT)
         for element in node.get("options", []):
             definition = element.get("DefElem", {})
             if definition.get("defname") == "password" and "arg" in definition:
-                reading.secret_after.append(definition.get("location", 0))
-        reading.action = action
+                collector.secret_after.append(definition.get("location", 0))
+        collector.action = action
 
     return handle
 
 
-def index(reading: StatementCollector, node: Node, scope: NameScope) -> None:
+def index(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     inner = defines("CREATE INDEX")
-    inner(reading, node, scope)
+    inner(collector, node, scope)
     if node.get("idxname"):
         schema = node.get("relation", {}).get("schemaname", "")
-        reading.change(MadeRelation(schema, node["idxname"]))
+        collector.change(MadeRelation(schema, node["idxname"]))
 
 
 def extension(action: str) -> Handler:
     inner = defines(action)
 
-    def handle(reading: StatementCollector, node: Node, scope: NameScope) -> None:
-        inner(reading, node, scope)
-        reading.change(MadeFunction(""))
-        reading.change(MadeRelation("", ""))
+    def handle(collector: StatementCollector, node: Node, scope: NameScope) -> None:
+        inner(collector, node, scope)
+        collector.change(MadeFunction(""))
+        collector.change(MadeRelation("", ""))
 
     return handle
 
@@ -345,7 +345,7 @@ DEFINITIONS: Final[dict[str, Handler]] = {
     "AlterTypeStmt": makes("ALTER TYPE"),
     "AlterUserMappingStmt": secretive("ALTER USER MAPPING"),
     "CommentStmt": describe("COMMENT"),
-    "CompositeTypeStmt": lambda reading, _node, _scope: _composite(reading),
+    "CompositeTypeStmt": lambda collector, _node, _scope: _composite(collector),
     "CreateCastStmt": makes("CREATE CAST"),
     "CreateDomainStmt": makes("CREATE DOMAIN"),
     "CreateExtensionStmt": extension("CREATE EXTENSION"),
@@ -380,6 +380,6 @@ DEFINITIONS: Final[dict[str, Handler]] = {
 }
 
 
-def _composite(reading: StatementCollector) -> None:
-    reading.effect(DEFINE)
-    reading.action = "CREATE TYPE"
+def _composite(collector: StatementCollector) -> None:
+    collector.effect(DEFINE)
+    collector.action = "CREATE TYPE"

@@ -50,21 +50,21 @@ _MATCHES: Final = frozenset(("AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR"))
 _SAMPLING: Final = frozenset(("bernoulli", "system"))
 
 
-def assign(reading: StatementCollector, value: Node, use: ColumnUse, scope: NameScope) -> None:
+def assign(collector: StatementCollector, value: Node, use: ColumnUse, scope: NameScope) -> None:
     """``value`` is assigned to the column: directly, or as an expression."""
-    for leaf in _values(reading, value, scope):
-        _meet(reading, leaf, (use,), scope, certain=True)
+    for leaf in _values(collector, value, scope):
+        _meet(collector, leaf, (use,), scope, certain=True)
 
 
-def neutral(reading: StatementCollector, value: Any, scope: NameScope) -> None:  # noqa: ANN401  # a decoded tree
+def neutral(collector: StatementCollector, value: Any, scope: NameScope) -> None:  # noqa: ANN401  # a decoded tree
     """A count or a length: a literal or parameter here meets no column."""
     if isinstance(value, list):
         for element in value:
-            neutral(reading, element, scope)
+            neutral(collector, element, scope)
     elif isinstance(value, dict) and ("A_Const" in value or "ParamRef" in value):
-        _meet(reading, value, (), scope, certain=True)
+        _meet(collector, value, (), scope, certain=True)
     elif isinstance(value, dict):
-        reading.visit(value, scope)
+        collector.visit(value, scope)
 
 
 def bare_column(node: Any) -> Node | None:  # noqa: ANN401  # a decoded tree
@@ -99,26 +99,26 @@ def locate(reference: Node, scope: NameScope) -> tuple[ColumnUse | None, bool]:
     return ColumnUse(relations, fields[0]), all(item.relation >= 0 for item in visible)
 
 
-def _values(reading: StatementCollector, node: Any, scope: NameScope) -> Iterator[Node]:  # noqa: ANN401 - a parser's node; no type is published for it
+def _values(collector: StatementCollector, node: Any, scope: NameScope) -> Iterator[Node]:  # noqa: ANN401 - a parser's node; no type is published for it
     """The leaves of a literal, a list or an array of them; casts are taken off, and noted."""
     if isinstance(node, list):
         for element in node:
-            yield from _values(reading, element, scope)
+            yield from _values(collector, element, scope)
     elif "TypeCast" in node:
-        _type_name(reading, node["TypeCast"].get("typeName", {}), scope)
-        yield from _values(reading, node["TypeCast"].get("arg", {}), scope)
+        _type_name(collector, node["TypeCast"].get("typeName", {}), scope)
+        yield from _values(collector, node["TypeCast"].get("arg", {}), scope)
     elif "CollateClause" in node:
-        yield from _values(reading, node["CollateClause"].get("arg", {}), scope)
+        yield from _values(collector, node["CollateClause"].get("arg", {}), scope)
     elif "List" in node:
-        yield from _values(reading, node["List"].get("items", []), scope)
+        yield from _values(collector, node["List"].get("items", []), scope)
     elif "A_ArrayExpr" in node:
-        yield from _values(reading, node["A_ArrayExpr"].get("elements", []), scope)
+        yield from _values(collector, node["A_ArrayExpr"].get("elements", []), scope)
     else:
         yield node
 
 
 def _meet(
-    reading: StatementCollector,
+    collector: StatementCollector,
     leaf: Node,
     columns: tuple[ColumnUse, ...],
     scope: NameScope,
@@ -130,61 +130,63 @@ def _meet(
         constant = leaf["A_Const"]
         if not constant.get("isnull"):
             place = constant.get("location", 0)
-            reading.literal(place, columns, proven=certain)
+            collector.literal(place, columns, proven=certain)
             if "ival" in constant:
-                reading.integers.add(place)
+                collector.integers.add(place)
     elif "ParamRef" in leaf:
-        reading.parameter(leaf["ParamRef"].get("number", 0), columns, proven=certain)
+        collector.parameter(leaf["ParamRef"].get("number", 0), columns, proven=certain)
     else:
-        reading.visit(leaf, scope)
+        collector.visit(leaf, scope)
 
 
-def _constant(reading: StatementCollector, constant: Node, scope: NameScope) -> None:
-    _meet(reading, {"A_Const": constant}, (), scope, certain=False)
+def _constant(collector: StatementCollector, constant: Node, scope: NameScope) -> None:
+    _meet(collector, {"A_Const": constant}, (), scope, certain=False)
 
 
-def _parameter(reading: StatementCollector, parameter: Node, scope: NameScope) -> None:
-    _meet(reading, {"ParamRef": parameter}, (), scope, certain=False)
+def _parameter(collector: StatementCollector, parameter: Node, scope: NameScope) -> None:
+    _meet(collector, {"ParamRef": parameter}, (), scope, certain=False)
 
 
-def _compare(reading: StatementCollector, one: Node, other: Node, scope: NameScope) -> None:
+def _compare(collector: StatementCollector, one: Node, other: Node, scope: NameScope) -> None:
     """Two sides of a comparison. A row is compared element by element."""
     if "RowExpr" in one and "RowExpr" in other:
         left, right = one["RowExpr"].get("args", []), other["RowExpr"].get("args", [])
         if len(left) == len(right):
             for pair in zip(left, right, strict=True):
-                _compare(reading, *pair, scope)
+                _compare(collector, *pair, scope)
             return
     for column, value in ((one, other), (other, one)):
         reference = bare_column(column)
         if reference is None:
             continue
         use, certain = locate(reference, scope)
-        reading.visit(column, scope)
-        for leaf in _values(reading, value, scope):
-            _meet(reading, leaf, (use,) if use else (), scope, certain=certain and use is not None)
+        collector.visit(column, scope)
+        for leaf in _values(collector, value, scope):
+            _meet(
+                collector, leaf, (use,) if use else (), scope, certain=certain and use is not None
+            )
         return
-    reading.visit(one, scope)
-    reading.visit(other, scope)
+    collector.visit(one, scope)
+    collector.visit(other, scope)
 
 
-def operator(reading: StatementCollector, parts: list[Node] | None) -> str:
+def operator(collector: StatementCollector, parts: list[Node] | None) -> str:
     """Note an operator; its bare name comes back."""
     schema, name = qualified(parts)
-    if schema != "pg_catalog" and reading.live:
-        reading.operators[OperatorUse(schema, name)] = None
+    if schema != "pg_catalog" and collector.live:
+        collector.operators[OperatorUse(schema, name)] = None
     return name
 
 
-def _operation(reading: StatementCollector, node: Node, scope: NameScope) -> None:
+def _operation(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     kind = node.get("kind", "")
     left, right = node.get("lexpr"), node.get("rexpr")
     if kind in _BETWEEN:
         for name in ("<=", ">="):
-            reading.operators[OperatorUse("", name)] = None
+            collector.operators[OperatorUse("", name)] = None
         direct = True
     else:
-        name = operator(reading, node.get("name"))
+        name = operator(collector, node.get("name"))
         if kind in _MATCHES and isinstance(right, dict) and "FuncCall" in right:
             # LIKE … ESCAPE and SIMILAR TO wrap the pattern in a call of PostgreSQL's own.
             call = right["FuncCall"]
@@ -193,53 +195,53 @@ def _operation(reading: StatementCollector, node: Node, scope: NameScope) -> Non
         direct = name in _COMPARISONS and kind != "AEXPR_NULLIF"
     if direct and left is not None and right is not None:
         if kind == "AEXPR_IN" and "RowExpr" in left:
-            for row in _values(reading, right, scope):
-                _compare(reading, left, row, scope)
+            for row in _values(collector, right, scope):
+                _compare(collector, left, row, scope)
         else:
-            _compare(reading, left, right, scope)
+            _compare(collector, left, right, scope)
         return
     for side in (left, right):
         if side is not None:
-            reading.visit(side, scope)
+            collector.visit(side, scope)
 
 
-def _column(reading: StatementCollector, reference: Node, _scope: NameScope) -> None:
+def _column(collector: StatementCollector, reference: Node, _scope: NameScope) -> None:
     fields = names(reference.get("fields"))
-    if len(fields) > 1 and fields[-1] != "*" and reading.live:
-        reading.attributes[fields[-1]] = None
+    if len(fields) > 1 and fields[-1] != "*" and collector.live:
+        collector.attributes[fields[-1]] = None
 
 
-def _indirection(reading: StatementCollector, node: Node, scope: NameScope) -> None:
+def _indirection(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     for name in names(node.get("indirection")):
-        if name != "*" and reading.live:
-            reading.attributes[name] = None
-    reading.visit(node, scope)
+        if name != "*" and collector.live:
+            collector.attributes[name] = None
+    collector.visit(node, scope)
 
 
-def _call(reading: StatementCollector, node: Node, scope: NameScope) -> None:
+def _call(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     schema, name = qualified(node.get("funcname"))
     arguments = node.get("args", [])
-    reading.function(FunctionUse(schema, name, len(arguments)))
+    collector.function(FunctionUse(schema, name, len(arguments)))
     builtin = effects_of(schema, name)
-    reading.effect(*builtin.effects)
+    collector.effect(*builtin.effects)
     if builtin.opaque:
-        reading.opaque = True
+        collector.opaque = True
     if name == "current_setting" and not _own_parameter(arguments):
         # What the session itself put there may come from any column.
-        reading.opaque = True
-    if name == "set_config" and reading.live:
+        collector.opaque = True
+    if name == "set_config" and collector.live:
         change = parameter_set_by_call(arguments)
         if change is not None:
             # Whether a row is made that calls it, the statement alone does not say.
             shown = change.values is not None
-            reading.change(msgspec.structs.replace(change, maybe=True) if shown else change)
+            collector.change(msgspec.structs.replace(change, maybe=True) if shown else change)
         if sets_guard(arguments):
-            reading.effect(Effect.GRANT)
+            collector.effect(Effect.GRANT)
     if takes_secrets(name):
-        with reading.hushed():
-            reading.visit(node, scope)
+        with collector.secret_literals():
+            collector.visit(node, scope)
     else:
-        reading.visit(node, scope)
+        collector.visit(node, scope)
 
 
 def _own_parameter(arguments: list[Node]) -> bool:
@@ -248,40 +250,40 @@ def _own_parameter(arguments: list[Node]) -> bool:
     return name is not None and "." not in name
 
 
-def _type_name(reading: StatementCollector, node: Node, scope: NameScope) -> None:
+def _type_name(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     schema, name = qualified(node.get("names"))
-    if schema != "pg_catalog" and reading.live:
-        reading.types[TypeUse(schema, name)] = None
-    neutral(reading, node.get("typmods", []), scope)
+    if schema != "pg_catalog" and collector.live:
+        collector.types[TypeUse(schema, name)] = None
+    neutral(collector, node.get("typmods", []), scope)
 
 
-def _sublink(reading: StatementCollector, node: Node, scope: NameScope) -> None:
+def _sublink(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     if node.get("operName"):
-        operator(reading, node["operName"])
+        operator(collector, node["operName"])
     elif node.get("subLinkType") in {"ANY_SUBLINK", "ALL_SUBLINK"}:
-        reading.operators[OperatorUse("", "=")] = None
-    reading.visit(node, scope)
+        collector.operators[OperatorUse("", "=")] = None
+    collector.visit(node, scope)
 
 
-def _case(reading: StatementCollector, node: Node, scope: NameScope) -> None:
+def _case(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     if node.get("arg"):
-        reading.operators[OperatorUse("", "=")] = None
-    reading.visit(node, scope)
+        collector.operators[OperatorUse("", "=")] = None
+    collector.visit(node, scope)
 
 
-def _sort(reading: StatementCollector, node: Node, scope: NameScope) -> None:
+def _sort(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     if node.get("useOp"):
-        operator(reading, node["useOp"])
-    reading.visit(node.get("node", {}), scope)
+        operator(collector, node["useOp"])
+    collector.visit(node.get("node", {}), scope)
 
 
-def _sample(reading: StatementCollector, node: Node, scope: NameScope) -> None:
+def _sample(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     schema, name = qualified(node.get("method"))
     if name not in _SAMPLING or schema not in {"", "pg_catalog"}:
-        reading.function(FunctionUse(schema, name, 1))
-    reading.visit(node.get("relation", {}), scope)
-    neutral(reading, node.get("args", []), scope)
-    neutral(reading, node.get("repeatable", {}), scope)
+        collector.function(FunctionUse(schema, name, 1))
+    collector.visit(node.get("relation", {}), scope)
+    neutral(collector, node.get("args", []), scope)
+    neutral(collector, node.get("repeatable", {}), scope)
 
 
 HANDLERS: Final[dict[str, Handler]] = {

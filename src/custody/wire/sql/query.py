@@ -15,47 +15,47 @@ from custody.wire.sql.syntax import ColumnUse, MadeRelation, TemporaryRelation, 
 from custody.wire.sql.tree import Node
 
 
-def range_variable(reading: StatementCollector, node: Node, scope: NameScope) -> None:
+def range_variable(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     """A name in a FROM clause."""
     schema, name = node.get("schemaname", ""), node.get("relname", "")
     alias = node.get("alias", {})
     if not schema and scope.is_cte(name):
         index = -1
     else:
-        index = reading.relation(schema, name, Effect.READ)
-        reading.effect(Effect.READ)
+        index = collector.relation(schema, name, Effect.READ)
+        collector.effect(Effect.READ)
         if alias.get("colnames"):
             index = -1
     scope.items.append(FromItem(alias.get("aliasname", name), "" if alias else schema, name, index))
 
 
-def write_target(reading: StatementCollector, node: Node, scope: NameScope) -> int:
+def write_target(collector: StatementCollector, node: Node, scope: NameScope) -> int:
     """The relation that a statement writes rows to."""
     schema, name = node.get("schemaname", ""), node.get("relname", "")
-    index = reading.relation(schema, name, Effect.WRITE)
-    reading.effect(Effect.WRITE)
+    index = collector.relation(schema, name, Effect.WRITE)
+    collector.effect(Effect.WRITE)
     if (schema, name) in {("", "pg_settings"), ("pg_catalog", "pg_settings")}:
         # Its rule turns an UPDATE into set_config(name, setting).
-        reading.effect(Effect.GRANT)
-        reading.setting_unknown()
+        collector.effect(Effect.GRANT)
+        collector.setting_unknown()
     if schema == "pg_catalog" or (not schema and name.startswith("pg_")):
-        reading.effect(Effect.DEFINE, Effect.GRANT)
+        collector.effect(Effect.DEFINE, Effect.GRANT)
     alias = node.get("alias", {})
     scope.items.append(FromItem(alias.get("aliasname", name), "" if alias else schema, name, index))
     return index
 
 
-def into(reading: StatementCollector, relation: Node) -> None:
+def into(collector: StatementCollector, relation: Node) -> None:
     """A table that comes into being from a query, or from CREATE."""
     schema, name = relation.get("schemaname", ""), relation.get("relname", "")
     temporary = relation.get("relpersistence") == "t" or schema == "pg_temp"
     use = Effect.WRITE if temporary else Effect.DEFINE
-    reading.relation("pg_temp" if temporary else schema, name, use)
-    reading.effect(use)
-    reading.change(TemporaryRelation(name) if temporary else MadeRelation(schema, name))
+    collector.relation("pg_temp" if temporary else schema, name, use)
+    collector.effect(use)
+    collector.change(TemporaryRelation(name) if temporary else MadeRelation(schema, name))
 
 
-def with_clause(reading: StatementCollector, clause: Node | None, scope: NameScope) -> None:
+def with_clause(collector: StatementCollector, clause: Node | None, scope: NameScope) -> None:
     """CTEs come into scope one after the other, or all at once in WITH RECURSIVE."""
     if not clause:
         return
@@ -63,18 +63,18 @@ def with_clause(reading: StatementCollector, clause: Node | None, scope: NameSco
     if clause.get("recursive"):
         scope.ctes.update(table.get("ctename", "") for table in tables)
     for table in tables:
-        reading.visit(table.get("ctequery", {}), NameScope(scope))
-        reading.visit([table.get("search_clause", {}), table.get("cycle_clause", {})], scope)
+        collector.visit(table.get("ctequery", {}), NameScope(scope))
+        collector.visit([table.get("search_clause", {}), table.get("cycle_clause", {})], scope)
         scope.ctes.add(table.get("ctename", ""))
 
 
-def select(reading: StatementCollector, node: Node, scope: NameScope) -> None:
+def select(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     """A SELECT, VALUES or TABLE, on its own or inside."""
-    _select(reading, node, scope, ())
+    _select(collector, node, scope, ())
 
 
 def _select(
-    reading: StatementCollector,
+    collector: StatementCollector,
     node: Node,
     outer: NameScope,
     columns: tuple[ColumnUse, ...],
@@ -83,21 +83,21 @@ def _select(
 ) -> None:
     """``columns`` are those that the rows are assigned to, if any."""
     scope = NameScope(outer)
-    with_clause(reading, node.get("withClause"), scope)
+    with_clause(collector, node.get("withClause"), scope)
     if node.get("op", "SETOP_NONE") != "SETOP_NONE":
         for side in ("larg", "rarg"):
-            _select(reading, node.get(side, {}), scope, columns, lone=lone)
+            _select(collector, node.get(side, {}), scope, columns, lone=lone)
     if lone:
-        reading.effect(Effect.READ)
-    from_clause(reading, node.get("fromClause", []), scope)
+        collector.effect(Effect.READ)
+    from_clause(collector, node.get("fromClause", []), scope)
     for row in node.get("valuesLists", []):
-        _row(reading, row.get("List", {}).get("items", []), columns, scope)
-    _row(reading, node.get("targetList", []), columns, scope)
+        _row(collector, row.get("List", {}).get("items", []), columns, scope)
+    _row(collector, node.get("targetList", []), columns, scope)
     if "intoClause" in node:
-        into(reading, node["intoClause"].get("rel", {}))
-        reading.visit(node["intoClause"].get("options", []), scope)
+        into(collector, node["intoClause"].get("rel", {}))
+        collector.visit(node["intoClause"].get("options", []), scope)
     if node.get("lockingClause"):
-        reading.effect(Effect.WRITE)
+        collector.effect(Effect.WRITE)
     for clause in (
         "distinctClause",
         "whereClause",
@@ -107,13 +107,13 @@ def _select(
         "sortClause",
     ):
         if clause in node:
-            reading.visit(node[clause], scope)
-    neutral(reading, node.get("limitCount", {}), scope)
-    neutral(reading, node.get("limitOffset", {}), scope)
+            collector.visit(node[clause], scope)
+    neutral(collector, node.get("limitCount", {}), scope)
+    neutral(collector, node.get("limitOffset", {}), scope)
 
 
 def _row(
-    reading: StatementCollector,
+    collector: StatementCollector,
     values: list[Node],
     columns: tuple[ColumnUse, ...],
     scope: NameScope,
@@ -122,38 +122,38 @@ def _row(
     for position, value in enumerate(values):
         inner = value["ResTarget"].get("val", {}) if "ResTarget" in value else value
         if position < len(columns):
-            assign(reading, inner, columns[position], scope)
+            assign(collector, inner, columns[position], scope)
         else:
-            reading.visit(inner, scope)
+            collector.visit(inner, scope)
 
 
-def from_clause(reading: StatementCollector, items: list[Node], scope: NameScope) -> None:
+def from_clause(collector: StatementCollector, items: list[Node], scope: NameScope) -> None:
     for item in items:
-        _from_item(reading, item, scope)
+        _from_item(collector, item, scope)
 
 
-def _from_item(reading: StatementCollector, item: Node, scope: NameScope) -> None:
+def _from_item(collector: StatementCollector, item: Node, scope: NameScope) -> None:
     if "RangeVar" in item:
-        range_variable(reading, item["RangeVar"], scope)
+        range_variable(collector, item["RangeVar"], scope)
     elif "JoinExpr" in item:
         join = item["JoinExpr"]
-        _from_item(reading, join.get("larg", {}), scope)
-        _from_item(reading, join.get("rarg", {}), scope)
-        reading.visit(join.get("quals", {}), scope)
+        _from_item(collector, join.get("larg", {}), scope)
+        _from_item(collector, join.get("rarg", {}), scope)
+        collector.visit(join.get("quals", {}), scope)
         _derived(join, scope)
         _derived({"alias": join.get("join_using_alias", {})}, scope)
     elif "RangeTableSample" in item:
         sample = item["RangeTableSample"]
-        _from_item(reading, sample.get("relation", {}), scope)
-        reading.visit({"RangeTableSample": {**sample, "relation": {}}}, scope)
+        _from_item(collector, sample.get("relation", {}), scope)
+        collector.visit({"RangeTableSample": {**sample, "relation": {}}}, scope)
     else:
         # A sub-select, a function, a JSON or XML table: columns of its own. Those that are LATERAL
         # see their left neighbours; letting all of them see these can only weaken a claim.
         for kind, node in item.items():
             if kind == "RangeSubselect":
-                reading.visit(node.get("subquery", {}), scope)
+                collector.visit(node.get("subquery", {}), scope)
             else:
-                reading.visit(item, scope)
+                collector.visit(item, scope)
             _derived(node if isinstance(node, dict) else {}, scope, certain=True)
 
 
@@ -164,14 +164,14 @@ def _derived(node: Node, scope: NameScope, *, certain: bool = False) -> None:
 
 
 def _column_targets(
-    reading: StatementCollector, targets: list[Node], index: int, scope: NameScope
+    collector: StatementCollector, targets: list[Node], index: int, scope: NameScope
 ) -> tuple[ColumnUse, ...]:
     """The columns of an INSERT's list; one with a subscript or a field is not its column whole."""
     found = []
     for element in targets:
         target = element.get("ResTarget", {})
         found.append(ColumnUse((index,), target.get("name", "")))
-        reading.visit(target.get("indirection", []), scope)
+        collector.visit(target.get("indirection", []), scope)
     return tuple(found)
 
 
@@ -179,29 +179,29 @@ _POSITIONS: Final = 1664
 """As many columns as an INSERT without a list can have (PostgreSQL's limit for a target list)."""
 
 
-def insert(reading: StatementCollector, node: Node, outer: NameScope) -> None:
+def insert(collector: StatementCollector, node: Node, outer: NameScope) -> None:
     scope = NameScope(outer)
-    with_clause(reading, node.get("withClause"), scope)
-    index = write_target(reading, node.get("relation", {}), scope)
+    with_clause(collector, node.get("withClause"), scope)
+    index = write_target(collector, node.get("relation", {}), scope)
     source = node.get("selectStmt", {}).get("SelectStmt")
     if source is not None:
         if "cols" in node:
-            columns = _column_targets(reading, node["cols"], index, scope)
+            columns = _column_targets(collector, node["cols"], index, scope)
         else:
             columns = _by_position(source, index)
         # The rows of the source see the CTEs, not the table that they go to.
         inner = NameScope(outer)
         inner.ctes.update(scope.ctes)
-        _select(reading, source, inner, columns, lone=_reads(source))
+        _select(collector, source, inner, columns, lone=_reads(source))
     conflict = node.get("onConflictClause")
     if conflict:
         scope.items.append(FromItem("excluded", "", "excluded", index))
-        reading.visit(conflict.get("infer", {}), scope)
-        _set_clause(reading, conflict.get("targetList", []), index, scope)
-        reading.visit(conflict.get("whereClause", {}), scope)
-    returned = _returning(reading, node, index, scope)
+        collector.visit(conflict.get("infer", {}), scope)
+        _set_clause(collector, conflict.get("targetList", []), index, scope)
+        collector.visit(conflict.get("whereClause", {}), scope)
+    returned = _returning(collector, node, index, scope)
     if returned and conflict and conflict.get("action") == "ONCONFLICT_UPDATE":
-        reading.effect(Effect.READ)
+        collector.effect(Effect.READ)
 
 
 def _by_position(source: Node, index: int) -> tuple[ColumnUse, ...]:
@@ -224,98 +224,98 @@ def _reads(source: Node) -> bool:
 
 
 def _set_clause(
-    reading: StatementCollector, targets: list[Node], index: int, scope: NameScope
+    collector: StatementCollector, targets: list[Node], index: int, scope: NameScope
 ) -> None:
     for element in targets:
         target = element.get("ResTarget", {})
         use = ColumnUse((index,), target.get("name", ""))
-        reading.visit(target.get("indirection", []), scope)
+        collector.visit(target.get("indirection", []), scope)
         value = target.get("val", {})
         if "MultiAssignRef" not in value:
-            assign(reading, value, use, scope)
+            assign(collector, value, use, scope)
             continue
         # (a, b) = (1, 2): the same source stands behind each of its columns.
         reference = value["MultiAssignRef"]
         source, place = reference.get("source", {}), reference.get("colno", 1)
         fields = source.get("RowExpr", {}).get("args", [])
         if place <= len(fields):
-            assign(reading, fields[place - 1], use, scope)
+            assign(collector, fields[place - 1], use, scope)
         elif place == 1:
-            reading.visit(source, scope)
+            collector.visit(source, scope)
 
 
-def _returning(reading: StatementCollector, node: Node, index: int, scope: NameScope) -> bool:
+def _returning(collector: StatementCollector, node: Node, index: int, scope: NameScope) -> bool:
     clause = node.get("returningClause")
     if not clause:
         return False
     inner = NameScope(scope)
     inner.items.extend(FromItem(name, "", name, index) for name in ("old", "new"))
-    reading.visit(clause, inner)
+    collector.visit(clause, inner)
     return True
 
 
-def _bounded(reading: StatementCollector, target: WriteTarget, condition: Any) -> None:  # noqa: ANN401 - a parser's node; no type is published for it
+def _bounded(collector: StatementCollector, target: WriteTarget, condition: Any) -> None:  # noqa: ANN401 - a parser's node; no type is published for it
     folding = ConstantFolding()
     demanded = demand(target, condition, folding)
     if demanded is None:
-        reading.bounded = False
+        collector.bounded = False
     for names in demanded or ():
-        reading.bounds.append(WriteBound(target.item.relation, tuple(sorted(names))))
-    reading.blind = reading.blind and not folding.used_integers
+        collector.bounds.append(WriteBound(target.item.relation, tuple(sorted(names))))
+    collector.blind = collector.blind and not folding.used_integers
 
 
-def update(reading: StatementCollector, node: Node, outer: NameScope) -> None:
+def update(collector: StatementCollector, node: Node, outer: NameScope) -> None:
     scope = NameScope(outer)
-    with_clause(reading, node.get("withClause"), scope)
-    index = write_target(reading, node.get("relation", {}), scope)
+    with_clause(collector, node.get("withClause"), scope)
+    index = write_target(collector, node.get("relation", {}), scope)
     item = scope.items[-1]
-    from_clause(reading, node.get("fromClause", []), scope)
-    _set_clause(reading, node.get("targetList", []), index, scope)
-    reading.visit(node.get("whereClause", {}), scope)
-    _bounded(reading, WriteTarget(item, alone=len(scope.items) == 1), node.get("whereClause"))
-    if _returning(reading, node, index, scope):
-        reading.effect(Effect.READ)
+    from_clause(collector, node.get("fromClause", []), scope)
+    _set_clause(collector, node.get("targetList", []), index, scope)
+    collector.visit(node.get("whereClause", {}), scope)
+    _bounded(collector, WriteTarget(item, alone=len(scope.items) == 1), node.get("whereClause"))
+    if _returning(collector, node, index, scope):
+        collector.effect(Effect.READ)
 
 
-def delete(reading: StatementCollector, node: Node, outer: NameScope) -> None:
+def delete(collector: StatementCollector, node: Node, outer: NameScope) -> None:
     scope = NameScope(outer)
-    with_clause(reading, node.get("withClause"), scope)
-    index = write_target(reading, node.get("relation", {}), scope)
+    with_clause(collector, node.get("withClause"), scope)
+    index = write_target(collector, node.get("relation", {}), scope)
     item = scope.items[-1]
-    from_clause(reading, node.get("usingClause", []), scope)
-    reading.visit(node.get("whereClause", {}), scope)
-    _bounded(reading, WriteTarget(item, alone=len(scope.items) == 1), node.get("whereClause"))
-    if _returning(reading, node, index, scope):
-        reading.effect(Effect.READ)
+    from_clause(collector, node.get("usingClause", []), scope)
+    collector.visit(node.get("whereClause", {}), scope)
+    _bounded(collector, WriteTarget(item, alone=len(scope.items) == 1), node.get("whereClause"))
+    if _returning(collector, node, index, scope):
+        collector.effect(Effect.READ)
 
 
-def merge(reading: StatementCollector, node: Node, outer: NameScope) -> None:
+def merge(collector: StatementCollector, node: Node, outer: NameScope) -> None:
     scope = NameScope(outer)
-    with_clause(reading, node.get("withClause"), scope)
-    index = write_target(reading, node.get("relation", {}), scope)
+    with_clause(collector, node.get("withClause"), scope)
+    index = write_target(collector, node.get("relation", {}), scope)
     target = WriteTarget(scope.items[-1], alone=False)
-    _from_item(reading, node.get("sourceRelation", {}), scope)
-    reading.visit(node.get("joinCondition", {}), scope)
-    _bounded(reading, target, node.get("joinCondition"))
+    _from_item(collector, node.get("sourceRelation", {}), scope)
+    collector.visit(node.get("joinCondition", {}), scope)
+    _bounded(collector, target, node.get("joinCondition"))
     for clause in node.get("mergeWhenClauses", []):
         when = clause.get("MergeWhenClause", {})
-        reading.visit(when.get("condition", {}), scope)
+        collector.visit(when.get("condition", {}), scope)
         act = when.get("commandType")
         if when.get("matchKind") == "MERGE_WHEN_NOT_MATCHED_BY_SOURCE" and act in {
             "CMD_UPDATE",
             "CMD_DELETE",
         }:
-            _bounded(reading, target, when.get("condition"))
+            _bounded(collector, target, when.get("condition"))
         if act == "CMD_UPDATE":
-            _set_clause(reading, when.get("targetList", []), index, scope)
+            _set_clause(collector, when.get("targetList", []), index, scope)
             continue
         values = when.get("values", [])
-        columns = _column_targets(reading, when.get("targetList", []), index, scope) or tuple(
+        columns = _column_targets(collector, when.get("targetList", []), index, scope) or tuple(
             ColumnUse((index,), "", place) for place in range(len(values))
         )
-        _row(reading, values, columns, scope)
-    if _returning(reading, node, index, scope):
-        reading.effect(Effect.READ)
+        _row(collector, values, columns, scope)
+    if _returning(collector, node, index, scope):
+        collector.effect(Effect.READ)
 
 
 HANDLERS: Final[dict[str, Handler]] = {

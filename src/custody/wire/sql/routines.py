@@ -1,7 +1,7 @@
 """CREATE FUNCTION and CREATE PROCEDURE, and the settings that belong to a function.
 
-Law: a body runs nothing while it is only defined. A setting that is attached to a function holds
-whenever that runs, whoever calls it, so attaching one counts as setting it.
+Law: a body runs nothing while it is only defined. A setting that is attached to a function holds in
+every call of it, so attaching one counts as setting it.
 """
 
 from custody.model.words import Effect
@@ -12,23 +12,23 @@ from custody.wire.sql.syntax import MadeFunction
 from custody.wire.sql.tree import Node
 
 
-def create_function(reading: StatementCollector, node: Node, scope: NameScope) -> None:
-    reading.effect(Effect.DEFINE)
-    reading.change(MadeFunction(qualified(node.get("funcname"))[1]))
+def create_function(collector: StatementCollector, node: Node, scope: NameScope) -> None:
+    collector.effect(Effect.DEFINE)
+    collector.change(MadeFunction(qualified(node.get("funcname"))[1]))
     options = node.get("options")
     language = (word(option(options, "language")) or "sql").lower()
     if language in {"c", "internal"}:
         # Its library is loaded, and runs, when the function is checked.
-        reading.effect(Effect.EXECUTE)
+        collector.effect(Effect.EXECUTE)
     if attaches_guard(options):
-        reading.effect(Effect.GRANT)
+        collector.effect(Effect.GRANT)
     text = option(options, "as")
     parts = names(text["List"].get("items")) if isinstance(text, dict) and "List" in text else []
-    with reading.dormant():
-        reading.visit(node.get("sql_body", {}), scope)
+    with collector.not_executed():
+        collector.visit(node.get("sql_body", {}), scope)
         if len(parts) == 1 and language not in {"c", "internal"}:
-            bodies.read_text(reading, language, parts[0], reading.source, scope)
-    reading.action = "CREATE PROCEDURE" if node.get("is_procedure") else "CREATE FUNCTION"
+            bodies.read_text(collector, language, parts[0], collector.source, scope)
+    collector.action = "CREATE PROCEDURE" if node.get("is_procedure") else "CREATE FUNCTION"
 
 
 def attaches_guard(options: list[Node] | None) -> bool:

@@ -1,4 +1,4 @@
-"""What a statement changes in its session.
+"""The changes of a statement to its session.
 
 Law: only parameters that change what names or texts mean are looked at, and a value that the text
 does not show is unknown, never guessed.

@@ -1,4 +1,4 @@
-"""The words for what a statement's text says.
+"""The types of a statement's text.
 
 Law: values here follow from one text and nothing else, so they may be cached by that text. A name
 is as it was written (after PostgreSQL's own case folding): an empty ``schema`` means unqualified.

@@ -10,7 +10,6 @@ import pytest
 from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import CLIENT_KEY, Dialogue, allow, new_codec, upstream
 
-from custody.model.command import Refusal
 from custody.model.errors import WireError
 from custody.model.event import (
     CancelReceived,
@@ -22,9 +21,11 @@ from custody.model.event import (
     TlsAnswered,
     TlsRequested,
 )
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Side
 from custody.protocols.postgres.login.scram import saslprep
 from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.refusals import sqlstate
 
 
 def arriving(options: PostgresOptions | None = None) -> Dialogue:
@@ -323,7 +324,7 @@ def test_the_servers_refusal_helps_and_tells_no_secret(code: str, reason: str, t
     p = admitted().server(m.error(code, 'failed for user "app" at 10.1.2.3', "FATAL"))
     (failed,) = p.of(LoginFailed)
     assert isinstance(failed, LoginFailed)
-    assert (failed.reason, failed.refusal.code) == (reason, told)
+    assert (failed.reason, sqlstate(failed.refusal)) == (reason, told)
     assert "app" not in failed.refusal.message.replace("gateway", "")
     assert "10.1.2.3" not in repr(failed)
 
@@ -334,7 +335,7 @@ def test_a_server_that_goes_away_has_failed() -> None:
 
 def test_a_refused_login() -> None:
     p = arriving().client(m.startup(user="u", database="o"), m.password("x")).forget()
-    (send,) = p.codec.refuse(None, Refusal("28P01", "no such ticket"))
+    (send,) = p.codec.refuse(None, Refusal(RefusalCode.IDENTITY, "no such ticket"))
     assert isinstance(send, Send)
     assert send.to is Side.CLIENT
     assert b"FATAL" in send.data
@@ -345,7 +346,7 @@ def test_replication_is_refused_unless_permitted() -> None:
     p = arriving().client(sent, m.password("x"))
     (login,) = p.of(LoginReceived)
     assert isinstance(login, LoginReceived)
-    assert login.login.replication
+    assert login.login.stream == "replication"
     (send,) = p.codec.admit(login, upstream())
     assert send.to is Side.CLIENT
     assert b"0A000" in send.data

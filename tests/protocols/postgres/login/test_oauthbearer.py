@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import Dialogue, allow, new_codec, upstream
 
-from custody.model.command import Refusal
 from custody.model.errors import WireError
 from custody.model.event import Event, LoginReceived, SessionReady, SideEnded
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Side
 from custody.protocols.postgres.frames import error
 from custody.protocols.postgres.login.oauthbearer import TOKEN_BYTES_AT_MOST, token_of
@@ -26,7 +26,7 @@ TOLD = {
     "openid-configuration": f"{ISSUER}/.well-known/openid-configuration",
     "scope": "openid profile",
 }
-NO = Refusal("28P01", "not taken", fatal=True)
+NO = Refusal(RefusalCode.IDENTITY, "not taken", fatal=True)
 NOTED = m.frame("p", b"\x01")
 STARTUP = m.startup(user="u", database="orders")
 

@@ -91,7 +91,7 @@ def test_a_sync_sent_while_data_is_expected_is_ignored_too() -> None:
         p.server(m.PARSED + m.BOUND + m.COPY_IN)
         p.client(m.SYNC, m.copy_data(b"1\n"), m.COPY_DONE, m.SYNC)
         p.server(m.complete("COPY 1") + m.ready())
-        assert not p.codec._requests._ledger.due  # type: ignore[union-attr]  # the scene made it what it is
+        assert not p.codec._requests._pending.due  # type: ignore[union-attr]  # the scene made it what it is
 
 
 def test_a_server_that_fails_while_data_comes_ends_the_stream() -> None:

@@ -5,12 +5,12 @@ import hashlib
 from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import Dialogue, allow, new_codec, playbook, upstream
 
-from custody.model.command import Refusal
 from custody.model.event import LoginReceived, RecordFirst, SideEnded, StreamEnded
 from custody.model.record import Opaque
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Side
 
-OVER = Refusal("57P01", "this loop was ended", hint="ask")
+OVER = Refusal(RefusalCode.LOOP_OVER, "this loop was ended", hint="ask")
 
 
 def test_a_kill_between_two_messages_is_a_fatal_error() -> None:
@@ -59,7 +59,7 @@ def test_a_replication_connection_is_an_opaque_stream() -> None:
     p.client(m.startup(user="u", database="o", replication="true"), m.password("x"))
     (login,) = p.of(LoginReceived)
     assert isinstance(login, LoginReceived)
-    given = upstream(replication=True, parameters=login.login.parameters)
+    given = upstream(stream="replication", parameters=login.login.parameters)
     p._send(p.codec.admit(login, given))
     assert b"replication\0true\0" in p.to_server
     p.server(m.LOGGED_IN).forget()

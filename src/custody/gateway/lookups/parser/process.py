@@ -29,7 +29,7 @@ class Worker(asyncio.SubprocessProtocol):
         self._timeout: Final = timeout
         self._idle: Final = idle
         self._gone: Final = gone
-        self._loop: Final = asyncio.get_running_loop()
+        self._event_loop: Final = asyncio.get_running_loop()
         self._transport: asyncio.SubprocessTransport | None = None
         self._input: asyncio.WriteTransport | None = None
         self._received: Final = bytearray()
@@ -45,7 +45,7 @@ class Worker(asyncio.SubprocessProtocol):
     async def start(self) -> None:
         """Raises ``OSError`` where no process can be made."""
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        await self._loop.subprocess_exec(
+        await self._event_loop.subprocess_exec(
             lambda: self,
             sys.executable,
             "-m",
@@ -62,8 +62,8 @@ class Worker(asyncio.SubprocessProtocol):
         """Give it a text of ``length`` characters; ``answer`` is called once, whatever comes."""
         self._answer = answer
         self._length = length
-        self._due = self._loop.time() + self._timeout
-        self._timer = self._loop.call_at(self._due, self._late)
+        self._due = self._event_loop.time() + self._timeout
+        self._timer = self._event_loop.call_at(self._due, self._late)
         if self._input is not None:
             self._input.write(LENGTH.pack(len(text)) + text)
 
@@ -136,11 +136,11 @@ class Worker(asyncio.SubprocessProtocol):
             answer(analysis)
 
     def _late(self) -> None:
-        overslept = self._loop.time() - self._due
+        overslept = self._event_loop.time() - self._due
         if overslept > self._timeout / 4:
             # It was the gateway's own loop that was late: its answer may lie in the pipe.
-            self._due = self._loop.time() + self._timeout
-            self._timer = self._loop.call_at(self._due, self._late)
+            self._due = self._event_loop.time() + self._timeout
+            self._timer = self._event_loop.call_at(self._due, self._late)
             return
         self._lost(Unreadable("time-out"))
         self.kill()

@@ -1,4 +1,4 @@
-"""Which token it is, for whoever remembers what a token did.
+"""The digest by which a token is remembered.
 
 Law: a token that anybody can make of another without its issuer's key is the same token. An ECDSA
 signature has a twin (FIPS 186-5 §6.4: with (r, s) also (r, n - s) is good), so both count as one.

@@ -1,8 +1,7 @@
 """JSON that means one thing only.
 
-Law: whoever signs a document and whoever reads it must not be able to see two different ones: no
-name twice, no number that is none, no half of a surrogate pair; and reading it costs no more than
-its size allows.
+Law: the signer and the reader of a document must see the same one: no name twice, no NaN or
+Infinity, no half of a surrogate pair; and reading it costs no more than its size allows.
 """
 
 import json

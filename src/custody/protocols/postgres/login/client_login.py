@@ -1,13 +1,12 @@
 """The client's part of the login: from the first byte to its ticket or its token.
 
-Law: nothing is asked for in clear text unless that was allowed, and nothing that the client says
-here is believed. Each step is done once; a step out of turn ends the connection.
+Law: a password is requested in clear text only where the listener allows it. Every value that the
+client sends is a claim. Each step happens once; a step out of order is a ``WireError``.
 """
 
 from collections import deque
 from typing import Final
 
-from custody.model.command import Refusal
 from custody.model.errors import WireError
 from custody.model.event import (
     CancelReceived,
@@ -17,6 +16,7 @@ from custody.model.event import (
     SideEnded,
     TlsRequested,
 )
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.secret import Secret
 from custody.model.words import Side
 from custody.protocols.postgres import frames
@@ -40,26 +40,27 @@ from custody.protocols.postgres.login.startup_packet import (
     read_opening,
 )
 from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.refusals import NOT_SUPPORTED
 from custody.protocols.postgres.statements.search_path import settings_asked
 from custody.wire.buffer import Buffer
 from custody.wire.sql.session import is_guard
 
 _NO_TLS: Final = Refusal(
-    "28000",
+    RefusalCode.NOT_GRANTED,
     "custody: a ticket is accepted inside TLS only",
     hint="Connect with sslmode=require, better verify-full.",
     fatal=True,
 )
 
 _BRING_A_TOKEN: Final = Refusal(
-    "28000",
+    RefusalCode.NOT_GRANTED,
     "custody: this listener takes tokens only, by OAUTHBEARER, and none came",
     hint="libpq 18 fetches one where oauth_issuer and oauth_client_id are given.",
     fatal=True,
 )
 
 _NO_ROLE: Final = Refusal(
-    "42501",
+    RefusalCode.DENIED,
     "custody: a connection cannot begin in another role, with settings that switch off rights or "
     "recording on the server, or with options that are not -c or --",
     hint="SET in the session is a command, which a grant of the effect grant allows.",
@@ -127,7 +128,12 @@ class ClientLogin:
                 self.over = True
             case UnsupportedVersion(major=major, minor=minor):
                 self._refuse(
-                    Refusal("0A000", f"custody: protocol {major}.{minor} is not spoken", fatal=True)
+                    Refusal(
+                        RefusalCode.PROTOCOL,
+                        f"custody: protocol {major}.{minor} is not spoken",
+                        fatal=True,
+                        native=NOT_SUPPORTED,
+                    )
                 )
             case Startup():
                 self._started(opening)
@@ -138,7 +144,13 @@ class ClientLogin:
 
     def _started(self, startup: Startup) -> None:
         if not startup.login.user:
-            self._refuse(Refusal("28000", "custody: the start-up packet names no user", fatal=True))
+            self._refuse(
+                Refusal(
+                    RefusalCode.NOT_GRANTED,
+                    "custody: the start-up packet names no user",
+                    fatal=True,
+                )
+            )
         elif not (self._secured or self._options.cleartext):
             self._refuse(_NO_TLS)
         elif any(
@@ -171,8 +183,9 @@ class ClientLogin:
                 self._end("client.discovery" if discovery else "client.refused")
 
     def turn_away(self, refusal: Refusal) -> bytes:
-        """The login that was received is refused. Where the mechanism has the client answer that,
-        what it is told first: then this is not over, and gives what is left to say. Else nothing.
+        """Refuse the login. Under OAUTHBEARER the client must answer the failure first (RFC 7628
+        §3.2.3): then this returns the failure message, and ``next_event`` gives the error after the
+        client's answer. Otherwise it returns ``b""``.
         """
         if self._bearer is None:
             return b""

@@ -1,8 +1,8 @@
 """RFC 7628, the server's part of OAUTHBEARER, as PostgreSQL 18 speaks it ("SASL Authentication").
 
-Law: one token is taken, and it is given on as it came; what it proves is not judged here. Anything
-but the grammar of §3.1 is a ``WireError`` that quotes nothing. No channel binding, as the mechanism
-has none; no authorization identity, as PostgreSQL has none: the token alone says who it is.
+Law: one token is taken and passed on unchanged; this module does not judge it. Anything but the
+grammar of §3.1 is a ``WireError`` that quotes nothing. No channel binding, as the mechanism has
+none; no authorization identity, as PostgreSQL has none: the token alone says who it is.
 """
 
 import re
@@ -90,7 +90,9 @@ class BearerExchange:
                 raise _malformed("A message came that nobody asked for.")
 
     def fail(self) -> bytes:
-        """The token is not taken: what the client is told first; it answers that."""
+        """The token is refused: the failure message, which the client must answer (RFC 7628
+        §3.2.3).
+        """
         self._step = BearerStep.FAILED
         return self._failure()
 

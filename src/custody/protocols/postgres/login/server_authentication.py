@@ -7,13 +7,14 @@ clear text only inside TLS (or where it was said to be fine), and never in a tex
 import hashlib
 from typing import Final
 
-from custody.model.command import Refusal
+from custody.model.codec import UpstreamLogin
 from custody.model.errors import WireError
 from custody.model.event import LoginFailed
-from custody.model.interfaces import UpstreamLogin
 from custody.model.record import ErrorReport
+from custody.model.refusal import Refusal, RefusalCode
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.login.scram import PLAIN, PLUS, Scram
+from custody.protocols.postgres.refusals import LOGIN_REJECTED
 
 _OK: Final = 0
 _CLEARTEXT: Final = 3
@@ -124,11 +125,15 @@ def refused_by_server(report: ErrorReport) -> LoginFailed:
     """
     meaning, cure = _MEANINGS.get(report.code, _MEANINGS[""])
     reason = "target.password" if report.code in {"28P01", "28000"} else "target.error"
-    code = report.code if report.code in _MEANINGS and report.code else "08004"
+    code = report.code if report.code in _MEANINGS and report.code else LOGIN_REJECTED
     if reason == "target.password":
-        code = "08004"  # the client's own ticket was fine, so 28P01 would send it the wrong way
+        code = (
+            LOGIN_REJECTED  # the client's own ticket was fine, so 28P01 would send it the wrong way
+        )
     text = f"custody: the target {meaning} (SQLSTATE {report.code or 'missing'})"
-    return LoginFailed(reason, Refusal(code, text, hint=cure, fatal=True))
+    return LoginFailed(
+        reason, Refusal(RefusalCode.TARGET, text, hint=cure, fatal=True, native=code)
+    )
 
 
 _MEANINGS: Final = {
@@ -155,7 +160,10 @@ def _password(text: str) -> bytes:
 
 
 def _failed(reason: str, fault: str, cure: str = "") -> LoginFailed:
-    return LoginFailed(reason, Refusal("08004", f"custody: {fault}", hint=cure, fatal=True))
+    refusal = Refusal(
+        RefusalCode.TARGET, f"custody: {fault}", hint=cure, fatal=True, native=LOGIN_REJECTED
+    )
+    return LoginFailed(reason, refusal)
 
 
 def _unsupported(method: str) -> LoginFailed:

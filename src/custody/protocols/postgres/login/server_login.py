@@ -7,9 +7,9 @@ the server's own parameters, a cancel key of the gateway's, and never the server
 from collections.abc import Hashable
 from typing import Final
 
+from custody.model.codec import UpstreamLogin
 from custody.model.errors import WireError
 from custody.model.event import Event, Inquiry, LoginFailed, Send, SessionReady, TlsAnswered
-from custody.model.interfaces import UpstreamLogin
 from custody.model.words import Side
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.frames import HEADER

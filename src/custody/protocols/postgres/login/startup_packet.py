@@ -105,7 +105,7 @@ def _startup(packet: bytes, version: int, *, database_is_free: bool) -> Startup:
         user=user,
         application=given.get("application_name", ""),
         parameters=tuple(given.items()),
-        replication=_wants_replication(given.get("replication", "")),
+        stream="replication" if _wants_replication(given.get("replication", "")) else "",
     )
     long_keys = version >= PROTOCOL_3_2
     if not unknown and version <= PROTOCOL_3_2:

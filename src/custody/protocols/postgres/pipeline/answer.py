@@ -1,7 +1,7 @@
-"""What one command's answer has been so far.
+"""The answer of one command so far.
 
-Law: counts are of all that passed, values only of what was captured; a description that is not
-known leaves columns without names rather than with wrong ones.
+Law: counts are of all rows, values only of captured ones; without a known description columns have
+no names rather than wrong ones.
 """
 
 from typing import Final
@@ -29,20 +29,20 @@ class Answer:
     tap: StreamTap | None = None
     arguments: tuple[Argument, ...] = ()
 
-    def describe(self, description: RowDescription, ledger: PendingQueue) -> None:
+    def describe(self, description: RowDescription, pending: PendingQueue) -> None:
         """A RowDescription of a simple query: its rows follow."""
         self.description = description
         kept = self.capture
         self.capture = RowCapture(
-            ledger.capture_bytes, ledger.encoding, description.forms, plain=description.plain
+            pending.capture_bytes, pending.encoding, description.forms, plain=description.plain
         )
         if kept is not None:
             # Statements that nobody could tell apart share one record and one bound.
             self.capture.go_on(kept)
 
-    def begin_rows(self, due: PendingMessage | None, ledger: PendingQueue) -> RowCapture:
+    def begin_rows(self, due: PendingMessage | None, pending: PendingQueue) -> RowCapture:
         """The first row of an answer without a RowDescription of its own."""
-        room, encoding = ledger.capture_bytes, ledger.encoding
+        room, encoding = pending.capture_bytes, pending.encoding
         if due is None or due.kind != EXECUTE or not isinstance(due.about, Portal):
             capture = self.capture = RowCapture(room, encoding)
             return capture
@@ -62,28 +62,30 @@ class Answer:
         capture = self.capture = RowCapture(room, encoding, forms, plain=plain)
         return capture
 
-    def copy_out(self, due: PendingMessage, ledger: PendingQueue) -> None:
-        tap = self.tap = StreamTap(ledger.capture_bytes, due.token, due.index, "down")
-        if due.index < len(due.meant):
-            meant = due.meant[due.index]
-            tap.copy = meant.copy
-            tap.origin = columns_of(meant.columns, meant.copy, meant.table)
+    def copy_out(self, due: PendingMessage, pending: PendingQueue) -> None:
+        tap = self.tap = StreamTap(pending.capture_bytes, due.token, due.index, "down")
+        if due.index < len(due.interpretations):
+            interpretation = due.interpretations[due.index]
+            tap.copy = interpretation.copy
+            tap.origin = columns_of(
+                interpretation.columns, interpretation.copy, interpretation.table
+            )
 
     def response(
         self,
         outcome: Outcome,
         columns: tuple[OutputColumn, ...],
-        meant: Interpretation | None,
-        ledger: PendingQueue,
+        interpretation: Interpretation | None,
+        pending: PendingQueue,
         error: ErrorReport | None = None,
     ) -> Response:
         """The record's body; the host fills in the command's number and the time it took."""
         notices: tuple[ErrorReport, ...] = ()
-        dropped = ledger.notices_dropped
-        if ledger.notices:
-            notices = tuple(ledger.notices)
-            ledger.notices.clear()
-            ledger.notices_dropped = 0
+        dropped = pending.notices_dropped
+        if pending.notices:
+            notices = tuple(pending.notices)
+            pending.notices.clear()
+            pending.notices_dropped = 0
         captured: tuple[tuple[str | None, ...], ...] = ()
         truncated = self.cut
         digest = ""
@@ -91,7 +93,7 @@ class Answer:
             captured = tuple(self.capture.rows)
             truncated = truncated or self.capture.truncated or len(captured) < self.rows
         elif self.tap is not None:
-            captured = self.tap.rows(ledger.encoding)
+            captured = self.tap.rows(pending.encoding)
             columns = self.tap.origin
             truncated = self.tap.truncated
             digest = self.tap.digest
@@ -111,8 +113,8 @@ class Answer:
             notices,
             dropped,
             digest,
-            meant.relations if meant is not None else (),
-            meant.resolved if meant is not None else False,
+            interpretation.relations if interpretation is not None else (),
+            interpretation.resolved if interpretation is not None else False,
             self.arguments,
         )
 

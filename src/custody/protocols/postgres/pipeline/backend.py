@@ -1,4 +1,4 @@
-"""The server's side of a session: answers in, events out, each belonging to what was asked.
+"""The server's side of a session: answers in, events out, each belonging to its command.
 
 Law: bytes reach the client as they came, in order; of rows only the first are looked at, and the
 final frame of an answer is given together with its record. The one thing that is replaced is the
@@ -44,11 +44,11 @@ AGAIN: Final = Again.AGAIN
 
 
 class Backend:
-    def __init__(self, ledger: PendingQueue, buffer: Buffer, *, resolve_origins: bool) -> None:
+    def __init__(self, pending: PendingQueue, buffer: Buffer, *, resolve_origins: bool) -> None:
         self.buffer: Final = buffer
         self.origins: Final = ColumnOrigins(resolve=resolve_origins)
-        self._ledger: Final = ledger
-        self._settling: Final = Settlement(ledger)
+        self._pending: Final = pending
+        self._settling: Final = Settlement(pending)
         self._events: Final[deque[Event]] = deque()
         self._need = 5
         """How much must be there before it is worth looking."""
@@ -69,7 +69,7 @@ class Backend:
                 return self._events.popleft()
             if self._held is not None:
                 return self._next_question()
-            if self._ledger.skipped:
+            if self._pending.skipped:
                 self._events.extend(self._give(self._settling.skipped(), ()))
                 continue
             if self._over or self.buffer.dry:
@@ -188,7 +188,7 @@ class Backend:
         answer = self._settling.answer
         capture = answer.capture
         if capture is None:
-            capture = answer.begin_rows(self._settling.rows_of(), self._ledger)
+            capture = answer.begin_rows(self._settling.rows_of(), self._pending)
         begin = position
         rows = 0
         last = end - 5
@@ -263,21 +263,21 @@ class Backend:
 
     def _give(self, finished: list[FinishedAnswer], wire: tuple[memoryview, ...]) -> list[Event]:
         events: list[Event] = []
-        ledger = self._ledger
-        closed = ledger.closed_stream
+        pending = self._pending
+        closed = pending.closed_stream
         if closed is not None:
-            ledger.closed_stream = None
+            pending.closed_stream = None
             events.append(closed)
         for one in finished:
-            answer, due, meant = one.answer, one.due, one.meant
+            answer, due, interpretation = one.answer, one.due, one.interpretation
             columns = one.columns
             if columns is None:
                 columns = self.origins.columns(answer.description)
-            response = answer.response(one.outcome, columns, meant, ledger, one.error)
+            response = answer.response(one.outcome, columns, interpretation, pending, one.error)
             token = due.token if due is not None else None
             events.append(ResponseReceived(response, wire, token, one.index))
             wire = ()
-            if meant is not None and meant.stales:
+            if interpretation is not None and interpretation.stales:
                 events.append(CatalogueStale())
         return events
 

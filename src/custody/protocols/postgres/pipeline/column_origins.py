@@ -1,4 +1,4 @@
-"""Which table's column a result column is, unchanged.
+"""The table column that a result column returns unchanged.
 
 Law: an origin is given only where the server named the table's OID and the attribute, and the
 catalogue names both. Anything else is no origin, which masking takes for the worst.

@@ -1,8 +1,7 @@
-"""Messages that hold commands, and what they ask.
+"""Messages that hold commands, and the questions to the catalogue that they need.
 
-Law: a message's commands are understood in the session as it will be when the server reaches the
-message. What was understood before is used again only while every answer that it rests on is still
-the answer.
+Law: a message's commands are read in the session as it will be when the server reaches the message.
+A remembered reading is used again only while every answer that it rests on still holds.
 """
 
 from collections import OrderedDict
@@ -62,13 +61,17 @@ class CommandReader:
     """Each message says whether it could be begun; if not, answers must come first."""
 
     def __init__(
-        self, ledger: PendingQueue, offering: Offer, words: MeaningSource, options: PostgresOptions
+        self,
+        pending: PendingQueue,
+        offering: Offer,
+        meanings: MeaningSource,
+        options: PostgresOptions,
     ) -> None:
-        self._ledger: Final = ledger
+        self._pending: Final = pending
         self._offering: Final = offering
-        self._words: Final = words
+        self._meanings: Final = meanings
         self._options: Final = options
-        self.memory: Final = ReadMemory(words)
+        self.memory: Final = ReadMemory(meanings)
         self._queries: Final[ReadingCache] = OrderedDict()
         self._parses: Final[ReadingCache] = OrderedDict()
         self.passing: LongMessage | None = None
@@ -81,7 +84,7 @@ class CommandReader:
         if len(raw) > self._options.command_bytes:
             self._offering.refuse_itself(simple=True, size=stop - start)
             return True
-        view = self._ledger.judged_in()
+        view = self._pending.judged_in()
         wire = memoryview(data)[start:stop]
         kept = self._queries.get(raw)
         if kept is not None and kept[0] is view.settings and self.memory.holds(kept[1].facts):
@@ -107,27 +110,27 @@ class CommandReader:
         return True
 
     def _queried(self, read: MessageReading, wire: memoryview) -> None:
-        due = PendingMessage(QUERY, self._ledger.domain, meant=read.meant)
+        due = PendingMessage(QUERY, self._pending.domain, interpretations=read.interpretations)
         due.merged = read.merged
         self._offering.offer(read, due, wire, "execute")
 
     def parse(self, data: bytes, start: int, stop: int) -> bool:
         name, raw, types = parse_fields(data, start + 5, stop)
-        ledger, options = self._ledger, self._options
-        held = ledger.statements
+        pending, options = self._pending, self._options
+        held = pending.statements
         full = (
             len(held.things) >= options.statements or held.cost + len(raw) > options.statement_bytes
         )
         if len(raw) > options.command_bytes or full:
             self._offering.refuse_itself(simple=False, size=stop - start)
             return True
-        view = ledger.judged_in()
+        view = pending.judged_in()
         kept = self._parses.get(raw)
         known = kept is not None and kept[0] is view.settings and self.memory.holds(kept[1].facts)
         text = self._text(raw)
         if isinstance(text, Uncertain):
             return False
-        definition = Definition(ledger.check_name(name), ledger.domain, text or "")
+        definition = Definition(pending.check_name(name), pending.domain, text or "")
         definition.types = types
         definition.cost = len(raw)
         wire = memoryview(data)[start:stop]
@@ -160,11 +163,11 @@ class CommandReader:
         name, end = name_at(data, start + 5, stop, "Execute")
         if end + 4 != stop:
             raise frames.malformed("Execute")
-        ledger = self._ledger
+        pending = self._pending
         if not name.isascii():
-            ledger.check_name(name)
-        portal = ledger.portals.find(name, ledger.domain)
-        if isinstance(portal, Uncertain) or (name and ledger.naming_is_open()):
+            pending.check_name(name)
+        portal = pending.portals.find(name, pending.domain)
+        if isinstance(portal, Uncertain) or (name and pending.naming_is_open()):
             return False
         syncs = data.startswith(SYNC_MESSAGE, stop)
         wire = memoryview(data)[start : stop + len(SYNC_MESSAGE) if syncs else stop]
@@ -183,8 +186,8 @@ class CommandReader:
         self, portal: Portal | None, read: MessageReading, wire: memoryview, *, syncs: bool
     ) -> None:
         # Opening a cursor again is not what a Fetch from it does.
-        meant = () if portal is not None and portal.cursor else read.meant
-        due = PendingMessage(EXECUTE, self._ledger.domain, meant=meant)
+        interpretations = () if portal is not None and portal.cursor else read.interpretations
+        due = PendingMessage(EXECUTE, self._pending.domain, interpretations=interpretations)
         due.about = portal
         due.syncs = syncs
         self._offering.offer(read, due, wire, "execute")
@@ -203,7 +206,7 @@ class CommandReader:
 
     def _judged_in(self, portal: Portal) -> SessionView:
         """Its names mean what they meant when it was bound; its rights are those of now."""
-        view, bound = self._ledger.judged_in(), portal.settings
+        view, bound = self._pending.judged_in(), portal.settings
         if bound is None or bound is view.settings or bound == view.settings:
             return view
         return msgspec.structs.replace(view, settings=either(view.settings, bound))
@@ -211,7 +214,7 @@ class CommandReader:
     def _reading_of(self, portal: Portal | None) -> CommandReading:
         definition = portal.definition if portal is not None else None
         if portal is None or definition is None:
-            return at_once(unknown(self._words, "", "portal"))
+            return at_once(unknown(self._meanings, "", "portal"))
         return read_statement(
             self.memory,
             definition.text,
@@ -223,7 +226,7 @@ class CommandReader:
 
     def _arguments(self, portal: Portal, definition: Definition) -> tuple[Argument, ...]:
         """The bind values, decoded once; those of a long Bind when all of it has passed."""
-        encoding = self._ledger.encoding
+        encoding = self._pending.encoding
         long = portal.long
         if long is not None and self.passing is None and not portal.formats_known:
             found, formats = long.so_far(), long.head.formats
@@ -246,7 +249,7 @@ class CommandReader:
         found, end = values(data, head, stop, "FunctionCall")
         if end + 2 != stop:
             raise frames.malformed("FunctionCall")
-        given = arguments(found, head.formats, (), self._ledger.encoding)
+        given = arguments(found, head.formats, (), self._pending.encoding)
         self._offering.offer(*self._call(oid, given), memoryview(data)[start:stop], "execute")
         return True
 
@@ -264,31 +267,33 @@ class CommandReader:
         )
         read = MessageReading()
         read.commands = (command,)
-        read.meant = (Interpretation(command, stales=True),)
-        return read, PendingMessage(FUNCTION, self._ledger.domain, meant=read.meant)
+        read.interpretations = (Interpretation(command, stales=True),)
+        return read, PendingMessage(
+            FUNCTION, self._pending.domain, interpretations=read.interpretations
+        )
 
     def long_bind(self, data: bytes, start: int, stop: int, size: int) -> bool:
         """``stop`` is how far the message has come, ``size`` all that it will be."""
-        ledger = self._ledger
+        pending = self._pending
         head = bind_head(data, start + 5, stop)
-        ledger.check_name(head.portal)
-        definition = ledger.statements.find(ledger.check_name(head.statement), ledger.domain)
+        pending.check_name(head.portal)
+        definition = pending.statements.find(pending.check_name(head.statement), pending.domain)
         named = head.statement or head.portal
-        if isinstance(definition, Uncertain) or (named and ledger.naming_is_open()):
+        if isinstance(definition, Uncertain) or (named and pending.naming_is_open()):
             return False
         long = self._long(head, data, start, stop, size)
-        portal = Portal(head.portal, ledger.domain, definition)
+        portal = Portal(head.portal, pending.domain, definition)
         portal.long = long
-        portal.settings = ledger.judged_in().settings
+        portal.settings = pending.judged_in().settings
         portal.cost = self._options.bind_bytes
         types = definition.types if definition is not None else ()
-        portal.arguments = arguments(long.so_far(), head.formats, types, ledger.encoding)
+        portal.arguments = arguments(long.so_far(), head.formats, types, pending.encoding)
         wire = memoryview(data)[start:stop]
 
         def done(read: MessageReading) -> None:
             self._offering.rest = size - (stop - start)
             self._offering.offer(
-                read, PendingMessage(BIND, ledger.domain, thing=portal), wire, "bind"
+                read, PendingMessage(BIND, pending.domain, thing=portal), wire, "bind"
             )
 
         self._offering.begin(self._reading_of(portal), done)
@@ -298,21 +303,21 @@ class CommandReader:
         """As ``long_bind``."""
         oid, head = function_head(data, start + 5, stop)
         long = self._long(head, data, start, stop, size)
-        given = arguments(long.so_far(), head.formats, (), self._ledger.encoding)
+        given = arguments(long.so_far(), head.formats, (), self._pending.encoding)
         self._offering.rest = size - (stop - start)
         self._offering.offer(*self._call(oid, given), memoryview(data)[start:stop], "execute")
         return True
 
     def _long(self, head: ValueHead, data: bytes, start: int, stop: int, size: int) -> LongMessage:
         options = self._options
-        token = self._ledger.next_token
+        token = self._pending.next_token
         long = LongMessage(head, options.bind_bytes, options.capture_bytes, token, size)
         long.pass_by(memoryview(data)[start + 5 : stop], from_head=head.position - start - 5)
         self.passing = long
         return long
 
     def _undecodable(self, raw: bytes) -> CommandReading:
-        return at_once(unknown(self._words, raw.decode("ascii", "backslashreplace"), "encoding"))
+        return at_once(unknown(self._meanings, raw.decode("ascii", "backslashreplace"), "encoding"))
 
     def _keep(
         self, kept: ReadingCache, raw: bytes, settings: Settings, read: MessageReading
@@ -325,15 +330,15 @@ class CommandReader:
 
     def _text(self, raw: bytes) -> str | Uncertain | None:
         """The text, ``None`` where it cannot be known, or that it must wait."""
-        ledger = self._ledger
+        pending = self._pending
         if raw.isascii():
             return raw.decode("ascii")
-        if ledger.due and ledger.due[0].domain < ledger.domain:
+        if pending.due and pending.due[0].domain < pending.domain:
             # Only the server's own report says which encoding holds behind a transaction's end.
             return Uncertain.UNCERTAIN
-        if ledger.doubt == ledger.domain:
+        if pending.doubt == pending.domain:
             return None  # an earlier command of the pipeline may have changed client_encoding
         try:
-            return raw.decode(ledger.encoding)
+            return raw.decode(pending.encoding)
         except UnicodeDecodeError:
             return None

@@ -1,8 +1,8 @@
 """COPY data from the client.
 
-Law: data moves as it comes, but only behind its COPY, which was recorded before; it is counted and
-digested whole and its beginning kept. Data that belongs to no COPY is ignored by the server; it is
-counted all the same.
+Law: CopyData is forwarded as it arrives, after its COPY command was recorded. The codec counts and
+digests all of it and keeps its first bytes. The server ignores CopyData outside a COPY; the codec
+counts it too.
 """
 
 from typing import Final
@@ -21,20 +21,20 @@ from custody.protocols.postgres.values.copy_data import StreamTap, columns_of
 
 
 class CopyIn:
-    def __init__(self, ledger: PendingQueue) -> None:
-        self._ledger: Final = ledger
+    def __init__(self, pending: PendingQueue) -> None:
+        self._pending: Final = pending
         self._header = 0
         """Bytes of a passing message's header that are still to come."""
 
     def data(self, data: bytes, position: int, stop: int) -> bool:
         """A whole CopyData message."""
-        tap = self._ledger.tap or self._open()
+        tap = self._pending.tap or self._open()
         tap.pass_by(memoryview(data)[position:stop])
         return True
 
     def begin(self) -> None:
         """A CopyData message that will pass in pieces."""
-        if self._ledger.tap is None:
+        if self._pending.tap is None:
             self._open()
         self._header = 5
 
@@ -42,70 +42,77 @@ class CopyIn:
         del last
         skipped = min(self._header, len(piece))
         self._header -= skipped
-        tap = self._ledger.tap or self._open()
+        tap = self._pending.tap or self._open()
         tap.pass_by(piece[skipped:])
         return Forward(Side.SERVER, (piece,))
 
     def end(self, wire: memoryview) -> StreamEnded | Forward:
         """CopyDone or CopyFail."""
-        ledger = self._ledger
+        pending = self._pending
         due = self._taker()
-        tap = ledger.tap or (self._open() if due is not None else None)
-        ledger.tap = None
-        if ledger.copying is not None:
-            ledger.copy_ended = True
+        tap = pending.tap or (self._open() if due is not None else None)
+        pending.tap = None
+        if pending.copying is not None:
+            pending.copy_ended = True
         elif due is not None:
-            ledger.forward(PendingMessage(COPY_END, ledger.domain))
+            pending.forward(PendingMessage(COPY_END, pending.domain))
         if tap is None:
             return Forward(Side.SERVER, (wire,))
-        stream = tap.stream("copy", ledger.encoding)
+        stream = tap.stream("copy", pending.encoding)
         return StreamEnded(stream, (wire,), tap.token, tap.index)
 
     def stragglers(self, more: bool) -> StreamEnded | None:  # noqa: FBT001  # what came behind
         """Data that came behind a COPY's end, once something else comes."""
-        ledger = self._ledger
-        tap = ledger.tap
+        pending = self._pending
+        tap = pending.tap
         if more or tap is None or tap.token is not None:
             return None
-        ledger.tap = None
-        return StreamEnded(tap.stream("copy", ledger.encoding), (), None)
+        pending.tap = None
+        return StreamEnded(tap.stream("copy", pending.encoding), (), None)
 
     def _taker(self) -> PendingMessage | None:
         """The command that the data is for: the one that takes it now, else the last one sent."""
-        ledger = self._ledger
-        if ledger.copying is not None:
-            return None if ledger.copy_ended else ledger.copying
-        for due in reversed(ledger.due):
+        pending = self._pending
+        if pending.copying is not None:
+            return None if pending.copy_ended else pending.copying
+        for due in reversed(pending.due):
             if due.kind == COPY_END:
                 return None
             if due.kind in {QUERY, EXECUTE}:
-                return due if due.merged or any(_takes(meant) for meant in due.meant) else None
+                return (
+                    due
+                    if due.merged
+                    or any(_takes(interpretation) for interpretation in due.interpretations)
+                    else None
+                )
         return None
 
     def _open(self) -> StreamTap:
-        ledger = self._ledger
+        pending = self._pending
         due = self._taker()
         if due is None:
             tap = StreamTap(0, None, 0)
         else:
             index = _copying(due)
-            tap = StreamTap(ledger.capture_bytes, due.token, index)
-            if index < len(due.meant):
-                meant = due.meant[index]
-                tap.copy = meant.copy
-                tap.origin = columns_of(meant.columns, meant.copy, meant.table)
-                tap.relations, tap.resolved = meant.relations, meant.resolved
-        ledger.tap = tap
+            tap = StreamTap(pending.capture_bytes, due.token, index)
+            if index < len(due.interpretations):
+                interpretation = due.interpretations[index]
+                tap.copy = interpretation.copy
+                tap.origin = columns_of(
+                    interpretation.columns, interpretation.copy, interpretation.table
+                )
+                tap.relations, tap.resolved = interpretation.relations, interpretation.resolved
+        pending.tap = tap
         return tap
 
 
 def _copying(due: PendingMessage) -> int:
     """Which of a message's commands takes the data: the first COPY FROM not yet answered."""
-    for index in range(due.index, len(due.meant)):
-        if _takes(due.meant[index]):
+    for index in range(due.index, len(due.interpretations)):
+        if _takes(due.interpretations[index]):
             return index
-    return min(due.index, max(len(due.meant) - 1, 0))
+    return min(due.index, max(len(due.interpretations) - 1, 0))
 
 
-def _takes(meant: Interpretation) -> bool:
-    return meant.copy is not None and meant.copy.incoming
+def _takes(interpretation: Interpretation) -> bool:
+    return interpretation.copy is not None and interpretation.copy.incoming

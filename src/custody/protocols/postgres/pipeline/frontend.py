@@ -1,7 +1,7 @@
 """The client's side of a session: messages in, events out, in the order in which they came.
 
 Law: a message that holds a command is given to the host before anything behind it is read, and
-moves only after ``allow``. What the server would ignore anyway is not forwarded, and counted.
+moves only after ``allow``. A message that the server would ignore is counted and not forwarded.
 """
 
 from enum import Enum
@@ -56,17 +56,17 @@ AGAIN: Final = Again.AGAIN
 class Frontend:
     def __init__(
         self,
-        ledger: PendingQueue,
+        pending: PendingQueue,
         buffer: Buffer,
         offering: Offer,
         asking: CommandReader,
         options: PostgresOptions,
     ) -> None:
         self.buffer: Final = buffer
-        self._ledger: Final = ledger
+        self._pending: Final = pending
         self._offering: Final = offering
         self._asking: Final = asking
-        self._incoming: Final = CopyIn(ledger)
+        self._incoming: Final = CopyIn(pending)
         self._options: Final = options
         self._rest = 0
         """Bytes of the message that is passing, still to come."""
@@ -109,19 +109,19 @@ class Frontend:
 
     def _read(self) -> Event | Again | None:  # noqa: C901  # the hot loop, in one piece
         """Move along what holds no command; stop at what does."""
-        buffer, ledger = self.buffer, self._ledger
+        buffer, pending = self.buffer, self._pending
         data = buffer.data
         start = position = buffer.position
         end = len(data)
         along, held, short = self._along, self._options.bind_bytes, self._short
-        stalled = len(ledger.due) >= self._options.pending
-        while end - position >= 5 and not (stalled or ledger.dropping or ledger.refused):
+        stalled = len(pending.due) >= self._options.pending
+        while end - position >= 5 and not (stalled or pending.dropping or pending.refused):
             kind, length = HEADER.unpack_from(data, position)
             stop = position + length + 1
             move = along.get(kind)
             if move is None and position == start and stop <= end and 4 <= length <= short:
                 begin = self._commands.get(kind)
-                if begin is not None and ledger.tap is None:
+                if begin is not None and pending.tap is None:
                     # The common case: a short message with a command, and nothing before it.
                     buffer.position = stop
                     if not begin(data, position, stop):
@@ -156,9 +156,9 @@ class Frontend:
             raise WireError("postgres.length", "A message has an invalid length.")
         if (straggler := self._incoming.stragglers(kind in _COPY)) is not None:
             return straggler
-        if self._ledger.refused:
+        if self._pending.refused:
             return self._behind_refusal(kind, length + 1)
-        if self._ledger.dropping and kind not in {_S, _X}:
+        if self._pending.dropping and kind not in {_S, _X}:
             return self._drop(kind, length + 1)
         if kind == _DATA:
             self._incoming.begin()
@@ -182,7 +182,7 @@ class Frontend:
 
     def _whole(self, kind: int, length: int) -> Event | Again | None:
         buffer, asking = self.buffer, self._asking
-        if kind in self._along and not self._ledger.dropping:
+        if kind in self._along and not self._pending.dropping:
             return AGAIN
         start = buffer.position
         stop = start + length + 1
@@ -238,7 +238,7 @@ class Frontend:
             return self._incoming.piece(piece, last=last)
         if last:
             self._asking.passing = None
-        return long.piece(piece, last=last, encoding=self._ledger.encoding)
+        return long.piece(piece, last=last, encoding=self._pending.encoding)
 
     def _wait(self) -> Event | None:
         return self._ended() if self.buffer.ended else None
@@ -252,64 +252,64 @@ class Frontend:
     # Messages that hold no command. Each says whether it may move along.
 
     def _bind(self, data: bytes, position: int, stop: int) -> bool:
-        ledger, options = self._ledger, self._options
+        pending, options = self._pending, self._options
         name, source, values = bind_names(data, position, stop)
         definition = self._find_statement(source)
         if isinstance(definition, Uncertain):
             return False
         if not name.isascii():
-            ledger.check_name(name)
-        portal = Portal(name, ledger.domain, definition)
-        portal.settings = ledger.judged_in().settings
+            pending.check_name(name)
+        portal = Portal(name, pending.domain, definition)
+        portal.settings = pending.judged_in().settings
         portal.body = data[values:stop]
         portal.cost = stop - position
-        full = len(ledger.portals.things) >= options.statements
-        if full or ledger.portals.cost + portal.cost > options.statement_bytes:
+        full = len(pending.portals.things) >= options.statements
+        if full or pending.portals.cost + portal.cost > options.statement_bytes:
             raise WireError("postgres.portals", "The session holds too many open portals.")
-        ledger.portals.put(portal)
-        ledger.forward(PendingMessage(BIND, ledger.domain, thing=portal))
-        ledger.batch_open = True
+        pending.portals.put(portal)
+        pending.forward(PendingMessage(BIND, pending.domain, thing=portal))
+        pending.batch_open = True
         return True
 
     def _find_statement(self, name: bytes) -> Definition | Uncertain | None:
-        ledger = self._ledger
+        pending = self._pending
         if not name.isascii():
-            ledger.check_name(name)
-        definition = ledger.statements.find(name, ledger.domain)
-        if name and ledger.naming_is_open():
+            pending.check_name(name)
+        definition = pending.statements.find(name, pending.domain)
+        if name and pending.naming_is_open():
             return Uncertain.UNCERTAIN
         return definition
 
     def _describe(self, data: bytes, position: int, stop: int) -> bool:
-        ledger = self._ledger
+        pending = self._pending
         thing = self._named(data, position, stop, "Describe")
         if isinstance(thing, Uncertain):
             return False
-        due = PendingMessage(DESCRIBE, ledger.domain)
+        due = PendingMessage(DESCRIBE, pending.domain)
         due.about = thing
-        ledger.forward(due)
-        ledger.batch_open = True
+        pending.forward(due)
+        pending.batch_open = True
         return True
 
     def _close(self, data: bytes, position: int, stop: int) -> bool:
-        ledger = self._ledger
+        pending = self._pending
         thing = self._named(data, position, stop, "Close")
         if isinstance(thing, Uncertain):
             return False
         name, _ = name_at(data, position + 1, stop, "Close")
         end: NamedObject
         if data[position] == 83:
-            ending = Definition(name, ledger.domain, "")
+            ending = Definition(name, pending.domain, "")
             ending.gone = True
-            ledger.statements.put(ending)
+            pending.statements.put(ending)
             end = ending
         else:
-            closing = Portal(name, ledger.domain, None)
+            closing = Portal(name, pending.domain, None)
             closing.gone = True
-            ledger.portals.put(closing)
+            pending.portals.put(closing)
             end = closing
-        ledger.forward(PendingMessage(CLOSE, ledger.domain, thing=end))
-        ledger.batch_open = True
+        pending.forward(PendingMessage(CLOSE, pending.domain, thing=end))
+        pending.batch_open = True
         return True
 
     def _named(
@@ -321,12 +321,12 @@ class Frontend:
             raise malformed(what)
         if data[position] == 83:
             return self._find_statement(name)
-        ledger = self._ledger
-        if name and ledger.naming_is_open():
+        pending = self._pending
+        if name and pending.naming_is_open():
             return Uncertain.UNCERTAIN
         if not name.isascii():
-            ledger.check_name(name)
-        return ledger.portals.find(name, ledger.domain)
+            pending.check_name(name)
+        return pending.portals.find(name, pending.domain)
 
     def _flush(self, data: bytes, position: int, stop: int) -> bool:
         del data
@@ -338,18 +338,18 @@ class Frontend:
         del data
         if position != stop:
             raise malformed("Sync")
-        ledger = self._ledger
-        if ledger.copying is not None and not ledger.copy_ended:
+        pending = self._pending
+        if pending.copying is not None and not pending.copy_ended:
             return True  # the server ignores it: "COPY Operations"
-        ledger.forward(PendingMessage(SYNC, ledger.domain))
-        ledger.end_domain()
+        pending.forward(PendingMessage(SYNC, pending.domain))
+        pending.end_domain()
         return True
 
     def _take_sync(self) -> None:
         """The Sync that stands next in the buffer was forwarded with the message before it."""
         buffer = self.buffer
         position = buffer.position + len(SYNC_MESSAGE)
-        self._ledger.dropping = False  # an error that came meanwhile ends with it
+        self._pending.dropping = False  # an error that came meanwhile ends with it
         self._sync(buffer.data, position, position)
         buffer.advance(position)
 
@@ -362,7 +362,7 @@ class Frontend:
             self._rest = size
             self._discarding = True
             return AGAIN
-        self._ledger.refused = False
+        self._pending.refused = False
         dropped, self._dropped_bytes = self._dropped_bytes, 0
         if not dropped:
             return AGAIN
@@ -377,12 +377,12 @@ class Frontend:
         return AGAIN
 
     def _sync_after_drop(self, wire: memoryview) -> Event:
-        ledger = self._ledger
+        pending = self._pending
         dropped, self._dropped = self._dropped, 0
         size, self._dropped_bytes = self._dropped_bytes, 0
-        ledger.dropping = False
-        ledger.forward(PendingMessage(SYNC, ledger.domain))
-        ledger.end_domain()
+        pending.dropping = False
+        pending.forward(PendingMessage(SYNC, pending.domain))
+        pending.end_domain()
         if not dropped:
             return Forward(Side.SERVER, (wire,))
         body = Opaque(

@@ -1,16 +1,17 @@
 """One message at a time: read, offered to the host, then forwarded or refused in place.
 
-Law: nothing behind a message is read until it was allowed or refused. A refused message costs what
-a failed one would: if the server may be inside a transaction or a pipeline, one fixed failing
+Law: no later message is read until this one was allowed or refused. A refused message has the
+effect of a failed one: if the server may be inside a transaction or a pipeline, one fixed failing
 message takes its place there.
 """
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
-from custody.model.command import Command, Refusal
+from custody.model.command import Command
 from custody.model.event import CommandsReceived, Event, Forward, Inquiry, RecordFirst, Send
 from custody.model.record import Opaque
+from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Side
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.options import PostgresOptions
@@ -24,6 +25,7 @@ from custody.protocols.postgres.pipeline.pending_queue import (
     PendingMessage,
     PendingQueue,
 )
+from custody.protocols.postgres.refusals import LIMIT_EXCEEDED
 from custody.protocols.postgres.statements.interpretation import may_recode
 from custody.protocols.postgres.statements.reader import CommandReading, MessageReading
 
@@ -34,8 +36,8 @@ Done = Callable[[MessageReading], None]
 
 
 class Offer:
-    def __init__(self, ledger: PendingQueue, options: PostgresOptions) -> None:
-        self._ledger: Final = ledger
+    def __init__(self, pending: PendingQueue, options: PostgresOptions) -> None:
+        self._pending: Final = pending
         self._options: Final = options
         self.busy = False
         """A message is being asked about, or there is an event to give."""
@@ -95,9 +97,9 @@ class Offer:
     def offer(
         self, read: MessageReading, due: PendingMessage, wire: memoryview, stage: str
     ) -> None:
-        ledger = self._ledger
+        pending = self._pending
         self.busy = True
-        if ledger.dropping:
+        if pending.dropping:
             # An error came while the message was being read: the server would ignore it.
             ignored = Opaque("a message behind a failed one, ignored by the protocol", len(wire))
             self._event = RecordFirst(Side.SERVER, ignored, ())
@@ -107,8 +109,8 @@ class Offer:
             self._commit(due)
             self._event = Forward(Side.SERVER, (wire,))
             return
-        token = ledger.next_token
-        ledger.next_token = token + 1
+        token = pending.next_token
+        pending.next_token = token + 1
         if stage != "parse":
             due.token = token
         event = CommandsReceived(read.commands, (wire,), stage, token)
@@ -132,40 +134,40 @@ class Offer:
 
     def _doubt(self, commands: Sequence[Command], due: PendingMessage) -> None:
         """Texts behind this message may be in another encoding than those before it."""
-        ledger = self._ledger
-        if not ledger.encoding_moved:
-            for meant in due.meant:
-                if meant.recodes:
-                    ledger.encoding_moved = True
-            if not due.meant:  # opening a cursor again
-                ledger.encoding_moved = any(map(may_recode, commands))
-        if ledger.encoding_moved:
-            ledger.doubt = due.domain
+        pending = self._pending
+        if not pending.encoding_moved:
+            for interpretation in due.interpretations:
+                if interpretation.recodes:
+                    pending.encoding_moved = True
+            if not due.interpretations:  # opening a cursor again
+                pending.encoding_moved = any(map(may_recode, commands))
+        if pending.encoding_moved:
+            pending.doubt = due.domain
 
     def _commit(self, due: PendingMessage) -> None:
-        ledger = self._ledger
+        pending = self._pending
         kind = due.kind
         if kind in _RUNNING:
-            for meant in due.meant:
-                if meant.changes:
+            for interpretation in due.interpretations:
+                if interpretation.changes:
                     due.changing = True
         thing = due.thing
         if thing is not None:
             if isinstance(thing, Definition):
-                ledger.statements.put(thing)
+                pending.statements.put(thing)
             elif isinstance(thing, Portal):
-                ledger.portals.put(thing)
-        ledger.forward(due)
+                pending.portals.put(thing)
+        pending.forward(due)
         if kind not in _SIMPLE:
-            ledger.batch_open = True
+            pending.batch_open = True
             if due.syncs:
                 self.take_sync()
             return
-        ledger.end_domain()
+        pending.end_domain()
         if kind == QUERY:
             # "a simple Query message also destroys the unnamed statement" and portal
-            ledger.statements.remove(b"")
-            ledger.portals.remove(b"")
+            pending.statements.remove(b"")
+            pending.portals.remove(b"")
 
     # Refusals.
 
@@ -176,24 +178,24 @@ class Offer:
 
     def _in_place(self, refusal: Refusal, *, simple: bool) -> list[Send]:
         """The refusal, where the refused message would have stood."""
-        ledger = self._ledger
-        if ledger.dropping:
+        pending = self._pending
+        if pending.dropping:
             return []
-        ledger.refused = simple
+        pending.refused = simple
         error = frames.error(refusal)
-        if ledger.quiet and ledger.status != "T":
+        if pending.quiet and pending.status != "T":
             if simple:
-                return [Send(Side.CLIENT, error + frames.ready(ledger.status))]
-            ledger.dropping = True
+                return [Send(Side.CLIENT, error + frames.ready(pending.status))]
+            pending.dropping = True
             return [Send(Side.CLIENT, error)]
-        due = PendingMessage(REFUSED_QUERY if simple else REFUSED_PIPELINE, ledger.domain)
+        due = PendingMessage(REFUSED_QUERY if simple else REFUSED_PIPELINE, pending.domain)
         due.error = error
-        ledger.forward(due)
+        pending.forward(due)
         if simple:
-            ledger.end_domain()
+            pending.end_domain()
             return [Send(Side.SERVER, frames.FAILING_QUERY)]
-        ledger.batch_open = True
-        ledger.dropping = True
+        pending.batch_open = True
+        pending.dropping = True
         return [Send(Side.SERVER, frames.FAILING_DESCRIBE)]
 
     def refuse_itself(self, *, simple: bool, size: int, rest: int = 0) -> None:
@@ -203,10 +205,11 @@ class Offer:
         self.rest = rest
         self.discarding = True
         refusal = Refusal(
-            "54000",
+            RefusalCode.OVERLOADED,
             f"custody: the command is longer than {self._options.command_bytes} bytes, or the "
             "session holds too many prepared statements",
             hint="Send long values as parameters, or load them with COPY.",
+            native=LIMIT_EXCEEDED,
         )
         for send in self._in_place(refusal, simple=simple):
             body = Opaque("a command over its bound, refused with 54000", size)

@@ -1,4 +1,5 @@
-"""What was forwarded and is not answered yet, and what the answers so far mean for the session.
+"""The messages that were forwarded and are not answered yet, and the session state that the answers
+so far give.
 
 Law: the server answers in the order in which it was asked, so one queue tells which message an
 answer belongs to. A *domain* is a pipeline up to its Sync (or one simple Query, which is its own):
@@ -83,13 +84,13 @@ class PendingMessage:
         kind: int,
         domain: int,
         token: int | None = None,
-        meant: Sequence[Interpretation] = (),
+        interpretations: Sequence[Interpretation] = (),
         thing: NamedObject | None = None,
     ) -> None:
         self.kind = kind
         self.domain = domain
         self.token = token
-        self.meant = meant
+        self.interpretations = interpretations
         self.thing = thing
         """What the message defines or ends."""
 
@@ -228,10 +229,14 @@ class PendingQueue:
                 continue
             thing = due.thing
             if due.kind in _RUNNING:
-                for meant in due.meant[due.index :]:
-                    if meant.changes:
+                for interpretation in due.interpretations[due.index :]:
+                    if interpretation.changes:
                         same = due.domain == self.domain
-                        view = view.apply(meant.changes) if same else view.perhaps(meant.changes)
+                        view = (
+                            view.apply(interpretation.changes)
+                            if same
+                            else view.perhaps(interpretation.changes)
+                        )
             elif isinstance(thing, Definition) and thing.statement is not None:
                 made = Prepare(thing.name.decode(self.encoding, "replace"), thing.statement)
                 same = due.domain == self.domain
@@ -246,14 +251,18 @@ class PendingQueue:
             due.changing
             and due.domain != self.domain
             and due.kind in _RUNNING
-            and any(not _keeps_names(change) for meant in due.meant for change in meant.changes)
+            and any(
+                not _keeps_names(change)
+                for interpretation in due.interpretations
+                for change in interpretation.changes
+            )
             for due in self.due
         )
 
     def _doubt_names(self, due: PendingMessage) -> None:
         """SQL in this pipeline takes names away: what had them is not what they mean behind it."""
-        for meant in due.meant:
-            for change in meant.changes:
+        for interpretation in due.interpretations:
+            for change in interpretation.changes:
                 match change:
                     case Deallocate(name=name):
                         self.statements.doubt(name.encode(self.encoding, "replace"), due.domain)

@@ -1,6 +1,6 @@
-"""What a completed statement changed in its session.
+"""Applies the changes of a completed statement to its session.
 
-Law: nothing is believed before the server said that the statement completed.
+Law: a change is applied only after the server reported that the statement completed.
 """
 
 from custody.protocols.postgres.pipeline.names import Definition, Portal
@@ -17,45 +17,47 @@ from custody.wire.sql.syntax import (
 
 
 def apply_session_changes(
-    ledger: PendingQueue, due: PendingMessage, meant: Interpretation, tag: str
+    pending: PendingQueue, due: PendingMessage, interpretation: Interpretation, tag: str
 ) -> None:
-    if not meant.changes:
+    if not interpretation.changes:
         return
-    ledger.view = ledger.view.apply(meant.changes, tag)
-    ledger.changed = True
-    for change in meant.changes:
-        _apply(ledger, due, meant, change)
+    pending.view = pending.view.apply(interpretation.changes, tag)
+    pending.changed = True
+    for change in interpretation.changes:
+        _apply(pending, due, interpretation, change)
 
 
 def _apply(
-    ledger: PendingQueue, due: PendingMessage, meant: Interpretation, change: Change
+    pending: PendingQueue, due: PendingMessage, interpretation: Interpretation, change: Change
 ) -> None:
     match change:
         case Prepare(name=name, statement=statement):
-            definition = Definition(name.encode(ledger.encoding, "replace"), due.domain, meant.text)
+            definition = Definition(
+                name.encode(pending.encoding, "replace"), due.domain, interpretation.text
+            )
             definition.statement = statement
-            definition.cost = len(meant.text)
-            ledger.statements.put(definition)
-            ledger.statements.settle(definition)
+            definition.cost = len(interpretation.text)
+            pending.statements.put(definition)
+            pending.statements.settle(definition)
         case Deallocate(name=""):
-            ledger.statements.clear()
+            pending.statements.clear()
         case Deallocate(name=name):
-            ledger.statements.remove(name.encode(ledger.encoding, "replace"))
+            pending.statements.remove(name.encode(pending.encoding, "replace"))
         case DiscardAll():
-            ledger.statements.clear()
-            ledger.portals.clear()
-        case Declare(name=name, hold=hold) if meant.statement is not None:
-            text = Definition(b"", due.domain, meant.text)
-            text.statement = meant.statement
-            portal = Portal(name.encode(ledger.encoding, "replace"), due.domain, text)
+            pending.statements.clear()
+            pending.portals.clear()
+        case Declare(name=name, hold=hold) if interpretation.statement is not None:
+            text = Definition(b"", due.domain, interpretation.text)
+            text.statement = interpretation.statement
+            portal = Portal(name.encode(pending.encoding, "replace"), due.domain, text)
             portal.arguments = ()
             portal.cursor = True
             portal.holds = hold
-            ledger.portals.put(portal)
-            ledger.portals.settle(portal)
+            pending.portals.put(portal)
+            pending.portals.settle(portal)
         case Close(name=""):
-            ledger.portals.clear()
+            pending.portals.clear()
         case Close(name=name):
-            ledger.portals.remove(name.encode(ledger.encoding, "replace"))
+            pending.portals.remove(name.encode(pending.encoding, "replace"))
         case _:
             pass  # the view knows what the rest means

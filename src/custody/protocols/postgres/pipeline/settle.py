@@ -1,7 +1,8 @@
-"""What each of the server's messages settles: one handler per message type, in a table.
+"""The server's messages against the pending ones: one handler per message type, in a table.
 
-Law: an answer that does not fit what is due ends the session: evidence that might belong to another
-command is worse than none. Each handler says whether its message goes on to the client.
+Law: a server message that does not match the oldest pending message ends the session, because an
+answer recorded for the wrong command is worse than a missing one. Each handler returns whether its
+message is forwarded to the client.
 """
 
 from collections.abc import Callable
@@ -58,7 +59,7 @@ _OK: Final = Outcome.OK
 class FinishedAnswer:
     """A command whose answer is complete."""
 
-    __slots__ = ("answer", "columns", "due", "error", "index", "meant", "outcome")
+    __slots__ = ("answer", "columns", "due", "error", "index", "interpretation", "outcome")
 
     def __init__(
         self,
@@ -74,15 +75,15 @@ class FinishedAnswer:
         self.columns: tuple[OutputColumn, ...] | None = None
         """The result's columns, where they are known already."""
         self.index = index = due.index if due is not None else 0
-        self.meant: Interpretation | None = None
+        self.interpretation: Interpretation | None = None
         """What was asked, where somebody knows."""
-        if due is not None and index < len(due.meant):
-            self.meant = due.meant[index]
+        if due is not None and index < len(due.interpretations):
+            self.interpretation = due.interpretations[index]
 
 
 class Settlement:
-    def __init__(self, ledger: PendingQueue) -> None:
-        self._ledger: Final = ledger
+    def __init__(self, pending: PendingQueue) -> None:
+        self._pending: Final = pending
         self.answer = Answer()
         """The answer that is coming now."""
         self.finished: list[FinishedAnswer] = []
@@ -120,7 +121,7 @@ class Settlement:
     def skipped(self) -> list[FinishedAnswer]:
         """Commands that the server ignored, because one before them failed."""
         finished: list[FinishedAnswer] = []
-        waiting = self._ledger.skipped
+        waiting = self._pending.skipped
         while waiting:
             self._skip(waiting.popleft(), finished)
         return finished
@@ -129,17 +130,17 @@ class Settlement:
         while True:
             finished.append(FinishedAnswer(Outcome.SKIPPED, due, _NO_ANSWER))
             due.index += 1
-            if due.kind != QUERY or due.index >= len(due.meant):
+            if due.kind != QUERY or due.index >= len(due.interpretations):
                 return
 
     def _front(self) -> PendingMessage | None:
-        due = self._ledger.due
+        due = self._pending.due
         while due and due[0].kind == COPY_END:
-            self._ledger.settle()
+            self._pending.settle()
         return due[0] if due else None
 
     def _expect(self, kinds: frozenset[int], what: str) -> PendingMessage:
-        line = self._ledger.due
+        line = self._pending.due
         if line and line[0].kind in kinds:
             return line[0]  # nearly always
         due = self._front()
@@ -158,38 +159,38 @@ class Settlement:
 
     def _parsed(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
-        ledger = self._ledger
+        pending = self._pending
         self._expect(_PARSE, "ParseComplete")
-        thing = ledger.settle().thing
+        thing = pending.settle().thing
         if isinstance(thing, Definition):
-            ledger.statements.settle(thing)
+            pending.statements.settle(thing)
             if thing.name and thing.statement is not None:
-                name = thing.name.decode(ledger.encoding, "replace")
-                ledger.view = ledger.view.prepare(name, thing.statement)
+                name = thing.name.decode(pending.encoding, "replace")
+                pending.view = pending.view.prepare(name, thing.statement)
         return True
 
     def _bound(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
-        ledger = self._ledger
+        pending = self._pending
         self._expect(_BIND, "BindComplete")
-        due = ledger.settle()
+        due = pending.settle()
         if isinstance(due.thing, Portal):
-            ledger.portals.settle(due.thing)
+            pending.portals.settle(due.thing)
         if due.token is not None:
             self.finished.append(FinishedAnswer(_OK, due, _NO_ANSWER))
         return True
 
     def _closed(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
-        ledger = self._ledger
+        pending = self._pending
         self._expect(_CLOSE, "CloseComplete")
-        thing = ledger.settle().thing
+        thing = pending.settle().thing
         if isinstance(thing, Definition):
-            ledger.statements.settle(thing)
+            pending.statements.settle(thing)
             if thing.name:
-                ledger.view = ledger.view.close(thing.name.decode(ledger.encoding, "replace"))
+                pending.view = pending.view.close(thing.name.decode(pending.encoding, "replace"))
         elif isinstance(thing, Portal):
-            ledger.portals.settle(thing)
+            pending.portals.settle(thing)
         return True
 
     def _parameters(self, data: bytes, position: int, stop: int) -> bool:
@@ -201,19 +202,19 @@ class Settlement:
         return True
 
     def _description(self, data: bytes, position: int, stop: int) -> bool:
-        ledger = self._ledger
+        pending = self._pending
         body = data[position:stop]
         description = self._descriptions.get(body)
         if description is None:
-            description = read_description(body, ledger.encoding)
+            description = read_description(body, pending.encoding)
             if len(self._descriptions) >= _DESCRIPTIONS_AT_MOST:
                 self._descriptions.clear()
             self._descriptions[body] = description
         due = self._expect(_DESCRIBED, "RowDescription")
         if due.kind == QUERY:
-            self.answer.describe(description, ledger)
+            self.answer.describe(description, pending)
             return True
-        ledger.settle()
+        pending.settle()
         about = due.about
         if isinstance(about, (Definition, Portal)):
             about.description = description
@@ -222,7 +223,7 @@ class Settlement:
     def _no_data(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
         self._expect(_DESCRIBE, "NoData")
-        self._ledger.settle()
+        self._pending.settle()
         return True
 
     # The ends of commands.
@@ -234,19 +235,19 @@ class Settlement:
         return True
 
     def _completed(self, due: PendingMessage, tag: str) -> None:
-        ledger = self._ledger
+        pending = self._pending
         answer = self.answer
         answer.tag = tag
-        if ledger.copying is due:
-            ledger.copying = None
+        if pending.copying is due:
+            pending.copying = None
         if due.kind == EXECUTE:
-            ledger.settle()
-        if due.index < len(due.meant) and due.meant[due.index].changes:
-            apply_session_changes(ledger, due, due.meant[due.index], tag)
+            pending.settle()
+        if due.index < len(due.interpretations) and due.interpretations[due.index].changes:
+            apply_session_changes(pending, due, due.interpretations[due.index], tag)
         if due.kind == QUERY:
             if due.merged:
                 return  # nobody could tell its statements apart: they end with the message
-            if due.index >= len(due.meant):
+            if due.index >= len(due.interpretations):
                 raise WireError(
                     "postgres.unexpected", "The server ran more than it was sent.", blame="server"
                 )
@@ -258,13 +259,13 @@ class Settlement:
     def _suspended(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
         due = self._expect(_EXECUTE, "PortalSuspended")
-        ledger = self._ledger
-        ledger.settle()
-        for meant in due.meant:
+        pending = self._pending
+        pending.settle()
+        for interpretation in due.interpretations:
             # What it does to the session may be done already, or come with its last row.
-            if meant.changes:
-                ledger.view = ledger.view.perhaps(meant.changes)
-                ledger.changed = True
+            if interpretation.changes:
+                pending.view = pending.view.perhaps(interpretation.changes)
+                pending.changed = True
         answer, self.answer = self.answer, Answer()
         if due.token is not None:
             self.finished.append(FinishedAnswer(_OK, due, answer))
@@ -282,7 +283,7 @@ class Settlement:
         length = int.from_bytes(data[position : position + 4], "big", signed=True)
         value = None if length < 0 else data[position + 4 : min(stop, position + 4 + length)]
         # Its type is the function's, which the message does not say.
-        self.answer.arguments = (argument(value, max(length, 0), 0, 1, self._ledger.encoding),)
+        self.answer.arguments = (argument(value, max(length, 0), 0, 1, self._pending.encoding),)
         self.answer.bytes += max(length, 0) + 9
         return True
 
@@ -290,19 +291,19 @@ class Settlement:
         if stop - position != 1 or data[position] not in b"ITE":
             raise WireError("postgres.ready", "A malformed ReadyForQuery came.", blame="server")
         status = chr(data[position])
-        ledger = self._ledger
+        pending = self._pending
         due = self._front()
         if due is None:
             # A Sync that came while COPY data was expected may be answered after all, where the
             # COPY failed before it read anything.
-            ledger.settled(status, ledger.domain - 1)
+            pending.settled(status, pending.domain - 1)
             return True
         if due.kind not in _ENDS:
             self._expect(_ENDS, "ReadyForQuery")
-        ledger.settle()
+        pending.settle()
         if due.kind in _COMMANDS and due.token is not None:
             self._end_message(due)
-        ledger.settled(status, due.domain)
+        pending.settled(status, due.domain)
         self.answer = Answer()
         return True
 
@@ -311,21 +312,21 @@ class Settlement:
             if not due.failed:
                 self.finished.append(FinishedAnswer(_OK, due, self.answer))
             return
-        if due.index < len(due.meant):
+        if due.index < len(due.interpretations):
             self._skip(due, self.finished)
 
     # Errors.
 
     def _error(self, data: bytes, position: int, stop: int) -> bool:
-        ledger = self._ledger
-        report = error_report(data[position:stop], ledger.encoding)
+        pending = self._pending
+        report = error_report(data[position:stop], pending.encoding)
         fatal = report.severity not in {"ERROR", ""}
         due = self._front()
-        ledger.error_since_ready = True
+        pending.error_since_ready = True
         if due is not None and due.kind in _REFUSED and not fatal:
             self._instead.append(Send(Side.CLIENT, due.error))
             if due.kind == REFUSED_PIPELINE:
-                ledger.skip()
+                pending.skip()
             return False
         self._close_stream(due)
         answer, self.answer = self.answer, Answer()
@@ -337,47 +338,47 @@ class Settlement:
             due.failed = True
             due.index += 1
         elif due.kind in _PIPELINED:
-            ledger.settle()
-            ledger.undo(due)
-            ledger.skip()
+            pending.settle()
+            pending.undo(due)
+            pending.skip()
         return True
 
     def _close_stream(self, due: PendingMessage | None) -> None:
         """COPY data that was still coming is ignored from here on."""
-        ledger = self._ledger
-        if ledger.copying is not None and ledger.copying is due:
-            ledger.copying = None
-        tap = ledger.tap
+        pending = self._pending
+        if pending.copying is not None and pending.copying is due:
+            pending.copying = None
+        tap = pending.tap
         if tap is not None and due is not None and tap.token == due.token:
-            ledger.tap = None
-            stream = tap.stream("copy", ledger.encoding)
-            ledger.closed_stream = StreamEnded(stream, (), tap.token, tap.index)
+            pending.tap = None
+            stream = tap.stream("copy", pending.encoding)
+            pending.closed_stream = StreamEnded(stream, (), tap.token, tap.index)
 
     # What may come at any time.
 
     def _notice(self, data: bytes, position: int, stop: int) -> bool:
-        self._ledger.notice(error_report(data[position:stop], self._ledger.encoding))
+        self._pending.notice(error_report(data[position:stop], self._pending.encoding))
         return True
 
     def _parameter(self, data: bytes, position: int, stop: int) -> bool:
         parts = data[position:stop].split(b"\0")
         if len(parts) >= 2:
             name = parts[0].decode("ascii", "replace")
-            self._ledger.report_parameter(name, parts[1].decode(self._ledger.encoding, "replace"))
+            self._pending.report_parameter(name, parts[1].decode(self._pending.encoding, "replace"))
         return True
 
     # COPY.
 
     def _copy_in(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
-        ledger = self._ledger
-        ledger.begin_copy_in(self._expect(_ROWS_OF, "CopyInResponse"))
+        pending = self._pending
+        pending.begin_copy_in(self._expect(_ROWS_OF, "CopyInResponse"))
         return True
 
     def _copy_out(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
         due = self._expect(_ROWS_OF, "CopyOutResponse")
-        self.answer.copy_out(due, self._ledger)
+        self.answer.copy_out(due, self._pending)
         return True
 
     def copy_data(self, data: memoryview) -> None:

@@ -1,4 +1,4 @@
-"""What the functions, operators and types that a statement names do in this session.
+"""The effects of the functions, operators and types that a statement names.
 
 Law: PostgreSQL chooses among all functions of a name by their arguments, so a user's function
 counts beside a built-in one whatever the order of the path. One that cannot be found is execute.

@@ -1,4 +1,4 @@
-"""What the success of one command means for its session.
+"""The effect of one command's success on its session.
 
 Law: a value that is made when the command is read and never changed by an answer.
 """

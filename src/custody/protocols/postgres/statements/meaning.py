@@ -1,7 +1,7 @@
 """From a statement, its session and the catalogue to the command that a policy judges.
 
-Law: what is not known counts as the worst that it could be: a name may be any of its candidates, a
-function that nobody can vouch for is ``execute``, a text that could not be read is ``unknown``.
+Law: anything unknown counts as its worst case: a name may be any of its candidates, a function that
+the catalogue does not describe is ``execute``, an unreadable text is ``unknown``.
 """
 
 from collections.abc import Sequence

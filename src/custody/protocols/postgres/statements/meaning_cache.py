@@ -1,6 +1,6 @@
-"""Meanings remembered, so that a statement seen again costs next to nothing.
+"""A cache of statements' meanings.
 
-Law: what is remembered is given again only for the same statement (by its stamp), the same settings
+Law: a cached meaning is used again only for the same statement (by its stamp), the same settings
 and the very same answers of the catalogue; statements that run prepared ones depend on more and are
 worked out anew each time.
 """

@@ -1,8 +1,8 @@
 """From a message's text to the commands in it, one question at a time.
 
 Law: a reading is a generator that yields what it must know and is sent the answer, ``None`` where
-nobody could find out. It ends, whatever the answers are, and always with commands: a text that
-cannot be understood is the command ``unknown``.
+it could not be had. It ends for any answers, and always with commands: a text that cannot be read
+is the command ``unknown``.
 """
 
 from collections.abc import Callable, Generator, Hashable, Sequence
@@ -66,11 +66,11 @@ class MeaningSource(Protocol):
 class MessageReading:
     """What a reading came to. ``facts`` are the answers of the catalogue that it rests on."""
 
-    __slots__ = ("commands", "facts", "lasting", "meant", "merged", "statements")
+    __slots__ = ("commands", "facts", "interpretations", "lasting", "merged", "statements")
 
     def __init__(self) -> None:
         self.commands: tuple[Command, ...] = ()
-        self.meant: tuple[Interpretation, ...] = ()
+        self.interpretations: tuple[Interpretation, ...] = ()
         self.statements: tuple[Statement, ...] = ()
         self.merged = False
         """One command stands for a text whose statements nobody could tell apart."""
@@ -86,19 +86,19 @@ _MEANINGS_AT_MOST: Final = 1024
 class _Once:
     """A statement's meaning, for others of the same stamp."""
 
-    __slots__ = ("facts", "found", "meant")
+    __slots__ = ("facts", "found", "interpretation")
 
-    def __init__(self, found: Found, meant: Interpretation, facts: CatalogueFacts) -> None:
+    def __init__(self, found: Found, interpretation: Interpretation, facts: CatalogueFacts) -> None:
         self.found = found
-        self.meant = meant
+        self.interpretation = interpretation
         self.facts = facts
 
 
 class ReadMemory:
     """What a session's statements came to mean, in the settings of now."""
 
-    def __init__(self, words: MeaningSource) -> None:
-        self.words: Final = words
+    def __init__(self, meanings: MeaningSource) -> None:
+        self.meanings: Final = meanings
         self.recall: Recall | None = None
         """Answers that need no waiting; without it every question becomes an ``Inquiry``."""
         self._settings: Settings | None = None
@@ -127,9 +127,9 @@ class ReadMemory:
         if once is None or self._settings is not view.settings or not self.holds(once.facts):
             return None
         read = MessageReading()
-        command = self.words.assemble(text, statement, once.found, arguments, form=form)
+        command = self.meanings.assemble(text, statement, once.found, arguments, form=form)
         read.commands = (command,)
-        read.meant = (once.meant,)
+        read.interpretations = (once.interpretation,)
         read.statements = (statement,)
         read.facts = once.facts
         read.lasting = True
@@ -148,16 +148,16 @@ class ReadMemory:
         statement: Statement,
         view: SessionView,
         found: Found,
-        meant: Interpretation,
+        interpretation: Interpretation,
         facts: CatalogueFacts,
     ) -> None:
         # What changes the session, or runs prepared statements, depends on more than settings.
-        if not statement.stamp or meant.changes or statement.copy is not None:
+        if not statement.stamp or interpretation.changes or statement.copy is not None:
             return
         if self._settings is not view.settings or len(self._once) >= _MEANINGS_AT_MOST:
             self._once.clear()
             self._settings = view.settings
-        self._once[statement.stamp] = _Once(found, meant, facts)
+        self._once[statement.stamp] = _Once(found, interpretation, facts)
 
 
 class _Asker:
@@ -192,13 +192,13 @@ class _Asker:
 
 
 def unknown(
-    words: MeaningSource, text: str, reason: str, arguments: tuple[Argument, ...] = ()
+    meanings: MeaningSource, text: str, reason: str, arguments: tuple[Argument, ...] = ()
 ) -> MessageReading:
     """One command of which nothing is known but its text."""
     read = MessageReading()
-    command = words.unreadable(text, reason, arguments)
+    command = meanings.unreadable(text, reason, arguments)
     read.commands = (command,)
-    read.meant = (Interpretation(command, text, ANYTHING, stales=True),)
+    read.interpretations = (Interpretation(command, text, ANYTHING, stales=True),)
     read.merged = True
     return read
 
@@ -214,23 +214,23 @@ def read_text(memory: ReadMemory, text: str, view: SessionView) -> CommandReadin
     asker = _Asker(memory.recall)
     analysis = yield from asker.find(ParseQuestion(text))
     if not isinstance(analysis, Statements):
-        return unknown(memory.words, text, _reason(analysis))
+        return unknown(memory.meanings, text, _reason(analysis))
     statements = analysis.statements
     if len(statements) == 1:
         again = memory.again(text, statements[0], view, (), "simple")
         if again is not None:
             return again
     commands: list[Command] = []
-    meant: list[Interpretation] = []
+    interpretations: list[Interpretation] = []
     for statement in statements:
         command, means = yield from _one(memory, text, statement, view, asker, (), "simple")
         commands.append(command)
-        meant.append(means)
+        interpretations.append(means)
         if means.changes:
             view = view.apply(means.changes)
     read = MessageReading()
     read.commands = tuple(commands)
-    read.meant = tuple(meant)
+    read.interpretations = tuple(interpretations)
     read.statements = statements
     read.facts = asker.facts
     read.lasting = len(commands) <= 1 and not any(map(_runs_others, statements))
@@ -247,12 +247,12 @@ def read_statement(  # noqa: PLR0917 - what a meaning depends on, no less
 ) -> CommandReading:
     """A prepared statement that was parsed before, with these bind values."""
     if statement is None:
-        return unknown(memory.words, text, problem, arguments) if problem else MessageReading()
+        return unknown(memory.meanings, text, problem, arguments) if problem else MessageReading()
     asker = _Asker(memory.recall)
     read = MessageReading()
     command, means = yield from _one(memory, text, statement, view, asker, arguments, "extended")
     read.commands = (command,)
-    read.meant = (means,)
+    read.interpretations = (means,)
     read.statements = (statement,)
     return read
 
@@ -262,7 +262,7 @@ def read_parse(memory: ReadMemory, text: str, view: SessionView) -> CommandReadi
     asker = _Asker(memory.recall)
     analysis = yield from asker.find(ParseQuestion(text))
     if not isinstance(analysis, Statements):
-        return unknown(memory.words, text, _reason(analysis))
+        return unknown(memory.meanings, text, _reason(analysis))
     statements = analysis.statements
     if len(statements) == 1:
         again = memory.again(text, statements[0], view, ())
@@ -290,17 +290,17 @@ def _one(  # noqa: PLR0917 - what a meaning depends on, no less
     arguments: tuple[Argument, ...],
     form: str,
 ) -> Generator[Hashable, object, tuple[Command, Interpretation]]:
-    words = memory.words
+    meanings = memory.meanings
     while not asker.full:
-        missing = words.questions(statement, view, asker.known)
+        missing = meanings.questions(statement, view, asker.known)
         if not missing:
             break
         for question in missing:
             yield from asker.find(question)
-    found = words.meaning(statement, view, asker.known)
-    command = words.assemble(text, statement, found, arguments, form=form)
-    changes = words.changes(statement, view, asker.known)
-    means = Interpretation(command, text, changes, statement, stales=words.stales(command))
+    found = meanings.meaning(statement, view, asker.known)
+    command = meanings.assemble(text, statement, found, arguments, form=form)
+    changes = meanings.changes(statement, view, asker.known)
+    means = Interpretation(command, text, changes, statement, stales=meanings.stales(command))
     if statement.copy is not None:
         means.copy = statement.copy
         means.table, means.columns = _copied(statement, command)

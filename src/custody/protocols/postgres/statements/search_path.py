@@ -1,4 +1,4 @@
-"""Where an unqualified name may lead.
+"""The schemas in which an unqualified name may be found.
 
 Law: all candidates, never a guess: PostgreSQL takes the first schema on its path that has the name,
 and the gateway counts every one that could be that first.

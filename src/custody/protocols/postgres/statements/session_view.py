@@ -1,4 +1,4 @@
-"""What a session's earlier statements mean for its next one.
+"""The settings and names that a session's earlier statements leave for its next one.
 
 Law: a view is a value. It never claims more than is certain: where it cannot know which of several
 settings holds, it holds all of them, and where it cannot know at all it says so (``None``).
@@ -348,8 +348,8 @@ def opening(
 ) -> SessionView:
     """The view of a session that logs in as ``user`` with these start-up parameters.
 
-    ``search_path`` and ``conforming`` are the answer to ``SessionDefaults``; ``None`` and false
-    where there is none.
+    ``search_path`` and ``conforming`` are the answer to ``SessionDefaultsQuestion``; ``None``
+    and false where there is none.
     """
     roles: frozenset[str] | None = frozenset((user,))
     for name, value in settings_asked(parameters):

@@ -1,7 +1,7 @@
 """COPY data and other long streams on their way: counted, digested, and their beginning kept.
 
-Law: a tap never holds more than its bound, whatever passes; what it kept is decoded only when the
-stream is over, and decoding is total: what does not follow the format is shown as it is.
+Law: a tap never holds more than its bound, however much passes; the bytes it kept are decoded only
+when the stream is over, and decoding is total: what does not follow the format is shown as it is.
 """
 
 import hashlib

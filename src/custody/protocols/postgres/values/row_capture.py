@@ -1,7 +1,7 @@
 """A bounded copy of a result's first rows, as text.
 
-Law: what is kept never exceeds the bound by more than the margin in which masking can still see a
-pattern that straddles the cut; whatever is left out makes ``truncated`` true.
+Law: the captured rows exceed the bound at most by the margin in which masking can still see a
+pattern that straddles the cut; any row that is left out makes ``truncated`` true.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A value on the wire to the text that an investigator reads.
+"""Decodes a value on the wire to the text that an investigator reads.
 
 Law: total and linear in the value's length. What cannot be decoded with certainty comes back as
 hexadecimal and is not readable; nothing is guessed for a type that is not in the table.

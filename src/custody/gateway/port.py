@@ -1,0 +1,323 @@
+"""The gateway's side of a protocol that owns its sockets.
+
+Law: the same order as on a relayed wire, by the same rooms: admission, gate, record, registry. A
+session that was recorded is closed in the record, whatever ends it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from custody.gateway.admission import AdmissionControl, Admitted, TurnedAway
+from custody.gateway.command_refusals import NOT_RECORDED_COMMAND, TOO_MANY_OPEN, WITHDRAWN
+from custody.gateway.gate import Denial, Permit
+from custody.gateway.held_message import HeldMessage
+from custody.gateway.ids import new_session_id
+from custody.gateway.refusals import (
+    LOGIN_TOO_LONG,
+    NOT_RECORDED,
+    SESSION_OVER,
+    TOO_MANY_CONNECTIONS,
+    unreachable,
+    unrecorded_end,
+)
+from custody.gateway.registry import Registry
+from custody.gateway.services import ListenerSpec, SessionServices
+from custody.model.approval import Question
+from custody.model.command import Command
+from custody.model.errors import CustodyError, LogFailureError
+from custody.model.event import CommandsReceived, LoginRequest
+from custody.model.identity import Admission, Credential, Session
+from custody.model.record import Body, Receipt, Response, ResponseUnknown, SessionEnd
+from custody.model.refusal import Refusal, RefusedError
+from custody.model.secret import Secret
+from custody.model.terminator import TargetAddress
+from custody.model.words import SessionId
+
+LOGIN_TIMEOUT_S: Final = 30.0
+COMMANDS_AT_ONCE: Final = 64
+"""Commands of one session that have no answer yet; more are refused."""
+
+_log: Final = logging.getLogger("custody.session")
+
+
+class ListenerPort:
+    """``Port`` of one listener."""
+
+    def __init__(self, services: SessionServices, registry: Registry, spec: ListenerSpec) -> None:
+        self._services: Final = services
+        self._registry: Final = registry
+        self._spec: Final = spec
+        self.open = 0
+        """Connections that are not closed."""
+        self._stopped: list[Callable[[], None]] = []
+
+    def connect(
+        self,
+        client: tuple[str, int],
+        *,
+        tls: str,
+        ended: Callable[[Refusal], None],
+        tell: Callable[[str], None],
+    ) -> "TerminatedSession":
+        """As ``Port.connect``."""
+        if self.open >= self._spec.max_connections:
+            _log.warning("%s: connection refused, %d are open", self._spec.name, self.open)
+            raise RefusedError(TOO_MANY_CONNECTIONS)
+        self.open += 1
+        return TerminatedSession(
+            self._services,
+            self._registry,
+            self._spec,
+            client=client,
+            tls=tls,
+            ended=ended,
+            tell=tell,
+            closed=self._closed,
+        )
+
+    def when_stopped(self, act: Callable[[], None]) -> None:
+        """As ``Port.when_stopped``."""
+        self._stopped.append(act)
+
+    def stop(self) -> None:
+        """The listener takes no new connections."""
+        for act in self._stopped:
+            act()
+        self._stopped.clear()
+
+    def _closed(self) -> None:
+        self.open -= 1
+
+
+class TerminatedSession:
+    """``PortSession``, and what admission and the registry ask of a session."""
+
+    def __init__(
+        self,
+        services: SessionServices,
+        registry: Registry,
+        spec: ListenerSpec,
+        *,
+        client: tuple[str, int],
+        tls: str,
+        ended: Callable[[Refusal], None],
+        tell: Callable[[str], None],
+        closed: Callable[[], None],
+    ) -> None:
+        self.id: SessionId = new_session_id()
+        self.admission: Admission | None = None
+        self.host, port = client
+        self.address = f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
+        self.tls = tls
+        self.left = False
+        self._services: Final = services
+        self._registry: Final = registry
+        self._codes: Final = spec.codes
+        self._admission: Final = AdmissionControl(services, spec)
+        self._ended: Final = ended
+        self._tell: Final = tell
+        self._closed: Final = closed
+        self._event_loop: Final = asyncio.get_running_loop()
+        self._heard = self._event_loop.time()
+        self._session: Session | None = None
+        self._admitted: Admitted | None = None
+        self._open: set[int] = set()
+        """Commands that are recorded and have no answer yet."""
+        self._held: dict[int, tuple[HeldMessage, asyncio.Future[Permit | Denial]]] = {}
+        """Commands that wait for a human, and what they wait on."""
+        self._commands = self._refused = self._up = self._down = 0
+        self._deadline = self._event_loop.call_later(
+            LOGIN_TIMEOUT_S, self.kill, "login.timeout", LOGIN_TOO_LONG
+        )
+
+    # What the protocol asks: ``PortSession``.
+
+    async def admit(self, secret: Secret, login: LoginRequest) -> Session:
+        if self.left:
+            raise RefusedError(SESSION_OVER)
+        came = await self._admission.admit(self, secret, login)
+        if isinstance(came, TurnedAway):
+            self.close(came.reason)
+            raise RefusedError(came.refusal)
+        if came is None or self.left:
+            raise RefusedError(SESSION_OVER)
+        self._deadline.cancel()
+        self._admitted = came
+        return came.session
+
+    @property
+    def target(self) -> TargetAddress:
+        target = self._known().target
+        return TargetAddress(target.name, target.host, target.port, target.user)
+
+    async def lease(self) -> Credential:
+        admitted = self._known()
+        try:
+            loop, target = admitted.admission.loop, admitted.target.name
+            return await self._services.vault.lease(loop, target)
+        except CustodyError as error:
+            _log.error("%s: %s: %s", self.id, error.code, error.fault)
+            raise RefusedError(unreachable(error)) from None
+
+    async def permit(self, command: Command) -> int:
+        session = self._known().session
+        if len(self._open) >= COMMANDS_AT_ONCE:
+            raise RefusedError(TOO_MANY_OPEN)
+        self._heard = self._event_loop.time()
+        self._commands += 1
+        gate = self._services.gate
+        recorded: asyncio.Future[Receipt | LogFailureError] = self._event_loop.create_future()
+        ruling = gate.judge(session, CommandsReceived((command,), ()), _settled_by(recorded))
+        if not ruling.numbers:
+            self._refused += 1
+            raise RefusedError(NOT_RECORDED_COMMAND)
+        (number,) = ruling.numbers
+        self._open.add(number)
+        if isinstance(ruling, Question):
+            ruling = await self._answer(number, ruling)
+        try:
+            failed = isinstance(await recorded, LogFailureError)
+        except asyncio.CancelledError:
+            if number in self._open:  # its caller went away before it could be forwarded
+                self._deny(session, number, Denial(WITHDRAWN, (number,), 0))
+            raise
+        if number not in self._open:  # the session ended meanwhile, and closed it in the record
+            raise RefusedError(SESSION_OVER)
+        if failed:
+            self.kill("log", NOT_RECORDED)
+            raise RefusedError(NOT_RECORDED_COMMAND)
+        if isinstance(ruling, Denial):
+            self._deny(session, number, ruling)
+            raise RefusedError(ruling.refusal)
+        return number
+
+    async def _answer(self, number: int, question: Question) -> Permit | Denial:
+        settled: asyncio.Future[Permit | Denial] = self._event_loop.create_future()
+        held = HeldMessage(self._services.gate, question, _settled_by(settled), self._tell)
+        self._held[number] = held, settled
+        held.ask()
+        try:
+            return await settled
+        except asyncio.CancelledError:
+            self._withdraw(question.session, number, "cancelled")
+            raise
+        finally:
+            self._held.pop(number, None)
+
+    def _withdraw(self, session: Session, number: int, reason: str) -> None:
+        if number in self._held:
+            held, settled = self._held.pop(number)
+            denial = held.withdraw(reason)
+            self._deny(session, number, denial)
+            _settled_by(settled)(denial)
+
+    def _deny(self, session: Session, number: int, denial: Denial) -> None:
+        self._open.discard(number)
+        self._refused += 1
+        try:
+            self._services.gate.note_refused(session, denial, self._codes)
+        except LogFailureError as error:
+            _log.error("%s: %s", self.id, error.code)
+            self.kill("log", unrecorded_end(error))
+
+    async def respond(self, response: Response) -> None:
+        session = self._known().session
+        if response.command is not None:
+            self._open.discard(response.command)
+        gate, strict = self._services.gate, self._services.strict_responses
+        await self._noted(
+            lambda durable: gate.note_response(session, response, durable), wait=strict
+        )
+
+    async def record(self, body: Body) -> None:
+        session = self._known().session
+        await self._noted(
+            lambda durable: self._services.gate.note(session, body, durable), wait=True
+        )
+
+    def moved(self, *, up: int, down: int) -> None:
+        self._heard = self._event_loop.time()
+        self._up += up
+        self._down += down
+
+    def close(self, reason: str) -> None:
+        if self.left:
+            return
+        self.left = True
+        self._deadline.cancel()
+        try:
+            if self._session is not None:
+                self._close_record(self._session, reason)
+        except CustodyError as error:
+            # The next recovery accounts for sessions that have no end.
+            _log.error("%s: its end was not recorded: %s", self.id, error.code)
+        self._registry.remove(self, b"")
+        self._closed()
+
+    def _close_record(self, session: Session, reason: str) -> None:
+        for number in tuple(self._held):
+            self._withdraw(session, number, reason)
+        for number in sorted(self._open):
+            self._services.gate.note(session, ResponseUnknown(number))
+        self._open.clear()
+        counts = self._commands, self._refused, self._up, self._down
+        self._services.gate.note(session, SessionEnd(reason, *counts))
+
+    # What admission asks: ``Caller``.
+
+    def authenticated(self, admission: Admission, session: Session) -> None:
+        self.admission = admission
+        self._session = session
+        self._registry.add(self)
+
+    # What the registry asks: ``LiveSession``.
+
+    def kill(self, reason: str, refusal: Refusal) -> None:
+        if not self.left:
+            self.close(reason)
+            self._ended(refusal)
+
+    def cancel(self, requested_by: str) -> None:
+        """No key of a client brings this; the protocol cancels ``permit`` itself."""
+        del requested_by
+
+    def end_if_over(self) -> None:
+        # Whoever waits for a human is not idle.
+        idle_s = 0 if self._held else self._event_loop.time() - self._heard
+        if (lapsed := self._admission.lapsed(self.admission, idle_s)) is not None:
+            self.kill(lapsed.reason, lapsed.refusal)
+
+    # The rest.
+
+    def _known(self) -> Admitted:
+        if self._admitted is None or self.left:
+            raise RefusedError(SESSION_OVER)
+        return self._admitted
+
+    async def _noted(
+        self, append: Callable[[Callable[[Receipt | LogFailureError], None]], object], *, wait: bool
+    ) -> None:
+        done: asyncio.Future[Receipt | LogFailureError] = self._event_loop.create_future()
+        try:
+            append(_settled_by(done))
+            failed = await done if wait else None
+        except LogFailureError as error:
+            failed = error
+        if isinstance(failed, LogFailureError):
+            _log.error("%s: %s", self.id, failed.code)
+            refusal = unrecorded_end(failed)
+            self.kill("log", refusal)
+            raise RefusedError(refusal)
+
+
+T = TypeVar("T")
+
+
+def _settled_by(future: asyncio.Future[T]) -> Callable[[T], None]:
+    def settle(result: T) -> None:
+        if not future.done():
+            future.set_result(result)
+
+    return settle

@@ -1,0 +1,35 @@
+"""What a text means without a target, for `custody policy explain`.
+
+Law: what only the target's catalogue could tell counts as the worst that it could be.
+"""
+
+from typing import Final
+
+from custody.model.command import Command
+from custody.model.identity import Session
+from custody.model.protocol import ReadAlone
+from custody.protocols.postgres.statements.meaning import changes, understand, unreadable
+from custody.protocols.postgres.statements.session_view import opening
+from custody.wire.sql.syntax import ParseQuestion, Statements, Unreadable
+
+ASSUMED_PATH: Final = '"$user", public'
+"""PostgreSQL's own default of ``search_path``."""
+
+
+def read_alone(text: str, session: Session) -> ReadAlone:
+    """Each statement as if those before it had succeeded."""
+    analysis = yield ParseQuestion(text)
+    if isinstance(analysis, Unreadable):
+        return [unreadable(text, analysis.reason)]
+    if not isinstance(analysis, Statements):
+        return [unreadable(text, "it could not be parsed")]
+    view = opening(session.user, (), ASSUMED_PATH, conforming=True)
+    commands: list[Command] = []
+    for statement in analysis.statements:
+        commands.append(understand(text, statement, view, _nobody_asked))
+        view = view.apply(changes(statement, view, _nobody_asked))
+    return commands
+
+
+def _nobody_asked(_question: object) -> None:
+    return None
