@@ -28,13 +28,11 @@ from custody.app.evidence_log import make_masker
 from custody.app.init import initialise
 from custody.config.load import compile_policy, load_config
 from custody.evidence import KeyholderProcess, LogOptions, open_log
+from custody.gateway import Gate, Meter, SessionServices
 from custody.gateway.admission import Admitted
-from custody.gateway.budget.meter import Meter
-from custody.gateway.gate import Gate
 from custody.gateway.login import LoginResult
 from custody.gateway.lookups.parser.cache import AnalysisCache
 from custody.gateway.relay import Relay
-from custody.gateway.services import SessionServices
 from custody.model.approval import NoApprovals
 from custody.model.codec import CodecFaces, UpstreamLogin
 from custody.model.event import LoginReceived

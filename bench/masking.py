@@ -6,10 +6,8 @@ Run: ``python bench/masking.py``. Prints microseconds and MB/s; asserts nothing.
 import timeit
 from functools import partial
 
+from custody.masking import MaskForm, MaskRule, RecordMasker
 from custody.masking.detectors import PERSONAL
-from custody.masking.marks import MaskForm
-from custody.masking.mask_rule import MaskRule
-from custody.masking.masker import RecordMasker
 from custody.model.command import Argument, Column, Command, Relation, TextMark
 from custody.model.record import CommandSeen, Milliseconds, OutputColumn, Record, Response
 from custody.model.words import Decision, Effect, Outcome

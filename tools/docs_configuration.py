@@ -1,4 +1,4 @@
-"""The tables of configuration keys, from the structs that read them."""
+"""The tables of configuration keys, from the structs that read them; of references, from stores."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -6,47 +6,40 @@ from pathlib import Path
 
 import msgspec
 
-from custody.config.logins import (
-    ConsoleConfig,
-    LoginConfig,
-    OidcConfig,
-    SamlConfig,
-    WorkloadConfig,
-)
-from custody.config.masks import MaskConfig
+from custody.config.logins import ConsoleConfig, LoginConfig
 from custody.config.read_table import ConfigField, fields_of
-from custody.config.stores import AwsConfig, KubernetesConfig, VaultConfig
 from custody.config.tables import (
     LATER_LISTENERS,
     LATER_PROTOCOLS,
     LATER_TABLES,
     CaptureConfig,
     GatewayConfig,
-    GrantConfig,
     ListenerConfig,
     RetentionConfig,
-    RuleConfig,
     TargetConfig,
 )
-from custody.policy import CONDITION_FIELDS, CONDITION_FUNCTIONS
+from custody.identity.oidc import OidcSettings, WorkloadSettings
+from custody.identity.saml import SamlSettings
+from custody.masking import MaskRule
+from custody.policy import CONDITION_FIELDS, CONDITION_FUNCTIONS, Grant, Rule
+from custody.vault import KIND_OF_TABLE, STORE_KINDS
 
-BEGIN = "<!-- generated: keys; change them in src/custody/config/tables.py, then `make docs` -->"
+BEGIN = "<!-- generated: keys; change them where a room declares its table, then `make docs` -->"
+REFERENCES = "<!-- generated: references; change them in a store's module, then `make docs` -->"
 END = "<!-- end of the generated part -->"
 TABLES: Mapping[str, type[msgspec.Struct]] = {
     "[gateway]": GatewayConfig,
     "[listen.postgres]": ListenerConfig,
     "[listen.console]": ConsoleConfig,
     "[login]": LoginConfig,
-    "[[oidc]]": OidcConfig,
-    "[[workload]]": WorkloadConfig,
-    "[[saml]]": SamlConfig,
+    "[[oidc]]": OidcSettings,
+    "[[workload]]": WorkloadSettings,
+    "[[saml]]": SamlSettings,
     "[[target]]": TargetConfig,
-    "[vault]": VaultConfig,
-    "[aws]": AwsConfig,
-    "[kubernetes]": KubernetesConfig,
-    "[[grant]]": GrantConfig,
-    "[[rule]]": RuleConfig,
-    "[[mask]]": MaskConfig,
+    **{f"[{name}]": kind.settings for name, kind in KIND_OF_TABLE.items()},
+    "[[grant]]": Grant,
+    "[[rule]]": Rule,
+    "[[mask]]": MaskRule,
     "[capture]": CaptureConfig,
     "[retention]": RetentionConfig,
 }
@@ -54,9 +47,23 @@ TABLES: Mapping[str, type[msgspec.Struct]] = {
 
 def with_keys(page: str) -> str:
     """The page with its generated part replaced."""
-    before, _, rest = page.partition(BEGIN)
+    return _with(page, BEGIN, _generated())
+
+
+def with_references(page: str) -> str:
+    """The page with its list of references replaced."""
+    lines = ["| reference | where the secret is | rotates |", "|---|---|---|"]
+    for kind in STORE_KINDS:
+        for form in kind.forms:
+            written = ", ".join(f"`{kind.scheme}:{place}`" for place in form.places)
+            lines.append(f"| {written} | {form.where} | {form.rotates} |")
+    return _with(page, REFERENCES, "\n".join([*lines, ""]))
+
+
+def _with(page: str, begin: str, generated: str) -> str:
+    before, _, rest = page.partition(begin)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{_generated()}\n{END}{after}"
+    return f"{before}{begin}\n\n{generated}\n{END}{after}"
 
 
 def _generated() -> str:
@@ -68,19 +75,18 @@ def _generated() -> str:
 
 def _table(name: str, kind: type[msgspec.Struct]) -> str:
     lines = [f"### `{name}`", "", "| key | form | default | meaning |", "|---|---|---|---|"]
-    lines += [
-        f"| `{field.key}` | {_cell(field.how.form)} | {_cell(_default(field))} "
-        f"| {_cell(field.how.says)} |"
-        for field in fields_of(kind)
-    ]
+    for field in fields_of(kind):
+        form = field.how.form or field.how.read.form
+        cells = (f"`{field.key}`", form, _default(field), field.how.says)
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join([*lines, ""])
 
 
 def _default(field: ConfigField) -> str:
-    if field.required:
-        return "**required**"
     if field.how.default:
         return field.how.default
+    if field.required:
+        return "**required**"
     match field.default:
         case bool() as value:
             return f"`{str(value).lower()}`"

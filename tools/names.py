@@ -19,13 +19,6 @@ NOUNS = {
 }
 """Nouns that end as a gerund or a participle does, each with its reason."""
 
-TWICE = {
-    "ClientAuth": "the configuration's words for what identity takes as settings",
-    "Flow": "the configuration's words for what identity takes as settings",
-    "Preset": "the configuration's words for what identity takes as settings",
-}
-"""Classes that may stand in two rooms, each with its reason."""
-
 PARTICLES = {"in", "out", "on", "off", "up", "by", "at"}
 """Behind a verb these are part of it: ``signing_in``."""
 
@@ -41,7 +34,7 @@ def ambiguous_classes(package: Path) -> list[str]:
     return [
         f"class {name} stands in {', '.join(sorted(found))}: one name for one thing"
         for name, found in sorted(rooms.items())
-        if len(found) > 1 and name not in TWICE
+        if len(found) > 1
     ]
 
 

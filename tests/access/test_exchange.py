@@ -20,7 +20,7 @@ from custody.access.requests import (
     StartedLogin,
     StartedLoop,
 )
-from custody.identity.oidc import TokenKind
+from custody.identity.oidc.responses import TokenKind
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, NotAdmitted, Proof
 from custody.model.record import LoginRefused

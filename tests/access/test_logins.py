@@ -9,7 +9,7 @@ import pytest
 from tests.access.scene import HOUR, MINUTE, NOON, House, grant, job, loop_request, proof
 
 from custody.access.refresh_tokens import load_refresh_token_sealer
-from custody.identity.oidc import ProviderLogin
+from custody.identity.oidc.responses import ProviderLogin
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Proof, RememberedLogin
 from custody.model.record import AdminAct, LoginAccepted, LoginEnd

@@ -24,7 +24,8 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Proof
 from custody.model.record import LoginAccepted, LoginRefused, LoopStart
 from custody.model.words import Effect, Exceeded
-from custody.policy.grant import Grant, Hours
+from custody.policy.grant import Grant
+from custody.policy.hours import Hours
 
 READ = grant("read")
 BOTH = (

@@ -12,7 +12,9 @@ from tools.write_docs import pages as made_pages
 from custody.app.init_template import config_text
 from custody.config.load import parse_config
 
-PAGES = [ROOT / "docs" / name for name in ("errors.md", "cli.md", "configuration.md", "api.md")]
+PAGES = [
+    ROOT / "docs" / f"{name}.md" for name in ("errors", "cli", "configuration", "vaults", "api")
+]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

@@ -1,6 +1,8 @@
 """The configuration file: taken whole, or refused with every fault, its line and its cure."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -330,3 +332,14 @@ def test_where_the_file_is_looked_for(tmp_path: Path) -> None:
         load_config(tmp_path / "custody.toml")
     assert caught.value.code == "config.unreadable"
     assert re.search(r"custody init", str(caught.value))
+
+
+def test_reading_a_configuration_imports_nothing_that_uses_it() -> None:
+    look = (
+        "import sys, custody.config.load\n"
+        "print(*sorted({'cel', 'cryptography', 'httpx', 'joserfc', 'lxml'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", look], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "\n"

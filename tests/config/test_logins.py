@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from tests.config.test_load import MINIMAL, read, refused
 
-from custody.app.providers import oidc_settings
-from custody.config.logins import ConsoleCleartext, Flow, Preset
-from custody.identity.oidc import ClientAuth
+from custody.config.faults import ConfigError, dotted_path
+from custody.config.load import load_config
+from custody.config.logins import ConsoleCleartext
+from custody.identity.oidc.presets import Preset
+from custody.identity.oidc.settings import ClientAuth, Flow
 from custody.model.identity import Budget
 from custody.model.words import Exceeded, IdentityKind
 
@@ -68,10 +70,9 @@ def test_the_tables_are_read() -> None:
 
 def test_what_some_providers_need_can_be_said() -> None:
     lines = 'client_auth = "client_secret_post"\nparameters = { access_type = "offline" }\n'
-    (corp,) = read(TEXT + OIDC + lines + "single_use = true\n").oidc
-    settings = oidc_settings(corp)
+    (settings,) = read(TEXT + OIDC + lines + "single_use = true\n").oidc
     assert settings.client_auth is ClientAuth.POST
-    assert settings.parameters == (("access_type", "offline"),)
+    assert settings.parameters == {"access_type": "offline"}
     assert settings.single_use
 
 
@@ -129,6 +130,49 @@ def test_what_cannot_be_honoured_is_refused(more: str, code: str, words: str) ->
     assert code in {fault.code for fault in error.faults}
     assert words in str(error)
     assert "hunter2" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (OIDC + 'scopes = ["profile"]', "oidc[0]: scopes lacks openid"),
+        (OIDC + 'parameters = { state = "mine" }', "oidc[0]: parameters: state is the gateway's"),
+        (WORKLOAD + 'jwks = "http://127.0.0.1:1/keys"', "workload[0]: jwks is not an https URL"),
+    ],
+)
+def test_what_the_room_refuses_has_its_place(more: str, words: str) -> None:
+    error = refused(TEXT + more)
+    assert error.code == "identity.settings"
+    assert f":{TEXT.count(chr(10)) + 2}: {words}" in str(error)
+
+
+def test_every_file_that_a_table_names_is_looked_for(tmp_path: Path) -> None:
+    path = tmp_path / "custody.toml"
+    pair, ca = 'cert = "c"\nkey = "k"\n', 'ca = "x"\n'
+    path.write_text(
+        TEXT.replace('"127.0.0.1:0"\n', f'"127.0.0.1:0"\n{pair}').replace(
+            "[[grant]]", f"{ca}[[grant]]"
+        )
+        + (OIDC + ca)
+        + (WORKLOAD + ca + 'jwks = "keys.json"\n')
+        + (CONSOLE + pair)
+        + (SAML + ca)
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert {fault.code for fault in caught.value.faults} == {"config.file-unreadable"}
+    assert [dotted_path(fault.at) for fault in caught.value.faults] == [
+        "listen.postgres.cert",
+        "listen.postgres.key",
+        "target[0].ca",
+        "oidc[0].ca",
+        "workload[0].ca",
+        "workload[0].jwks",
+        "listen.console.cert",
+        "listen.console.key",
+        "saml[0].metadata",
+        "saml[0].ca",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from tests.policy.scene import (
 
 from custody.model.command import Command
 from custody.model.words import Decision, Effect
-from custody.policy.grant import DAY_MS, Grant, Hours
+from custody.policy.grant import Grant
+from custody.policy.hours import DAY_MS, Hours
 from custody.policy.judge import CompiledPolicy, policy_digest
 from custody.policy.loop_start import longest
 from custody.policy.rule import Rule

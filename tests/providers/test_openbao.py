@@ -24,9 +24,8 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Credential, Loop
 from custody.model.words import LoopId, TargetName
 from custody.vault.credential_leases import LeasingVault
-from custody.vault.hashicorp import HashicorpStore
+from custody.vault.hashicorp import Auth, HashicorpSettings, HashicorpStore
 from custody.vault.lease_book import LeaseBook
-from custody.vault.settings import Auth, HashicorpSettings
 
 pytestmark = pytest.mark.provider
 ROOT = "root-of-the-test"

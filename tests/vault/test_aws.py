@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from custody.model.errors import CustodyError
-from custody.vault.aws import AwsStore
-from custody.vault.settings import AwsSettings
+from custody.vault.aws import AwsSettings, AwsStore
 
 boto3 = pytest.importorskip("boto3", reason="custody[aws] is not installed")
 moto = pytest.importorskip("moto", reason="moto is not installed")

@@ -13,8 +13,7 @@ from tests.vault.store_server import Asked, StoreServer, store_server
 
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential
-from custody.vault.hashicorp import HashicorpStore
-from custody.vault.settings import Auth, HashicorpSettings
+from custody.vault.hashicorp import Auth, HashicorpSettings, HashicorpStore
 
 NOW = 1_000_000
 

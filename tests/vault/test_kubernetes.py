@@ -9,8 +9,7 @@ import pytest
 from tests.vault.store_server import StoreServer, store_server
 
 from custody.model.errors import CustodyError
-from custody.vault.kubernetes import KubernetesStore
-from custody.vault.settings import KubernetesSettings
+from custody.vault.kubernetes import KubernetesSettings, KubernetesStore
 
 PATH = "/api/v1/namespaces/shop/secrets/orders-db"
 

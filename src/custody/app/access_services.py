@@ -20,8 +20,7 @@ from custody.access import (
     TicketService,
 )
 from custody.config.tables import Config
-from custody.gateway.budget.meter import Meter
-from custody.gateway.registry import Registry
+from custody.gateway import Meter, Registry
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop
 from custody.model.refusal import Refusal, RefusalCode

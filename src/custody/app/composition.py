@@ -19,12 +19,17 @@ from custody.app.protocols import find_protocol
 from custody.config.load import compile_policy
 from custody.config.logins import ConsoleConfig
 from custody.config.tables import Cleartext, Config, ListenerConfig, Responses, TargetConfig
-from custody.gateway.gate import Gate
-from custody.gateway.lookups.advisor import NO_CATALOGUE, CodecAdvisor, Parser
-from custody.gateway.lookups.catalogue import Lookups
-from custody.gateway.services import ListenerSpec, SessionServices
-from custody.gateway.session import error_place
-from custody.gateway.target import Target
+from custody.gateway import (
+    NO_CATALOGUE,
+    CodecAdvisor,
+    Gate,
+    ListenerSpec,
+    Lookups,
+    Parser,
+    SessionServices,
+    Target,
+    error_place,
+)
 from custody.model.approval import NoApprovals
 from custody.model.codec import Advisor
 from custody.model.errors import CustodyError

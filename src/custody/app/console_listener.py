@@ -12,15 +12,14 @@ import ssl
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from custody.access.exchange import Exchange
-from custody.access.pending_logins import PendingLogins
-from custody.access.sign_in import SignIn
+from custody.access import Exchange, PendingLogins, SignIn
 from custody.app.composition import load_certificate
 from custody.app.console_faces import Console, ConsoleFactory, ConsoleParts, GatewayInfo, LoopUsage
 from custody.app.gateway import Gateway, clock
 from custody.app.providers import Providers
-from custody.config.logins import ConsoleCleartext, ConsoleConfig, Flow
+from custody.config.logins import ConsoleCleartext, ConsoleConfig
 from custody.config.tables import Config
+from custody.identity.oidc import Flow
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Spent
 

@@ -9,11 +9,8 @@ from typing import Final
 
 from custody import __version__
 from custody.config.tables import Config
-from custody.evidence.disk.files import DiskFiles
-from custody.evidence.keys.keyring import load_token_key
-from custody.evidence.log.log import Log, LogOptions
-from custody.masking.masker import RecordMasker
-from custody.masking.truncation import CaptureBounds
+from custody.evidence import DiskFiles, Log, LogOptions, load_token_key
+from custody.masking import CaptureBounds, RecordMasker
 
 LOOK_INTERVAL_S: Final = 1.0
 

@@ -10,21 +10,23 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
-from custody.access.logins import LoginService, Refresher
-from custody.access.loops import InStateThread, LoopService
-from custody.access.refresh_tokens import RefreshTokenSealer
-from custody.access.terms import LoopTerms
-from custody.access.tickets import TicketService
+from custody.access import (
+    InStateThread,
+    LoginService,
+    LoopService,
+    LoopTerms,
+    Refresher,
+    RefreshTokenSealer,
+    TicketService,
+)
 from custody.config.tables import Config
-from custody.gateway.budget.meter import Meter
-from custody.gateway.registry import Registry
+from custody.gateway import Meter, Registry
 from custody.identity import CachedTicketAuthenticator
 from custody.model.identity import Identity, Loop
 from custody.model.record import Milliseconds, Receipt, Record
 from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import LoopId
-from custody.policy.judge import policy_digest
-from custody.policy.variables import TargetFacts
+from custody.policy import TargetFacts, policy_digest
 from custody.recording.recorder import RecordWriter
 from custody.recording.refusal_rate import RefusalRate
 from custody.recording.refused_logins import RefusedLogins

@@ -19,9 +19,7 @@ from custody.app.console_faces import GatewayInfo
 from custody.app.gateway_metadata import BoundAddress, gateway_info
 from custody.config.tables import Config
 from custody.config.values import Address
-from custody.gateway.listener import Listener, make_listener
-from custody.gateway.registry import Registry
-from custody.gateway.services import SessionServices
+from custody.gateway import Listener, Registry, SessionServices, make_listener
 from custody.model.errors import CustodyError
 from custody.model.refusal import Refusal, RefusalCode
 

@@ -12,8 +12,7 @@ import msgspec
 from custody.app.protocols import find_protocol
 from custody.config.load import compile_policy
 from custody.config.tables import Config, TargetConfig
-from custody.gateway.lookups.advisor import NO_CATALOGUE, CodecAdvisor
-from custody.gateway.lookups.parser.pool import ParserPool
+from custody.gateway import NO_CATALOGUE, CodecAdvisor, ParserPool
 from custody.model.command import Command
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Session

@@ -1,7 +1,7 @@
 """Making the providers that the configuration trusts.
 
-Law: one table makes one provider's settings, and nothing else does; a provider that cannot be made
-stops the start, since no other may admit its people.
+Law: a provider is made from its own table and from nothing else; a provider that cannot be made
+stops the start, for what it would let in nobody else may.
 """
 
 import asyncio
@@ -15,21 +15,16 @@ import msgspec
 
 from custody.access import TokenIssuer
 from custody.app.stores import make_reader
-from custody.config.logins import OidcConfig, SamlConfig, WorkloadConfig
 from custody.config.tables import Config
 from custody.identity.oidc import (
-    ClientAuth,
     ClientSecret,
     FetchRequest,
-    Flow,
     HttpFetch,
     OidcProvider,
     OidcSettings,
-    Preset,
     WorkloadIssuer,
-    WorkloadSettings,
 )
-from custody.identity.saml import SamlProvider, SamlSettings
+from custody.identity.saml import SamlProvider, SamlSettings, service_provider
 from custody.model.errors import CustodyError
 
 METADATA_AT_MOST: Final = 4 << 20
@@ -64,18 +59,15 @@ async def make_providers(config: Config, url: str, clock: Clock) -> Providers:
     ]
     read = make_reader(config, references, clock, environment=os.environ)
 
-    def secret_of(one: OidcConfig) -> ClientSecret | None:
+    def secret_of(one: OidcSettings) -> ClientSecret | None:
         reference = one.client_secret
         return None if reference is None else lambda: read(reference.reveal())
 
     oidc = {
-        one.name: OidcProvider(oidc_settings(one), HttpFetch(one.ca), clock, secret=secret_of(one))
+        one.name: OidcProvider(one, HttpFetch(one.ca), clock, secret=secret_of(one))
         for one in config.oidc
     }
-    workload = {
-        one.name: WorkloadIssuer(workload_settings(one), HttpFetch(one.ca), clock)
-        for one in config.workload
-    }
+    workload = {one.name: WorkloadIssuer(one, HttpFetch(one.ca), clock) for one in config.workload}
     saml = {one.name: await _saml(one, url, clock) for one in config.saml}
     issuers = [
         *(
@@ -90,54 +82,7 @@ async def make_providers(config: Config, url: str, clock: Clock) -> Providers:
     return Providers(oidc, workload, saml, tuple(issuers))
 
 
-def oidc_settings(one: OidcConfig) -> OidcSettings:
-    return OidcSettings(
-        name=one.name,
-        issuer=one.issuer,
-        client_id=one.client_id,
-        audience=one.audience,
-        groups=one.groups,
-        subject=one.subject,
-        kind=one.kind,
-        scopes=one.scopes,
-        algorithms=one.algorithms,
-        flows=tuple(Flow(flow.value) for flow in one.flows),
-        clients=one.clients,
-        client_auth=ClientAuth(one.client_auth.value),
-        parameters=tuple(one.parameters.items()),
-        single_use=one.single_use,
-    )
-
-
-def workload_settings(one: WorkloadConfig) -> WorkloadSettings:
-    return WorkloadSettings(
-        name=one.name,
-        issuer=one.issuer,
-        audience=one.audience,
-        preset=Preset(one.preset.value),
-        jwks="" if one.jwks is None else str(one.jwks),
-        subject=one.subject,
-        groups=one.groups,
-        groups_claim=one.groups_claim,
-        require=tuple(one.require.items()),
-        single_use=one.single_use,
-        kind=one.kind,
-        algorithms=one.algorithms,
-    )
-
-
-def saml_settings(one: SamlConfig, url: str) -> SamlSettings:
-    return SamlSettings(
-        name=one.name,
-        entity_id=one.entity_id or f"{url}/saml/{one.name}/metadata",
-        acs_url=f"{url}/saml/{one.name}/acs",
-        subject=one.subject,
-        groups=one.groups,
-        kind=one.kind,
-    )
-
-
-async def _saml(one: SamlConfig, url: str, clock: Clock) -> SamlProvider:
+async def _saml(one: SamlSettings, url: str, clock: Clock) -> SamlProvider:
     try:
         metadata = await read_metadata(one)
     except CustodyError as error:
@@ -150,7 +95,7 @@ async def _saml(one: SamlConfig, url: str, clock: Clock) -> SamlProvider:
             "that in [[saml]]: then a start needs no provider.",
         ) from None
     return await SamlProvider.open(
-        saml_settings(one, url), metadata, clock=clock, random=os.urandom
+        service_provider(one, url), metadata, clock=clock, random=os.urandom
     )
 
 
@@ -172,7 +117,7 @@ async def keep_learning(config: Config, providers: Providers) -> None:
                 _log.error("the SAML metadata of %s was not read anew: %s", one.name, kind)
 
 
-async def read_metadata(one: SamlConfig) -> bytes:
+async def read_metadata(one: SamlSettings) -> bytes:
     """The provider's metadata as it is now.
 
     Raises ``identity.metadata``, ``identity.unreachable``.

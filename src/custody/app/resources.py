@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NamedTuple
 
-from custody.access.refresh_tokens import RefreshTokenSealer, load_refresh_token_sealer
+from custody.access import RefreshTokenSealer, load_refresh_token_sealer
 from custody.app.console_faces import ConsoleFactory
 from custody.app.console_listener import ConsoleSocket
 from custody.app.evidence_log import log_options, make_masker
@@ -20,10 +20,7 @@ from custody.app.gateway import Gateway, clock, make_gateway
 from custody.app.init import renew_verifier_policy
 from custody.app.providers import Providers, make_providers
 from custody.config.tables import Config
-from custody.evidence.keys.keyclient import KeyholderProcess
-from custody.evidence.keys.keyring import VERIFIER_POLICY
-from custody.evidence.log.log import Log
-from custody.evidence.log.startup import open_log
+from custody.evidence import VERIFIER_POLICY, KeyholderProcess, Log, open_log
 from custody.model.errors import LogFailureError
 from custody.model.interfaces import Masker
 from custody.recording.recorder import Recorder

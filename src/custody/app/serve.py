@@ -14,8 +14,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
 
-from custody.access.exchange import Exchange
-from custody.access.leases import LeaseService
+from custody.access import Exchange, LeaseService
 from custody.app.access_upkeep import (
     end_exhausted,
     expire_regularly,
@@ -46,9 +45,7 @@ from custody.app.service import Background, Once, Service, TaskScope, running
 from custody.app.startup import record_config, try_credentials
 from custody.app.stores import local_vault, make_vault
 from custody.config.tables import Config
-from custody.gateway.listener import note_unrecorded, watch
-from custody.gateway.lookups.parser.pool import ParserPool
-from custody.gateway.services import SessionServices
+from custody.gateway import ParserPool, SessionServices, note_unrecorded, watch
 from custody.model.errors import LogFailureError
 from custody.model.interfaces import TokenAuthenticator
 from custody.recording.refusal_rate import COUNT_EVERY_S

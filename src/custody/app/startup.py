@@ -7,9 +7,10 @@ import logging
 from typing import Final
 
 from custody.app.gateway import Gateway, clock
-from custody.config.logins import OidcConfig, SamlConfig, WorkloadConfig
 from custody.config.tables import Config
-from custody.gateway.services import SessionServices
+from custody.gateway import SessionServices
+from custody.identity.oidc import OidcSettings, WorkloadSettings
+from custody.identity.saml import SamlSettings
 from custody.model.errors import CustodyError
 from custody.model.identity import GATEWAY
 from custody.model.interfaces import Masker
@@ -32,7 +33,7 @@ async def record_config(
     await gateway.recorder.write(Record(clock(), loaded))
 
 
-def _vouching(config: Config) -> tuple[OidcConfig | WorkloadConfig | SamlConfig, ...]:
+def _vouching(config: Config) -> tuple[OidcSettings | WorkloadSettings | SamlSettings, ...]:
     return (*config.oidc, *config.workload, *config.saml)
 
 

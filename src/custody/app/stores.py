@@ -3,39 +3,32 @@
 Law: only what some target refers to is made, so that a gateway without AWS never looks for its SDK.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from custody.config.tables import Config
-from custody.model.secret import Secret
+from custody.model.secret import Secret, SecretReference
 from custody.model.words import TargetName
 from custody.vault import (
-    AwsSettings,
-    AwsStore,
-    EnvironmentStore,
-    FileStore,
-    HashicorpStore,
-    KubernetesSettings,
-    KubernetesStore,
     LeaseBook,
     LeasingVault,
-    PlainStore,
     SealedStore,
     Store,
+    StoreHost,
+    open_stores,
     read_reference,
 )
+from custody.vault import local_vault as sealed_vault
 
 LEASES: Final = "leases.json"
-SECRETS: Final = "secrets.json"
-VAULT_KEY: Final = "vault.key"
 
 Clock = Callable[[], int]
 
 
 def local_vault(config: Config, clock: Clock) -> SealedStore:
     """The local encrypted vault: sealed values in ``data``, their key in ``keys``."""
-    return SealedStore(config.gateway.data / SECRETS, config.gateway.keys / VAULT_KEY, clock=clock)
+    return sealed_vault(config.gateway.data, config.gateway.keys, clock)
 
 
 def references_of(config: Config) -> dict[TargetName, str]:
@@ -54,7 +47,7 @@ def make_vault(
     """
     references = references_of(config)
     wanted = [read_reference(text) for text in references.values()]
-    stores = _make_stores(config, {each.key for each in wanted if each}, clock, environment)
+    stores = _stores(config, wanted, clock, environment)
     book = LeaseBook(leases or config.gateway.data / LEASES)
     return LeasingVault(references, stores, book, clock)
 
@@ -66,35 +59,27 @@ def make_reader(
     makes as the stores do.
     """
     wanted = {text: found for text in references if (found := read_reference(text)) is not None}
-    stores = _make_stores(config, {each.key for each in wanted.values()}, clock, environment)
+    stores = _stores(config, wanted.values(), clock, environment)
 
     async def read(text: str) -> Secret:
         found = wanted[text]
-        return (await stores[found.key].read(found.place)).secret
+        return (await stores[found.key].read(found.place.reveal())).secret
 
     return read
 
 
-def _make_stores(
-    config: Config, wanted: Collection[str], clock: Clock, environment: Mapping[str, str]
+def _stores(
+    config: Config,
+    wanted: Iterable[SecretReference | None],
+    clock: Clock,
+    environment: Mapping[str, str],
 ) -> Mapping[str, Store]:
-    makers: dict[str, Callable[[], Store]] = {
-        "env": lambda: EnvironmentStore(environment),
-        "file": lambda: FileStore(config.folder),
-        "plain": PlainStore,
-        "secret": lambda: local_vault(config, clock),
-    }
-    for name, settings in config.stores.vault.items():
-        makers[name] = lambda settings=settings: HashicorpStore(settings, clock)  # type: ignore[misc]  # the default binds the loop's value
-    for name, aws in config.stores.aws.items():
-        made = AwsSettings(name=name, region=aws.region, profile=aws.profile, endpoint=aws.endpoint)
-        makers[name] = lambda made=made: AwsStore(made)  # type: ignore[misc]  # as above
-    for name, cluster in config.stores.kubernetes.items():
-        account = KubernetesSettings(
-            name=name, address=cluster.address, ca=cluster.ca, token=cluster.token
-        )
-        makers[name] = lambda account=account: KubernetesStore(account)  # type: ignore[misc]  # as above
-    # In a pod nothing needs to be configured.
-    makers.setdefault("k8s", lambda: KubernetesStore(KubernetesSettings()))
-    makers.setdefault("aws", lambda: AwsStore(AwsSettings()))
-    return {key: make() for key, make in makers.items() if key in wanted}
+    gateway = config.gateway
+    host = StoreHost(
+        environment=environment,
+        folder=config.folder,
+        data=gateway.data,
+        keys=gateway.keys,
+        clock=clock,
+    )
+    return open_stores([each for each in wanted if each is not None], config.stores, host)

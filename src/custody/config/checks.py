@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from custody.config.faults import ConfigFaults, KeyPath
+from custody.config.login_checks import check_certificate
 from custody.config.tables import Config, Durability, ListenerConfig, TargetConfig, Tls
 from custody.model.errors import CustodyError
 from custody.model.words import Effect
@@ -125,13 +126,7 @@ def _target(
 
 def _listener(listener: ListenerConfig, config: Config, faults: ConfigFaults) -> None:
     at: KeyPath = ("listen", listener.name)
-    if (listener.cert is None) != (listener.key is None):
-        faults.add(
-            "config.cert-and-key",
-            (*at, "key" if listener.cert is None else "cert"),
-            "`cert` and `key` belong together.",
-            "Give both, or neither to use the local CA's.",
-        )
+    check_certificate(listener, at, faults)
     if listener.target is not None:
         _known([listener.target], config, (*at, "target"), faults)
 

@@ -3,42 +3,42 @@
 Law: files are opened to see that they can be, and their content is not kept.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from custody.config.faults import ConfigFaults, KeyPath
+from custody.config.read_table import fields_of
 from custody.config.tables import Config
 
 
 def check_files(config: Config, faults: ConfigFaults) -> None:
-    for listener in config.listeners:
-        _readable(listener.cert, ("listen", listener.name, "cert"), faults)
-        _readable(listener.key, ("listen", listener.name, "key"), faults)
-    if config.console is not None:
-        _readable(config.console.cert, ("listen", "console", "cert"), faults)
-        _readable(config.console.key, ("listen", "console", "key"), faults)
-    for number, oidc in enumerate(config.oidc):
-        _readable(oidc.ca, ("oidc", number, "ca"), faults)
-    for number, workload in enumerate(config.workload):
-        _readable(workload.ca, ("workload", number, "ca"), faults)
-        if isinstance(workload.jwks, Path):
-            _readable(workload.jwks, ("workload", number, "jwks"), faults)
-    for number, saml in enumerate(config.saml):
-        _readable(saml.ca, ("saml", number, "ca"), faults)
-        if isinstance(saml.metadata, Path):
-            _readable(saml.metadata, ("saml", number, "metadata"), faults)
+    for at, table in _placed(config):
+        for field in fields_of(type(table)):
+            value = getattr(table, field.name)
+            if field.how.file and isinstance(value, Path):
+                _readable(value, (*at, field.key), faults)
     for target in config.targets:
-        _readable(target.ca, ("target", target.number, "ca"), faults)
-        if target.password is not None and target.password.scheme == "file":
-            _readable(
-                config.folder / target.password.rest.reveal(),
-                ("target", target.number, "password"),
-                faults,
-            )
+        password = target.password
+        if password is not None and password.scheme == "file":
+            path = config.folder / password.place.reveal()
+            _readable(path, ("target", target.number, "password"), faults)
 
 
-def _readable(path: Path | None, at: KeyPath, faults: ConfigFaults) -> None:
-    if path is None:
-        return
+def _placed(config: Config) -> Iterator[tuple[KeyPath, msgspec.Struct]]:
+    for listener in config.listeners:
+        yield ("listen", listener.name), listener
+    if config.console is not None:
+        yield ("listen", "console"), config.console
+    for key in ("oidc", "workload", "saml"):
+        for number, provider in enumerate(getattr(config, key)):
+            yield (key, number), provider
+    for target in config.targets:
+        yield ("target", target.number), target
+
+
+def _readable(path: Path, at: KeyPath, faults: ConfigFaults) -> None:
     try:
         with path.open("rb") as file:
             file.read(1)

@@ -31,7 +31,7 @@ def find_config(option: Path | None, environment: Mapping[str, str], folder: Pat
 
 
 def load_config(path: Path, *, conditions: bool = True) -> Config:
-    """Raises ``ConfigError``, whose codes begin with ``config.`` or ``policy.``.
+    """Raises ``ConfigError``, whose codes begin with ``config.``, ``policy.`` or ``identity.``.
 
     Without ``conditions`` those of the rules stay unread, and whether masks can work unseen, for
     whoever judges and masks nothing with them: both cost 0.1 s.

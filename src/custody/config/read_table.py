@@ -13,8 +13,10 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 
 from custody.config.faults import ConfigFaults, KeyPath
-from custody.config.key import ConfigKey
-from custody.config.values import UnfitValueError
+from custody.model.config_key import ConfigKey, FilePath, UnfitValueError
+from custody.model.errors import CustodyError
+from custody.model.secret import ReferenceText
+from custody.vault import written_reference
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -31,9 +33,9 @@ class ConfigField(msgspec.Struct, frozen=True):
 
 @cache
 def fields_of(kind: type[msgspec.Struct]) -> tuple[ConfigField, ...]:
-    """The keys of a table, in order."""
+    """The keys of a table, as the documents list them."""
     hints = get_type_hints(kind, include_extras=True)
-    return tuple(
+    declared = [
         ConfigField(
             field.name,
             field.encode_name.removesuffix("_ms"),
@@ -44,13 +46,21 @@ def fields_of(kind: type[msgspec.Struct]) -> tuple[ConfigField, ...]:
         for field in msgspec.structs.fields(kind)
         for note in getattr(hints[field.name], "__metadata__", ())
         if isinstance(note, ConfigKey)
-    )
+    ]
+    ordered = [field for field in declared if not field.how.after]
+    for field in declared:
+        if field.how.after:
+            names = [each.name for each in ordered]
+            ordered.insert(names.index(field.how.after) + 1, field)
+    return tuple(ordered)
 
 
 def read_table(
     kind: type[T], table: object, at: KeyPath, folder: Path, faults: ConfigFaults, **given: object
 ) -> T | None:
-    """The struct, or ``None`` where ``faults`` now says why not. Paths become absolute."""
+    """The struct, or ``None`` where ``faults`` now says why not. Paths become absolute. ``given``
+    are fields that are no keys, and what holds where a key is absent.
+    """
     if not isinstance(table, dict):
         faults.add("config.type", at, "It must be a table.", "Write a [table] with its keys below.")
         return None
@@ -61,20 +71,33 @@ def read_table(
     for key, field in known.items():
         if key in table:
             try:
-                values[field.name] = field.how.read(table[key])
+                values[field.name] = _final(field.how.read(table[key]), folder)
             except UnfitValueError as unfit:
                 faults.add(unfit.code, (*at, key), unfit.wanted)
+        elif field.name in given:
+            continue
         elif field.required:
             faults.add("config.missing-key", at, f"The key `{key}` is missing.", field.how.says)
         elif field.default is not msgspec.NODEFAULT:
             # What has a factory (an empty table) the struct makes for itself.
-            values[field.name] = field.default
+            values[field.name] = _final(field.default, folder)
     if len(faults.found) > before:
         return None
-    for name, value in values.items():
-        if isinstance(value, Path):
-            values[name] = folder / value
-    return kind(**values)
+    try:
+        return kind(**values)
+    except CustodyError as error:  # what the room says of its keys together
+        faults.add(error.code, at, error.fault, error.cure)
+        return None
+
+
+def _final(value: object, folder: Path) -> object:
+    match value:
+        case FilePath() | Path():
+            return folder / value
+        case ReferenceText():
+            return written_reference(value.reveal())
+        case _:
+            return value
 
 
 def refuse_unknown(

@@ -4,17 +4,18 @@ Law: every table of the contract has one reader here; a table of a part that is 
 accepted with a warning and does nothing; any other is refused.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
+from custody.config.document import ConfigDocument
 from custody.config.faults import ConfigFaults, KeyPath
-from custody.config.login_sections import LoginTables, read_logins
+from custody.config.login_checks import check_logins
+from custody.config.logins import ConsoleConfig, LoginConfig
 from custody.config.masks import read_masks
-from custody.config.read_table import read_table, refuse_unknown
-from custody.config.stores import STORES, read_stores
+from custody.config.read_table import refuse_unknown
+from custody.config.stores import check_references, read_stores
 from custody.config.tables import (
     BUILT,
     LATER_LISTENERS,
@@ -23,122 +24,106 @@ from custody.config.tables import (
     CaptureConfig,
     Config,
     GatewayConfig,
-    GrantConfig,
     ListenerConfig,
     RetentionConfig,
-    RuleConfig,
     TargetConfig,
     Tls,
 )
+from custody.identity.oidc import OidcSettings, WorkloadSettings
+from custody.identity.saml import SamlSettings
+from custody.model.words import Decision
 from custody.policy import Grant, Rule
-from custody.vault import NAMED
-
-T = TypeVar("T", bound=msgspec.Struct)
+from custody.vault import KIND_OF_TABLE
 
 TABLES = frozenset(
     {
         "gateway", "listen", "target", "grant", "rule", "mask", "capture", "retention",
-        "login", "oidc", "workload", "saml", *STORES,
+        "login", "oidc", "workload", "saml", *KIND_OF_TABLE,
     }
 )  # fmt: skip
-PROVIDERS = ("oidc", "workload", "saml")
+
+WrittenTable = tuple[KeyPath, Mapping[str, object]]
 
 
 def read_sections(
-    document: Mapping[str, object], path: Path, faults: ConfigFaults, *, masks_checked: bool
+    written: Mapping[str, object], path: Path, faults: ConfigFaults, *, masks_checked: bool
 ) -> Config | None:
     """``None`` where ``faults`` says why not."""
-    folder = path.parent
-    present = {key: value for key, value in document.items() if key not in LATER_TABLES}
+    document = ConfigDocument(written, path.parent, faults)
+    present = {key: value for key, value in written.items() if key not in LATER_TABLES}
     refuse_unknown(present, TABLES, (), faults)
-    gateway = read_table(GatewayConfig, document.get("gateway", {}), ("gateway",), folder, faults)
-    capture = read_table(CaptureConfig, document.get("capture", {}), ("capture",), folder, faults)
-    retention = read_table(
-        RetentionConfig, document.get("retention", {}), ("retention",), folder, faults
-    )
-    listeners = tuple(_listeners(document, folder, faults))
-    targets = tuple(_targets(document, folder, faults))
-    grants = tuple(_grants(document, folder, faults))
-    rules = tuple(_rules(document, folder, faults))
-    masks = read_masks(
-        list(_tables(document, "mask", faults)), folder, faults, checked=masks_checked
-    )
-    written = LoginTables(*(tuple(_tables(document, key, faults)) for key in PROVIDERS))
-    logins = read_logins(document, written, folder, faults)
-    stores = read_stores(document, folder, faults)
-    _check_references(targets, stores.named, faults)
-    _warn_of_later_parts(document, faults)
-    if faults.found or gateway is None or capture is None or retention is None or logins is None:
+    gateway = document.one(GatewayConfig, "gateway")
+    capture = document.one(CaptureConfig, "capture")
+    retention = document.one(RetentionConfig, "retention")
+    listeners = tuple(_listeners(document))
+    written_targets = list(document.entries("target"))
+    targets = tuple(_targets(document, written_targets))
+    grants = [
+        document.read(Grant, table, at, name=f"grant {int(at[1]) + 1}")
+        for at, table in document.entries("grant")
+    ]
+    rules = document.each(Rule, "rule")
+    masks = read_masks(document, checked=masks_checked)
+    login = document.one(LoginConfig, "login")
+    console = _console(document)
+    oidc = document.each(OidcSettings, "oidc")
+    workload = document.each(WorkloadSettings, "workload")
+    saml = document.each(SamlSettings, "saml")
+    check_logins(document, console, oidc, workload, saml)
+    stores = read_stores(document)
+    check_references(targets, stores, faults)
+    later_targets = [(at, table) for at, table in written_targets if _is_later(table)]
+    _warn_of_later_parts(written, later_targets, [rule for _, rule in rules], faults)
+    if faults.found or gateway is None or capture is None or retention is None or login is None:
         return None
     return Config(
         path=path,
         gateway=gateway,
         listeners=listeners,
         targets=targets,
-        later_targets=tuple(
-            str(table.get("name"))
-            for _, table in _tables(document, "target", ConfigFaults())
-            if _is_later(table)
-        ),
-        grants=grants,
-        rules=rules,
+        later_targets=tuple(str(table.get("name")) for _, table in later_targets),
+        grants=tuple(filter(None, grants)),
+        rules=tuple(rule for _, rule in rules),
         masks=masks,
         capture=capture,
         retention=retention,
-        login=logins.login,
-        console=logins.console,
-        oidc=logins.oidc,
-        workload=logins.workload,
-        saml=logins.saml,
+        login=login,
+        console=console,
+        oidc=tuple(one for _, one in oidc),
+        workload=tuple(one for _, one in workload),
+        saml=tuple(one for _, one in saml),
         stores=stores,
         warnings=tuple(faults.warnings),
     )
 
 
-def _tables(
-    document: Mapping[str, object], key: str, faults: ConfigFaults
-) -> Iterator[tuple[KeyPath, dict[str, object]]]:
-    """The entries of ``[[key]]``."""
-    value = document.get(key, [])
-    if not isinstance(value, list):
-        faults.add(
-            "config.type",
-            (key,),
-            "It must be a list of tables.",
-            f"Write [[{key}]] above its keys.",
+def _listeners(document: ConfigDocument) -> Iterator[ListenerConfig]:
+    tables = document.written.get("listen", {})
+    if not isinstance(tables, dict):
+        document.faults.add(
+            "config.type", ("listen",), "It must be tables.", "Write [listen.postgres]."
         )
         return
-    for number, table in enumerate(value):
-        if isinstance(table, dict):
-            yield (key, number), table
-        else:
-            faults.add("config.type", (key, number), "It must be a table.", f"Write [[{key}]].")
-
-
-def _listeners(
-    document: Mapping[str, object], folder: Path, faults: ConfigFaults
-) -> Iterator[ListenerConfig]:
-    tables = document.get("listen", {})
-    if not isinstance(tables, dict):
-        faults.add("config.type", ("listen",), "It must be tables.", "Write [listen.postgres].")
-        return
-    refuse_unknown(tables, BUILT | LATER_LISTENERS | {"console"}, ("listen",), faults)
+    refuse_unknown(tables, BUILT | LATER_LISTENERS | {"console"}, ("listen",), document.faults)
     for name, table in tables.items():
         if name in BUILT:
-            listener = read_table(
-                ListenerConfig, table, ("listen", name), folder, faults, name=name
-            )
+            listener = document.read(ListenerConfig, table, ("listen", name), name=name)
             if listener is not None:
                 yield listener
 
 
-def _targets(
-    document: Mapping[str, object], folder: Path, faults: ConfigFaults
-) -> Iterator[TargetConfig]:
-    for at, table in _tables(document, "target", faults):
+def _console(document: ConfigDocument) -> ConsoleConfig | None:
+    listen = document.written.get("listen")
+    if not isinstance(listen, dict) or "console" not in listen:
+        return None
+    return document.read(ConsoleConfig, listen["console"], ("listen", "console"))
+
+
+def _targets(document: ConfigDocument, written: Iterable[WrittenTable]) -> Iterator[TargetConfig]:
+    for at, table in written:
         if _is_later(table):
             continue
-        target = read_table(TargetConfig, table, at, folder, faults, number=int(at[1]))
+        target = document.read(TargetConfig, table, at, number=int(at[1]))
         if target is None:
             continue
         if "tls" not in table and target.address.loopback:
@@ -146,85 +131,31 @@ def _targets(
         yield target
 
 
-def _check_references(
-    targets: Iterable[TargetConfig], stores: Collection[str], faults: ConfigFaults
-) -> None:
-    """A reference's store must be configured, unless the machine itself says all about it."""
-    for target in targets:
-        reference = target.password
-        if reference is None or reference.scheme.partition("+")[0] not in NAMED:
-            continue
-        if reference.scheme not in stores and reference.scheme not in _OF_THE_MACHINE:
-            scheme, _, name = reference.scheme.partition("+")
-            table = {"k8s": "kubernetes"}.get(scheme, scheme)
-            faults.add(
-                "config.store",
-                ("target", target.number, "password"),
-                f"It refers to `{reference.scheme}:`, and there is no such store here.",
-                f"Add [{table}{'.' if name else ''}{name}].",
-            )
-
-
-_OF_THE_MACHINE = frozenset(("aws", "k8s"))
-"""Stores that need no table: the SDK, or the pod, knows where they are."""
-
-
-def _grants(document: Mapping[str, object], folder: Path, faults: ConfigFaults) -> Iterator[Grant]:
-    for at, table in _tables(document, "grant", faults):
-        grant = read_table(GrantConfig, table, at, folder, faults)
-        if grant is None:
-            continue
-        yield Grant(
-            name=grant.name or f"grant {int(at[1]) + 1}",
-            targets=grant.targets,
-            effects=grant.effects,
-            groups=grant.groups,
-            identities=grant.identities,
-            issuer=grant.issuer,
-            hours=grant.hours,
-            max_loop_ms=grant.max_loop_ms,
-            replication=grant.replication,
-            concurrency=grant.concurrency,
-            budget=grant.budget,
-            objects=grant.objects,
-        )
-
-
-def _rules(document: Mapping[str, object], folder: Path, faults: ConfigFaults) -> Iterator[Rule]:
-    for at, table in _tables(document, "rule", faults):
-        rule = read_table(RuleConfig, table, at, folder, faults)
-        if rule is not None:
-            yield Rule(
-                name=rule.name,
-                when=rule.when,
-                then=rule.then,
-                reason=rule.reason,
-                approvers=rule.approvers,
-                timeout_ms=rule.timeout_ms,
-            )
-
-
 def _is_later(target: Mapping[str, object]) -> bool:
     protocol = target.get("protocol")
     return isinstance(protocol, str) and protocol in LATER_PROTOCOLS
 
 
-def _warn_of_later_parts(document: Mapping[str, object], faults: ConfigFaults) -> None:
-    listen = document.get("listen")
+def _warn_of_later_parts(
+    written: Mapping[str, object],
+    targets: Iterable[WrittenTable],
+    rules: Iterable[Rule],
+    faults: ConfigFaults,
+) -> None:
+    listen = written.get("listen")
     names = listen if isinstance(listen, dict) else {}
     later = [f"listen.{name}" for name in names if name in LATER_LISTENERS]
-    later += [name for name in document if name in LATER_TABLES]
+    later += [name for name in written if name in LATER_TABLES]
     for name in later:
         faults.warn(f"[{name}] belongs to a part that is not built yet and does nothing.")
-    if "retention" in document:
+    if "retention" in written:
         faults.warn("[retention] belongs to a part that is not built yet: nothing is pruned.")
-    for at, table in _tables(document, "target", ConfigFaults()):
-        if _is_later(table):
-            faults.warn(
-                f"[[target]] number {int(at[1]) + 1} has a protocol that is not built yet "
-                "and does nothing."
-            )
-    if any(table.get("then") == "ask" for _, table in _tables(document, "rule", ConfigFaults())):
+    for at, _ in targets:
+        faults.warn(
+            f"[[target]] number {int(at[1]) + 1} has a protocol that is not built yet "
+            "and does nothing."
+        )
+    if any(rule.then is Decision.ASK for rule in rules):
         faults.warn('A rule that asks denies for now: "approval is not available yet".')
     if not any(name in BUILT for name in names):
         faults.warn("There is no [listen.postgres], so nothing listens for PostgreSQL clients.")

@@ -1,150 +1,65 @@
-"""The tables of stores of secrets: ``[vault]``, ``[aws]``, ``[kubernetes]``, and ``[vault.NAME]``.
+"""Reads the tables of stores of secrets: ``[vault]``, ``[vault.NAME]`` and their like.
 
 Law: a table with keys is the store that references without a name mean; a table inside it is the
 store that ``SCHEME+NAME:`` means. What a table says is checked before anything listens.
 """
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
 
-import msgspec
-
-from custody.config import values as read
+from custody.config.document import ConfigDocument
 from custody.config.faults import ConfigFaults, KeyPath
-from custody.config.key import ConfigKey
-from custody.config.read_table import read_table
-from custody.vault import ACCOUNT, Auth, HashicorpSettings
-
-T = TypeVar("T", bound=msgspec.Struct)
+from custody.config.tables import TargetConfig
+from custody.vault import KIND_OF_SCHEME, KIND_OF_TABLE, StoreSettings
 
 
-class VaultConfig(msgspec.Struct, frozen=True, kw_only=True):
-    address: Annotated[str, ConfigKey(read.some_text, "URL", "Where it is: https://HOST:PORT.")]
-    ca: Annotated[
-        Path | None,
-        ConfigKey(read.path, "path", "Whom its TLS is trusted by, PEM.", "the system's"),
-    ] = None
-    namespace: Annotated[str, ConfigKey(read.text, "text", "Its namespace.", "none")] = ""
-    auth: Annotated[
-        Auth,
-        ConfigKey(
-            read.choice(Auth),
-            '"token", "approle", "kubernetes" or "jwt"',
-            "How the gateway logs in.",
-        ),
-    ] = Auth.TOKEN
-    mount: Annotated[
-        str, ConfigKey(read.text, "text", "Where that method is mounted.", "its own name")
-    ] = ""
-    role: Annotated[
-        str, ConfigKey(read.text, "text", "The role to log in as (`kubernetes`, `jwt`).", "none")
-    ] = ""
-    role_id: Annotated[str, ConfigKey(read.text, "text", "The role's id (`approle`).", "none")] = ""
-    token: Annotated[
-        Path | None, ConfigKey(read.path, "path", "File that holds the token (`token`).", "none")
-    ] = None
-    secret_id: Annotated[
-        Path | None, ConfigKey(read.path, "path", "File of the secret id (`approle`).", "none")
-    ] = None
-    jwt: Annotated[
-        Path | None,
-        ConfigKey(read.path, "path", "File of the JWT (`jwt`, `kubernetes`).", "the pod's own"),
-    ] = None
+def read_stores(document: ConfigDocument) -> Mapping[str, StoreSettings]:
+    """By the key that references name them with: ``vault``, ``vault+eu``, ``k8s`` …"""
+    stores: dict[str, StoreSettings] = {}
+    for key, at, table in _written(document):
+        kind = KIND_OF_TABLE[str(at[0])]
+        settings = document.read(kind.settings, table, at, name=key)
+        if settings is None:
+            continue
+        lacking = list(settings.faults())
+        for error in lacking:
+            document.faults.add(error.code, at, error.fault, error.cure)
+        if not lacking:
+            stores[key] = settings
+    return stores
 
 
-class AwsConfig(msgspec.Struct, frozen=True, kw_only=True):
-    region: Annotated[str, ConfigKey(read.text, "text", "The region.", "the SDK's own")] = ""
-    profile: Annotated[str, ConfigKey(read.text, "text", "A profile of the SDK's.", "none")] = ""
-    endpoint: Annotated[
-        str, ConfigKey(read.text, "URL", "Another address of the service.", "the region's")
-    ] = ""
+def _written(document: ConfigDocument) -> Iterator[tuple[str, KeyPath, Mapping[str, object]]]:
+    """Each store's key, the place of its table, and the table."""
+    for name, kind in KIND_OF_TABLE.items():
+        table = document.written.get(name)
+        if table is None:
+            continue
+        if not isinstance(table, dict):
+            document.faults.add(
+                "config.type", (name,), "It must be a table.", f"Write [{name}] above its keys."
+            )
+            continue
+        named = {key: inner for key, inner in table.items() if isinstance(inner, dict)}
+        own = {key: value for key, value in table.items() if key not in named}
+        if own or not named:
+            yield kind.scheme, (name,), own
+        for key, inner in named.items():
+            yield f"{kind.scheme}+{key}", (name, key), inner
 
 
-class KubernetesConfig(msgspec.Struct, frozen=True, kw_only=True):
-    address: Annotated[str, ConfigKey(read.some_text, "URL", "The API server.")] = (
-        "https://kubernetes.default.svc"
-    )
-    ca: Annotated[Path, ConfigKey(read.path, "path", "Whom its TLS is trusted by, PEM.")] = (
-        ACCOUNT / "ca.crt"
-    )
-    token: Annotated[Path, ConfigKey(read.path, "path", "The gateway's service account token.")] = (
-        ACCOUNT / "token"
-    )
-
-
-class StoresConfig(msgspec.Struct, frozen=True):
-    """Stores by the key that references name them with: ``vault``, ``vault+eu``, ``k8s`` …"""
-
-    vault: Mapping[str, HashicorpSettings] = {}
-    aws: Mapping[str, AwsConfig] = {}
-    kubernetes: Mapping[str, KubernetesConfig] = {}
-
-    @property
-    def named(self) -> frozenset[str]:
-        return frozenset((*self.vault, *self.aws, *self.kubernetes))
-
-
-STORES: Final = ("vault", "aws", "kubernetes")
-_NEEDED: Final[Mapping[Auth, tuple[str, ...]]] = {
-    Auth.TOKEN: ("token",),
-    Auth.APPROLE: ("role_id", "secret_id"),
-    Auth.KUBERNETES: ("role",),
-    Auth.JWT: ("role", "jwt"),
-}
-
-
-def read_stores(document: Mapping[str, object], folder: Path, faults: ConfigFaults) -> StoresConfig:
-    vaults = _read(VaultConfig, document, ("vault", "vault"), folder, faults)
-    clouds = _read(AwsConfig, document, ("aws", "aws"), folder, faults)
-    clusters = _read(KubernetesConfig, document, ("kubernetes", "k8s"), folder, faults)
-    return StoresConfig(
-        {name: _settings(name, each) for name, at, each in vaults if _complete(each, at, faults)},
-        {name: each for name, _, each in clouds},
-        {name: each for name, _, each in clusters},
-    )
-
-
-def _read(
-    kind: type[T],
-    document: Mapping[str, object],
-    names: tuple[str, str],
-    folder: Path,
-    faults: ConfigFaults,
-) -> Iterator[tuple[str, KeyPath, T]]:
-    """The stores of one kind; ``names`` are the table's and the scheme's."""
-    key, scheme = names
-    table = document.get(key)
-    if table is None:
-        return
-    if not isinstance(table, dict):
-        faults.add("config.type", (key,), "It must be a table.", f"Write [{key}] above its keys.")
-        return
-    named = {name: inner for name, inner in table.items() if isinstance(inner, dict)}
-    own = {name: value for name, value in table.items() if name not in named}
-    if own or not named:
-        config = read_table(kind, own, (key,), folder, faults)
-        if config is not None:
-            yield scheme, (key,), config
-    for name, inner in named.items():
-        config = read_table(kind, inner, (key, name), folder, faults)
-        if config is not None:
-            yield f"{scheme}+{name}", (key, name), config
-
-
-def _complete(config: VaultConfig, at: KeyPath, faults: ConfigFaults) -> bool:
-    missing = [key for key in _NEEDED[config.auth] if not getattr(config, key)]
-    for key in missing:
-        faults.add(
-            "config.missing-key",
-            at,
-            f'The key `{key}` is missing, which auth = "{config.auth}" needs.',
-            f"Add {key} = ….",
-        )
-    return not missing
-
-
-def _settings(name: str, config: VaultConfig) -> HashicorpSettings:
-    return HashicorpSettings(
-        name=name, **{each: getattr(config, each) for each in config.__struct_fields__}
-    )
+def check_references(
+    targets: Iterable[TargetConfig], stores: Mapping[str, StoreSettings], faults: ConfigFaults
+) -> None:
+    """A reference's store must be configured, unless the machine itself says all about it."""
+    for target in targets:
+        reference = target.password
+        if reference is None or reference.key in stores:
+            continue
+        kind = KIND_OF_SCHEME[reference.scheme]
+        if reference.store or kind.unconfigured is None:
+            faults.add(
+                "config.store",
+                ("target", target.number, "password"),
+                f"It refers to `{reference.key}:`, and there is no such store here.",
+                f"Add [{kind.table}{'.' if reference.store else ''}{reference.store}].",
+            )

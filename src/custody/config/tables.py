@@ -1,32 +1,35 @@
-"""The configuration: every table and key that an operator may write, with its meaning.
+"""The gateway's own tables, and the configuration as a whole.
 
-Law: what stands here is complete: a key that is not here is refused, and the documents' list of
-keys is made from here. A value that has been read is in its final form: milliseconds, bytes,
-absolute paths.
+Law: a table of a room is declared in the room. A value that has been read is in its final form:
+milliseconds, bytes, absolute paths.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 
-from custody.config import login_values as read_login
-from custody.config import values as read
-from custody.config.key import ConfigKey
+from custody.config import values as read_own
 from custody.config.logins import (
+    CertificateFile,
     ConsoleConfig,
+    KeyFile,
+    ListenAddress,
     LoginConfig,
-    OidcConfig,
-    SamlConfig,
-    WorkloadConfig,
+    MostConnections,
 )
-from custody.config.stores import StoresConfig
-from custody.config.values import Address, SecretReference
+from custody.config.values import Address
+from custody.identity.oidc import OidcSettings, WorkloadSettings
+from custody.identity.saml import SamlSettings
 from custody.masking import MaskRule
-from custody.model.identity import Budget
-from custody.model.words import Decision, Effect, TargetName
-from custody.policy import Grant, Hours, Rule
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
+from custody.model.secret import SecretReference
+from custody.model.words import TargetName
+from custody.policy import Grant, Rule
+from custody.vault import StoreSettings
 
 BUILT: Final = frozenset({"postgres"})
 """Protocols that a target can have today."""
@@ -57,38 +60,32 @@ class Tls(StrEnum):
 
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[
-        str,
-        ConfigKey(read.gateway_name, "text", "The gateway's name; its logs are called NAME/YEAR."),
+        str, ConfigKey(read_own.gateway_name, "The gateway's name; its logs are called NAME/YEAR.")
     ]
-    data: Annotated[Path, ConfigKey(read.path, "path", "Where evidence, index and state lie.")] = (
-        Path("data")
+    data: Annotated[Path, ConfigKey(read.path, "Where evidence, index and state lie.")] = Path(
+        "data"
     )
     keys: Annotated[
         Path,
         ConfigKey(
             read.path,
-            "path",
             "Log key, key-encryption key, token key, local CA. "
             "Never inside `data`, never in its backups.",
         ),
     ] = Path("keys")
     anchor: Annotated[
-        Path,
-        ConfigKey(read.path, "path", "File of the last signed size and root, outside `data`."),
+        Path, ConfigKey(read.path, "File of the last signed size and root, outside `data`.")
     ] = Path("anchor")
     durability: Annotated[
         Durability,
         ConfigKey(
-            read.choice(Durability),
-            '"disk" or "hub"',
-            "What a record must have reached before its command moves.",
+            read.choice(Durability), "What a record must have reached before its command moves."
         ),
     ] = Durability.DISK
     responses: Annotated[
         Responses,
         ConfigKey(
             read.choice(Responses),
-            '"async" or "strict"',
             "Responses are durable with the next sync, which begins within 20 ms, "
             "or before their last byte is released.",
         ),
@@ -98,51 +95,39 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
 class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """The table's name, which is the protocol's."""
-    address: Annotated[
-        Address, ConfigKey(read.address(0), "HOST:PORT", "Where to listen; port 0 picks one.")
-    ]
+    address: ListenAddress
     host: Annotated[
         str,
         ConfigKey(
             read.some_text,
-            "name",
             "The name that clients are told to reach it by.",
             "the address; of `0.0.0.0`, the host of the console's `url`",
+            form="name",
         ),
     ] = ""
-    cert: Annotated[
-        Path | None,
-        ConfigKey(read.path, "path", "Certificate chain, PEM.", "one of the local CA's"),
-    ] = None
-    key: Annotated[
-        Path | None, ConfigKey(read.path, "path", "Its private key, PEM.", "the local CA's")
-    ] = None
+    cert: CertificateFile = None
+    key: KeyFile = None
     cleartext: Annotated[
         Cleartext,
         ConfigKey(
             read.choice(Cleartext),
-            '"refuse" or "loopback"',
             "Whether tickets are taken without TLS, from loopback addresses.",
+            form='"refuse" or "loopback"',
         ),
     ] = Cleartext.REFUSE
     target: Annotated[
         TargetName | None,
-        ConfigKey(read.name, "text", "The one target behind this listener.", "the client names it"),
+        ConfigKey(read.name, "The one target behind this listener.", "the client names it"),
     ] = None
-    max_connections: Annotated[
-        int, ConfigKey(read.integer(1, 100_000), "number", "Connections open at once.")
-    ] = 2000
+    max_connections: MostConnections = 2000
     idle_timeout_ms: Annotated[
-        int, ConfigKey(read.duration, "duration", "Ends a session that is silent so long.", "never")
+        int, ConfigKey(read.duration, "Ends a session that is silent so long.", "never")
     ] = 0
-    notice: Annotated[
-        str, ConfigKey(read.text, "text", "Shown to every client that logs in.", "none")
-    ] = ""
+    notice: Annotated[str, ConfigKey(read.text, "Shown to every client that logs in.", "none")] = ""
     oauth: Annotated[
         str,
         ConfigKey(
             read.name,
-            "text",
             "Tokens of this [[oidc]] or [[workload]] instead of passwords (OAUTHBEARER).",
             "passwords",
         ),
@@ -152,31 +137,24 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
 class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     """Which of the file's targets it is, from 0; for messages."""
-    name: Annotated[TargetName, ConfigKey(read.name, "text", "How clients and grants call it.")]
-    protocol: Annotated[str, ConfigKey(read.protocol(BUILT), '"postgres"', "How it is spoken to.")]
-    address: Annotated[Address, ConfigKey(read.address(1), "HOST:PORT", "Where it is.")]
+    name: Annotated[TargetName, ConfigKey(read.name, "How clients and grants call it.")]
+    protocol: Annotated[str, ConfigKey(read_own.protocol(BUILT), "How it is spoken to.")]
+    address: Annotated[Address, ConfigKey(read_own.address(1), "Where it is.")]
     tls: Annotated[
-        Tls,
-        ConfigKey(
-            read.choice(Tls),
-            '"off", "prefer", "require" or "verify-full"',
-            "TLS towards it.",
-            "`verify-full`; on loopback `prefer`",
-        ),
+        Tls, ConfigKey(read.choice(Tls), "TLS towards it.", "`verify-full`; on loopback `prefer`")
     ] = Tls.VERIFY_FULL
     ca: Annotated[
         Path | None,
-        ConfigKey(read.path, "path", "Whom `verify-full` trusts, PEM.", "the system's authorities"),
+        ConfigKey(
+            read.path, "Whom `verify-full` trusts, PEM.", "the system's authorities", file=True
+        ),
     ] = None
-    database: Annotated[
-        str, ConfigKey(read.some_text, "text", "The database unless a client names one.")
-    ]
-    user: Annotated[str, ConfigKey(read.some_text, "text", "Whom the gateway logs in as.")]
+    database: Annotated[str, ConfigKey(read.some_text, "The database unless a client names one.")]
+    user: Annotated[str, ConfigKey(read.some_text, "Whom the gateway logs in as.")]
     password: Annotated[
         SecretReference | None,
         ConfigKey(
             read.secret_reference,
-            "reference",
             "Where the password is: `env:NAME`, `file:PATH`; `plain:…` is the password itself.",
             "none",
         ),
@@ -184,118 +162,25 @@ class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
     listen: Annotated[
         Address | None,
         ConfigKey(
-            read.address(0),
-            "HOST:PORT",
+            read_own.address(0),
             "A listener of its own, with the other settings of its protocol's listener.",
             "none",
         ),
     ] = None
-    sandbox: Annotated[
-        bool, ConfigKey(read.flag, "true or false", "Sessions may be run again here.")
-    ] = False
-
-
-class GrantConfig(msgspec.Struct, frozen=True, kw_only=True):
-    name: Annotated[
-        str, ConfigKey(read.name, "text", "How explanations call it.", "`grant` and its number")
-    ] = ""
-    groups: Annotated[
-        tuple[str, ...], ConfigKey(read.texts, "list", "Whoever is in one of these.", "none")
-    ] = ()
-    identities: Annotated[
-        tuple[str, ...], ConfigKey(read.texts, "list", "Subjects by name.", "none")
-    ] = ()
-    issuer: Annotated[
-        str,
-        ConfigKey(read.some_text, "text", "Only identities that this issuer vouched for.", "any"),
-    ] = ""
-    targets: Annotated[
-        tuple[str, ...], ConfigKey(read.some_texts, "list", "Target names; `*` is all.")
-    ]
-    effects: Annotated[
-        frozenset[Effect],
-        ConfigKey(
-            read.effects,
-            "list",
-            "`read`, `write`, `define`, `grant`, `execute`, `unknown`. "
-            "What is not listed is denied.",
-        ),
-    ]
-    objects: Annotated[
-        tuple[str, ...] | None,
-        ConfigKey(
-            read.texts,
-            "list",
-            "Only commands all of whose objects fit one of these, such as `public.orders`; `*` is "
-            "any run of characters. An empty list is for commands that touch none.",
-            "all objects",
-        ),
-    ] = None
-    hours: Annotated[
-        Hours | None, ConfigKey(read.hours, '"08:00-18:00"', "Hours of the day, UTC.", "all day")
-    ] = None
-    max_loop_ms: Annotated[
-        int | None, ConfigKey(read.duration, "duration", "How old a loop may grow.", "no limit")
-    ] = None
-    replication: Annotated[
-        bool, ConfigKey(read.flag, "true or false", "Replication connections, recorded as opaque.")
-    ] = False
-    concurrency: Annotated[
-        int | None,
-        ConfigKey(
-            read.integer(1, 1_000_000),
-            "number",
-            "Loops of one identity that rest on this grant at once.",
-            "no limit",
-        ),
-    ] = None
-    budget: Annotated[
-        Budget | None,
-        ConfigKey(
-            read_login.budget,
-            "table",
-            "What a loop may use up: `commands`, `rows`, `bytes`, `writes`, `denials`; "
-            '`then` is "end", "pause" or "ask".',
-            "no limit",
-        ),
-    ] = None
-
-
-class RuleConfig(msgspec.Struct, frozen=True, kw_only=True):
-    name: Annotated[str, ConfigKey(read.name, "text", "What refusals and records call it.")]
-    when: Annotated[str, ConfigKey(read.some_text, "CEL", "The condition.")]
-    then: Annotated[
-        Decision,
-        ConfigKey(
-            read.choice(Decision),
-            '"deny", "ask" or "allow"',
-            "The first rule that matches decides.",
-        ),
-    ]
-    reason: Annotated[
-        str, ConfigKey(read.text, "text", "What the client is told.", "a sentence")
-    ] = ""
-    approvers: Annotated[
-        tuple[str, ...], ConfigKey(read.texts, "list", "Groups that may answer an `ask`.", "none")
-    ] = ()
-    timeout_ms: Annotated[
-        int, ConfigKey(read.duration, "duration", "How long an `ask` waits.", "`10m`")
-    ] = 600_000
+    sandbox: Annotated[bool, ConfigKey(read.flag, "Sessions may be run again here.")] = False
 
 
 class CaptureConfig(msgspec.Struct, frozen=True, kw_only=True):
     response_bytes: Annotated[
-        int, ConfigKey(read.size(0, 64 << 20), "size", "Kept of each response, after masking.")
+        int, ConfigKey(read.size(0, 64 << 20), "Kept of each response, after masking.")
     ] = 65_536
     command_bytes: Annotated[
-        int, ConfigKey(read.size(1024, 64 << 20), "size", "A longer SQL text is refused.")
+        int, ConfigKey(read.size(1024, 64 << 20), "A longer SQL text is refused.")
     ] = 1_048_576
 
 
 class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True):
-    days: Annotated[
-        int, ConfigKey(read.integer(1, 36_525), "number", "How long payloads are kept.")
-    ] = 365
+    days: Annotated[int, ConfigKey(read.integer(1, 36_525), "How long payloads are kept.")] = 365
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -315,10 +200,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     login: LoginConfig
     console: ConsoleConfig | None
     """``None`` where there is no ``[listen.console]``."""
-    oidc: tuple[OidcConfig, ...]
-    workload: tuple[WorkloadConfig, ...]
-    saml: tuple[SamlConfig, ...]
-    stores: StoresConfig = StoresConfig()
+    oidc: tuple[OidcSettings, ...]
+    workload: tuple[WorkloadSettings, ...]
+    saml: tuple[SamlSettings, ...]
+    stores: Mapping[str, StoreSettings] = {}
+    """By the key that references name them with."""
     warnings: tuple[str, ...] = ()
 
     @property

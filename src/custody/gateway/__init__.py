@@ -2,3 +2,57 @@
 
 Law: only this package knows the order of things, and it knows rooms by their faces only.
 """
+
+from typing import TYPE_CHECKING, Final
+
+from custody.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from custody.gateway.budget.meter import Meter, UsageCounter
+    from custody.gateway.gate import Clock, Gate
+    from custody.gateway.listener import Listener, make_listener, note_unrecorded, watch
+    from custody.gateway.lookups.advisor import NO_CATALOGUE, CodecAdvisor, Parser
+    from custody.gateway.lookups.catalogue import Lookups, try_login
+    from custody.gateway.lookups.parser.pool import ParserPool
+    from custody.gateway.registry import Registry
+    from custody.gateway.services import ListenerSpec, SessionServices
+    from custody.gateway.session import error_place
+    from custody.gateway.target import Target
+
+_NAMES: Final = {
+    "budget.meter": ("Meter", "UsageCounter"),
+    "gate": ("Clock", "Gate"),
+    "listener": ("Listener", "make_listener", "note_unrecorded", "watch"),
+    "lookups.advisor": ("NO_CATALOGUE", "CodecAdvisor", "Parser"),
+    "lookups.catalogue": ("Lookups", "try_login"),
+    "lookups.parser.pool": ("ParserPool",),
+    "registry": ("Registry",),
+    "services": ("ListenerSpec", "SessionServices"),
+    "session": ("error_place",),
+    "target": ("Target",),
+}
+
+__all__ = [
+    "NO_CATALOGUE",
+    "Clock",
+    "CodecAdvisor",
+    "Gate",
+    "Listener",
+    "ListenerSpec",
+    "Lookups",
+    "Meter",
+    "Parser",
+    "ParserPool",
+    "Registry",
+    "SessionServices",
+    "Target",
+    "UsageCounter",
+    "error_place",
+    "make_listener",
+    "note_unrecorded",
+    "try_login",
+    "watch",
+]
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_face(__name__, _NAMES)

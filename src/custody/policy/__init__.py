@@ -4,23 +4,50 @@ Law: a verdict depends on the policy, the session, the command and ``now``, and 
 Nothing here reads a file or a clock, and every error while judging is a denial.
 """
 
-from custody.policy.budget import QUANTITIES, Limit, Limits, limits_of
-from custody.policy.cel_scan import CONDITION_FIELDS
-from custody.policy.condition import CONDITION_FUNCTIONS
-from custody.policy.explain import Explanation, explain
-from custody.policy.grant import MINUTE_MS, Grant, Hours
-from custody.policy.judge import CompiledPolicy
-from custody.policy.loop_start import (
-    check_budget,
-    check_room,
-    check_scope,
-    inherit,
-    longest,
-    targets_in_reach,
-)
-from custody.policy.reach import rests_on
-from custody.policy.rule import Rule, compile_rule
-from custody.policy.variables import TargetFacts
+from typing import TYPE_CHECKING, Final
+
+from custody.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from custody.policy.budget import QUANTITIES, Limit, Limits, limits_of
+    from custody.policy.cel_scan import CONDITION_FIELDS
+    from custody.policy.condition import CONDITION_FUNCTIONS
+    from custody.policy.explain import Explanation, explain
+    from custody.policy.grant import Grant
+    from custody.policy.hours import MINUTE_MS, Hours
+    from custody.policy.judge import CompiledPolicy, policy_digest
+    from custody.policy.loop_start import (
+        check_budget,
+        check_room,
+        check_scope,
+        inherit,
+        longest,
+        targets_in_reach,
+    )
+    from custody.policy.reach import rests_on
+    from custody.policy.rule import Rule, compile_rule
+    from custody.policy.variables import TargetFacts
+
+_NAMES: Final = {
+    "budget": ("QUANTITIES", "Limit", "Limits", "limits_of"),
+    "cel_scan": ("CONDITION_FIELDS",),
+    "condition": ("CONDITION_FUNCTIONS",),
+    "explain": ("Explanation", "explain"),
+    "grant": ("Grant",),
+    "hours": ("MINUTE_MS", "Hours"),
+    "judge": ("CompiledPolicy", "policy_digest"),
+    "loop_start": (
+        "check_budget",
+        "check_room",
+        "check_scope",
+        "inherit",
+        "longest",
+        "targets_in_reach",
+    ),
+    "reach": ("rests_on",),
+    "rule": ("Rule", "compile_rule"),
+    "variables": ("TargetFacts",),
+}
 
 __all__ = [
     "CONDITION_FIELDS",
@@ -43,6 +70,10 @@ __all__ = [
     "inherit",
     "limits_of",
     "longest",
+    "policy_digest",
     "rests_on",
     "targets_in_reach",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_face(__name__, _NAMES)

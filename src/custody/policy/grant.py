@@ -5,62 +5,87 @@ the loop, the target and the time, never on what a client claims about itself.
 """
 
 from collections.abc import Iterable
+from typing import Annotated, Final
 
 import msgspec
 
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
 from custody.model.identity import Budget, Identity, Loop
 from custody.model.words import Effect, TargetName
+from custody.policy.grant_values import read_budget, read_effects
+from custody.policy.hours import Hours, read_hours
 
-MINUTE_MS = 60_000
-DAY_MS = 24 * 60 * MINUTE_MS
-FOREVER = 1 << 62
+FOREVER: Final = 1 << 62
 """A time in milliseconds that no clock reaches."""
 
 
-class Hours(msgspec.Struct, frozen=True):
-    """Hours of the day, UTC, in minutes since midnight; ``end`` before ``start`` spans midnight."""
-
-    start: int
-    end: int
-
-    def hold(self, now: int) -> bool:
-        minute = now % DAY_MS / MINUTE_MS
-        if self.start < self.end:
-            return self.start <= minute < self.end
-        return minute >= self.start or minute < self.end
-
-    def change_after(self, now: int) -> int:
-        """The next moment, in ms, at which ``hold`` gives another answer."""
-        midnight = now - now % DAY_MS
-        boundaries = (
-            midnight + day * DAY_MS + minute * MINUTE_MS
-            for day in (0, 1)
-            for minute in (self.start, self.end)
-        )
-        return min(moment for moment in boundaries if moment > now)
-
-
 class Grant(msgspec.Struct, frozen=True):
-    """``groups`` and ``identities`` are alternatives; ``issuer`` narrows both, where it is set.
+    """One ``[[grant]]``. ``groups`` and ``identities`` are alternatives; ``issuer`` narrows both,
+    where it is set.
 
-    ``targets`` may hold ``*``. ``max_loop_ms`` is the age at which a loop stops being served.
-    ``objects`` are patterns, as ``fits`` reads them; ``None`` is all that a target has.
+    The fields stand in the order in which ``policy_digest`` writes them: a new one comes last.
     """
 
-    name: str
-    targets: tuple[str, ...]
-    effects: frozenset[Effect]
-    groups: tuple[str, ...] = ()
-    identities: tuple[str, ...] = ()
-    issuer: str = ""
-    hours: Hours | None = None
-    max_loop_ms: int | None = None
-    replication: bool = False
-    concurrency: int | None = None
-    """How many loops of one identity may rest on it at once."""
-    budget: Budget | None = None
-    """What a loop that rests on it may use up."""
-    objects: tuple[str, ...] | None = None
+    name: Annotated[
+        str, ConfigKey(read.name, "How explanations call it.", "`grant` and its number")
+    ]
+    targets: Annotated[
+        tuple[str, ...], ConfigKey(read.some_texts, "Target names; `*` is all.", after="issuer")
+    ]
+    effects: Annotated[
+        frozenset[Effect],
+        ConfigKey(
+            read_effects,
+            "`read`, `write`, `define`, `grant`, `execute`, `unknown`. "
+            "What is not listed is denied.",
+            after="targets",
+        ),
+    ]
+    groups: Annotated[
+        tuple[str, ...], ConfigKey(read.texts, "Whoever is in one of these.", "none")
+    ] = ()
+    identities: Annotated[tuple[str, ...], ConfigKey(read.texts, "Subjects by name.", "none")] = ()
+    issuer: Annotated[
+        str, ConfigKey(read.some_text, "Only identities that this issuer vouched for.", "any")
+    ] = ""
+    hours: Annotated[Hours | None, ConfigKey(read_hours, "Hours of the day, UTC.", "all day")] = (
+        None
+    )
+    max_loop_ms: Annotated[
+        int | None, ConfigKey(read.duration, "How old a loop may grow.", "no limit")
+    ] = None
+    replication: Annotated[
+        bool, ConfigKey(read.flag, "Replication connections, recorded as opaque.")
+    ] = False
+    concurrency: Annotated[
+        int | None,
+        ConfigKey(
+            read.integer(1, 1_000_000),
+            "Loops of one identity that rest on this grant at once.",
+            "no limit",
+        ),
+    ] = None
+    budget: Annotated[
+        Budget | None,
+        ConfigKey(
+            read_budget,
+            "What a loop may use up: `commands`, `rows`, `bytes`, `writes`, `denials`; "
+            '`then` is "end", "pause" or "ask".',
+            "no limit",
+        ),
+    ] = None
+    objects: Annotated[
+        tuple[str, ...] | None,
+        ConfigKey(
+            read.texts,
+            "Only commands all of whose objects fit one of these, such as `public.orders`; `*` is "
+            "any run of characters. An empty list is for commands that touch none.",
+            "all objects",
+            after="effects",
+        ),
+    ] = None
+    """Patterns, as ``fits`` reads them."""
 
     def names(self, identity: Identity) -> bool:
         if self.issuer and self.issuer != identity.issuer:

@@ -3,11 +3,13 @@
 Law: a rule can narrow what a grant permits, never widen it. A rule whose condition fails denies.
 """
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
+from custody.model import value_readers as read
 from custody.model.command import Command, Verdict
+from custody.model.config_key import ConfigKey
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Session
 from custody.model.words import Decision, Effect, LoopId, SessionId, TargetName
@@ -19,12 +21,25 @@ RESERVED: Final = "grant"
 
 
 class Rule(msgspec.Struct, frozen=True):
-    name: str
-    when: str
-    then: Decision
-    reason: str = ""
-    approvers: tuple[str, ...] = ()
-    timeout_ms: int = 600_000
+    """One ``[[rule]]``. The fields stand in the order in which ``policy_digest`` writes them."""
+
+    name: Annotated[str, ConfigKey(read.name, "What refusals and records call it.")]
+    when: Annotated[str, ConfigKey(read.some_text, "The condition.", form="CEL")]
+    then: Annotated[
+        Decision,
+        ConfigKey(
+            read.choice(Decision),
+            "The first rule that matches decides.",
+            form='"deny", "ask" or "allow"',
+        ),
+    ]
+    reason: Annotated[str, ConfigKey(read.text, "What the client is told.", "a sentence")] = ""
+    approvers: Annotated[
+        tuple[str, ...], ConfigKey(read.texts, "Groups that may answer an `ask`.", "none")
+    ] = ()
+    timeout_ms: Annotated[int, ConfigKey(read.duration, "How long an `ask` waits.", "`10m`")] = (
+        600_000
+    )
 
 
 class CompiledRule:

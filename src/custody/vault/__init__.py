@@ -10,57 +10,41 @@ from typing import TYPE_CHECKING, Final
 from custody.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from custody.vault.aws import AwsStore
     from custody.vault.credential_leases import LeasingVault, ReturnedLease
-    from custody.vault.hashicorp import HashicorpStore
-    from custody.vault.kubernetes import KubernetesStore
+    from custody.vault.kinds import KIND_OF_SCHEME, KIND_OF_TABLE, STORE_KINDS, open_stores
     from custody.vault.lease_book import LeaseBook
-    from custody.vault.plain_stores import EnvironmentStore, FileStore, PlainStore, warnings_for
-    from custody.vault.reference import NAMED, read_reference
-    from custody.vault.sealed_store import SealedStore, check_name
-    from custody.vault.settings import (
-        ACCOUNT,
-        Auth,
-        AwsSettings,
-        HashicorpSettings,
-        KubernetesSettings,
-    )
-    from custody.vault.store import Store
+    from custody.vault.plain_stores import warnings_for
+    from custody.vault.reference import read_reference, written_reference
+    from custody.vault.sealed_store import SealedStore, check_name, local_vault
+    from custody.vault.store import Store, StoreHost, StoreSettings
 
 _NAMES: Final = {
-    "aws": ("AwsStore",),
     "credential_leases": ("LeasingVault", "ReturnedLease"),
-    "hashicorp": ("HashicorpStore",),
-    "kubernetes": ("KubernetesStore",),
+    "kinds": ("KIND_OF_SCHEME", "KIND_OF_TABLE", "STORE_KINDS", "open_stores"),
     "lease_book": ("LeaseBook",),
-    "plain_stores": ("EnvironmentStore", "FileStore", "PlainStore", "warnings_for"),
-    "reference": ("NAMED", "read_reference"),
-    "sealed_store": ("SealedStore", "check_name"),
-    "settings": ("ACCOUNT", "Auth", "AwsSettings", "HashicorpSettings", "KubernetesSettings"),
-    "store": ("Store",),
+    "plain_stores": ("warnings_for",),
+    "reference": ("read_reference", "written_reference"),
+    "sealed_store": ("SealedStore", "check_name", "local_vault"),
+    "store": ("Store", "StoreHost", "StoreSettings"),
 }
 
 __all__ = [
-    "ACCOUNT",
-    "NAMED",
-    "Auth",
-    "AwsSettings",
-    "AwsStore",
-    "EnvironmentStore",
-    "FileStore",
-    "HashicorpSettings",
-    "HashicorpStore",
-    "KubernetesSettings",
-    "KubernetesStore",
+    "KIND_OF_SCHEME",
+    "KIND_OF_TABLE",
+    "STORE_KINDS",
     "LeaseBook",
     "LeasingVault",
-    "PlainStore",
     "ReturnedLease",
     "SealedStore",
     "Store",
+    "StoreHost",
+    "StoreSettings",
     "check_name",
+    "local_vault",
+    "open_stores",
     "read_reference",
     "warnings_for",
+    "written_reference",
 ]
 
 if not TYPE_CHECKING:

@@ -6,18 +6,42 @@ a value is read anew at each lease. The SDK is an extra: ``pip install 'custody[
 
 import asyncio
 import threading
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret
-from custody.vault.settings import AwsSettings
-from custody.vault.store import READ_SECONDS, empty, not_leased
+from custody.vault.store import (
+    READ_SECONDS,
+    ReferenceForm,
+    StoreHost,
+    StoreKind,
+    StoreSettings,
+    UnleasedStore,
+    empty,
+)
 
 
-class AwsStore:
+class AwsSettings(StoreSettings, frozen=True, kw_only=True):
+    """``[aws]``. Without a table, what the SDK knows by itself."""
+
+    name: str = "aws"
+    region: Annotated[str, ConfigKey(read.text, "The region.", "the SDK's own")] = ""
+    profile: Annotated[str, ConfigKey(read.text, "A profile of the SDK's.", "none")] = ""
+    endpoint: Annotated[
+        str, ConfigKey(read.text, "Another address of the service.", "the region's", form="URL")
+    ] = ""
+
+    def open(self, host: StoreHost) -> "AwsStore":
+        del host
+        return AwsStore(self)
+
+
+class AwsStore(UnleasedStore):
     def __init__(self, settings: AwsSettings) -> None:
         self._settings: Final = settings
         self._client: Any = None
@@ -41,13 +65,6 @@ class AwsStore:
         if not isinstance(value, str) or not value:
             raise empty(source, f"The secret has no text under the key {key!r}.")
         return Credential(Secret(value), source=source)
-
-    async def renew(self, credential: Credential) -> Credential:
-        raise not_leased(credential.source)
-
-    async def revoke(self, lease: str) -> bool:
-        del lease
-        return False
 
     async def check(self) -> str:
         await self._ask(self._settings.name, "list_secrets", MaxResults=1)
@@ -111,3 +128,18 @@ class AwsStore:
         return session.client(
             "secretsmanager", endpoint_url=settings.endpoint or None, config=bounds
         )
+
+
+KIND: Final = StoreKind(
+    scheme="aws",
+    forms=(
+        ReferenceForm(
+            ("SECRET#KEY", "SECRET"),
+            "AWS Secrets Manager (`pip install 'custody[aws]'`)",
+            "at the next session",
+        ),
+    ),
+    table="aws",
+    settings=AwsSettings,
+    unconfigured=AwsSettings().open,
+)

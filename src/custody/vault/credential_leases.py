@@ -14,9 +14,10 @@ import msgspec
 
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential, Loop
+from custody.model.secret import SecretReference
 from custody.model.words import LoopId, TargetName
 from custody.vault.lease_book import LeaseBook, OpenLease
-from custody.vault.reference import Reference, read_reference
+from custody.vault.reference import ADVISED, read_reference
 from custody.vault.store import Store
 
 ENDED_KEPT: Final = 10_000
@@ -132,7 +133,7 @@ class LeasingVault:
             lines.append((target, said))
         return lines
 
-    def _find(self, target: TargetName) -> tuple[Reference, Store]:
+    def _find(self, target: TargetName) -> tuple[SecretReference, Store]:
         text = self._references.get(target)
         if text is None:
             raise CustodyError(
@@ -145,8 +146,7 @@ class LeasingVault:
             raise CustodyError(
                 "vault.unknown-scheme",
                 f"The credential of target {target!r} is not a reference that is known here.",
-                "Use `env:`, `file:`, `secret:`, `vault:`, `aws:` or `k8s:`, "
-                "or `plain:VALUE` if it must stand in the file.",
+                f"Use {_schemes()}, or `plain:VALUE` if it must stand in the file.",
             )
         store = self._stores.get(reference.key)
         if store is None:
@@ -186,9 +186,14 @@ class LeasingVault:
         return ReturnedLease(lease.loop, lease.target, lease.lease, revoked)
 
 
-async def _read(store: Store, reference: Reference, target: TargetName) -> Credential:
+def _schemes() -> str:
+    *first, last = [f"`{kind.scheme}:`" for kind in ADVISED]
+    return f"{', '.join(first)} or {last}"
+
+
+async def _read(store: Store, reference: SecretReference, target: TargetName) -> Credential:
     try:
-        return await store.read(reference.place)
+        return await store.read(reference.place.reveal())
     except CustodyError as error:
         fault = f"The credential of target {target!r} cannot be had: {error.fault}"
         raise CustodyError(error.code, fault, error.cure) from None

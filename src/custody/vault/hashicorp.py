@@ -6,23 +6,92 @@ can be taken back. (Vault HTTP API: ``/v1/PATH``, ``auth/MOUNT/login``, ``sys/le
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import msgspec
 
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret
 from custody.vault.http import StatusError, StoreClient
 from custody.vault.plain_stores import read_text
-from custody.vault.settings import ACCOUNT, Auth, HashicorpSettings
-from custody.vault.store import empty, not_leased
+from custody.vault.store import (
+    POD_ACCOUNT,
+    ReferenceForm,
+    StoreHost,
+    StoreKind,
+    StoreSettings,
+    empty,
+    not_leased,
+)
 
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 _MOST_OF: Final = (2, 3)
 """The share of a token's life after which a new one is asked for."""
+
+
+class Auth(StrEnum):
+    TOKEN = "token"  # noqa: S105 - a method's name
+    APPROLE = "approle"
+    KUBERNETES = "kubernetes"
+    JWT = "jwt"
+
+
+_NEEDED: Final[Mapping[Auth, tuple[str, ...]]] = {
+    Auth.TOKEN: ("token",),
+    Auth.APPROLE: ("role_id", "secret_id"),
+    Auth.KUBERNETES: ("role",),
+    Auth.JWT: ("role", "jwt"),
+}
+
+
+class HashicorpSettings(StoreSettings, frozen=True, kw_only=True):
+    """``[vault]``. ``token``, ``secret_id`` and ``jwt`` are files, read at each use so that they
+    may rotate.
+    """
+
+    address: Annotated[
+        str, ConfigKey(read.some_text, "Where it is: https://HOST:PORT.", form="URL")
+    ]
+    ca: Annotated[
+        Path | None, ConfigKey(read.path, "Whom its TLS is trusted by, PEM.", "the system's")
+    ] = None
+    namespace: Annotated[str, ConfigKey(read.text, "Its namespace.", "none")] = ""
+    auth: Annotated[Auth, ConfigKey(read.choice(Auth), "How the gateway logs in.")] = Auth.TOKEN
+    mount: Annotated[str, ConfigKey(read.text, "Where that method is mounted.", "its own name")] = (
+        ""
+    )
+    role: Annotated[
+        str, ConfigKey(read.text, "The role to log in as (`kubernetes`, `jwt`).", "none")
+    ] = ""
+    role_id: Annotated[str, ConfigKey(read.text, "The role's id (`approle`).", "none")] = ""
+    token: Annotated[
+        Path | None, ConfigKey(read.path, "File that holds the token (`token`).", "none")
+    ] = None
+    secret_id: Annotated[
+        Path | None, ConfigKey(read.path, "File of the secret id (`approle`).", "none")
+    ] = None
+    jwt: Annotated[
+        Path | None, ConfigKey(read.path, "File of the JWT (`jwt`, `kubernetes`).", "the pod's own")
+    ] = None
+
+    def faults(self) -> Iterator[CustodyError]:
+        for key in _NEEDED[self.auth]:
+            if not getattr(self, key):
+                yield CustodyError(
+                    "config.missing-key",
+                    f'The key `{key}` is missing, which auth = "{self.auth}" needs.',
+                    f"Add {key} = ….",
+                )
+
+    def open(self, host: StoreHost) -> "HashicorpStore":
+        return HashicorpStore(self, host.clock)
 
 
 class HashicorpStore:
@@ -171,7 +240,7 @@ class HashicorpStore:
                 secret = await read_text(settings.secret_id, f"{name} secret_id")
                 return {"role_id": settings.role_id, "secret_id": secret}
             case Auth.KUBERNETES:
-                path = settings.jwt or ACCOUNT / "token"
+                path = settings.jwt or POD_ACCOUNT / "token"
                 return {"role": settings.role, "jwt": await read_text(path, f"{name} jwt")}
             case _:
                 if settings.jwt is None:
@@ -194,3 +263,22 @@ def _no_login(name: str, key: str) -> CustodyError:
     return CustodyError(
         "vault.login", f"[{name}] has no `{key}`, which its `auth` needs.", "Add it."
     )
+
+
+KIND: Final = StoreKind(
+    scheme="vault",
+    forms=(
+        ReferenceForm(
+            ("PATH#FIELD",),
+            "HashiCorp Vault or OpenBao, KV engine version 1 or 2",
+            "at the next session",
+        ),
+        ReferenceForm(
+            ("PATH",),
+            "the same, an engine that makes a user and its password (`database/creds/ROLE`)",
+            "made for each loop",
+        ),
+    ),
+    table="vault",
+    settings=HashicorpSettings,
+)

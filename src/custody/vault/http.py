@@ -12,14 +12,12 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 
 from custody.model.errors import CustodyError
 from custody.vault.store import READ_SECONDS
 
 LONGEST_ANSWER: Final = 256 * 1024
-_FAILURES: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -36,6 +34,8 @@ class StoreClient:
 
     def __init__(self, name: str, address: str, ca: Path | None) -> None:
         """Raises ``vault.address`` where the way there would not be private, ``vault.ca``."""
+        import httpx  # noqa: PLC0415 - 0.1 s, which reading a configuration need not take
+
         parts = urlsplit(address)
         clear = parts.scheme == "http" and parts.hostname in _LOOPBACK
         if not parts.hostname or not (parts.scheme == "https" or clear):
@@ -45,6 +45,7 @@ class StoreClient:
                 "Write https://HOST:PORT; http is for loopback alone.",
             )
         self.name: Final = name
+        self._failures: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
         self._client: Final = httpx.AsyncClient(
             base_url=address,
             verify=_trust(name, ca),
@@ -79,7 +80,7 @@ class StoreClient:
                     data += piece
                     if len(data) > LONGEST_ANSWER:
                         raise self._unreachable("its answer is too long")
-        except (*_FAILURES, TimeoutError, OSError, ValueError) as error:
+        except (*self._failures, TimeoutError, OSError, ValueError) as error:
             # A text that no header can carry is quoted by the library: its kind is enough.
             raise self._unreachable(type(error).__name__) from None
         try:

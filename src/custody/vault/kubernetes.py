@@ -7,20 +7,49 @@ Law: read anew at each lease with the service account's own token, which rotates
 import base64
 import binascii
 import re
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
 
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret
 from custody.vault.http import StatusError, StoreClient
 from custody.vault.plain_stores import read_text
-from custody.vault.settings import KubernetesSettings
-from custody.vault.store import empty, not_leased
+from custody.vault.store import (
+    POD_ACCOUNT,
+    ReferenceForm,
+    StoreHost,
+    StoreKind,
+    StoreSettings,
+    UnleasedStore,
+    empty,
+)
 
 _PLACE: Final = re.compile(r"([a-z0-9.-]{1,253})/([a-z0-9.-]{1,253})#([A-Za-z0-9._-]{1,253})")
 
 
-class KubernetesStore:
+class KubernetesSettings(StoreSettings, frozen=True, kw_only=True):
+    """``[kubernetes]``. Without a table, what a pod has."""
+
+    name: str = "k8s"
+    address: Annotated[str, ConfigKey(read.some_text, "The API server.", form="URL")] = (
+        "https://kubernetes.default.svc"
+    )
+    ca: Annotated[Path | None, ConfigKey(read.path, "Whom its TLS is trusted by, PEM.")] = (
+        POD_ACCOUNT / "ca.crt"
+    )
+    token: Annotated[Path, ConfigKey(read.path, "The gateway's service account token.")] = (
+        POD_ACCOUNT / "token"
+    )
+
+    def open(self, host: StoreHost) -> "KubernetesStore":
+        del host
+        return KubernetesStore(self)
+
+
+class KubernetesStore(UnleasedStore):
     def __init__(self, settings: KubernetesSettings) -> None:
         """Raises ``vault.address``, ``vault.ca``."""
         self._settings: Final = settings
@@ -52,13 +81,6 @@ class KubernetesStore:
             raise empty(source, f"The secret has no key {key!r}.")
         return Credential(Secret(text.removesuffix("\n")), source=source)
 
-    async def renew(self, credential: Credential) -> Credential:
-        raise not_leased(credential.source)
-
-    async def revoke(self, lease: str) -> bool:
-        del lease
-        return False
-
     async def check(self) -> str:
         try:
             answer = await self._client.ask("GET", "/version", headers=await self._headers())
@@ -80,3 +102,12 @@ def _refused(source: str, status: int) -> CustodyError:
         f"`{source}` was refused by Kubernetes with status {status}.",
         "Check the name, and that the gateway's service account may `get` that secret.",
     )
+
+
+KIND: Final = StoreKind(
+    scheme="k8s",
+    forms=(ReferenceForm(("NAMESPACE/NAME#KEY",), "a Kubernetes secret", "at the next session"),),
+    table="kubernetes",
+    settings=KubernetesSettings,
+    unconfigured=KubernetesSettings().open,
+)

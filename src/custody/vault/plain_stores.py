@@ -4,6 +4,7 @@ Law: a reference is resolved anew at each lease, so that rotating a file takes e
 """
 
 import asyncio
+import re
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,26 +14,19 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret
 from custody.model.words import TargetName
-from custody.vault.store import LONGEST_SECRET, READ_SECONDS, empty, not_leased
+from custody.vault.store import (
+    LONGEST_SECRET,
+    READ_SECONDS,
+    ReferenceForm,
+    StoreKind,
+    UnleasedStore,
+    empty,
+)
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class _Unleased:
-    """What is common to places that only hold a value."""
-
-    scheme = ""
-
-    async def renew(self, credential: Credential) -> Credential:
-        raise not_leased(credential.source)
-
-    async def revoke(self, lease: str) -> bool:
-        del lease
-        return False
-
-    async def check(self) -> str:
-        return "nothing to reach"
-
-
-class EnvironmentStore(_Unleased):
+class EnvironmentStore(UnleasedStore):
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment: Final = environment
 
@@ -48,7 +42,7 @@ class EnvironmentStore(_Unleased):
         return Credential(Secret(value), source=f"env:{place}")
 
 
-class FileStore(_Unleased):
+class FileStore(UnleasedStore):
     """``folder`` is what relative paths are relative to: the folder of the configuration file."""
 
     def __init__(self, folder: Path) -> None:
@@ -62,9 +56,42 @@ class FileStore(_Unleased):
         return Credential(Secret(text), source=f"file:{place}")
 
 
-class PlainStore(_Unleased):
+class PlainStore(UnleasedStore):
     async def read(self, place: str) -> Credential:
         return Credential(Secret(place), source="plain:…")
+
+
+ENVIRONMENT: Final = StoreKind(
+    scheme="env",
+    place="NAME",
+    place_words="the name of an environment variable",
+    forms=(ReferenceForm(("NAME",), "the environment of `custody serve`", "with a restart"),),
+    fits=lambda place: _VARIABLE.fullmatch(place) is not None,
+    unconfigured=lambda host: EnvironmentStore(host.environment),
+)
+FILE: Final = StoreKind(
+    scheme="file",
+    place="PATH",
+    place_words="the path of a file",
+    forms=(
+        ReferenceForm(
+            ("PATH",), "a file; paths start at the configuration file", "at the next session"
+        ),
+    ),
+    unconfigured=lambda host: FileStore(host.folder),
+)
+PLAIN: Final = StoreKind(
+    scheme="plain",
+    place_words="the secret",
+    forms=(
+        ReferenceForm(
+            ("VALUE",),
+            "the configuration itself; `serve` and `doctor` warn of it",
+            "with a restart",
+        ),
+    ),
+    unconfigured=lambda _: PlainStore(),
+)
 
 
 async def read_text(path: Path, source: str) -> str:

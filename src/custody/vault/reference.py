@@ -5,38 +5,39 @@ Law: what has no scheme that is known may be the secret itself, so its text is n
 
 from typing import Final
 
-import msgspec
+from custody.model.config_key import UnfitValueError
+from custody.model.secret import Secret, SecretReference
+from custody.vault.kinds import KIND_OF_SCHEME, STORE_KINDS
+from custody.vault.plain_stores import PLAIN
 
-SCHEMES: Final = frozenset({"env", "file", "plain", "vault", "aws", "k8s", "secret"})
-NAMED: Final = frozenset({"vault", "aws", "k8s"})
-"""Schemes of which a gateway may use several stores, told apart by ``+STORE``."""
-
-
-class Reference(msgspec.Struct, frozen=True):
-    """Shows itself without a secret inside: with ``plain``, ``place`` *is* the secret."""
-
-    scheme: str
-    place: str
-    store: str = ""
-    """Which of several stores of the scheme; empty for the only one."""
-
-    @property
-    def key(self) -> str:
-        """What the store is called in messages: ``vault``, ``vault+eu``."""
-        return f"{self.scheme}+{self.store}" if self.store else self.scheme
-
-    def __str__(self) -> str:
-        return "plain:…" if self.scheme == "plain" else f"{self.key}:{self.place}"
-
-    __repr__ = __str__
+ADVISED: Final = tuple(kind for kind in STORE_KINDS if kind is not PLAIN)
 
 
-def read_reference(text: str) -> Reference | None:
+def read_reference(text: str) -> SecretReference | None:
     """``None`` where the text is no reference that is known here."""
     head, colon, place = text.partition(":")
     scheme, plus, store = head.partition("+")
-    if not colon or scheme not in SCHEMES:
+    kind = KIND_OF_SCHEME.get(scheme)
+    if not colon or kind is None:
         return None
-    if plus and (scheme not in NAMED or not store):
+    if plus and not (kind.table and store):
         return None
-    return Reference(scheme, place, store)
+    return SecretReference(scheme, Secret(place), store)
+
+
+def written_reference(text: str) -> SecretReference:
+    """As ``read_reference``, of what stands in the configuration. Raises ``UnfitValueError``."""
+    reference = read_reference(text)
+    if reference is None:
+        *first, last = [f"{kind.scheme}:{kind.place}" for kind in ADVISED]
+        raise UnfitValueError(
+            f"It must be a reference: {', '.join(first)} or {last}; "
+            "plain:… if the secret itself must stand here.",
+            "config.secret-reference",
+        )
+    kind, place = KIND_OF_SCHEME[reference.scheme], reference.place.reveal()
+    if not place or not kind.fits(place) or "\0" in place:
+        raise UnfitValueError(
+            f"After {reference.key}: comes {kind.place_words}.", "config.secret-reference"
+        )
+    return reference

@@ -11,17 +11,21 @@ import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret
 from custody.vault.private_file import replace_file
-from custody.vault.store import LONGEST_SECRET, not_leased
+from custody.vault.store import LONGEST_SECRET, ReferenceForm, StoreKind, UnleasedStore
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+SECRETS: Final = "secrets.json"
+VAULT_KEY: Final = "vault.key"
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -48,7 +52,7 @@ class SecretEntry(msgspec.Struct, frozen=True):
     changed: int
 
 
-class SealedStore:
+class SealedStore(UnleasedStore):
     """``random(n)`` gives n bytes of cryptographic randomness, ``clock`` Unix milliseconds.
 
     Safe for several threads of one process; across processes the last to write wins.
@@ -71,13 +75,6 @@ class SealedStore:
     async def read(self, place: str) -> Credential:
         """Raises ``vault.no-secret``, ``vault.unreadable``, ``vault.damaged``."""
         return await asyncio.to_thread(self._open, place)
-
-    async def renew(self, credential: Credential) -> Credential:
-        raise not_leased(credential.source)
-
-    async def revoke(self, lease: str) -> bool:
-        del lease
-        return False
 
     async def check(self) -> str:
         return f"{len(await asyncio.to_thread(self.names))} secrets in {self._path}"
@@ -103,7 +100,7 @@ class SealedStore:
                     "vault.full", f"The local vault holds {MOST_SECRETS} secrets.", "Delete some."
                 )
             nonce = self._random(NONCE_BYTES)
-            sealed = AESGCM(key).encrypt(nonce, text, _bound_to(name))
+            sealed = _cipher(key).encrypt(nonce, text, _bound_to(name))
             self._save({**kept, name: _Sealed(nonce, sealed, self._clock())})
 
     def delete(self, name: str) -> None:
@@ -126,8 +123,10 @@ class SealedStore:
             if kept is None:
                 raise _no_secret(name)
             key = self._load_key(make=False)
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as in ``_cipher``
+
         try:
-            text = AESGCM(key).decrypt(kept.nonce, kept.sealed, _bound_to(name)).decode()
+            text = _cipher(key).decrypt(kept.nonce, kept.sealed, _bound_to(name)).decode()
         except (InvalidTag, ValueError):
             raise CustodyError(
                 "vault.damaged",
@@ -168,6 +167,32 @@ class SealedStore:
         if len(key) != KEY_BYTES:
             raise _unreadable(self._key, "it is no key")
         return key
+
+
+def local_vault(data: Path, keys: Path, clock: Callable[[], int]) -> SealedStore:
+    """The gateway's own: sealed values in ``data``, their key in ``keys``."""
+    return SealedStore(data / SECRETS, keys / VAULT_KEY, clock=clock)
+
+
+KIND: Final = StoreKind(
+    scheme="secret",
+    place="NAME",
+    forms=(
+        ReferenceForm(
+            ("NAME",),
+            "the local encrypted vault, `custody secret set NAME`",
+            "at the next session",
+        ),
+    ),
+    unconfigured=lambda host: local_vault(host.data, host.keys, host.clock),
+)
+
+
+def _cipher(key: bytes) -> "AESGCM":
+    # A configuration is read without it, by commands that start fast.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
+    return AESGCM(key)
 
 
 def check_name(name: str) -> None:

@@ -11,14 +11,11 @@ from typing import Any, Final, TypeVar
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from custody.identity.oidc import (
-    FetchRequest,
-    FetchResponse,
-    OidcProvider,
-    OidcSettings,
-    WorkloadIssuer,
-)
-from custody.identity.oidc import WorkloadSettings as Workload
+from custody.identity.oidc.fetch import FetchRequest, FetchResponse
+from custody.identity.oidc.provider import OidcProvider
+from custody.identity.oidc.settings import OidcSettings
+from custody.identity.oidc.workload import WorkloadIssuer
+from custody.identity.oidc.workload_settings import WorkloadSettings as Workload
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
 
@@ -146,7 +143,7 @@ class FakeIssuer:
             "name": "ci",
             "issuer": self.issuer,
             "audience": ("custody",),
-            "require": (("sub", ("**",)),),
+            "require": {"sub": ("**",)},
             **settings,
         }
         return WorkloadIssuer(Workload(**fields), self, self.clock)

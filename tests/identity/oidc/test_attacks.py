@@ -20,7 +20,8 @@ from tests.identity.oidc.issuing import (
     signed,
 )
 
-from custody.identity.oidc import TokenKind
+from custody.identity.oidc.issuer_trust import ASYMMETRIC
+from custody.identity.oidc.responses import TokenKind
 from custody.identity.oidc.tokens.compact import MAX_TOKEN
 from custody.model.secret import Secret
 
@@ -311,12 +312,13 @@ def test_what_is_in_order_passes(claims: dict[str, object]) -> None:
 def test_each_algorithm_passes_and_only_with_its_own_signature(key: object, alg: str) -> None:
     assert isinstance(key, type(rsa_key()) | type(ec_key()) | type(ed_key()))
     token = signed(id_claims(), key, alg=alg)
-    assert run(FakeIssuer(key).provider().check(token)).identity.subject == "alice"
+    provider = FakeIssuer(key).provider(algorithms=ASYMMETRIC)
+    assert run(provider.check(token)).identity.subject == "alice"
     half, _, signature = token.reveal().rpartition(".")
     bent = Secret(f"{half}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}")
-    assert refusal(FakeIssuer(key).provider().check(bent)) == "identity.signature"
+    assert refusal(provider.check(bent)) == "identity.signature"
     short = Secret(f"{half}.{encode(b'short')}")
-    assert refusal(FakeIssuer(key).provider().check(short)) == "identity.signature"
+    assert refusal(provider.check(short)) == "identity.signature"
 
 
 def test_an_algorithm_that_the_operator_left_out_is_refused() -> None:

@@ -21,15 +21,10 @@ from tests.identity.oidc.issuing import (
     signed,
 )
 
-from custody.identity.oidc import (
-    ClientAuth,
-    DevicePending,
-    FetchRequest,
-    FetchResponse,
-    Flow,
-    OidcProvider,
-    ProviderLogin,
-)
+from custody.identity.oidc.fetch import FetchRequest, FetchResponse
+from custody.identity.oidc.provider import OidcProvider
+from custody.identity.oidc.responses import DevicePending, ProviderLogin
+from custody.identity.oidc.settings import ClientAuth, Flow
 from custody.identity.oidc.tokens.compact import parse_compact
 from custody.identity.oidc.tokens.keys import read_keys, signed_by
 from custody.model.secret import Secret
@@ -80,7 +75,7 @@ def redeem(provider: OidcProvider, nonce: str = "n1") -> Any:
 def test_the_browser_is_sent_with_state_nonce_and_challenge() -> None:
     issuer = FakeIssuer()
     issuer.description["authorization_endpoint"] = "https://id.example.com/auth?tenant=a"
-    provider = issuer.provider(parameters=(("prompt", "consent"),))
+    provider = issuer.provider(parameters={"prompt": "consent"})
     url = run(provider.authorization_url(redirect_uri=BACK, state="s", nonce="n", challenge="c"))
     assert parse_qs(urlsplit(url).query) == {
         "tenant": ["a"],

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.identity.oidc.issuing import refusal, run
 
-from custody.identity.oidc import FetchRequest, FetchResponse, HttpFetch
-from custody.identity.oidc.fetch import MAX_ANSWER
+from custody.identity.oidc.fetch import MAX_ANSWER, FetchRequest, FetchResponse
+from custody.identity.oidc.http import HttpFetch
 from custody.model.errors import CustodyError
 
 

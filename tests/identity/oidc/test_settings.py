@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from custody.identity.oidc import OidcSettings, WorkloadSettings
-from custody.identity.oidc.settings import acceptable_url
+from custody.identity.oidc.issuer_trust import acceptable_url
+from custody.identity.oidc.settings import OidcSettings
+from custody.identity.oidc.workload_settings import WorkloadSettings
 from custody.model.errors import CustodyError
 
 OIDC: dict[str, Any] = {"name": "corp", "issuer": "https://id.example.com", "client_id": "custody"}
@@ -13,7 +14,7 @@ WORKLOAD: dict[str, Any] = {
     "name": "ci",
     "issuer": "https://ci.example.com",
     "audience": ("custody",),
-    "require": (("sub", ("x",)),),
+    "require": {"sub": ("x",)},
 }
 
 
@@ -37,9 +38,9 @@ WORKLOAD: dict[str, Any] = {
         {"client_id": ""},
         {"scopes": ("profile",)},
         {"flows": ()},
-        {"parameters": (("state", "mine"),)},
-        {"parameters": (("code_challenge_method", "plain"),)},
-        {"parameters": (("max_age", "60"),)},
+        {"parameters": {"state": "mine"}},
+        {"parameters": {"code_challenge_method": "plain"}},
+        {"parameters": {"max_age": "60"}},
     ],
     ids=str,
 )
@@ -54,9 +55,9 @@ def test_a_provider_that_could_not_be_trusted_is_refused(changes: dict[str, Any]
     [
         {"audience": ()},
         {"audience": ("",)},
-        {"require": ()},
-        {"require": (("", ("x",)),)},
-        {"require": (("sub", ()),)},
+        {"require": {}},
+        {"require": {"": ("x",)}},
+        {"require": {"sub": ()}},
         {"jwks": "http://ci.example.com/keys"},
         {"issuer": "http://ci.example.com"},
         {"algorithms": ("HS256",)},

@@ -5,7 +5,8 @@ import json
 import pytest
 from tests.identity.oidc.issuing import ISSUER, SECOND, FakeIssuer, id_claims, refusal, run, signed
 
-from custody.identity.oidc import Flow, LogoutToken, TokenKind
+from custody.identity.oidc.responses import LogoutToken, TokenKind
+from custody.identity.oidc.settings import Flow
 from custody.model.secret import Secret
 from custody.model.words import IdentityKind, Method
 

@@ -18,8 +18,8 @@ from tests.identity.oidc.issuing import (
     signed,
 )
 
-from custody.identity.oidc import Preset
 from custody.identity.oidc.issuer_cache import RENEWED_MS
+from custody.identity.oidc.presets import Preset
 from custody.identity.oidc.requirements import Requirements
 from custody.model.errors import CustodyError
 from custody.model.words import IdentityKind, Method
@@ -94,7 +94,7 @@ def cluster_claims(**changes: object) -> dict[str, object]:
     return id_claims(**said)
 
 
-GITHUB_RULES = (("repository", ("acme/shop",)), ("ref", ("refs/heads/main", "refs/tags/*")))
+GITHUB_RULES = {"repository": ("acme/shop",), "ref": ("refs/heads/main", "refs/tags/*")}
 
 
 def github(**settings: Any) -> Any:
@@ -125,7 +125,7 @@ def test_a_gitlab_job_is_known_by_its_project() -> None:
     issuer = FakeIssuer(issuer=GITLAB).workload(
         preset=Preset.GITLAB,
         subject="repository",
-        require=(("repository", ("acme/*",)), ("ref", ("refs/heads/main",)), ("runner_id", ("1",))),
+        require={"repository": ("acme/*",), "ref": ("refs/heads/main",), "runner_id": ("1",)},
     )
     proof = run(issuer.check(signed(gitlab_claims())))
     assert proof.identity.subject == "acme/shop"
@@ -141,7 +141,7 @@ def test_a_gitlab_job_is_known_by_its_project() -> None:
 def test_a_pod_is_known_by_its_service_account() -> None:
     issuer = FakeIssuer(issuer=CLUSTER).workload(
         preset=Preset.KUBERNETES,
-        require=(("namespace", ("ci",)), ("service_account", ("builder",))),
+        require={"namespace": ("ci",), "service_account": ("builder",)},
     )
     proof = run(issuer.check(signed(cluster_claims(), typ=None)))
     assert proof.identity.subject == "system:serviceaccount:ci:builder"
@@ -227,7 +227,7 @@ def test_keys_of_a_file_are_read_again_when_a_new_one_turns_up(tmp_path: Path) -
     file = tmp_path / "keys.json"
     old, new = rsa_key("old"), rsa_key("new")
     issuer = FakeIssuer(issuer=CLUSTER)
-    workload = issuer.workload(jwks=str(file), require=(("sub", ("system:**",)),))
+    workload = issuer.workload(jwks=file, require={"sub": ("system:**",)})
     assert refusal(workload.check(signed(cluster_claims(), old))) == "identity.unreachable"
     file.write_text(json.dumps({"keys": [public(old)]}))
     issuer.now += RENEWED_MS
@@ -284,7 +284,7 @@ def test_keys_of_a_url_need_no_discovery() -> None:
 )
 def test_a_star_stays_within_its_segment(pattern: str, value: object, met: bool) -> None:  # noqa: FBT001 - a row
     try:
-        Requirements(Preset.NONE, (("claim", (pattern,)),)).check({"claim": value})
+        Requirements(Preset.NONE, {"claim": (pattern,)}).check({"claim": value})
     except CustodyError as error:
         found = error.code
     else:
@@ -307,7 +307,7 @@ def naive(pattern: str, value: str) -> bool:
 @given(st.text("ab/:*.", max_size=6), st.text("ab/:.", max_size=8))
 def test_patterns_mean_what_is_written(pattern: str, value: str) -> None:
     try:
-        Requirements(Preset.NONE, (("claim", (pattern,)),)).check({"claim": value})
+        Requirements(Preset.NONE, {"claim": (pattern,)}).check({"claim": value})
     except CustodyError:
         assert not naive(pattern, value)
     else:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 import pytest
 from tests.identity.saml.small_idp import REQUEST, SETTINGS, PrivateKey, provider
 
-from custody.identity.saml import SamlSettings
+from custody.identity.saml.settings import ServiceProvider
 from custody.model.errors import CustodyError
 
 
@@ -19,7 +19,7 @@ def refusal(
     document: bytes,
     *,
     request_ids: Collection[str] = (REQUEST,),
-    settings: SamlSettings = SETTINGS,
+    settings: ServiceProvider = SETTINGS,
 ) -> str:
 
     async def go() -> str:

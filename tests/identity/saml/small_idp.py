@@ -22,7 +22,7 @@ from custody.identity.saml.document import CanonicalDocument, UnreadableDocument
 from custody.identity.saml.document_reader import SamlDocumentReader
 from custody.identity.saml.element import odd
 from custody.identity.saml.provider import SamlProvider
-from custody.identity.saml.settings import SamlSettings
+from custody.identity.saml.settings import SamlSettings, ServiceProvider
 from custody.identity.saml.worker import read
 
 NOW: Final = 1_790_000_000_000
@@ -37,7 +37,7 @@ IDP: Final = "https://idp.example.com/saml"
 SP: Final = "https://gw1.example.com:8443/saml/corp/metadata"
 ACS: Final = "https://gw1.example.com:8443/saml/corp/acs"
 REQUEST: Final = "_request1"
-SETTINGS: Final = SamlSettings(name="corp", entity_id=SP, acs_url=ACS)
+SETTINGS: Final = ServiceProvider(SamlSettings(name="corp", metadata=""), SP, ACS)
 SUCCESS: Final = "urn:oasis:names:tc:SAML:2.0:status:Success"
 PERSISTENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 TRANSIENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
@@ -290,7 +290,7 @@ def forged(element: etree._Element, name: str = "_evil") -> etree._Element:
     return evil
 
 
-async def provider(*keys: PrivateKey, settings: SamlSettings = SETTINGS, until: str = "",
+async def provider(*keys: PrivateKey, settings: ServiceProvider = SETTINGS, until: str = "",
                    now: Callable[[], int] = lambda: NOW,
                    reader: SamlDocumentReader | None = None) -> SamlProvider:  # fmt: skip
     return await SamlProvider.open(

@@ -17,7 +17,7 @@ from tests.identity.saml.small_idp import (
     response,
 )  # fmt: skip
 
-from custody.identity.saml import SamlSettings
+from custody.identity.saml.settings import SamlSettings, ServiceProvider
 
 SAID: dict[str, tuple[Says, str]] = {
     "wrong audience": (Says(audience=f"<saml:AudienceRestriction><saml:Audience>{SP}x</saml:Audience></saml:AudienceRestriction>"), "identity.audience"),
@@ -96,7 +96,7 @@ def test_no_request_waits(key: rsa.RSAPrivateKey) -> None:
 
 
 def test_an_attribute_as_subject_needs_one_value(key: rsa.RSAPrivateKey) -> None:
-    settings = SamlSettings(name="corp", entity_id=SP, acs_url=ACS, subject="groups")
+    settings = ServiceProvider(SamlSettings(name="corp", subject="groups", metadata=""), SP, ACS)
     assert refusal(key, posted(response(key)), settings=settings) == "identity.subject"
     assert refusal(key, posted(response(key, Says(groups=()))), settings=settings) == (
         "identity.subject"

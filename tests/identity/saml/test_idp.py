@@ -15,7 +15,7 @@ from tests.identity.saml.small_idp import (
     metadata,
 )  # fmt: skip
 
-from custody.identity.saml import SamlProvider
+from custody.identity.saml.provider import SamlProvider
 from custody.model.errors import CustodyError
 
 

@@ -34,14 +34,17 @@ from tests.identity.saml.small_idp import (
     sign,
 )  # fmt: skip
 
-from custody.identity.saml import SamlAnswer, SamlSettings
+from custody.identity.saml.answer import SamlAnswer
 from custody.identity.saml.document_reader import SamlDocumentReader
+from custody.identity.saml.settings import SamlSettings, ServiceProvider
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity
 from custody.model.words import IdentityKind, Method
 
 
-def check(key: rsa.RSAPrivateKey, document: bytes, settings: SamlSettings = SETTINGS) -> SamlAnswer:
+def check(
+    key: rsa.RSAPrivateKey, document: bytes, settings: ServiceProvider = SETTINGS
+) -> SamlAnswer:
     async def go() -> SamlAnswer:
         known = await provider(key, settings=settings)
         return await known.check(document, request_ids={REQUEST, "_another"})
@@ -143,7 +146,9 @@ def test_the_subject_may_be_an_attribute(key: rsa.RSAPrivateKey) -> None:
         '<saml:Attribute Name="mail"><saml:AttributeValue>ada@example.com</saml:AttributeValue>'
         "</saml:Attribute>"
     )
-    settings = SamlSettings(name="corp", entity_id=SP, acs_url=ACS, subject="mail", groups="role")
+    settings = ServiceProvider(
+        SamlSettings(name="corp", subject="mail", groups="role", metadata=""), SP, ACS
+    )
     transient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
     answer = check(key, posted(response(key, Says(attributes=mail, format=transient))), settings)
     assert answer.proof.identity == Identity("ada@example.com", IDP, (), IdentityKind.HUMAN)

@@ -27,7 +27,8 @@ from custody.investigation.grants.suggest import SuggestRequest, suggest
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity
 from custody.model.words import Decision, Effect
-from custody.policy.grant import Grant, Hours
+from custody.policy.grant import Grant
+from custody.policy.hours import Hours
 
 UNKNOWN = Effect.UNKNOWN
 

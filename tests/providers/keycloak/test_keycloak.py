@@ -18,15 +18,10 @@ from tests.providers.keycloak.running import realm, running_keycloak, why_not
 from tests.providers.oidc_provider.listening import BACK, Logouts, listening
 from tests.providers.oidc_provider.running import Browser
 
-from custody.identity.oidc import (
-    DevicePending,
-    Flow,
-    HttpFetch,
-    OidcProvider,
-    OidcSettings,
-    ProviderLogin,
-    TokenKind,
-)
+from custody.identity.oidc.http import HttpFetch
+from custody.identity.oidc.provider import OidcProvider
+from custody.identity.oidc.responses import DevicePending, ProviderLogin, TokenKind
+from custody.identity.oidc.settings import Flow, OidcSettings
 from custody.model.secret import Secret
 from custody.model.words import IdentityKind, Method
 

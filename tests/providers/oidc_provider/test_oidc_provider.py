@@ -26,19 +26,13 @@ from tests.providers.oidc_provider.running import (
     why_not,
 )
 
-from custody.identity.oidc import (
-    ClientAuth,
-    DevicePending,
-    Flow,
-    HttpFetch,
-    OidcProvider,
-    OidcSettings,
-    ProviderLogin,
-    TokenKind,
-    WorkloadIssuer,
-    WorkloadSettings,
-)
+from custody.identity.oidc.http import HttpFetch
 from custody.identity.oidc.issuer_cache import RENEWED_MS
+from custody.identity.oidc.provider import OidcProvider
+from custody.identity.oidc.responses import DevicePending, ProviderLogin, TokenKind
+from custody.identity.oidc.settings import ClientAuth, Flow, OidcSettings
+from custody.identity.oidc.workload import WorkloadIssuer
+from custody.identity.oidc.workload_settings import WorkloadSettings
 from custody.model.identity import Proof
 from custody.model.secret import Secret
 from custody.model.words import IdentityKind, Method
@@ -118,7 +112,7 @@ def relying(
             name="corp",
             issuer=real.issuer,
             client_id=client,
-            parameters=(("prompt", "consent"),),
+            parameters={"prompt": "consent"},
             **more,
         ),
         HttpFetch(),
@@ -266,7 +260,7 @@ def test_an_opaque_token_proves_nothing(real: RunningProvider) -> None:
 
 def test_a_services_token_as_a_workloads(real: RunningProvider) -> None:
     settings = WorkloadSettings(
-        name="ci", issuer=real.issuer, audience=(RESOURCE,), require=(("client_id", ("build*",)),)
+        name="ci", issuer=real.issuer, audience=(RESOURCE,), require={"client_id": ("build*",)}
     )
     workload = WorkloadIssuer(settings, HttpFetch(), now)
     proof = run(workload.check(access_token(real, resource=RESOURCE)))

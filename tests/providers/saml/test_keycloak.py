@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from tests.identity.saml.small_idp import NearReader
 from tests.providers.saml.keycloak import Keycloak, keycloak, missing
 
-from custody.identity.saml import SamlProvider, SamlSettings
+from custody.identity.saml.provider import SamlProvider
+from custody.identity.saml.settings import SamlSettings, ServiceProvider
 from custody.model.errors import CustodyError
 
 pytestmark = [
@@ -21,7 +22,7 @@ pytestmark = [
 
 ACS = "https://gw1.example.com:8443/saml/corp/acs"
 US = "https://gw1.example.com:8443/saml/corp/metadata"
-SETTINGS = SamlSettings(name="corp", entity_id=US, acs_url=ACS)
+SETTINGS = ServiceProvider(SamlSettings(name="corp", metadata=""), US, ACS)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def opened(idp: Keycloak, settings: SamlSettings = SETTINGS) -> SamlProvider:
+async def opened(idp: Keycloak, settings: ServiceProvider = SETTINGS) -> SamlProvider:
     return await SamlProvider.open(settings, idp.metadata(), clock=now, random=os.urandom)
 
 

@@ -14,7 +14,9 @@ from msgspec.structs import replace
 from tests.identity.saml.small_idp import NearReader
 from tests.providers.saml.simplesaml import Posted, SimpleSaml, missing, simple_saml
 
-from custody.identity.saml import SamlAnswer, SamlProvider, SamlSettings
+from custody.identity.saml.answer import SamlAnswer
+from custody.identity.saml.provider import SamlProvider
+from custody.identity.saml.settings import SamlSettings, ServiceProvider
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity
 from custody.model.words import IdentityKind, Method
@@ -26,7 +28,7 @@ pytestmark = [
 
 ACS = "https://gw1.example.com:8443/saml/corp/acs"
 US = "https://gw1.example.com:8443/saml/corp/metadata"
-SETTINGS = SamlSettings(name="corp", entity_id=US, acs_url=ACS, subject="uid")
+SETTINGS = ServiceProvider(SamlSettings(name="corp", subject="uid", metadata=""), US, ACS)
 RSA = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha"
 
 
@@ -48,7 +50,7 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def opened(idp: SimpleSaml, settings: SamlSettings = SETTINGS) -> SamlProvider:
+async def opened(idp: SimpleSaml, settings: ServiceProvider = SETTINGS) -> SamlProvider:
     return await SamlProvider.open(settings, idp.metadata(), clock=now, random=os.urandom)
 
 

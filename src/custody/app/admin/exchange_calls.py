@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from custody.access.exchange import Exchange
-from custody.access.requests import (
+from custody.access import (
     LOGIN,
     TICKET,
+    Exchange,
     ExchangeRequest,
     LoopRequest,
     StartedLogin,

@@ -18,7 +18,7 @@ from custody.model.record import Receipt, Record
 
 if TYPE_CHECKING:
     from custody.app.gateway import QueueingRecorder
-    from custody.evidence.log.reader import EvidenceReader
+    from custody.evidence import EvidenceReader
     from custody.index import SqliteIndex
 
 WRITES: Final = frozenset(
@@ -81,9 +81,7 @@ async def _access(
 
 def _evidence(config: Config, stack: AsyncExitStack) -> tuple[CallHandler, ...]:
     from custody.app.admin.read_calls import EvidenceView, ReadCalls
-    from custody.evidence.disk.files import DiskFiles
-    from custody.evidence.keys.keyclient import KeyholderProcess
-    from custody.evidence.log.reader import EvidenceReader
+    from custody.evidence import DiskFiles, EvidenceReader, KeyholderProcess
     from custody.index import SqliteIndex
     from custody.investigation.log_records import EvidenceRecords
     from custody.investigation.queries import Investigation
@@ -125,8 +123,7 @@ def _catch_up(index: "SqliteIndex", reader: "EvidenceReader") -> bool:
 async def _open_log(config: Config, stack: AsyncExitStack) -> "QueueingRecorder":
     """The log, held for the few records of one act."""
     from custody.app.evidence_log import log_options, make_masker
-    from custody.evidence.keys.keyclient import KeyholderProcess
-    from custody.evidence.log.startup import open_log
+    from custody.evidence import KeyholderProcess, open_log
     from custody.recording.recorder import Recorder
 
     gateway = config.gateway

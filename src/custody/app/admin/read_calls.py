@@ -13,9 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from custody.app.admin.documents import Document, NoArguments, document, typed
-from custody.evidence.disk.files import DiskFiles
-from custody.evidence.keys.keyring import KeyService
-from custody.evidence.log.reader import EvidenceReader
+from custody.evidence import DiskFiles, EvidenceReader, KeyService
 from custody.index import IndexDamagedError, SqliteIndex
 from custody.investigation.grants.suggest import SuggestRequest
 from custody.investigation.grants.unused_grants import UnusedRequest

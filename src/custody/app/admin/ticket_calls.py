@@ -6,7 +6,7 @@ Law: a ticket's secret is in the answer to its making, and in no other.
 from collections.abc import Mapping
 from typing import Final
 
-from custody.access.tickets import TicketCreate, TicketList, TicketRevoke, TicketService
+from custody.access import TicketCreate, TicketList, TicketRevoke, TicketService
 from custody.app.admin.documents import Document, document, typed
 
 TICKET_CALLS: Final = frozenset({"ticket.create", "ticket.list", "ticket.revoke"})

@@ -10,16 +10,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from custody.app.doctor.findings import Finding, Level
-from custody.app.providers import (
-    oidc_settings,
-    read_metadata,
-    saml_settings,
-    workload_settings,
-)
-from custody.config.logins import SamlConfig
+from custody.app.providers import read_metadata
 from custody.config.tables import Config
 from custody.identity.oidc import HttpFetch, OidcProvider, WorkloadIssuer
-from custody.identity.saml import SamlProvider
+from custody.identity.saml import SamlProvider, SamlSettings, service_provider
 from custody.model.errors import CustodyError
 
 ASK_S: Final = 15.0
@@ -33,10 +27,10 @@ async def examine_providers(config: Config, now: dt.datetime) -> Sequence[Findin
     url = config.console.public_url() if config.console is not None else ""
     asked: list[tuple[str, Awaitable[str]]] = []
     for oidc in config.oidc:
-        provider = OidcProvider(oidc_settings(oidc), HttpFetch(oidc.ca), clock)
+        provider = OidcProvider(oidc, HttpFetch(oidc.ca), clock)
         asked.append((f"[[oidc]] {oidc.name}", _keys(provider)))
     for workload in config.workload:
-        issuer = WorkloadIssuer(workload_settings(workload), HttpFetch(workload.ca), clock)
+        issuer = WorkloadIssuer(workload, HttpFetch(workload.ca), clock)
         asked.append((f"[[workload]] {workload.name}", _keys(issuer)))
     asked += [(f"[[saml]] {saml.name}", _certificates(saml, url, clock)) for saml in config.saml]
     return [await _finding(name, answer) for name, answer in asked]
@@ -47,9 +41,9 @@ async def _keys(provider: OidcProvider | WorkloadIssuer) -> str:
     return f"there, {count} {'key' if count == 1 else 'keys'} that can check a token"
 
 
-async def _certificates(saml: SamlConfig, url: str, clock: Callable[[], int]) -> str:
+async def _certificates(saml: SamlSettings, url: str, clock: Callable[[], int]) -> str:
     provider = await SamlProvider.open(
-        saml_settings(saml, url), await read_metadata(saml), clock=clock, random=os.urandom
+        service_provider(saml, url), await read_metadata(saml), clock=clock, random=os.urandom
     )
     return f"{provider.issuer}, {len(provider.certificates)} certificates"
 

@@ -20,7 +20,7 @@ from custody.app.protocols import find_protocol
 from custody.app.stores import make_vault, references_of
 from custody.config.tables import Config, TargetConfig
 from custody.config.values import Address
-from custody.gateway.lookups.catalogue import try_login
+from custody.gateway import try_login
 from custody.model.codec import Inquirer
 from custody.model.errors import CustodyError
 from custody.model.identity import GATEWAY

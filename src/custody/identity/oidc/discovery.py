@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from custody.identity.oidc.fetch import Fetcher, FetchRequest
-from custody.identity.oidc.settings import acceptable_url
+from custody.identity.oidc.issuer_trust import acceptable_url
 from custody.identity.oidc.tokens.strict_json import read_object
 from custody.model.errors import CustodyError
 

@@ -6,56 +6,77 @@ Kubernetes' "Managing Service Accounts" (bound service account tokens).
 """
 
 from collections.abc import Mapping
-from typing import Final
+from enum import StrEnum
+from typing import Self
 
-from custody.identity.oidc.settings import Preset
 from custody.identity.oidc.tokens.claims import Claims, find, fit, scalar
 from custody.model.errors import CustodyError
 
-FACTS: Final[Mapping[Preset, Mapping[str, str]]] = {
-    Preset.NONE: {},
-    Preset.GITHUB: {
-        "repository": "repository",
-        "commit": "sha",
-        "ref": "ref",
-        "workflow": "workflow_ref",
-        "job": "check_run_id",
-        "run": "run_id",
-        "attempt": "run_attempt",
-        "environment": "environment",
-        "actor": "actor",
-        "event": "event_name",
-    },
-    Preset.GITLAB: {
-        "repository": "project_path",
-        "commit": "sha",
-        # Fully qualified, unlike the claim ``ref``, which a branch and a tag can share.
-        "ref": "ref_path",
-        "workflow": "ci_config_ref_uri",
-        "job": "job_id",
-        "run": "pipeline_id",
-        "environment": "environment",
-        "actor": "user_login",
-        "event": "pipeline_source",
-    },
-    Preset.KUBERNETES: {
-        "namespace": "kubernetes.io.namespace",
-        "service_account": "kubernetes.io.serviceaccount.name",
-        "pod": "kubernetes.io.pod.name",
-        "node": "kubernetes.io.node.name",
-    },
-}
+
+class Preset(StrEnum):
+    """Whose tokens they are. A member is an operator's word and each fact's claim, and declares
+    the preset for the configuration, its documents and its messages alike.
+    """
+
+    claims: Mapping[str, str]
+
+    def __new__(cls, word: str, claims: Mapping[str, str]) -> Self:
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.claims = claims
+        return member
+
+    GITHUB = (
+        "github",
+        {
+            "repository": "repository",
+            "commit": "sha",
+            "ref": "ref",
+            "workflow": "workflow_ref",
+            "job": "check_run_id",
+            "run": "run_id",
+            "attempt": "run_attempt",
+            "environment": "environment",
+            "actor": "actor",
+            "event": "event_name",
+        },
+    )
+    GITLAB = (
+        "gitlab",
+        {
+            "repository": "project_path",
+            "commit": "sha",
+            # Fully qualified, unlike the claim ``ref``, which a branch and a tag can share.
+            "ref": "ref_path",
+            "workflow": "ci_config_ref_uri",
+            "job": "job_id",
+            "run": "pipeline_id",
+            "environment": "environment",
+            "actor": "user_login",
+            "event": "pipeline_source",
+        },
+    )
+    KUBERNETES = (
+        "kubernetes",
+        {
+            "namespace": "kubernetes.io.namespace",
+            "service_account": "kubernetes.io.serviceaccount.name",
+            "pod": "kubernetes.io.pod.name",
+            "node": "kubernetes.io.node.name",
+        },
+    )
+    NONE = ("none", dict[str, str]())
 
 
 def claim_of(preset: Preset, key: str) -> str:
     """The claim that an operator's key names: the preset's fact of that name, else the claim."""
-    return FACTS[preset].get(key, key)
+    return preset.claims.get(key, key)
 
 
 def facts(preset: Preset, claims: Claims) -> tuple[tuple[str, str], ...]:
     return tuple(
         (name, _fact(claims, path))
-        for name, path in FACTS[preset].items()
+        for name, path in preset.claims.items()
         if find(claims, path) not in (None, "")
     )
 

@@ -21,6 +21,7 @@ from custody.identity.oidc.discovery import ProviderMetadata, discover
 from custody.identity.oidc.fetch import Fetcher, FetchRequest
 from custody.identity.oidc.issuer_cache import IssuerCache
 from custody.identity.oidc.issuer_keys import IssuerKeys, fetch_keys
+from custody.identity.oidc.issuer_trust import acceptable_url
 from custody.identity.oidc.responses import (
     DeviceAuthorization,
     DevicePending,
@@ -28,7 +29,7 @@ from custody.identity.oidc.responses import (
     ProviderLogin,
     TokenKind,
 )
-from custody.identity.oidc.settings import Flow, OidcSettings, acceptable_url
+from custody.identity.oidc.settings import Flow, OidcSettings
 from custody.identity.oidc.token_endpoint import TokenDenial, TokenReply, parse_token_reply, refusal
 from custody.identity.oidc.tokens.claims import fit
 from custody.identity.oidc.tokens.keys import read_keys

@@ -7,13 +7,12 @@ Patterns match the whole value, character by character. ``*`` stands for any run
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import re2
 
-from custody.identity.oidc.presets import claim_of
-from custody.identity.oidc.settings import Preset
+from custody.identity.oidc.presets import Preset, claim_of
 from custody.identity.oidc.tokens.claims import MAX_TEXT, Claims, find, scalar
 from custody.model.errors import CustodyError
 
@@ -21,11 +20,11 @@ _STARS: Final[Mapping[str, str]] = {"**": "(?s:.)*", "*": "[^/:]*"}
 
 
 class Requirements:
-    def __init__(self, preset: Preset, required: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
+    def __init__(self, preset: Preset, required: Mapping[str, Sequence[str]]) -> None:
         # RE2: a pattern with many stars costs time in proportion to the text, not more.
         self._required: Final = tuple(
             (key, claim_of(preset, key), tuple(re2.compile(_expression(each)) for each in patterns))
-            for key, patterns in required
+            for key, patterns in required.items()
         )
 
     def check(self, claims: Claims) -> None:

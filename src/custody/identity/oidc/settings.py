@@ -1,24 +1,30 @@
-"""What the operator trusts a provider for: ``[[oidc]]`` and ``[[workload]]``, decoded.
+"""What the operator trusts a provider of people's logins for: ``[[oidc]]``.
 
-Law: a setting that would weaken a check is refused when it is read, not when it is used: no
-symmetric algorithm, no issuer without TLS off loopback, no workload without a requirement.
+Law: a setting that would weaken a check is refused when it is read, not when it is used.
 """
 
-import ipaddress
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Annotated, Final
 
 import msgspec
 
+from custody.identity.oidc.issuer_trust import (
+    CONFIGURABLE,
+    Algorithms,
+    AsPassword,
+    Issuer,
+    ProviderName,
+    TrustedBy,
+    check_algorithms,
+    check_issuer,
+    read_parameters,
+)
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
 from custody.model.errors import CustodyError
+from custody.model.secret import SecretReference
 from custody.model.words import IdentityKind
-
-ASYMMETRIC: Final = (
-    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
-    "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
-)  # fmt: skip
-"""RFC 7518 §3.1, RFC 8037, RFC 9864. A shared secret proves nothing about who signed."""
 
 _OWN_PARAMETERS: Final = (
     "response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce",
@@ -27,6 +33,8 @@ _OWN_PARAMETERS: Final = (
 
 
 class Flow(StrEnum):
+    """How a login comes about at an OpenID provider."""
+
     CODE = "code"
     DEVICE = "device"
     CLIENT_CREDENTIALS = "client_credentials"
@@ -43,41 +51,79 @@ class ClientAuth(StrEnum):
     """The client secret is then a PEM private key (OpenID Connect Core §9)."""
 
 
-class Preset(StrEnum):
-    NONE = "none"
-    GITHUB = "github"
-    GITLAB = "gitlab"
-    KUBERNETES = "kubernetes"
-
-
 class OidcSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One ``[[oidc]]``. The client secret is not here: it is handed over when it is needed."""
+    """One ``[[oidc]]``. The client secret itself is handed over when it is needed."""
 
-    name: str
-    issuer: str
-    client_id: str
-    audience: tuple[str, ...] = ()
-    """Audiences of tokens that their holders bring; empty: the client id."""
-    groups: str = "groups"
-    """The claim that lists groups; dots go into objects; empty: no groups."""
-    subject: str = "sub"
-    kind: IdentityKind = IdentityKind.HUMAN
-    scopes: tuple[str, ...] = ("openid", "profile", "offline_access")
-    algorithms: tuple[str, ...] = ASYMMETRIC
-    flows: tuple[Flow, ...] = (Flow.CODE, Flow.DEVICE, Flow.CLIENT_CREDENTIALS)
-    clients: tuple[str, ...] = ()
-    """Other clients of the provider whose id tokens are taken (``azp``)."""
-    client_auth: ClientAuth = ClientAuth.AUTO
-    parameters: tuple[tuple[str, str], ...] = ()
-    """Added to the authorization request: ``prompt``, ``access_type`` … A provider that follows
-    OpenID Connect Core §11 to the letter gives a refresh token only with ``prompt=consent``.
-    """
-    single_use: bool = False
-    """A token that its holder brings starts one thing only; it must have a ``jti``."""
+    name: ProviderName
+    issuer: Issuer
+    client_id: Annotated[str, ConfigKey(read.some_text, "What the provider calls this gateway.")]
+    client_secret: Annotated[
+        SecretReference | None,
+        ConfigKey(read.secret_reference, "Where its secret is.", "none: a public client"),
+    ] = None
+    audience: Annotated[
+        tuple[str, ...],
+        ConfigKey(read.some_texts, "What a token's `aud` must hold one of.", "`client_id`"),
+    ] = ()
+    groups: Annotated[
+        str,
+        ConfigKey(
+            read.some_text,
+            "Where a token names groups; dots go into objects: `realm_access.roles`.",
+            form="claim",
+        ),
+    ] = "groups"
+    subject: Annotated[
+        str, ConfigKey(read.some_text, "Where it names who it is about.", form="claim")
+    ] = "sub"
+    kind: Annotated[
+        IdentityKind,
+        ConfigKey(
+            read.choice(IdentityKind),
+            "Who logs in by code or device; client credentials are a service's.",
+        ),
+    ] = IdentityKind.HUMAN
+    scopes: Annotated[
+        tuple[str, ...], ConfigKey(read.some_texts, "What is asked for at a login.")
+    ] = ("openid", "profile", "offline_access")
+    algorithms: Algorithms = CONFIGURABLE
+    ca: TrustedBy = None
+    flows: Annotated[
+        tuple[Flow, ...],
+        ConfigKey(read.choices(Flow), "`code`, `device`, `client_credentials`.", "all three"),
+    ] = tuple(Flow)
+    parameters: Annotated[
+        Mapping[str, str],
+        ConfigKey(
+            read_parameters,
+            'Added to a login\'s request: `{ prompt = "consent" }`. Some providers give a refresh '
+            "token, which rechecks need, only where it is asked for so.",
+            "none",
+        ),
+    ] = {}
+    clients: Annotated[
+        tuple[str, ...],
+        ConfigKey(read.some_texts, "Other clients whose id tokens are taken (`azp`).", "none"),
+    ] = ()
+    client_auth: Annotated[
+        ClientAuth,
+        ConfigKey(
+            read.choice(ClientAuth),
+            "How the gateway shows its secret; with the last it is a private key, PEM.",
+        ),
+    ] = ClientAuth.AUTO
+    single_use: Annotated[
+        bool,
+        ConfigKey(
+            read.flag,
+            "Whether a token that its holder brings starts one thing only; it needs a `jti`.",
+        ),
+    ] = False
+    password: AsPassword = False
 
     def __post_init__(self) -> None:
-        _check_issuer(self.issuer)
-        _check_algorithms(self.algorithms)
+        check_issuer(self.issuer)
+        check_algorithms(self.algorithms)
         if not self.client_id:
             raise CustodyError("identity.settings", "client_id is empty.")
         if "openid" not in self.scopes:
@@ -88,92 +134,8 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True):
             )
         if not self.flows:
             raise CustodyError("identity.settings", "flows is empty: nobody could log in.")
-        for name, _value in self.parameters:
+        for name in self.parameters:
             if name in _OWN_PARAMETERS:
                 raise CustodyError(
                     "identity.settings", f"parameters: {name} is the gateway's own to set."
                 )
-
-
-class WorkloadSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One ``[[workload]]``."""
-
-    name: str
-    issuer: str
-    audience: tuple[str, ...]
-    preset: Preset = Preset.NONE
-    jwks: str = ""
-    """A URL, or the path of a file; empty: as the issuer's discovery document says."""
-    subject: str = "sub"
-    groups: tuple[str, ...] = ()
-    """Given to every token that passes."""
-    groups_claim: str = ""
-    """A claim that adds to them."""
-    require: tuple[tuple[str, tuple[str, ...]], ...]
-    """Each key with its patterns, one of which must match."""
-    single_use: bool = False
-    kind: IdentityKind = IdentityKind.SERVICE
-    algorithms: tuple[str, ...] = ASYMMETRIC
-
-    def __post_init__(self) -> None:
-        _check_issuer(self.issuer)
-        _check_algorithms(self.algorithms)
-        if not self.audience or not all(self.audience):
-            raise CustodyError(
-                "identity.settings",
-                "audience is empty: a token meant for anybody would be taken.",
-                "Name the audience that the job asks its token for.",
-            )
-        if not self.require or not all(key and each for key, each in self.require):
-            raise CustodyError(
-                "identity.settings",
-                "require is empty: whoever the issuer serves would be let in.",
-                "Require at least one claim, such as repository.",
-            )
-        if self.jwks.startswith(("http:", "https:")) and not acceptable_url(
-            self.jwks, of=self.issuer
-        ):
-            raise CustodyError("identity.settings", "jwks is not an https URL.")
-
-
-def acceptable_url(url: str, *, of: str) -> bool:
-    """Whether a provider may be reached there: https; plain http on loopback alone, and only
-    where its issuer ``of`` is itself there, so that no document can talk an issuer out of TLS.
-    """
-    try:
-        parts, issuer = urlsplit(url), urlsplit(of)
-        host, _port = parts.hostname or "", parts.port
-    except ValueError:
-        return False
-    plain = url.isascii() and url.isprintable() and not any(each in url for each in " \\")
-    if not plain or not host or parts.username is not None or parts.fragment:
-        return False
-    if parts.scheme == "https":
-        return True
-    return parts.scheme == "http" and issuer.scheme == "http" and _loopback(host)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _check_issuer(issuer: str) -> None:
-    if not acceptable_url(issuer, of=issuer) or "?" in issuer:
-        raise CustodyError(
-            "identity.settings",
-            "issuer is not an https URL without query and fragment.",
-            "Write it exactly as the provider's discovery document does; http is for loopback.",
-        )
-
-
-def _check_algorithms(algorithms: tuple[str, ...]) -> None:
-    wrong = [each for each in algorithms if each not in ASYMMETRIC]
-    if wrong or not algorithms:
-        raise CustodyError(
-            "identity.settings",
-            "algorithms may hold asymmetric signature algorithms only, and at least one.",
-            f"Choose from {', '.join(ASYMMETRIC)}.",
-        )

@@ -14,10 +14,10 @@ from custody.identity.oidc.issuer_cache import IssuerCache
 from custody.identity.oidc.issuer_keys import IssuerKeys, fetch_keys, read_key_file
 from custody.identity.oidc.presets import claim_of, facts
 from custody.identity.oidc.requirements import Requirements
-from custody.identity.oidc.settings import WorkloadSettings
 from custody.identity.oidc.token_kinds import check_kind
 from custody.identity.oidc.tokens.claims import check_audience, check_times, groups, once, subject
 from custody.identity.oidc.tokens.keys import read_keys
+from custody.identity.oidc.workload_settings import WorkloadSettings
 from custody.model.identity import Identity, Proof
 from custody.model.secret import Secret
 from custody.model.words import Method
@@ -73,6 +73,6 @@ class WorkloadIssuer:
 
     async def _published_keys(self) -> bytes:
         place = self.settings.jwks
-        if place and not place.startswith(("http:", "https:")):
-            return await read_key_file(Path(place))
+        if isinstance(place, Path):
+            return await read_key_file(place)
         return await fetch_keys(place or (await self._description.get()).jwks_uri, self._fetch)

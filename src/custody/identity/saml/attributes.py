@@ -6,7 +6,7 @@ subject that would be another one at the next login.
 
 from custody.identity.saml.element import Element, odd
 from custody.identity.saml.names import TRANSIENT, saml
-from custody.identity.saml.settings import NAME_ID, SamlSettings
+from custody.identity.saml.settings import NAME_ID, ServiceProvider
 from custody.identity.saml.texts import name_in
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity
@@ -37,9 +37,10 @@ def attributes_of(assertion: Element) -> Attributes:
 
 
 def identity_of(
-    subject: Element, attributes: Attributes, settings: SamlSettings, issuer: str
+    subject: Element, attributes: Attributes, service: ServiceProvider, issuer: str
 ) -> Identity:
     """``subject`` is the assertion's Subject element."""
+    settings = service.settings
     named = subject.all(saml("NameID"))
     if len(named) > 1:
         raise odd()
@@ -52,7 +53,7 @@ def identity_of(
                 " of an attribute.",
             )
         source = named[0]
-        _of_this_pair(source, settings, issuer)
+        _of_this_pair(source, service, issuer)
     else:
         values = attributes.get(settings.subject, ())
         if len(values) != 1:
@@ -79,11 +80,11 @@ def identity_of(
     return Identity(name_in(source), issuer, groups, settings.kind)
 
 
-def _of_this_pair(name: Element, settings: SamlSettings, issuer: str) -> None:
+def _of_this_pair(name: Element, service: ServiceProvider, issuer: str) -> None:
     """saml-core §8.3.7: a name qualified by others may be another person's among ours."""
     if (
         name.attributes.get("NameQualifier", issuer) != issuer
-        or name.attributes.get("SPNameQualifier", settings.entity_id) != settings.entity_id
+        or name.attributes.get("SPNameQualifier", service.entity_id) != service.entity_id
     ):
         raise CustodyError(
             "identity.subject",

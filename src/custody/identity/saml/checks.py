@@ -14,7 +14,7 @@ from custody.identity.saml.attributes import attributes_of, identity_of
 from custody.identity.saml.element import Element, odd
 from custody.identity.saml.instants import read_instant
 from custody.identity.saml.names import BEARER, ENTITY, saml
-from custody.identity.saml.settings import SamlSettings
+from custody.identity.saml.settings import ServiceProvider
 from custody.identity.saml.signed_assertion import SignedAssertion
 from custody.identity.saml.texts import CHARACTERS_AT_MOST, name_in
 from custody.model.errors import CustodyError
@@ -32,7 +32,7 @@ _CONDITIONS: Final = frozenset(
 class ExpectedResponse(msgspec.Struct, frozen=True):
     """What an answer is held against."""
 
-    settings: SamlSettings
+    service: ServiceProvider
     issuer: str
     request_ids: Collection[str]
     now: int
@@ -40,7 +40,7 @@ class ExpectedResponse(msgspec.Struct, frozen=True):
 
 def check_assertion(believed: SignedAssertion, expected: ExpectedResponse) -> SamlAnswer:
     """Raises ``CustodyError`` ``identity.*``."""
-    settings, now = expected.settings, expected.now
+    service, now = expected.service, expected.now
     response, assertion = believed.response, believed.assertion
     _response(response, expected)
     if assertion.attributes.get("Version") != "2.0":
@@ -52,12 +52,12 @@ def check_assertion(believed: SignedAssertion, expected: ExpectedResponse) -> Sa
     asked, presented_until = _confirmed(subject, expected)
     if response.attributes.get("InResponseTo") != asked:
         raise _unasked()
-    until = min(presented_until, _conditions(_one(assertion, "Conditions"), settings, now))
+    until = min(presented_until, _conditions(_one(assertion, "Conditions"), service, now))
     session_ends, session, context = _authenticated(_one(assertion, "AuthnStatement"), now)
     proof = Proof(
-        identity=identity_of(subject, attributes_of(assertion), settings, expected.issuer),
+        identity=identity_of(subject, attributes_of(assertion), service, expected.issuer),
         method=Method.SAML,
-        provider=settings.name,
+        provider=service.settings.name,
         issued=issued,
         expires=issued + _UNSAID_MS if session_ends is None else session_ends,
         facts=(("authn_context", context),) if context else (),
@@ -70,7 +70,7 @@ def check_assertion(believed: SignedAssertion, expected: ExpectedResponse) -> Sa
 def _response(response: Element, expected: ExpectedResponse) -> None:
     if response.attributes.get("Version") != "2.0":
         raise odd()
-    if response.attributes.get("Destination") != expected.settings.acs_url:
+    if response.attributes.get("Destination") != expected.service.acs_url:
         raise CustodyError(
             "identity.destination",
             "The SAML response was sent to another address than ours (Destination).",
@@ -104,7 +104,7 @@ def _confirmed(subject: Element, expected: ExpectedResponse) -> tuple[str, int]:
             "Use Web Browser SSO with bearer confirmation.",
         )
     data = _one(confirmation, "SubjectConfirmationData").attributes
-    if data.get("Recipient") != expected.settings.acs_url:
+    if data.get("Recipient") != expected.service.acs_url:
         raise CustodyError(
             "identity.recipient",
             "The SAML assertion was made for another recipient.",
@@ -116,7 +116,7 @@ def _confirmed(subject: Element, expected: ExpectedResponse) -> tuple[str, int]:
     return asked, _window(data, expected.now)
 
 
-def _conditions(conditions: Element, settings: SamlSettings, now: int) -> int:
+def _conditions(conditions: Element, service: ServiceProvider, now: int) -> int:
     if any(child.name not in _CONDITIONS for child in conditions.children):
         # saml-core §2.5.1.1: a condition that is not understood makes the whole indeterminate.
         raise CustodyError(
@@ -127,7 +127,7 @@ def _conditions(conditions: Element, settings: SamlSettings, now: int) -> int:
     restrictions = conditions.all(saml("AudienceRestriction"))
     for restriction in restrictions:
         audiences = [audience.whole() for audience in restriction.all(saml("Audience"))]
-        if settings.entity_id not in audiences:
+        if service.entity_id not in audiences:
             raise _audience()
     if not restrictions:
         raise _audience()

@@ -13,7 +13,7 @@ from custody.identity.saml.document import metadata_document, response_document
 from custody.identity.saml.document_reader import SamlDocumentReader
 from custody.identity.saml.idp import Idp, read_idp
 from custody.identity.saml.request import request_url, service_metadata
-from custody.identity.saml.settings import SamlSettings
+from custody.identity.saml.settings import ServiceProvider
 from custody.identity.saml.signed_assertion import signed_assertion
 from custody.model.errors import CustodyError
 
@@ -26,15 +26,15 @@ class SamlProvider:
 
     def __init__(
         self,
-        settings: SamlSettings,
+        service: ServiceProvider,
         idp: Idp,
         *,
         reader: SamlDocumentReader,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
     ) -> None:
-        self.name: Final = settings.name
-        self._settings: Final = settings
+        self.name: Final = service.settings.name
+        self._service: Final = service
         self._idp = idp
         self._reader: Final = reader
         self._clock: Final = clock
@@ -43,7 +43,7 @@ class SamlProvider:
     @classmethod
     async def open(
         cls,
-        settings: SamlSettings,
+        service: ServiceProvider,
         metadata: bytes,
         *,
         clock: Callable[[], int],
@@ -56,8 +56,8 @@ class SamlProvider:
         reading a document raises.
         """
         reader = reader or SamlDocumentReader()
-        idp = await _known(settings, metadata, reader, clock())
-        return cls(settings, idp, reader=reader, clock=clock, random=random)
+        idp = await _known(service, metadata, reader, clock())
+        return cls(service, idp, reader=reader, clock=clock, random=random)
 
     @property
     def issuer(self) -> str:
@@ -71,7 +71,7 @@ class SamlProvider:
 
     async def learn(self, metadata: bytes) -> None:
         """Take newer metadata (a certificate's rollover). What was known holds where it raises."""
-        idp = await _known(self._settings, metadata, self._reader, self._clock())
+        idp = await _known(self._service, metadata, self._reader, self._clock())
         if idp.entity_id != self._idp.entity_id:
             raise CustodyError(
                 "identity.metadata",
@@ -82,14 +82,14 @@ class SamlProvider:
 
     def metadata(self) -> bytes:
         """Our own metadata, for the identity provider's operator."""
-        return service_metadata(self._settings)
+        return service_metadata(self._service)
 
     def begin(self, *, relay: str) -> SamlRequest:
         """A login that starts here. ``relay`` comes back beside the response; 80 bytes at most."""
         now = self._clock()
         self._idp.current(now)
         name = f"_{self._random(_ID_BYTES).hex()}"
-        url = request_url(self._idp.address, self._settings, id=name, now=now, relay=relay)
+        url = request_url(self._idp.address, self._service, id=name, now=now, relay=relay)
         return SamlRequest(url, name)
 
     async def check(self, response: bytes, *, request_ids: Collection[str]) -> SamlAnswer:
@@ -103,13 +103,13 @@ class SamlProvider:
         idp.current(now)
         # A hostile document may take 0.1 s to read: not of the loop that carries sessions.
         found = await asyncio.to_thread(signed_assertion, canonical, idp.keys)
-        expected = ExpectedResponse(self._settings, idp.entity_id, request_ids, now)
+        expected = ExpectedResponse(self._service, idp.entity_id, request_ids, now)
         return check_assertion(found, expected)
 
 
 async def _known(
-    settings: SamlSettings, metadata: bytes, reader: SamlDocumentReader, now: int
+    service: ServiceProvider, metadata: bytes, reader: SamlDocumentReader, now: int
 ) -> Idp:
-    idp = read_idp(await reader.read(metadata_document(metadata)), settings.issuer)
+    idp = read_idp(await reader.read(metadata_document(metadata)), service.issuer)
     idp.current(now)
     return idp

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.identity.oidc.issuing import ISSUER, encode, id_claims, signed
 
-from custody.identity.oidc import ASYMMETRIC, unverified_issuer
+from custody.identity.oidc.issuer_trust import ASYMMETRIC
 from custody.identity.oidc.tokens.claims import find, fit
-from custody.identity.oidc.tokens.compact import parse_compact
+from custody.identity.oidc.tokens.compact import parse_compact, unverified_issuer
 from custody.identity.oidc.tokens.strict_json import MAX_DEPTH, read_object
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret

@@ -23,7 +23,7 @@ from tests.identity.oidc.issuing import (
     signed,
 )
 
-from custody.identity.oidc import FetchResponse
+from custody.identity.oidc.fetch import FetchResponse
 from custody.identity.oidc.issuer_cache import FRESH_MS, KEPT_MS, RENEWED_MS, RETRIED_MS
 from custody.identity.oidc.tokens.keys import MAX_KEYS, read_keys
 from custody.model.errors import CustodyError
