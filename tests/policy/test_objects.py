@@ -8,7 +8,7 @@ from tests.policy.scene import NOON, command, grant, loop, policy, rule, session
 
 from custody.model.identity import Identity
 from custody.model.words import Decision, Effect
-from custody.policy.explain import explain
+from custody.policy.explanation import explain
 from custody.policy.grant import Grant, fits
 from custody.policy.judge import policy_digest
 

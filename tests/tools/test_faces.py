@@ -1,6 +1,7 @@
 """The check of faces: it finds what goes around one, and every face gives what it lists."""
 
 import ast
+import pkgutil
 from importlib import import_module
 from pathlib import Path
 
@@ -46,6 +47,14 @@ def test_a_lazy_face_and_its_types_agree(face: str) -> None:
     assert sorted(name for names in table.values() for name in names) == sorted(module.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'Nonsense'"):
         _ = module.Nonsense
+
+
+@pytest.mark.parametrize("face", LAZY)
+def test_no_name_of_a_lazy_face_is_a_module_of_its_room(face: str) -> None:
+    """Once that module is loaded, the name would be the module."""
+    module = import_module(face)
+    modules = {each.name for each in pkgutil.iter_modules(module.__path__)}
+    assert not modules & set(module.__all__)
 
 
 @pytest.mark.parametrize(

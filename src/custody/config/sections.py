@@ -9,15 +9,15 @@ from pathlib import Path
 
 import msgspec
 
+from custody import protocols
 from custody.config.document import ConfigDocument
 from custody.config.faults import ConfigFaults, KeyPath
 from custody.config.login_checks import check_logins
 from custody.config.logins import ConsoleConfig, LoginConfig
 from custody.config.masks import read_masks
-from custody.config.read_table import refuse_unknown
+from custody.config.read_table import fields_of, refuse_unknown
 from custody.config.stores import check_references, read_stores
 from custody.config.tables import (
-    BUILT,
     LATER_LISTENERS,
     LATER_PROTOCOLS,
     LATER_TABLES,
@@ -104,9 +104,10 @@ def _listeners(document: ConfigDocument) -> Iterator[ListenerConfig]:
             "config.type", ("listen",), "It must be tables.", "Write [listen.postgres]."
         )
         return
-    refuse_unknown(tables, BUILT | LATER_LISTENERS | {"console"}, ("listen",), document.faults)
+    built = protocols.names()
+    refuse_unknown(tables, built | LATER_LISTENERS | {"console"}, ("listen",), document.faults)
     for name, table in tables.items():
-        if name in BUILT:
+        if name in built:
             listener = document.read(ListenerConfig, table, ("listen", name), name=name)
             if listener is not None:
                 yield listener
@@ -123,6 +124,7 @@ def _targets(document: ConfigDocument, written: Iterable[WrittenTable]) -> Itera
     for at, table in written:
         if _is_later(table):
             continue
+        _check_needs(table, at, document.faults)
         target = document.read(TargetConfig, table, at, number=int(at[1]))
         if target is None:
             continue
@@ -131,9 +133,19 @@ def _targets(document: ConfigDocument, written: Iterable[WrittenTable]) -> Itera
         yield target
 
 
+def _check_needs(target: Mapping[str, object], at: KeyPath, faults: ConfigFaults) -> None:
+    """The keys that the target's protocol cannot do without."""
+    needed = protocols.part(str(target.get("protocol")), "settings", "TARGET_KEYS")
+    for field in fields_of(TargetConfig):
+        if isinstance(needed, tuple) and field.key in needed and field.key not in target:
+            faults.add(
+                "config.missing-key", at, f"The key `{field.key}` is missing.", field.how.says
+            )
+
+
 def _is_later(target: Mapping[str, object]) -> bool:
     protocol = target.get("protocol")
-    return isinstance(protocol, str) and protocol in LATER_PROTOCOLS
+    return isinstance(protocol, str) and protocol in LATER_PROTOCOLS - protocols.names()
 
 
 def _warn_of_later_parts(
@@ -144,7 +156,7 @@ def _warn_of_later_parts(
 ) -> None:
     listen = written.get("listen")
     names = listen if isinstance(listen, dict) else {}
-    later = [f"listen.{name}" for name in names if name in LATER_LISTENERS]
+    later = [f"listen.{name}" for name in names if name in LATER_LISTENERS - protocols.names()]
     later += [name for name in written if name in LATER_TABLES]
     for name in later:
         faults.warn(f"[{name}] belongs to a part that is not built yet and does nothing.")
@@ -157,5 +169,5 @@ def _warn_of_later_parts(
         )
     if any(rule.then is Decision.ASK for rule in rules):
         faults.warn('A rule that asks denies for now: "approval is not available yet".')
-    if not any(name in BUILT for name in names):
+    if not protocols.names().intersection(names):
         faults.warn("There is no [listen.postgres], so nothing listens for PostgreSQL clients.")

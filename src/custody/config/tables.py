@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from custody import protocols
 from custody.config import values as read_own
 from custody.config.logins import (
     CertificateFile,
@@ -31,8 +32,6 @@ from custody.model.words import TargetName
 from custody.policy import Grant, Rule
 from custody.vault import StoreSettings
 
-BUILT: Final = frozenset({"postgres"})
-"""Protocols that a target can have today."""
 LATER_PROTOCOLS: Final = frozenset({"mysql", "ssh", "http", "mcp", "kubernetes"})
 
 
@@ -138,7 +137,7 @@ class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     """Which of the file's targets it is, from 0; for messages."""
     name: Annotated[TargetName, ConfigKey(read.name, "How clients and grants call it.")]
-    protocol: Annotated[str, ConfigKey(read_own.protocol(BUILT), "How it is spoken to.")]
+    protocol: Annotated[str, ConfigKey(read_own.protocol(protocols.names), "How it is spoken to.")]
     address: Annotated[Address, ConfigKey(read_own.address(1), "Where it is.")]
     tls: Annotated[
         Tls, ConfigKey(read.choice(Tls), "TLS towards it.", "`verify-full`; on loopback `prefer`")
@@ -149,8 +148,16 @@ class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
             read.path, "Whom `verify-full` trusts, PEM.", "the system's authorities", file=True
         ),
     ] = None
-    database: Annotated[str, ConfigKey(read.some_text, "The database unless a client names one.")]
-    user: Annotated[str, ConfigKey(read.some_text, "Whom the gateway logs in as.")]
+    database: Annotated[
+        str,
+        ConfigKey(
+            read.some_text, "The database unless a client names one.", "none; `postgres` needs one"
+        ),
+    ] = ""
+    user: Annotated[
+        str,
+        ConfigKey(read.some_text, "Whom the gateway logs in as.", "none; `postgres` needs one"),
+    ] = ""
     password: Annotated[
         SecretReference | None,
         ConfigKey(

@@ -6,7 +6,7 @@ value.
 
 import ipaddress
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -73,15 +73,17 @@ def root_url(value: object) -> str:
     return found
 
 
-def protocol(built: Collection[str]) -> ValueReader[str]:
-    said = ", ".join(f'"{one}"' for one in sorted(built))
-
-    @reads(said)
+def protocol(built: Callable[[], Collection[str]]) -> ValueReader[str]:
+    @reads(_quoted(built()))
     def read(value: object) -> str:
-        if (found := text(value)) not in built:
+        if (found := text(value)) not in built():
             raise UnfitValueError(
-                f"It must be a protocol that is spoken here: {said}.", "config.choice"
+                f"It must be a protocol that is spoken here: {_quoted(built())}.", "config.choice"
             )
         return found
 
     return read
+
+
+def _quoted(names: Collection[str]) -> str:
+    return ", ".join(f'"{one}"' for one in sorted(names))

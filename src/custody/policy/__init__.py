@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from custody.policy.budget import QUANTITIES, Limit, Limits, limits_of
     from custody.policy.cel_scan import CONDITION_FIELDS
     from custody.policy.condition import CONDITION_FUNCTIONS
-    from custody.policy.explain import Explanation, explain
+    from custody.policy.explanation import Explanation, explain
     from custody.policy.grant import Grant
     from custody.policy.hours import MINUTE_MS, Hours
     from custody.policy.judge import CompiledPolicy, policy_digest
@@ -32,7 +32,7 @@ _NAMES: Final = {
     "budget": ("QUANTITIES", "Limit", "Limits", "limits_of"),
     "cel_scan": ("CONDITION_FIELDS",),
     "condition": ("CONDITION_FUNCTIONS",),
-    "explain": ("Explanation", "explain"),
+    "explanation": ("Explanation", "explain"),
     "grant": ("Grant",),
     "hours": ("MINUTE_MS", "Hours"),
     "judge": ("CompiledPolicy", "policy_digest"),

@@ -4,7 +4,7 @@ import pytest
 from tests.policy.scene import HOUR, NOON, command, grant, policy, rule, session
 
 from custody.model.command import Command
-from custody.policy.explain import explain
+from custody.policy.explanation import explain
 
 PARTS = (
     grant("read", "write"),
