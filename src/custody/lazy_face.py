@@ -10,9 +10,13 @@ from importlib import import_module
 
 def lazy_face(room: str, names: Mapping[str, Sequence[str]]) -> Callable[[str], object]:
     """The ``__getattr__`` of the package ``room``. ``names`` are those that each module gives; the
-    modules are named below the room.
+    modules are named below the room. None of them may have a module's name: an imported module
+    becomes an attribute of its package, and would stand in the place of what is given.
     """
     homes = {name: f"{room}.{module}" for module, given in names.items() for name in given}
+    hidden = homes.keys() & {module.partition(".")[0] for module in names}
+    if hidden:
+        raise ValueError(f"{room} gives names that its modules have: {', '.join(sorted(hidden))}")
 
     def find(name: str) -> object:
         if name not in homes:

@@ -1,0 +1,180 @@
+"""A protocol is one folder: with it on the path, everything serves it, and nothing else changed.
+
+Law: the gateway here is the real one, under its own commands; the folder is written by the test.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = '''
+"""The toy protocol of lines."""
+
+from tests.protocols.toys.line_codec import CODES, line_wire
+from tests.protocols.toys.line_terminator import line_terminator
+
+
+class ToyLines:
+    name = "toylines"
+    application_protocol = "toylines"
+    codes = CODES
+    inquirer = None
+    read_alone = None
+
+    def wire(self, options):
+        return {face}()
+
+
+PROTOCOL = ToyLines()
+'''
+COMMAND = (
+    "import sys; from custody import protocols; protocols.__path__.append(sys.argv.pop(1)); "
+    "from custody.cli.main import main; main()"
+)
+CONFIG = """
+[gateway]
+name = "gw1.example.com"
+
+[listen.toylines]
+address = "127.0.0.1:0"
+
+[[target]]
+name = "lines"
+protocol = "toylines"
+address = "127.0.0.1:{port}"
+password = "plain:real-password"
+
+[[grant]]
+groups = ["agents"]
+targets = ["lines"]
+effects = ["read", "write"]
+
+[[rule]]
+name = "no-deletes"
+when = "command.action == 'DELETE'"
+then = "deny"
+reason = "nothing is deleted here"
+
+[login]
+local = true
+"""
+
+
+class LineServer:
+    """Answers every line with ``ok <line>``."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError), connection.makefile("rwb") as file:
+            for line in file:
+                self.seen.append(line.decode().strip())
+                file.write(b"ok " + line)
+                file.flush()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class Installation:
+    def __init__(self, folder: Path, face: str, port: int) -> None:
+        package = folder / "protocols" / "toylines"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text('"""Lines."""\n')
+        (package / "protocol.py").write_text(FOLDER.replace("{face}", face))
+        self.words = [sys.executable, "-c", COMMAND, str(folder / "protocols")]
+        self.home = folder / "gw"
+        self.environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+        self.custody("init", str(self.home), configured=False)
+        (self.home / "custody.toml").write_text(CONFIG.format(port=port))
+
+    def custody(self, *words: str, configured: bool = True) -> str:
+        config = ("-c", str(self.home / "custody.toml")) if configured else ()
+        done = subprocess.run(
+            [*self.words, *words, *config],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[int]:
+        """The port of its listener."""
+        process = subprocess.Popen(
+            [*self.words, "serve", "-c", str(self.home / "custody.toml")],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            port = 0
+            for line in process.stdout:
+                if line.startswith("listening toylines "):
+                    port = int(line.rpartition(":")[2])
+                if line == "ready\n":
+                    break
+            assert port
+            yield port
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+            assert process.returncode == 0
+
+
+@pytest.mark.parametrize("face", ["line_wire", "line_terminator"])
+def test_a_folder_is_a_protocol(face: str, tmp_path: Path) -> None:
+    server = LineServer()
+    installed = Installation(tmp_path, face, server.port)
+    with installed.serving() as port:
+        made = installed.custody(
+            "ticket", "create", "--subject", "ada", "--group", "agents", "--ttl", "1h"
+        )
+        ticket = next(word for word in made.split() if word.startswith("ct_"))
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=20) as client,
+            client.makefile("rwb") as file,
+        ):
+            file.write(f"LOGIN lines {ticket}\n".encode())
+            file.flush()
+            assert file.readline() == b"welcome\n"
+            for sent, answer in (
+                ("SELECT 1", "ok SELECT 1"),
+                ("DELETE x", "!denied custody denied this command: nothing is deleted here"),
+                ("SELECT 2", "ok SELECT 2"),
+            ):
+                file.write(sent.encode() + b"\n")
+                file.flush()
+                assert file.readline().decode().strip() == answer
+    server.close()
+    assert server.seen == ["hello real-password", "SELECT 1", "SELECT 2"]
+    found = json.loads(installed.custody("search", "--json"))["items"]
+    assert {(each["text"], each["verdict"], each["outcome"]) for each in found} == {
+        ("SELECT 1", "allow", "ok"),
+        ("DELETE x", "deny", "refused"),
+        ("SELECT 2", "allow", "ok"),
+    }
+    assert "PROVED" in installed.custody("verify", str(installed.home / "data"))
