@@ -12,6 +12,7 @@ import msgspec
 from custody.model.words import Effect
 from custody.wire.sql import expression, query, utility
 from custody.wire.sql.collector import Handler, Literal, NameScope, StatementCollector, qualified
+from custody.wire.sql.node import Node
 from custody.wire.sql.session import constant
 from custody.wire.sql.syntax import (
     Analysis,
@@ -31,7 +32,6 @@ from custody.wire.sql.tree import (
     STRINGS,
     TRUTHS,
     UESCAPE,
-    Node,
     SyntaxFaultError,
     fingerprint,
     parse,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from custody.model.words import Effect
+from custody.wire.sql.node import Node
 from custody.wire.sql.syntax import (
     Change,
     ColumnUse,
@@ -21,7 +22,6 @@ from custody.wire.sql.syntax import (
     TypeUse,
     WriteBound,
 )
-from custody.wire.sql.tree import Node
 
 Handler = Callable[["StatementCollector", Any, "NameScope"], None]
 

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from custody.model.words import Effect
 from custody.wire.sql.collector import Handler, NameScope, StatementCollector, names, qualified
+from custody.wire.sql.node import Node
 from custody.wire.sql.query import into
 from custody.wire.sql.routines import attaches_guard, create_function
 from custody.wire.sql.session import option
 from custody.wire.sql.syntax import MadeFunction, MadeRelation
-from custody.wire.sql.tree import Node
 
 DEFINE, GRANT, EXECUTE = Effect.DEFINE, Effect.GRANT, Effect.EXECUTE
 

@@ -19,9 +19,9 @@ from custody.wire.sql.collector import (
     names,
     qualified,
 )
+from custody.wire.sql.node import Node
 from custody.wire.sql.session import constant, parameter_set_by_call, sets_guard
 from custody.wire.sql.syntax import ColumnUse, FunctionUse, OperatorUse, TypeUse
-from custody.wire.sql.tree import Node
 
 _COMPARISONS: Final = frozenset(
     (

@@ -10,9 +10,9 @@ from custody.model.words import Effect
 from custody.wire.sql.collector import FromItem, Handler, NameScope, StatementCollector
 from custody.wire.sql.constant_fold import ConstantFolding
 from custody.wire.sql.expression import assign, neutral
+from custody.wire.sql.node import Node
 from custody.wire.sql.restriction import WriteTarget, demand
 from custody.wire.sql.syntax import ColumnUse, MadeRelation, TemporaryRelation, WriteBound
-from custody.wire.sql.tree import Node
 
 
 def range_variable(collector: StatementCollector, node: Node, scope: NameScope) -> None:

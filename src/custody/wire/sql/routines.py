@@ -7,9 +7,9 @@ every call of it, so attaching one counts as setting it.
 from custody.model.words import Effect
 from custody.wire.sql import bodies
 from custody.wire.sql.collector import NameScope, StatementCollector, names, qualified
+from custody.wire.sql.node import Node
 from custody.wire.sql.session import is_guard, option, word
 from custody.wire.sql.syntax import MadeFunction
-from custody.wire.sql.tree import Node
 
 
 def create_function(collector: StatementCollector, node: Node, scope: NameScope) -> None:

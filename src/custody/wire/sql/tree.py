@@ -11,13 +11,11 @@ from typing import Any, Final, cast
 import msgspec
 
 from custody.model.errors import CustodyError
+from custody.wire.sql.node import Node
 
 # Imported by name: the stubs that come with them are not valid Python to a type checker.
 lib: Final[Any] = import_module("postgast.native").lib
 ScanResult: Final[Any] = import_module("postgast.pg_query_pb2").ScanResult
-
-Node = dict[str, Any]
-"""A node of libpg_query's JSON tree. Fields that are zero, false or empty are left out."""
 
 _DECODER: Final = msgspec.json.Decoder(Node)
 _ANY_DECODER: Final = msgspec.json.Decoder()

@@ -11,6 +11,7 @@ from custody.wire.sql import bodies
 from custody.wire.sql.collector import Handler, NameScope, StatementCollector, qualified
 from custody.wire.sql.definitions import DEFINITIONS, mention
 from custody.wire.sql.expression import neutral
+from custody.wire.sql.node import Node
 from custody.wire.sql.query import into, write_target
 from custody.wire.sql.session import is_guard, option, parameter_set, truthy, word
 from custody.wire.sql.syntax import (
@@ -30,7 +31,6 @@ from custody.wire.sql.syntax import (
     RollbackTo,
     Savepoint,
 )
-from custody.wire.sql.tree import Node
 
 READ, WRITE, DEFINE = Effect.READ, Effect.WRITE, Effect.DEFINE
 GRANT, EXECUTE = Effect.GRANT, Effect.EXECUTE
