@@ -7,11 +7,9 @@ stops the start, for what it would let in nobody else may.
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from custody.access import TokenIssuer
 from custody.app.stores import make_reader
@@ -34,20 +32,6 @@ LEARN_S: Final = 30.0
 _log: Final = logging.getLogger("custody.providers")
 
 Clock = Callable[[], int]
-
-
-class Providers(msgspec.Struct, frozen=True):
-    """By their names in the configuration."""
-
-    oidc: Mapping[str, OidcProvider]
-    workload: Mapping[str, WorkloadIssuer]
-    saml: Mapping[str, SamlProvider]
-    issuers: tuple[TokenIssuer, ...]
-    """Who checks tokens, in the order of the configuration: workloads first."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (*self.oidc, *self.workload, *self.saml)
 
 
 async def make_providers(config: Config, url: str, clock: Clock) -> Providers:

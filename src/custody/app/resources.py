@@ -18,7 +18,7 @@ from custody.app.console_listener import ConsoleSocket
 from custody.app.evidence_log import log_options, make_masker
 from custody.app.gateway import Gateway, clock, make_gateway
 from custody.app.init import renew_verifier_policy
-from custody.app.providers import Providers, make_providers
+from custody.app.provider_set import NO_PROVIDERS, Providers
 from custody.config.tables import Config
 from custody.evidence import VERIFIER_POLICY, KeyholderProcess, Log, open_log
 from custody.model.errors import LogFailureError
@@ -62,7 +62,7 @@ async def open_resources(
     door = None
     if config.console is not None and console is not None:
         door = stack.enter_context(closing(ConsoleSocket(config, config.console)))
-    providers = await make_providers(config, "" if door is None else door.url, clock)
+    providers = await _make_providers(config, "" if door is None else door.url)
     gateway = make_gateway(
         config,
         recorder=Recorder(masker, log),
@@ -85,6 +85,15 @@ async def _start_keyholder(config: Config, accept_new_anchor: bool) -> Keyholder
             accept_new_anchor=accept_new_anchor,
         )
     )
+
+
+async def _make_providers(config: Config, url: str) -> Providers:
+    if not (config.oidc or config.workload or config.saml):
+        return NO_PROVIDERS
+    # HTTP, JOSE and XML cost 0.15 s of imports, which a gateway without a provider need not pay.
+    from custody.app.providers import make_providers  # noqa: PLC0415 - see above
+
+    return await make_providers(config, url, clock)
 
 
 async def _load_sealer(config: Config) -> RefreshTokenSealer | None:

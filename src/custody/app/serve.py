@@ -39,9 +39,9 @@ from custody.app.gateway import clock
 from custody.app.indexer.parent import IndexerProcess
 from custody.app.listeners import Listeners
 from custody.app.process import freeze_heap, raise_file_limit
-from custody.app.providers import keep_learning
+from custody.app.provider_set import Providers
 from custody.app.resources import Resources, open_resources
-from custody.app.service import Background, Once, Service, TaskScope, running
+from custody.app.service import Background, Once, Service, TaskScope, Work, running
 from custody.app.startup import record_config, try_credentials
 from custody.app.stores import local_vault, make_vault
 from custody.config.tables import Config
@@ -144,7 +144,7 @@ def _services(
             partial(forget_regularly, gateway),
             last=partial(save_spent, gateway),
         ),
-        Background(tasks, indexer.run, partial(keep_learning, config, providers)),
+        Background(tasks, indexer.run, *_learning(config, providers)),
         listeners,
     ]
     if socket is not None and console is not None:
@@ -183,6 +183,15 @@ def _indexer(config: Config, resources: Resources) -> IndexerProcess:
         keys=resources.keys,
         durable=lambda: (log.origin, log.durable_size),
     )
+
+
+def _learning(config: Config, providers: Providers) -> Sequence[Work]:
+    """Only SAML providers have metadata that is read anew."""
+    if not config.saml:
+        return ()
+    from custody.app.providers import keep_learning  # noqa: PLC0415 - as in ``resources``
+
+    return (partial(keep_learning, config, providers),)
 
 
 def _token_passwords(exchange: Exchange, resources: Resources) -> TokenAuthenticator | None:

@@ -1,6 +1,7 @@
 """Making the stores that references name, and the vault that leases from them.
 
-Law: only what some target refers to is made, so that a gateway without AWS never looks for its SDK.
+Law: only what some target refers to is made, and its module imported: a gateway without AWS never
+looks for its SDK.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping

@@ -1,7 +1,8 @@
 """OpenID Connect: proofs of people, services and workloads.
 
 Law: what a token says counts only after every check of this room has passed; no check can be
-turned off; and no error quotes a token.
+turned off; and no error quotes a token. Importing this package alone costs nothing: a gateway
+without a provider needs neither HTTP nor JOSE.
 """
 
 from typing import TYPE_CHECKING, Final
