@@ -1,16 +1,11 @@
-"""The command line's conventions: exit codes, errors, --json, and a fast start."""
+"""The command line's conventions: exit codes, errors, --json."""
 
-import datetime as dt
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from custody import __version__
-from custody.app.init import initialise
 from custody.cli.main import COMMANDS, load, run
 from custody.model.errors import CustodyError
 
@@ -121,43 +116,3 @@ def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("custody.cli.operator.doctor.examine", interrupt)
     assert run(["doctor"]) == 130
-
-
-def test_help_imports_nothing_heavy() -> None:
-    """What makes a start slow is imports; a test of time would only measure the machine."""
-    program = (
-        "import sys; from custody.cli.main import run; run(['--help']); "
-        "print([m for m in ('cel', 're2', 'cryptography', 'sqlalchemy', 'uvloop', 'asyncio',"
-        " 'postgast', 'alembic', 'msgspec', 'rich') if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout.splitlines()[-1] == "[]"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "kept_out"),
-    [
-        (["--help"], ("cel", "re2", "msgspec", "sqlalchemy", "asyncio")),
-        (["ticket", "list", "--help"], ("cel", "re2", "sqlalchemy", "asyncio")),
-        (["sessions", "--help"], ("cel", "re2", "sqlalchemy", "asyncio")),
-        (["sessions", "-c", "custody.toml"], ("cel",)),
-    ],
-)
-def test_a_command_imports_what_it_needs_and_not_more(
-    arguments: list[str], kept_out: tuple[str, ...], tmp_path: Path
-) -> None:
-    initialise(tmp_path, "gw.test", dt.datetime(2026, 3, 1, tzinfo=dt.UTC), os.urandom)
-    look = (
-        "import sys\n"
-        "from custody.cli.main import run\n"
-        f"code = run({arguments!r})\n"
-        "print(code, *[name for name in sys.modules if '.' not in name], file=sys.stderr)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", look], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    code, *imported = done.stderr.splitlines()[-1].split()
-    assert code == "0"
-    assert not set(kept_out) & set(imported)

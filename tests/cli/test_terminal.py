@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from custody.cli.terminal import ascii_json, clipped, is_visible, shown, visible
+from custody.cli.terminal import ascii_json, clipped, is_visible, print_line, shown, visible
 
 SHOWN = {
     "plain": "plain",
@@ -93,3 +93,11 @@ def test_json_is_visible_ascii_and_the_same_document(text: str) -> None:
     encoded = ascii_json({"text": text})
     assert all(" " <= each <= "~" for each in encoded)
     assert json.loads(encoded) == {"text": text}
+
+
+@pytest.mark.parametrize(
+    "text", ["loop_1 has ended", "été :smile: [bold]x[/] \\n", "a\x1b[1mb\u202e"]
+)
+def test_a_line_is_printed_as_it_is_shown(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    print_line(text)
+    assert capsys.readouterr().out == f"{shown(text).plain}\n"

@@ -8,10 +8,14 @@ is shown by its code, so that nothing looks absent that is present. ``--json`` g
 import json
 import unicodedata
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
-from rich.text import Text
+
+from custody.cli.output import console
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories of what does not show itself, or shows other text otherwise than it is."""
@@ -44,11 +48,13 @@ def visible(text: str) -> str:
     return "".join(each if is_visible(each) else code_of(each) for each in text)
 
 
-def shown(text: str, style: str = "", *, lines: bool = False) -> Text:
+def shown(text: str, style: str = "", *, lines: bool = False) -> "Text":
     """As ``visible``, with the codes set off from text that only looks like a code.
 
     With ``lines``, line feeds break lines; a tab is shown as four spaces.
     """
+    from rich.text import Text
+
     result = Text(style=style, end="")
     for each in text:
         if is_visible(each) or (lines and each == "\n"):
@@ -60,11 +66,19 @@ def shown(text: str, style: str = "", *, lines: bool = False) -> Text:
     return result
 
 
-def clipped(text: str, width: int) -> Text:
+def clipped(text: str, width: int) -> "Text":
     """One line of at most so many characters of the text, and a mark where more is there."""
     if len(text) <= width:
         return shown(text)
     return shown(text[:width]).append("…", "dim")
+
+
+def print_line(text: str) -> None:
+    """One line of standard output, as ``shown``. Plain text needs no library to be shown."""
+    if visible(text) == text:
+        typer.echo(text)
+    else:
+        console().print(shown(text))
 
 
 def ascii_json(document: object) -> str:

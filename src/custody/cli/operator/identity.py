@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from custody.app.admin.client import actor, ask
-from custody.cli.output import ConfigOption, JsonOption, console, read_config
-from custody.cli.terminal import print_document, shown
+from custody.cli.output import ConfigOption, JsonOption, read_config
+from custody.cli.terminal import print_document, print_line
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,7 +37,7 @@ def revoke(
         print_document(document)
     else:
         (item,) = document["items"]
-        console().print(shown(f"{subject} of {issuer} is revoked; loops ended: {item['loops']}"))
+        print_line(f"{subject} of {issuer} is revoked; loops ended: {item['loops']}")
 
 
 @app.command()
@@ -54,7 +54,7 @@ def restore(
     if json:
         print_document(document)
     else:
-        console().print(shown(f"{subject} of {issuer} may come in again"))
+        print_line(f"{subject} of {issuer} may come in again")
 
 
 @app.command("list")
@@ -66,4 +66,4 @@ def list_revoked(*, config: ConfigOption = None, json: JsonOption = False) -> No
         return
     for item in document["items"]:
         line = f"{item['subject']}  {item['issuer']}  since {item['time']}  by {item['actor']}"
-        console().print(shown(line))
+        print_line(line)

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from custody.app.admin.client import actor, ask
-from custody.cli.output import ConfigOption, JsonOption, console, read_config
-from custody.cli.terminal import print_document, shown
+from custody.cli.output import ConfigOption, JsonOption, read_config
+from custody.cli.terminal import print_document, print_line
 
 
 def kill(
@@ -23,4 +23,4 @@ def kill(
     if json:
         print_document(document)
     else:
-        console().print(shown(f"{what} has ended"))
+        print_line(f"{what} has ended")

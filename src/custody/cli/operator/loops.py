@@ -6,7 +6,7 @@ import typer
 
 from custody.app.admin.client import actor, all_items, ask
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
-from custody.cli.terminal import print_document, shown, warn_if_behind
+from custody.cli.terminal import print_document, print_line, warn_if_behind
 
 app = typer.Typer(
     add_completion=False,
@@ -52,4 +52,4 @@ def resume(
     if json:
         print_document(document)
     else:
-        console().print(shown(f"{loop} goes on"))
+        print_line(f"{loop} goes on")

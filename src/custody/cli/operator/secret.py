@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from custody.app.admin.client import actor, ask
-from custody.cli.output import ConfigOption, JsonOption, console, read_config
-from custody.cli.terminal import print_document, shown
+from custody.cli.output import ConfigOption, JsonOption, read_config
+from custody.cli.terminal import print_document, print_line
 from custody.model.errors import CustodyError
 
 app = typer.Typer(
@@ -38,7 +38,7 @@ def set_secret(
     if json:
         print_document(document)
     else:
-        console().print(shown(f'{name} is kept; refer to it with password = "secret:{name}"'))
+        print_line(f'{name} is kept; refer to it with password = "secret:{name}"')
 
 
 @app.command("list")
@@ -49,7 +49,7 @@ def list_secrets(*, config: ConfigOption = None, json: JsonOption = False) -> No
         print_document(document)
         return
     for item in document["items"]:
-        console().print(shown(f"{item['name']}  (changed {item['changed']})"))
+        print_line(f"{item['name']}  (changed {item['changed']})")
 
 
 @app.command()
@@ -65,7 +65,7 @@ def delete(
     if json:
         print_document(document)
     else:
-        console().print(shown(f"{name} is forgotten"))
+        print_line(f"{name} is forgotten")
 
 
 def _asked_for(name: str) -> str:

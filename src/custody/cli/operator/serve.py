@@ -1,6 +1,5 @@
 """`custody serve`."""
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -30,6 +29,8 @@ def serve(
     harden()
     log_to_stderr()
     settings = read_config(config, warn=True)
+
+    import asyncio
 
     import uvloop
 

@@ -7,7 +7,7 @@ import typer
 
 from custody.app.admin.client import actor, ask
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
-from custody.cli.terminal import print_document, shown
+from custody.cli.terminal import print_document, print_line, shown
 from custody.model.errors import CustodyError
 from custody.model.words import IdentityKind
 
@@ -101,7 +101,7 @@ def revoke(
         print_document(document)
     else:
         (item,) = document["items"]
-        console().print(shown(f"{item['id']} is withdrawn (loop {item['loop']})"))
+        print_line(f"{item['id']} is withdrawn (loop {item['loop']})")
 
 
 def _reachable(config: "Config", subject: str, groups: tuple[str, ...]) -> "list[TargetConfig]":
