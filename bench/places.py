@@ -76,16 +76,21 @@ def direct(server: ScratchPostgres) -> Place:
     return Place("direct", server.host, server.port, server.superuser, server.password, DATABASE)
 
 
+def configuration(server: ScratchPostgres) -> str:
+    """The measured target is reached in clear text, as the other places are; connects use the
+    other target.
+    """
+    tls = "require" if server.certificate else "off"
+    secure = target(server, DATABASE, name="secure", tls=tls)
+    return HEAD + target(server, DATABASE) + RULES + MORE_RULES + MASKS + secure
+
+
 @contextlib.contextmanager
 def custody(server: ScratchPostgres, room: Path) -> Iterator[tuple[Place, RunningGateway]]:
     """A gateway with its ordinary work to do."""
-    tls = "require" if server.certificate else "off"
-    config = HEAD + target(server, DATABASE) + RULES + MORE_RULES + MASKS
     environment = {"TARGET_PASSWORD": server.password}
-    # The measured target is reached in clear text, as the other two are; connects use the other.
-    config += target(server, DATABASE, name="secure", tls=tls)
     room.mkdir(parents=True, exist_ok=True)
-    with running_gateway(room / "gateway", config, environment) as gateway:
+    with running_gateway(room / "gateway", configuration(server), environment) as gateway:
         ticket = gateway.ticket(ttl="8h")
         yield Place("custody", "127.0.0.1", gateway.port, "anything", ticket, "orders"), gateway
 

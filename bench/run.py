@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import msgspec
-from bench import logins, machine, places, report, sizes, throughput, verification
+from bench import logins, machine, places, report, sizes, startup, throughput, verification
 from bench.report import Figures
 
 from custody.demo.scratch_postgres import ScratchPostgres, scratch_postgres
@@ -40,6 +40,7 @@ class Plan(msgspec.Struct, frozen=True):
     syncs: int = 1000
     tickets: int = 10_000
     ways: int = 20
+    starts: int = 9
     rounds: int = 2
     """Throughput is taken so often, the places in turn; the better round counts."""
 
@@ -55,6 +56,7 @@ SMOKE = Plan(
     rounds=1,
     tickets=100,
     ways=2,
+    starts=1,
 )
 
 
@@ -104,6 +106,7 @@ def _measure(plan: Plan, room: Path) -> Figures:
         checked = _said(logins.ticket_check, room / "tickets", plan.tickets, 20_000)
         (room / "ways").mkdir()
         ways = _said(logins.ways_in, server, server.programs, room / "ways", plan.ways)
+        starts = _said(startup.measure, server, room / "starts", plan.starts)
     return Figures(
         machine=facts,
         postgres=server.version,
@@ -115,6 +118,7 @@ def _measure(plan: Plan, room: Path) -> Figures:
         verifications=verified,
         ticket_check=checked,
         ways_in=ways,
+        starts=starts,
         seconds=plan.seconds,
         rounds=plan.rounds,
     )
