@@ -23,8 +23,7 @@ from custody.access.requests import (
     StartedLogin,
 )
 from custody.access.token_passwords import KEPT_AFTER_LAPSE_MS, TokenPasswords
-from custody.identity.oidc.responses import TokenKind
-from custody.identity.oidc.tokens.compact import unverified_issuer
+from custody.identity.oidc import TokenKind, unverified_issuer
 from custody.model.errors import CustodyError
 from custody.model.identity import Proof, RememberedLogin
 from custody.model.interfaces import TicketAuthenticator

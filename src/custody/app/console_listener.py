@@ -16,7 +16,7 @@ from custody.access import Exchange, PendingLogins, SignIn
 from custody.app.composition import load_certificate
 from custody.app.console_faces import Console, ConsoleFactory, ConsoleParts, GatewayInfo, LoopUsage
 from custody.app.gateway import Gateway, clock
-from custody.app.providers import Providers
+from custody.app.provider_set import Providers
 from custody.config.logins import ConsoleCleartext, ConsoleConfig
 from custody.config.tables import Config
 from custody.identity.oidc import Flow

@@ -93,22 +93,15 @@ def make_gateway(
         ends=lambda loop, reason: exhausted.put_nowait(ExhaustedLoop(loop, reason)),
         policy=policy_digest(config.grants, config.rules),
     )
-    terms = make_terms(config)
+    terms, run = _make_terms(config), thread.run
     refused = RefusedLogins(recorder, clock, refusal_rate)
     loops = LoopService(
-        state,
-        thread.run,
-        recorder,
-        terms,
-        refused,
-        clock=clock,
-        entropy=os.urandom,
-        accounts=meter,
+        state, run, recorder, terms, refused, clock=clock, entropy=os.urandom, accounts=meter
     )
     loops.add_end_listener(_close_sessions(registry))
     logins = LoginService(
         state,
-        thread.run,
+        run,
         recorder,
         loops,
         refused,
@@ -119,23 +112,16 @@ def make_gateway(
         sealer=sealer,
         providers=refreshers,
     )
-    tickets = TicketService(
-        state, thread.run, recorder, loops, clock=clock, longest_loop=_longest_loop(terms)
-    )
+    longest = _longest_loop(terms)
+    tickets = TicketService(state, run, recorder, loops, clock=clock, longest_loop=longest)
+    access = AccessServices(terms, loops, logins, tickets, refused)
+    tickets_known = CachedTicketAuthenticator(state)
     return Gateway(
-        recorder,
-        state,
-        thread.run,
-        registry,
-        meter,
-        exhausted,
-        refusal_rate,
-        CachedTicketAuthenticator(state),
-        AccessServices(terms, loops, logins, tickets, refused),
+        recorder, state, run, registry, meter, exhausted, refusal_rate, tickets_known, access
     )
 
 
-def make_terms(config: Config) -> LoopTerms:
+def _make_terms(config: Config) -> LoopTerms:
     targets = {
         str(each.name): TargetFacts(each.name, each.protocol, each.database)
         for each in config.targets

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from custody.access.exchange import TokenIssuer
+from custody.access import TokenIssuer
 
 if TYPE_CHECKING:
-    from custody.identity.oidc.provider import OidcProvider
-    from custody.identity.oidc.workload import WorkloadIssuer
-    from custody.identity.saml.provider import SamlProvider
+    from custody.identity.oidc import OidcProvider, WorkloadIssuer
+    from custody.identity.saml import SamlProvider
 
 
 class Providers(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from custody.access import TokenIssuer
+from custody.app.provider_set import Providers
 from custody.app.stores import make_reader
 from custody.config.tables import Config
 from custody.identity.oidc import (

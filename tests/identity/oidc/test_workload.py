@@ -21,7 +21,6 @@ from tests.identity.oidc.issuing import (
 from custody.identity.oidc.issuer_cache import RENEWED_MS
 from custody.identity.oidc.presets import Preset
 from custody.identity.oidc.requirements import Requirements
-from custody.identity.oidc.settings import Preset
 from custody.model.errors import CustodyError
 from custody.model.words import IdentityKind, Method
 
