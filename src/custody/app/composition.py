@@ -15,7 +15,6 @@ import msgspec
 
 from custody.app.certificates.local_ca import server_identity
 from custody.app.gateway import Gateway, clock
-from custody.app.protocols import find_protocol
 from custody.config.load import compile_policy
 from custody.config.logins import ConsoleConfig
 from custody.config.tables import Cleartext, Config, ListenerConfig, Responses, TargetConfig
@@ -42,6 +41,7 @@ from custody.model.interfaces import (
 )
 from custody.model.protocol import ListenerOptions
 from custody.model.words import TargetName
+from custody.protocols import find_protocol
 
 TokenAuthenticators = Callable[[str], TokenAuthenticator]
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from custody.app.protocols import find_protocol
 from custody.config.load import compile_policy
 from custody.config.tables import Config, TargetConfig
 from custody.gateway import NO_CATALOGUE, CodecAdvisor, ParserPool
@@ -18,6 +17,7 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Session
 from custody.model.words import LoopId, SessionId, TargetName
 from custody.policy import Explanation, explain
+from custody.protocols import find_protocol
 
 _HOUR_MS = 3_600_000
 

@@ -6,6 +6,10 @@ Law: a protocol is found by listing folders. Nothing of one is imported before i
 import importlib
 import importlib.util
 import pkgutil
+from typing import cast
+
+from custody.model.errors import CustodyError
+from custody.model.protocol import WireProtocol
 
 
 def names() -> frozenset[str]:
@@ -20,3 +24,14 @@ def part(protocol: str, module: str, name: str) -> object | None:
         return None
     offered: object = getattr(importlib.import_module(place), name)
     return offered
+
+
+def find_protocol(name: str) -> WireProtocol:
+    """Its ``PROTOCOL``. Raises ``CustodyError`` ``config.protocol``."""
+    found = part(name, "protocol", "PROTOCOL")
+    if found is None:
+        known = ", ".join(sorted(names()))
+        raise CustodyError(
+            "config.protocol", f'There is no protocol "{name}".', f"Built are: {known}."
+        )
+    return cast("WireProtocol", found)

@@ -16,7 +16,6 @@ from typing import Final
 
 from custody.app.composition import make_target
 from custody.app.doctor.findings import Finding, Level
-from custody.app.protocols import find_protocol
 from custody.app.stores import make_vault, references_of
 from custody.config.tables import Config, TargetConfig
 from custody.config.values import Address
@@ -25,6 +24,7 @@ from custody.model.codec import Inquirer
 from custody.model.errors import CustodyError
 from custody.model.identity import GATEWAY
 from custody.model.interfaces import Vault
+from custody.protocols import find_protocol
 from custody.vault import warnings_for
 
 CONNECT_S: Final = 3.0

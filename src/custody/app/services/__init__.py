@@ -1,0 +1,1 @@
+"""What `custody serve` starts and stops, each a service of its own."""
