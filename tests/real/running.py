@@ -17,6 +17,7 @@ from typing import Any
 
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
+INDEXED_SECONDS = 60.0
 PAGE = "20000"
 
 
@@ -150,12 +151,18 @@ class RunningGateway:
         return done
 
     def items(self, *words: str) -> list[dict[str, Any]]:
-        """The items of one of the commands that print ``--json``, page by page."""
+        """The items of one of the commands that print ``--json``, page by page, once the index has
+        caught up with the log.
+        """
         found: list[dict[str, Any]] = []
         cursor: tuple[str, ...] = ()
+        deadline = time.monotonic() + INDEXED_SECONDS
         while True:
             page = self.custody(*words, "--json", "--limit", PAGE, *cursor).stdout
             document = json.loads(page)
+            if document.get("behind"):
+                assert time.monotonic() < deadline, "the index does not catch up with the log"
+                continue
             found += document["items"]
             if document["next"] is None:
                 return found
