@@ -4,10 +4,10 @@ Law: each address has its own bound besides the bound of all. A full map refuses
 evicts none. No method waits.
 """
 
-from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar
 
 from custody.model.errors import CustodyError
+from custody.model.sources import Clock
 from custody.recording.refusal_rate import network
 
 HELD_AT_MOST: Final = 8192
@@ -15,9 +15,6 @@ HELD_OF_ADDRESS: Final = 256
 """A whole office may be one address."""
 SWEPT_MS: Final = 1000
 """Entries whose time is over are looked for this often at most: a flood shall not pay for it."""
-
-Clock = Callable[[], int]
-"""Unix milliseconds."""
 
 
 class ExpiringEntry(Protocol):

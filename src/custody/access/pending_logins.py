@@ -7,7 +7,6 @@ is waited for: two requests with the same secret never both get it.
 
 import base64
 import hmac
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -17,6 +16,7 @@ from custody.access.login_request import AuthorizationRequest, digest, matches_c
 from custody.model.errors import CustodyError
 from custody.model.identity import Proof
 from custody.model.secret import Secret
+from custody.model.sources import Entropy
 from custody.model.words import LoginId
 
 LOGIN_MS: Final = 600_000
@@ -29,7 +29,6 @@ SLOW_DOWN_MS: Final = 5000
 
 CODE_PREFIX: Final = "cc_"
 DEVICE_PREFIX: Final = "cd_"
-Entropy = Callable[[int], bytes]
 
 
 class PendingLogin(msgspec.Struct, frozen=True):

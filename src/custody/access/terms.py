@@ -14,6 +14,7 @@ from custody.identity import mint_loop_id
 from custody.model.durations import duration_words
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Proof, RememberedLogin, Scope
+from custody.model.sources import Entropy
 from custody.model.words import Method, TargetName
 from custody.policy import (
     Grant,
@@ -28,8 +29,6 @@ from custody.policy import (
     rests_on,
     targets_in_reach,
 )
-
-Entropy = Callable[[int], bytes]
 
 LEAST_MS: Final = 1000
 """A loop that would live shorter than this is not started."""

@@ -7,7 +7,6 @@ stops the start, for what it would let in nobody else may.
 import asyncio
 import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -25,14 +24,13 @@ from custody.identity.oidc import (
 )
 from custody.identity.saml import SamlProvider, SamlSettings, service_provider
 from custody.model.errors import CustodyError
+from custody.model.sources import Clock
 
 METADATA_AT_MOST: Final = 4 << 20
 LEARN_EVERY_S: Final = 600.0
 LEARN_S: Final = 30.0
 
 _log: Final = logging.getLogger("custody.providers")
-
-Clock = Callable[[], int]
 
 
 async def make_providers(config: Config, url: str, clock: Clock) -> Providers:

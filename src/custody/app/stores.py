@@ -10,6 +10,7 @@ from typing import Final
 
 from custody.config.tables import Config
 from custody.model.secret import Secret, SecretReference
+from custody.model.sources import Clock
 from custody.model.words import TargetName
 from custody.vault import (
     LeaseBook,
@@ -23,8 +24,6 @@ from custody.vault import (
 from custody.vault import local_vault as sealed_vault
 
 LEASES: Final = "leases.json"
-
-Clock = Callable[[], int]
 
 
 def local_vault(config: Config, clock: Clock) -> SealedStore:

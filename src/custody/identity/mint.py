@@ -7,14 +7,12 @@ a client. ``entropy(n)`` must give n bytes of cryptographic randomness (``os.ura
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable
 from typing import Final
 
 from custody.model.identity import Identity, Loop, Ticket
 from custody.model.secret import Secret
+from custody.model.sources import Entropy
 from custody.model.words import IdentityKind, LoginId, LoopId, TicketId
-
-Entropy = Callable[[int], bytes]
 
 PREFIX: Final = "ct_"
 LOGIN_PREFIX: Final = "cl_"

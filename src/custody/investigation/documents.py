@@ -15,6 +15,7 @@ from custody.model.durations import moment
 from custody.model.record import ErrorReport, Response, StoredRecord, Stream
 
 Item = dict[str, Any]
+Document = dict[str, Any]
 
 
 def event_item(event: IndexedEvent) -> Item:

@@ -5,7 +5,7 @@ admin socket and without it. Each answer is one bounded page: ``{"items": […],
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -21,6 +21,7 @@ from custody.index import (
     position_of,
 )
 from custody.investigation.documents import (
+    Document,
     Item,
     event_item,
     loop_item,
@@ -41,7 +42,6 @@ from custody.model.record import CommandSeen, Response, StoredRecord, Stream
 PageLimit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Cursor = Annotated[str, msgspec.Meta(max_length=64)] | None
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Document = dict[str, Any]
 
 AT_ONCE: Final = 32
 """Events whose records are held in memory at once."""

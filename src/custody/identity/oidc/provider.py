@@ -36,13 +36,11 @@ from custody.identity.oidc.tokens.keys import read_keys
 from custody.model.errors import CustodyError
 from custody.model.identity import Proof
 from custody.model.secret import Secret
+from custody.model.sources import Clock, Entropy
 from custody.model.words import Method
 
-Clock = Callable[[], int]
-"""Unix milliseconds."""
 ClientSecret = Callable[[], Awaitable[Secret]]
 """Asked each time, so that a secret can be changed without a restart."""
-Entropy = Callable[[int], bytes]
 
 _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 _DEVICE_SECONDS: Final = range(1, 3601)

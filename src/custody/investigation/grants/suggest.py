@@ -5,11 +5,12 @@ and it notes what it leaves out or cannot know.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from custody.index import Index
+from custody.investigation.documents import Document
 from custody.investigation.grants.history import UsageHistory
 from custody.investigation.grants.need import (
     GrantSubject,
@@ -28,8 +29,6 @@ from custody.model.errors import CustodyError
 from custody.model.identity import Budget
 from custody.model.words import NAME, Effect, Exceeded
 from custody.policy import MINUTE_MS, Grant, Hours
-
-Document = dict[str, Any]
 
 MOST_OBJECTS: Final = 200
 """Objects that a suggestion names for one effect; with more it names none."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from custody.index import CommandUse, EventContext, Index
+from custody.investigation.documents import Document
 from custody.investigation.grants.history import DAY_MS, UsageHistory
 from custody.model.durations import moment
 from custody.model.identity import Identity
@@ -18,7 +19,6 @@ from custody.model.words import Effect
 from custody.policy import MINUTE_MS, Grant
 
 EVERY = "*"
-Document = dict[str, Any]
 
 
 class UnusedRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
