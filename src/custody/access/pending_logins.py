@@ -11,12 +11,12 @@ from typing import Final
 
 import msgspec
 
-from custody.access.expiring_map import Clock, ExpiringMap
+from custody.access.expiring_map import ExpiringMap
 from custody.access.login_request import AuthorizationRequest, digest, matches_challenge, s256
 from custody.model.errors import CustodyError
 from custody.model.identity import Proof
 from custody.model.secret import Secret
-from custody.model.sources import Entropy
+from custody.model.sources import Clock, Entropy
 from custody.model.words import LoginId
 
 LOGIN_MS: Final = 600_000

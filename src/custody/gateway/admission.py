@@ -34,6 +34,7 @@ from custody.model.record import LoginRefused, SessionStart
 from custody.model.refusal import Refusal
 from custody.model.secret import Secret
 from custody.model.words import SessionId, TargetName
+from custody.recording.recorder import durable
 
 UNKNOWN_TOKEN: Final = "token.unknown"  # noqa: S105 - a reason's name
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -145,8 +146,8 @@ class AdmissionControl:
             parameters=login.parameters,
         )
 
-        def begin(durable: Durable) -> None:
-            services.gate.note(session, start, durable)
+        def begin(heard: Durable) -> None:
+            services.gate.note(session, start, heard)
             # From here on its end is due, even if the caller leaves before this is on disk.
             caller.authenticated(admission, session)
 
@@ -174,7 +175,7 @@ class AdmissionControl:
             subject=who.subject if isinstance(who, NotAdmitted) else who.loop.identity.subject,
         )
         gate = self._services.gate
-        if await self._recorded(caller, lambda durable: gate.note_without_session(body, durable)):
+        if await self._recorded(caller, lambda heard: gate.note_without_session(body, heard)):
             return refused
         return TurnedAway(refused.reason, NOT_RECORDED)
 
@@ -207,19 +208,12 @@ class AdmissionControl:
 
     @staticmethod
     async def _recorded(caller: Caller, append: Callable[[Durable], object]) -> bool:
-        """Append, and wait until it is durable."""
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-
-        def durable(result: object) -> None:
-            if not done.done():
-                done.set_result(not isinstance(result, CustodyError))
-
         try:
-            append(durable)
+            await durable(append)
         except CustodyError as error:
             _log.error("%s: %s: %s", caller.id, error.code, error.fault)
             return False
-        return await done
+        return True
 
 
 def is_token(secret: Secret) -> bool:

@@ -29,11 +29,13 @@ from custody.model.command import Command
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.event import CommandsReceived, LoginRequest
 from custody.model.identity import Admission, Credential, Session
+from custody.model.interfaces import Durable
 from custody.model.record import Body, Receipt, Response, ResponseUnknown, SessionEnd
 from custody.model.refusal import Refusal, RefusedError
 from custody.model.secret import Secret
 from custody.model.terminator import TargetAddress
 from custody.model.words import SessionId
+from custody.recording.recorder import durable
 
 LOGIN_TIMEOUT_S: Final = 30.0
 COMMANDS_AT_ONCE: Final = 64
@@ -227,15 +229,12 @@ class TerminatedSession:
         if response.command is not None:
             self._open.discard(response.command)
         gate, strict = self._services.gate, self._services.strict_responses
-        await self._noted(
-            lambda durable: gate.note_response(session, response, durable), wait=strict
-        )
+        await self._noted(lambda heard: gate.note_response(session, response, heard), wait=strict)
 
     async def record(self, body: Body) -> None:
         session = self._known().session
-        await self._noted(
-            lambda durable: self._services.gate.note(session, body, durable), wait=True
-        )
+        gate = self._services.gate
+        await self._noted(lambda heard: gate.note(session, body, heard), wait=True)
 
     def moved(self, *, up: int, down: int) -> None:
         self._heard = self._event_loop.time()
@@ -296,20 +295,17 @@ class TerminatedSession:
             raise RefusedError(SESSION_OVER)
         return self._admitted
 
-    async def _noted(
-        self, append: Callable[[Callable[[Receipt | LogFailureError], None]], object], *, wait: bool
-    ) -> None:
-        done: asyncio.Future[Receipt | LogFailureError] = self._event_loop.create_future()
+    async def _noted(self, append: Callable[[Durable | None], object], *, wait: bool) -> None:
         try:
-            append(_settled_by(done))
-            failed = await done if wait else None
+            if wait:
+                await durable(append)
+            else:
+                append(None)
         except LogFailureError as error:
-            failed = error
-        if isinstance(failed, LogFailureError):
-            _log.error("%s: %s", self.id, failed.code)
-            refusal = unrecorded_end(failed)
+            _log.error("%s: %s", self.id, error.code)
+            refusal = unrecorded_end(error)
             self.kill("log", refusal)
-            raise RefusedError(refusal)
+            raise RefusedError(refusal) from None
 
 
 T = TypeVar("T")

@@ -30,6 +30,7 @@ from custody.model.identity import Admission, Session
 from custody.model.record import AdminAct, SessionEnd
 from custody.model.refusal import Refusal
 from custody.model.words import SessionId, Side
+from custody.recording.recorder import durable
 
 LOGIN_TIMEOUT_S: Final = 30.0
 CLOSE_TIMEOUT_S: Final = 5.0
@@ -130,17 +131,10 @@ class SessionHost:
         self, login: ServerLogin, session: Session, target: Target, requested_by: str
     ) -> None:
         """Record the wish, then send it: what is not recorded is not sent."""
-        recorded: asyncio.Future[bool] = self._event_loop.create_future()
-
-        def durable(result: object) -> None:
-            if not recorded.done():
-                recorded.set_result(not isinstance(result, CustodyError))
-
+        act = AdminAct("session.cancel", requested_by, self.id)
         try:
-            act = AdminAct("session.cancel", requested_by, self.id)
-            self._services.gate.note(session, act, durable)
-            if await recorded:
-                await send_once(target, login.cancel())
+            await durable(lambda heard: self._services.gate.note(session, act, heard))
+            await send_once(target, login.cancel())
         except CustodyError as error:
             _log.error("%s: a cancel was not recorded, so not sent: %s", self.id, error.code)
         finally:

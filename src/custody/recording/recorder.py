@@ -5,11 +5,30 @@ one has said that it need not wait.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from custody.model.errors import LogFailureError
 from custody.model.interfaces import Durable, EvidenceLog, Masker
 from custody.model.record import Receipt, Record
+
+
+async def durable(append: Callable[[Durable], object]) -> Receipt:
+    """Appends, and returns once it is on disk. Raises as ``append`` does, and ``LogFailureError``.
+    Cancelling the caller loses nothing.
+    """
+    done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+
+    def heard(result: Receipt | LogFailureError) -> None:
+        if done.done():
+            return
+        if isinstance(result, LogFailureError):
+            done.set_exception(result)
+        else:
+            done.set_result(result)
+
+    append(heard)
+    return await done
 
 
 class RecordWriter(Protocol):
@@ -29,19 +48,8 @@ class Recorder:
         """Returns once it is durable. Raises ``CustodyError``. Cancelling the caller loses nothing:
         the record is written all the same.
         """
-        done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        return await durable(lambda heard: self.queue(record, heard))
 
-        def durable(result: Receipt | LogFailureError) -> None:
-            if done.done():
-                return
-            if isinstance(result, LogFailureError):
-                done.set_exception(result)
-            else:
-                done.set_result(result)
-
-        self.queue(record, durable)
-        return await done
-
-    def queue(self, record: Record, durable: Durable | None = None) -> Receipt:
+    def queue(self, record: Record, heard: Durable | None = None) -> Receipt:
         """Masks and appends it without a wait. Raises as masking and the log do."""
-        return self._log.append(self._masker.mask(record), durable)
+        return self._log.append(self._masker.mask(record), heard)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from custody.identity.oidc.http import HttpFetch
     from custody.identity.oidc.issuer_trust import ASYMMETRIC
     from custody.identity.oidc.presets import Preset
-    from custody.identity.oidc.provider import ClientSecret, Clock, OidcProvider
+    from custody.identity.oidc.provider import ClientSecret, OidcProvider
     from custody.identity.oidc.responses import (
         DeviceAuthorization,
         DevicePending,
@@ -33,7 +33,7 @@ _NAMES: Final = {
     "http": ("HttpFetch",),
     "issuer_trust": ("ASYMMETRIC",),
     "presets": ("Preset",),
-    "provider": ("ClientSecret", "Clock", "OidcProvider"),
+    "provider": ("ClientSecret", "OidcProvider"),
     "responses": (
         "DeviceAuthorization",
         "DevicePending",
@@ -52,7 +52,6 @@ __all__ = [
     "ASYMMETRIC",
     "ClientAuth",
     "ClientSecret",
-    "Clock",
     "DeviceAuthorization",
     "DevicePending",
     "FetchRequest",
