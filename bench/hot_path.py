@@ -200,7 +200,7 @@ async def relayed(folder: Path, clockwork: Clockwork | None) -> AsyncIterator[tu
                 committer._write_here = clockwork.timed(  # type: ignore[method-assign]  # measured in place
                     "evidence: sync and after", committer._write_here
                 )
-            meter = Meter(note=lambda *_: None, ends=lambda *_: None, policy=b"")
+            meter = Meter(note=lambda *_: None, end_loop=lambda *_: None, policy=b"")
             meter.open_account(LOOP, AMPLE)
             gate = Gate(
                 policy,

@@ -104,7 +104,7 @@ class House:
         )
         self.meter = Meter(
             note=lambda loop, body: self.records.append(Record(self.moment, body, loop)),
-            ends=lambda loop, reason: self.exhausted.append((loop, reason)),
+            end_loop=lambda loop, reason: self.exhausted.append((loop, reason)),
             policy=b"p",
         )
         thread = StateThread()

@@ -55,7 +55,7 @@ class Office:
             RefusedLogins(self, lambda: self.now, RefusalRate()),
             clock=lambda: self.now,
             entropy=self.entropy,
-            accounts=Meter(note=print, ends=print, policy=b"p"),
+            accounts=Meter(note=print, end_loop=print, policy=b"p"),
         )
         self.desk = TicketService(
             state,

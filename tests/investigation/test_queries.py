@@ -65,7 +65,7 @@ class Room:
             RefusedLogins(_ClosedLog(), lambda: 0, RefusalRate()),
             clock=lambda: 0,
             entropy=bytes,
-            accounts=Meter(note=print, ends=print, policy=b"p"),
+            accounts=Meter(note=print, end_loop=print, policy=b"p"),
         )
         tickets = TicketService(
             self.state,

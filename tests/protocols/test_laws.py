@@ -295,7 +295,7 @@ def test_a_session_that_says_nothing_ends(wire: Callable[[], Wiring]) -> None:
 
 def test_budgets_count(wire: Callable[[], Wiring]) -> None:
     ended: list[object] = []
-    meter = Meter(note=lambda *_: None, ends=lambda *end: ended.append(end), policy=b"\1" * 32)
+    meter = Meter(note=lambda *_: None, end_loop=lambda *end: ended.append(end), policy=b"\1" * 32)
     meter.open_account(LOOP, [Limit("commands", 2, Exceeded.END)])
 
     async def scenario(

@@ -123,7 +123,7 @@ def make_session_services(
 class ListenerPlan(msgspec.Struct, frozen=True):
     """A door and where it is to be."""
 
-    door: ListenerSpec
+    spec: ListenerSpec
     listener: ListenerConfig
     host: str
     port: int
@@ -137,16 +137,16 @@ def make_listener_plans(config: Config, bearers: TokenAuthenticators) -> Iterato
         context = _server_context(config, listener)
         here = listener.address
         bearer = bearers(listener.oauth) if listener.oauth else None
-        door = _door(config, listener, context, bearer, listener.target)
+        door = _spec(config, listener, context, bearer, listener.target)
         yield ListenerPlan(door, listener, here.host, here.port)
         for target in config.targets:
             if target.listen is not None and target.protocol == listener.name:
                 here = target.listen
-                door = _door(config, listener, context, bearer, target.name)
+                door = _spec(config, listener, context, bearer, target.name)
                 yield ListenerPlan(door, listener, here.host, here.port)
 
 
-def _door(
+def _spec(
     config: Config,
     listener: ListenerConfig,
     context: ssl.SSLContext,

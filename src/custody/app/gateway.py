@@ -90,7 +90,7 @@ def make_gateway(
     exhausted: asyncio.Queue[ExhaustedLoop] = asyncio.Queue()
     meter = Meter(
         note=lambda loop, body: recorder.queue(Record(clock(), body, loop)),
-        ends=lambda loop, reason: exhausted.put_nowait(ExhaustedLoop(loop, reason)),
+        end_loop=lambda loop, reason: exhausted.put_nowait(ExhaustedLoop(loop, reason)),
         policy=policy_digest(config.grants, config.rules),
     )
     terms, run = _make_terms(config), thread.run

@@ -31,7 +31,9 @@ class Counting:
         self.records: list[tuple[LoopId, Body]] = []
         self.ended: list[tuple[LoopId, str]] = []
         self.broken = False
-        self.meter = Meter(note=self.note, ends=lambda *end: self.ended.append(end), policy=b"p")
+        self.meter = Meter(
+            note=self.note, end_loop=lambda *end: self.ended.append(end), policy=b"p"
+        )
         self.meter.open_account(TOP, limits, tally)
         self.meter.open_account(CHILD, child)
 

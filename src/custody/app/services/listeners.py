@@ -89,12 +89,12 @@ class Listeners:
         await asyncio.sleep(0.1 if any(listener.open for listener in self._open) else 0)
 
     async def _bind(self, plan: ListenerPlan) -> BoundAddress:
-        listener = make_listener(plan.door, self._sessions, self._registry, self._tasks)
+        listener = make_listener(plan.spec, self._sessions, self._registry, self._tasks)
         host, port = await listener.bind(plan.host, plan.port)
-        self._announce(f"listening {plan.door.name} {host}:{port}")
+        self._announce(f"listening {plan.spec.name} {host}:{port}")
         self._open.append(listener)
         configured = Address(plan.host, plan.port)
-        return BoundAddress(plan.listener, configured, port, plan.door.target)
+        return BoundAddress(plan.listener, configured, port, plan.spec.target)
 
     def _close(self) -> None:
         for listener in self._open:
@@ -106,7 +106,7 @@ class Listeners:
             await asyncio.sleep(RENEWAL_INTERVAL_S)
             for plan in plans:
                 try:
-                    if plan.door.tls is not None:
-                        load_certificate(plan.door.tls, self._config, plan.listener)
+                    if plan.spec.tls is not None:
+                        load_certificate(plan.spec.tls, self._config, plan.listener)
                 except CustodyError as error:
                     _log.error("%s: %s", error.code, error.fault)

@@ -50,11 +50,11 @@ class Meter:
         self,
         *,
         note: Callable[[LoopId, BudgetExceeded], object],
-        ends: Callable[[LoopId, str], object],
+        end_loop: Callable[[LoopId, str], object],
         policy: bytes,
     ) -> None:
         self._note: Final = note
-        self._ends: Final = ends
+        self._ends: Final = end_loop
         self._policy: Final = policy
         self._accounts: Final[dict[LoopId, Account]] = {}
         self._touched: Final[dict[LoopId, Account]] = {}
