@@ -55,7 +55,7 @@ print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
 """
 SERVE = """
 import json, sys
-import custody.app.serve, custody.cli.operator.serve, custody.web
+import custody.app.serve.serve, custody.cli.operator.serve, custody.web
 from custody.protocols import find_protocol
 print(json.dumps([bool(find_protocol("postgres")), sorted(sys.modules)]), file=sys.stderr)
 """

@@ -61,10 +61,10 @@ async def _access(
     config: Config, stack: AsyncExitStack, *, writes: bool
 ) -> tuple[CallHandler, ...]:
     """Over the same gateway that listeners stand around. No loop uses anything meanwhile."""
+    from custody.app.access_upkeep import save_spent
     from custody.app.admin.access_calls import AccessCalls
     from custody.app.admin.ticket_calls import TicketCalls
     from custody.app.gateway import make_gateway
-    from custody.app.services.access_upkeep import save_spent
     from custody.state import State, StateThread
 
     recorder = await _open_log(config, stack) if writes else ClosedLog()

@@ -34,7 +34,7 @@ def serve(
 
     import uvloop
 
-    from custody.app.serve import serve as run
+    from custody.app.serve.serve import serve as run
     from custody.web import console
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

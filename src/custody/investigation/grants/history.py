@@ -18,6 +18,8 @@ LOOK_BACK_DAYS: Final = 32
 """How long before the period a loop may have begun and still be known."""
 MOST_DAYS_NAMED: Final = 400
 
+Document = dict[str, Any]
+
 
 class PastLoop(msgspec.Struct, frozen=True):
     """A loop as it went. ``ended`` is ``None`` where it runs, or nothing tells that it ended."""

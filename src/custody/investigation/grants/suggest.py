@@ -10,8 +10,7 @@ from typing import Final
 import msgspec
 
 from custody.index import Index
-from custody.investigation.documents import Document
-from custody.investigation.grants.history import UsageHistory
+from custody.investigation.grants.history import Document, UsageHistory
 from custody.investigation.grants.need import (
     GrantSubject,
     Need,

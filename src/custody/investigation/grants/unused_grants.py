@@ -11,8 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from custody.index import CommandUse, EventContext, Index
-from custody.investigation.documents import Document
-from custody.investigation.grants.history import DAY_MS, UsageHistory
+from custody.investigation.grants.history import DAY_MS, Document, UsageHistory
 from custody.model.durations import moment
 from custody.model.identity import Identity
 from custody.model.words import Effect

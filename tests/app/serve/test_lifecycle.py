@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from custody.app.services.lifecycle import Background, Once, TaskScope, running
+from custody.app.serve.lifecycle import Background, Once, TaskScope, running
 from custody.model.errors import CustodyError
 
 FAULT: Final = CustodyError("listen.failed", "It cannot listen.", "Choose another address.")

@@ -15,6 +15,14 @@ from functools import partial
 from typing import Final
 
 from custody.access import Exchange, LeaseService
+from custody.app.access_upkeep import (
+    end_exhausted,
+    expire_regularly,
+    forget_regularly,
+    recheck_regularly,
+    resume_after_restart,
+    save_spent,
+)
 from custody.app.admin.access_calls import AccessCalls
 from custody.app.admin.client import socket_path
 from custody.app.admin.dispatch import CallDispatcher
@@ -30,19 +38,11 @@ from custody.app.gateway import clock
 from custody.app.indexer.parent import IndexerProcess
 from custody.app.process import freeze_heap, raise_file_limit
 from custody.app.provider_set import Providers
-from custody.app.resources import Resources, open_resources
-from custody.app.services.access_upkeep import (
-    end_exhausted,
-    expire_regularly,
-    forget_regularly,
-    recheck_regularly,
-    resume_after_restart,
-    save_spent,
-)
-from custody.app.services.console_listener import ConsoleDependencies, ConsoleService
-from custody.app.services.lifecycle import Background, Once, Service, TaskScope, Work, running
-from custody.app.services.listeners import Listeners
-from custody.app.services.startup import record_config, try_credentials
+from custody.app.serve.console_listener import ConsoleDependencies, ConsoleService
+from custody.app.serve.lifecycle import Background, Once, Service, TaskScope, Work, running
+from custody.app.serve.listeners import Listeners
+from custody.app.serve.resources import Resources, open_resources
+from custody.app.serve.startup import record_config, try_credentials
 from custody.app.stores import local_vault, make_vault
 from custody.config.tables import Config
 from custody.gateway import ParserPool, SessionServices, note_unrecorded, watch

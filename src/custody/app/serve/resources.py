@@ -18,7 +18,7 @@ from custody.app.evidence_log import log_options, make_masker
 from custody.app.gateway import Gateway, clock, make_gateway
 from custody.app.init import renew_verifier_policy
 from custody.app.provider_set import NO_PROVIDERS, Providers
-from custody.app.services.console_listener import ConsoleSocket
+from custody.app.serve.console_listener import ConsoleSocket
 from custody.config.tables import Config
 from custody.evidence import VERIFIER_POLICY, KeyholderProcess, Log, open_log
 from custody.model.errors import LogFailureError

@@ -1,0 +1,1 @@
+"""`custody serve`: what it opens, starts, and stops again in the opposite order."""

@@ -1,1 +1,0 @@
-"""What `custody serve` starts and stops, each a service of its own."""
