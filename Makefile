@@ -9,7 +9,7 @@ TEST_ARGS ?=
 export PROVE_SECONDS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check lint types layers length names fast real providers prove bench bench-smoke docs clean
+.PHONY: help demo serve test check lint types layers length names locked fast real providers prove bench bench-smoke docs lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,7 +24,7 @@ serve: .venv/demo.stamp ## run the gateway with CONFIG=custody.toml (made here i
 
 test: check real ## everything that must hold, in under ten minutes
 
-check: lint types layers length names fast ## style, types, floors, names and the fast tests, in under two minutes
+check: lint types layers length names locked fast ## style, types, floors, names and the fast tests, in under two minutes
 
 lint: .venv/dev.stamp
 	@echo "== style: ruff"
@@ -46,6 +46,10 @@ length: .venv/dev.stamp
 names: .venv/dev.stamp
 	@echo "== names: one for one thing, and nouns for modules"
 	@$(BIN)/python tools/names.py src/custody
+
+locked: .venv/dev.stamp
+	@echo "== lock: it has all that pyproject.toml asks for"
+	@$(BIN)/python tools/lock.py check
 
 fast: .venv/dev.stamp
 	@echo "== fast tests, in random order (TEST_ARGS='-p no:randomly' for the written one)"
@@ -70,11 +74,14 @@ bench-smoke: .venv/dev.stamp ## the same in seconds; proves that it runs, measur
 docs: .venv/dev.stamp ## write the generated parts of docs/
 	@$(BIN)/python tools/write_docs.py
 
+lock: .venv/dev.stamp ## write requirements-dev.lock anew, with the newest that pyproject.toml allows
+	@$(BIN)/python tools/lock.py write
+
 clean: ## remove .venv and every cache
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/demo.stamp: pyproject.toml tools/environment
 	@tools/environment demo
 
-.venv/dev.stamp: pyproject.toml tools/environment
+.venv/dev.stamp: pyproject.toml $(wildcard requirements-dev.lock) tools/environment
 	@tools/environment dev
