@@ -9,7 +9,6 @@ import msgspec
 from custody.config.logins import ConsoleConfig, LoginConfig
 from custody.config.read_table import ConfigField, fields_of
 from custody.config.tables import (
-    LATER_LISTENERS,
     LATER_PROTOCOLS,
     LATER_TABLES,
     CaptureConfig,
@@ -123,7 +122,7 @@ def _later() -> str:
             "",
             (
                 "Accepted with a warning at start, without effect: "
-                f"{said(LATER_LISTENERS, '[listen.{}]')}; tables {said(LATER_TABLES, '[{}]')}; "
+                f"{said(LATER_PROTOCOLS, '[listen.{}]')}; tables {said(LATER_TABLES, '[{}]')}; "
                 f"targets whose protocol is {said(LATER_PROTOCOLS, '{}')}."
             ),
             "",

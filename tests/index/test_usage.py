@@ -7,7 +7,7 @@ import pytest
 from tests.index.story import DAY, NEXT_DAY, START, Story, everything
 
 from custody.index import Filter, SqliteIndex, Term, UsageRequest
-from custody.index.search import SearchField
+from custody.index.filter import SearchField
 from custody.model.record import Opaque
 from custody.model.words import Decision, Effect, Outcome
 

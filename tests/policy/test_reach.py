@@ -6,8 +6,8 @@ from tests.policy.scene import HOUR, NOON, ORDERS, command, grant, loop, policy,
 
 from custody.model.identity import Budget, Identity, Loop, Scope
 from custody.model.words import Decision, Effect, Exceeded, TargetName
-from custody.policy.budget import Limit, limits_of, wider
 from custody.policy.grant import Grant
+from custody.policy.loop_budget import Limit, limits_of, wider
 
 READ, WRITE = Effect.READ, Effect.WRITE
 STAFF = Identity("ada", "https://id.example", ("staff",))

@@ -23,7 +23,7 @@ from custody.model.protocol import Wiring
 from custody.model.record import CommandSeen, Response, SessionEnd
 from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Decision, Exceeded
-from custody.policy.budget import Limit
+from custody.policy.loop_budget import Limit
 
 FACES: dict[str, Callable[[], Wiring]] = {"codec": line_wire, "terminator": line_terminator}
 OVER = Refusal(RefusalCode.LOOP_OVER, "over", fatal=True)

@@ -29,7 +29,7 @@ from custody.gateway import (
     Target,
     error_place,
 )
-from custody.model.approval import NoApprovals
+from custody.model.approval import Approvals
 from custody.model.codec import Advisor
 from custody.model.errors import CustodyError
 from custody.model.identity import Loop
@@ -102,10 +102,11 @@ def make_session_services(
     vault: Vault,
     tasks: asyncio.TaskGroup,
     tokens: TokenAuthenticator | None,
+    approvals: Approvals,
 ) -> SessionServices:
     policy = compile_policy(config)
     return SessionServices(
-        gate=Gate(policy, masker, log, clock, meter=gateway.meter, approvals=NoApprovals()),
+        gate=Gate(policy, masker, log, clock, meter=gateway.meter, approvals=approvals),
         policy=policy,
         log=log,
         ticket_authenticator=gateway.ticket_authenticator,

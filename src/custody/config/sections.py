@@ -18,7 +18,6 @@ from custody.config.masks import read_masks
 from custody.config.read_table import fields_of, refuse_unknown
 from custody.config.stores import check_references, read_stores
 from custody.config.tables import (
-    LATER_LISTENERS,
     LATER_PROTOCOLS,
     LATER_TABLES,
     CaptureConfig,
@@ -105,7 +104,7 @@ def _listeners(document: ConfigDocument) -> Iterator[ListenerConfig]:
         )
         return
     built = protocols.names()
-    refuse_unknown(tables, built | LATER_LISTENERS | {"console"}, ("listen",), document.faults)
+    refuse_unknown(tables, built | LATER_PROTOCOLS | {"console"}, ("listen",), document.faults)
     for name, table in tables.items():
         if name in built:
             listener = document.read(ListenerConfig, table, ("listen", name), name=name)
@@ -156,7 +155,7 @@ def _warn_of_later_parts(
 ) -> None:
     listen = written.get("listen")
     names = listen if isinstance(listen, dict) else {}
-    later = [f"listen.{name}" for name in names if name in LATER_LISTENERS - protocols.names()]
+    later = [f"listen.{name}" for name in names if name in LATER_PROTOCOLS - protocols.names()]
     later += [name for name in written if name in LATER_TABLES]
     for name in later:
         faults.warn(f"[{name}] belongs to a part that is not built yet and does nothing.")

@@ -220,7 +220,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return self.path.parent
 
 
-LATER_LISTENERS: Final = frozenset({"ssh", "mysql", "http", "mcp", "kubernetes"})
 LATER_TABLES: Final = frozenset(
     {
         "alert", "approvals", "backup", "console", "export", "hub", "identity", "index",

@@ -10,10 +10,10 @@ import socket
 from collections.abc import Callable
 from typing import Final, Protocol, assert_never
 
-from custody.gateway.port import ListenerPort
 from custody.gateway.registry import Registry
 from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.session import SessionHost, error_place
+from custody.gateway.terminated_session import ListenerPort
 from custody.model.codec import CodecFaces
 from custody.model.errors import CustodyError
 from custody.model.protocol import RelayedWire, TerminatedWire

@@ -5,9 +5,7 @@ is rebuilt from the log. What stands in it was masked before it reached the log.
 """
 
 from custody.index.entry import EventContext
-from custody.index.query import KEYS, parse_query
-from custody.index.reader import position_of
-from custody.index.search import (
+from custody.index.filter import (
     EventPage,
     FacetCounts,
     FiledRecord,
@@ -20,6 +18,8 @@ from custody.index.search import (
     Term,
     Watermark,
 )
+from custody.index.query_language import KEYS, parse_query
+from custody.index.reader import position_of
 from custody.index.store import SqliteIndex
 from custody.index.usage import CommandUse, UsageRequest, UsageStart
 

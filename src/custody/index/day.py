@@ -14,8 +14,8 @@ import msgspec
 
 from custody.index.entry import EventAmendment, EventContext, EventDraft, searched
 from custody.index.fault import named
+from custody.index.filter import IndexDamagedError, Watermark
 from custody.index.schema import TABLES, VERSION
-from custody.index.search import IndexDamagedError, Watermark
 from custody.index.text import fold, pack, words
 from custody.model.record import StoredRecord
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from custody.index.search import IndexDamagedError
+from custody.index.filter import IndexDamagedError
 from custody.model.errors import CustodyError
 
 _DISK: Final = frozenset(

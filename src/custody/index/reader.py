@@ -14,7 +14,7 @@ import msgspec
 from custody.index.day import about, connect
 from custody.index.entry import EventContext
 from custody.index.fault import named
-from custody.index.search import Filter, IndexedEvent, Order, SearchField
+from custody.index.filter import Filter, IndexedEvent, Order, SearchField
 from custody.index.text import unpack
 from custody.index.usage import CommandUse, UsageRequest, UsageStart, starts, uses
 from custody.index.where import SqlCondition, condition

@@ -17,8 +17,7 @@ from typing import Final
 
 from custody.index.day import DayWriter, about, connect
 from custody.index.entry import EventAmendment, EventContext, entries
-from custody.index.reader import DayReader, position_of
-from custody.index.search import (
+from custody.index.filter import (
     EventPage,
     FacetCounts,
     FiledRecord,
@@ -29,6 +28,7 @@ from custody.index.search import (
     SearchField,
     Watermark,
 )
+from custody.index.reader import DayReader, position_of
 from custody.index.usage import CommandUse, UsageRequest, UsageStart
 from custody.model.errors import CustodyError
 

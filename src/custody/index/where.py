@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from custody.index.entry import searched
-from custody.index.search import Filter, SearchField, Term
+from custody.index.filter import Filter, SearchField, Term
 from custody.index.text import SEPARATOR, fold, trigram_query, word_query
 
 _OF_PLACE: Final = {

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from custody.masking import credentials, numbers, services
+from custody.masking import credentials, numbers, service_keys
 from custody.masking.numbers import IBAN_LENGTHS, NumberMatch
 
 Judge = Callable[[bytes, int, int], Iterator[NumberMatch]]
@@ -139,7 +139,7 @@ SHAPES: Final = (
         credentials.KEY_BODY,
         lane="marks",
     ),
-    _service("cloud-key", _any(services.CLOUD_KEYS), lane="cloud"),
+    _service("cloud-key", _any(service_keys.CLOUD_KEYS), lane="cloud"),
     Shape(
         "cloud-key",
         rb"[A-Za-z0-9/+]{40}",
@@ -149,12 +149,12 @@ SHAPES: Final = (
     ),
     Shape(
         "cloud-key",
-        _loose(_any(services.NAMED_CLOUD_KEYS)),
-        _any(services.NAMED_CLOUD_KEYS),
+        _loose(_any(service_keys.NAMED_CLOUD_KEYS)),
+        _any(service_keys.NAMED_CLOUD_KEYS),
         lane="names",
     ),
-    _service("token", _any(services.TOKENS), lane="tokens"),
-    _service("token", _any(services.WORD_TOKENS), _WORD, lane="links"),
+    _service("token", _any(service_keys.TOKENS), lane="tokens"),
+    _service("token", _any(service_keys.WORD_TOKENS), _WORD, lane="links"),
     Shape(
         "token",
         rb"(?i:basic|bearer|digest|token)\s+[A-Za-z0-9._~+/=-]{16}",

@@ -15,7 +15,7 @@ import re2
 
 from custody.masking import ascii_fold
 from custody.masking.ascii_fold import BORDER, DELETED
-from custody.masking.cues import Cues, re2_options
+from custody.masking.cue_matcher import Cues, re2_options
 from custody.masking.detectors import SHAPES, Shape
 from custody.masking.marks import OWN, REDACTED, MarkKind, Marks
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Final
 from custody.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from custody.policy.budget import QUANTITIES, Limit, Limits, limits_of
-    from custody.policy.cel_scan import CONDITION_FIELDS
     from custody.policy.condition import CONDITION_FUNCTIONS
     from custody.policy.explanation import Explanation, explain
     from custody.policy.grant import Grant
     from custody.policy.hours import MINUTE_MS, Hours
     from custody.policy.judge import CompiledPolicy, policy_digest
+    from custody.policy.loop_budget import QUANTITIES, Limit, Limits, limits_of
     from custody.policy.loop_start import (
         check_budget,
         check_room,
@@ -26,11 +25,10 @@ if TYPE_CHECKING:
     )
     from custody.policy.reach import rests_on
     from custody.policy.rule import Rule, compile_rule
-    from custody.policy.variables import TargetFacts
+    from custody.policy.variables import CONDITION_FIELDS, TargetFacts
 
 _NAMES: Final = {
-    "budget": ("QUANTITIES", "Limit", "Limits", "limits_of"),
-    "cel_scan": ("CONDITION_FIELDS",),
+    "loop_budget": ("QUANTITIES", "Limit", "Limits", "limits_of"),
     "condition": ("CONDITION_FUNCTIONS",),
     "explanation": ("Explanation", "explain"),
     "grant": ("Grant",),
@@ -46,7 +44,7 @@ _NAMES: Final = {
     ),
     "reach": ("rests_on",),
     "rule": ("Rule", "compile_rule"),
-    "variables": ("TargetFacts",),
+    "variables": ("CONDITION_FIELDS", "TargetFacts"),
 }
 
 __all__ = [

@@ -13,26 +13,7 @@ from typing import Final
 
 import msgspec
 
-CONDITION_FIELDS: Final[Mapping[str, frozenset[str]]] = {
-    "command": frozenset(
-        {
-            "effects",
-            "action",
-            "objects",
-            "bounded",
-            "text",
-            "fingerprint",
-            "form",
-            "arguments",
-        }
-    ),
-    "session": frozenset({"target", "protocol", "client", "user", "database", "application"}),
-    "loop": frozenset({"id", "purpose", "on_behalf_of", "started", "expires", "parent"}),
-    "identity": frozenset({"subject", "issuer", "groups", "kind"}),
-    "target": frozenset({"name", "protocol", "database"}),
-    "now": frozenset(),
-}
-"""Each variable of a condition with its fields; ``now`` is a timestamp and has none."""
+from custody.policy.variables import CONDITION_FIELDS
 
 MACROS: Final = frozenset({"all", "exists", "exists_one", "map", "filter"})
 """CEL language definition, Macros: their first argument is a name that they bind."""

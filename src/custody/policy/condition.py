@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from custody.model.errors import CustodyError
-from custody.policy.cel_scan import CONDITION_FIELDS, ConditionScan, read
+from custody.policy.cel_scan import ConditionScan, read
+from custody.policy.variables import CONDITION_FIELDS
 
 if TYPE_CHECKING:
     import cel

@@ -11,8 +11,8 @@ import msgspec
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Scope
 from custody.model.words import Effect, TargetName
-from custody.policy.budget import limits_of, wider
 from custody.policy.grant import Grant
+from custody.policy.loop_budget import limits_of, wider
 from custody.policy.reach import ceiling, outside, rests_on
 
 

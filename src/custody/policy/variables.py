@@ -67,6 +67,17 @@ IDENTITY: Final[Mapping[str, Callable[[Session], object]]] = {
 }
 
 
+CONDITION_FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    "command": frozenset(COMMAND),
+    "session": frozenset(SESSION),
+    "loop": frozenset(LOOP),
+    "identity": frozenset(IDENTITY),
+    "target": frozenset(TargetFacts.__struct_fields__),
+    "now": frozenset(),
+}
+"""Each variable of a condition with its fields; ``now`` is a timestamp and has none."""
+
+
 class ConditionVariables:
     """Gathers the variables that a set of rules mentions."""
 

@@ -13,7 +13,7 @@ from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import Loop, Spent, Tally
 from custody.model.record import Body, BudgetExceeded, Response
 from custody.model.words import Decision, Exceeded, LoopId, Outcome
-from custody.policy.budget import Limit
+from custody.policy.loop_budget import Limit
 
 ALLOW = Verdict(Decision.ALLOW, "grant", "A grant allows it.", b"p")
 DENY = Verdict(Decision.DENY, "r", "No.", b"p")

@@ -46,6 +46,7 @@ from custody.app.serve.startup import record_config, try_credentials
 from custody.app.stores import local_vault, make_vault
 from custody.config.tables import Config
 from custody.gateway import ParserPool, SessionServices, note_unrecorded, watch
+from custody.model.approval import NoApprovals
 from custody.model.errors import LogFailureError
 from custody.model.interfaces import TokenAuthenticator
 from custody.recording.refusal_rate import COUNT_EVERY_S
@@ -117,6 +118,7 @@ def _services(
         vault=leases,
         tasks=tasks,
         tokens=_token_passwords(exchange, resources),
+        approvals=NoApprovals(),
     )
     listeners = Listeners(
         config, sessions, registry, bearers=_bearers(exchange), tasks=tasks, announce=announce

@@ -14,6 +14,7 @@ from custody.model.record import ErrorReport, OutputColumn
 from custody.model.words import Outcome, Side
 from custody.protocols.postgres.frames import error_report
 from custody.protocols.postgres.pipeline.answer import Answer
+from custody.protocols.postgres.pipeline.named_object_changes import apply_session_changes
 from custody.protocols.postgres.pipeline.names import Definition, Portal
 from custody.protocols.postgres.pipeline.pending_queue import (
     BIND,
@@ -30,7 +31,6 @@ from custody.protocols.postgres.pipeline.pending_queue import (
     PendingMessage,
     PendingQueue,
 )
-from custody.protocols.postgres.pipeline.session_changes import apply_session_changes
 from custody.protocols.postgres.statements.interpretation import Interpretation
 from custody.protocols.postgres.values.row_capture import RowDescription, read_description
 from custody.protocols.postgres.values.text import argument

@@ -10,9 +10,9 @@ from tests.gateway.stage import Bench, bench, kinds, until
 from tests.gateway.test_gate import YES, Humans, Rules
 from tests.protocols.toys.line_codec import CODES, command, line_wire
 
-from custody.gateway import port as module
-from custody.gateway.port import ListenerPort, TerminatedSession
+from custody.gateway import terminated_session as module
 from custody.gateway.services import ListenerSpec
+from custody.gateway.terminated_session import ListenerPort, TerminatedSession
 from custody.model.errors import CustodyError
 from custody.model.event import LoginRequest
 from custody.model.identity import Credential, Loop

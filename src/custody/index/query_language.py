@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from custody.index.search import Filter, SearchField, Term
+from custody.index.filter import Filter, SearchField, Term
 from custody.index.text import fold, is_word
 from custody.model.errors import CustodyError
 from custody.model.words import Decision, Effect, Outcome
