@@ -107,6 +107,7 @@ class Connection:
 class Host:
     id = SESSION.id
     client: Any = Connection()
+    left = False
 
     def end(self, reason: str) -> None:
         raise RuntimeError(f"the session ended: {reason}")

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Sequence
 
 from tests.gateway.fakes import NoMask
 from tests.gateway.stage import bench, kinds, line, run, until
+from tests.gateway.test_gate import Humans, Rules
 from tests.protocols.toys.line_codec import LineCodec
 
 from custody.model.errors import WireError
@@ -127,5 +128,22 @@ def test_garbage_found_after_a_look_up_is_the_clients_fault_and_it_is_told() -> 
             await until(lambda: "SessionEnd" in kinds(b.log))
             (end,) = [body for body in b.log.bodies() if isinstance(body, SessionEnd)]
             assert end.reason == "protocol.client"
+
+    run(scenario)
+
+
+def test_a_cancel_that_cannot_be_recorded_ends_the_session_that_it_was_for() -> None:
+    async def scenario() -> None:
+        humans = Humans()
+        async with bench(policy=Rules(), approvals=humans) as b:
+            reader, writer = await b.login()
+            writer.write(b"ASK night\n")
+            await until(lambda: bool(humans.open))
+            (session,) = b.registry.all()
+            b.log.full = True
+            session.cancel("192.0.2.9:1")  # whoever brings it is not to blame
+            await until(lambda: not b.registry.all())
+            assert (await line(reader)).startswith("?")
+            assert "log_full" in await line(reader)
 
     run(scenario)

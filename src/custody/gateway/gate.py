@@ -41,6 +41,9 @@ Clock = Callable[[], Milliseconds]
 
 _log: Final = logging.getLogger("custody.gate")
 
+UNRECORDED_COMMANDS: Final = "commands refused while nothing could be recorded"
+"""What a gap says of them."""
+
 # Looked up once: every statement passes here.
 _ALLOW: Final = Decision.ALLOW
 _ASK: Final = Decision.ASK

@@ -5,6 +5,7 @@ place by an answer, by its client's cancel or by the session's end, whichever is
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -14,6 +15,8 @@ from custody.model.approval import Question, QuestionAnswer
 
 REMIND_EVERY_S: Final = 15.0
 """How often a client is told that its command waits."""
+
+_log: Final = logging.getLogger("custody.gate")
 
 Settle = Callable[[Permit | Denial], None]
 
@@ -50,7 +53,11 @@ class HeldMessage:
             self._settle(self._gate.settle(self._question, answer))
 
     def _remind(self) -> None:
-        self._tell(still_waits(self._question.verdict))
+        try:
+            self._tell(still_waits(self._question.verdict))
+        except Exception as error:  # noqa: BLE001 - told or not, it waits
+            session = self._question.session.id
+            _log.error("%s: its client was not told: %s", session, type(error).__name__)
         self._reminder = self._event_loop.call_later(REMIND_EVERY_S, self._remind)
 
     def _end(self) -> None:

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import msgspec
 
 from custody.gateway.connection import Connection
-from custody.gateway.gate import Denial, Permit
+from custody.gateway.gate import UNRECORDED_COMMANDS, Denial, Permit
 from custody.gateway.held_message import HeldMessage
 from custody.gateway.login import LoginResult
 from custody.gateway.outbox import Outbox
@@ -57,6 +57,8 @@ class RelayHost(Protocol):
     id: SessionId
     client: Connection
 
+    @property
+    def left(self) -> bool: ...
     def end(self, reason: str) -> None: ...
     def kill(self, reason: str, refusal: Refusal) -> None: ...
     def failed(self, error: Exception) -> None: ...
@@ -111,7 +113,7 @@ class Relay:
             StreamEnded: self._stream_ended,
             RecordFirst: self._record_first,
             Inquiry: self._inquiry,
-            CatalogueStale: self._stale,
+            CatalogueStale: lambda _: self._advisor.forget(),
             Send: self._send,
             SideEnded: self._ended,
         }
@@ -253,15 +255,9 @@ class Relay:
         self, event: CommandsReceived, held: RecordedEntry, question: Question
     ) -> None:
         def settle(ruling: Permit | Denial) -> None:
-            self._asked = None
-            try:
-                if isinstance(ruling, Permit):
-                    self._permit(event, held, ruling.numbers)
-                else:
-                    self._deny(event, held, ruling)
-                self.pump()
-            except Exception as error:  # noqa: BLE001 - fail closed: this session ends
-                self._host.failed(error)
+            if not self._host.left:  # else ``finish`` withdraws it: nothing moves any more
+                self._asked = None
+                self._go_on(event, held, ruling)
 
         def tell(text: str) -> None:
             for send in self._codec.notify(text):
@@ -281,9 +277,18 @@ class Relay:
         if self._asked is None:
             return False
         (waits, event, held), self._asked = self._asked, None
-        self._deny(event, held, waits.withdraw("cancelled"))
-        self.pump()
+        self._go_on(event, held, waits.withdraw("cancelled"))
         return True
+
+    def _go_on(self, event: CommandsReceived, held: RecordedEntry, ruling: Permit | Denial) -> None:
+        try:
+            if isinstance(ruling, Permit):
+                self._permit(event, held, ruling.numbers)
+            else:
+                self._deny(event, held, ruling)
+            self.pump()
+        except Exception as error:  # noqa: BLE001 - fail closed, and whoever answers is not to blame
+            self._host.failed(error)
 
     def _abandon(self, reason: str) -> None:
         """The session ends while a human is asked: the target never sees the message."""
@@ -303,8 +308,9 @@ class Relay:
         self._hold(box, event.wire, event.body)
 
     def _stream_ended(self, event: StreamEnded) -> None:
-        stream = _replace(event.stream, command=self._number(event.token, event.index))
-        self._note(stream)
+        message = self._messages.get(event.token) if event.token is not None else None
+        number = message.numbers[event.index] if message is not None else None
+        self._note(_replace(event.stream, command=number))
         self.to_server.put(event.wire)
 
     def _relay(self, event: RelayEvent) -> None:
@@ -366,10 +372,6 @@ class Relay:
             return False
         return True
 
-    def _number(self, token: int | None, index: int) -> int | None:
-        message = self._messages.get(token) if token is not None else None
-        return message.numbers[index] if message is not None else None
-
     # Inquiries.
 
     def _inquiry(self, event: Inquiry) -> None:
@@ -378,9 +380,6 @@ class Relay:
             self._consultant.answer(event.question, answer)
         else:
             self._tasks.create_task(self._find(event))
-
-    def _stale(self, _: CatalogueStale) -> None:
-        self._advisor.forget()
 
     async def _find(self, event: Inquiry) -> None:
         answer = await self._advisor.find(event.question)
@@ -396,5 +395,5 @@ class Relay:
 
     def _note_gap(self) -> None:
         if self._unrecorded:
-            self._note(Gap("commands refused while nothing could be recorded", self._unrecorded))
+            self._note(Gap(UNRECORDED_COMMANDS, self._unrecorded))
             self._unrecorded = 0

@@ -142,8 +142,9 @@ class SessionHost:
 
     def end_if_over(self) -> None:
         """End it if its ticket, its loop or its idle time is over."""
-        waits = isinstance(self._stage, Relay) and self._stage.waits
-        idle_s = 0 if waits else self._event_loop.time() - self._heard
+        if isinstance(self._stage, Relay) and self._stage.waits:
+            self._heard = self._event_loop.time()  # whoever waits for a human is not idle
+        idle_s = self._event_loop.time() - self._heard
         if (lapsed := self._admission.lapsed(self.admission, idle_s)) is not None:
             self.kill(lapsed.reason, lapsed.refusal)
 

@@ -6,17 +6,18 @@ session that was recorded is closed in the record, whatever ends it.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 from custody.gateway.admission import AdmissionControl, Admitted, TurnedAway
 from custody.gateway.command_refusals import NOT_RECORDED_COMMAND, TOO_MANY_OPEN, WITHDRAWN
-from custody.gateway.gate import Denial, Permit
+from custody.gateway.gate import UNRECORDED_COMMANDS, Denial, Permit
 from custody.gateway.held_message import HeldMessage
 from custody.gateway.ids import new_session_id
 from custody.gateway.refusals import (
+    INTERNAL,
     LOGIN_TOO_LONG,
-    NOT_RECORDED,
     SESSION_OVER,
     TOO_MANY_CONNECTIONS,
     unreachable,
@@ -24,13 +25,14 @@ from custody.gateway.refusals import (
 )
 from custody.gateway.registry import Registry
 from custody.gateway.services import ListenerSpec, SessionServices
+from custody.gateway.session import error_place
 from custody.model.approval import Question
 from custody.model.command import Command
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.event import CommandsReceived, LoginRequest
 from custody.model.identity import Admission, Credential, Session
 from custody.model.interfaces import Durable
-from custody.model.record import Body, Receipt, Response, ResponseUnknown, SessionEnd
+from custody.model.record import Body, Gap, Receipt, Response, ResponseUnknown, SessionEnd
 from custody.model.refusal import Refusal, RefusedError
 from custody.model.secret import Secret
 from custody.model.terminator import TargetAddress
@@ -40,6 +42,8 @@ from custody.recording.recorder import durable
 LOGIN_TIMEOUT_S: Final = 30.0
 COMMANDS_AT_ONCE: Final = 64
 """Commands of one session that have no answer yet; more are refused."""
+TOO_MANY_COMMANDS: Final = "commands refused beyond those that may wait for an answer"
+"""What a gap says of them."""
 
 _log: Final = logging.getLogger("custody.session")
 
@@ -53,7 +57,8 @@ class ListenerPort:
         self._spec: Final = spec
         self.open = 0
         """Connections that are not closed."""
-        self._stopped: list[Callable[[], None]] = []
+        self._stopped: list[Callable[[], None]] | None = []
+        """What is to be done at the stop; ``None`` after it."""
 
     def connect(
         self,
@@ -81,13 +86,16 @@ class ListenerPort:
 
     def when_stopped(self, act: Callable[[], None]) -> None:
         """As ``Port.when_stopped``."""
-        self._stopped.append(act)
+        if self._stopped is None:
+            act()
+        else:
+            self._stopped.append(act)
 
     def stop(self) -> None:
         """The listener takes no new connections."""
-        for act in self._stopped:
+        stopped, self._stopped = self._stopped, None
+        for act in stopped or ():
             act()
-        self._stopped.clear()
 
     def _closed(self) -> None:
         self.open -= 1
@@ -129,6 +137,8 @@ class TerminatedSession:
         """Commands that are recorded and have no answer yet."""
         self._held: dict[int, tuple[HeldMessage, asyncio.Future[Permit | Denial]]] = {}
         """Commands that wait for a human, and what they wait on."""
+        self._unrecorded: Counter[str] = Counter()
+        """Commands that were refused without a record, by what a gap is to say of them."""
         self._commands = self._refused = self._up = self._down = 0
         self._deadline = self._event_loop.call_later(
             LOGIN_TIMEOUT_S, self.kill, "login.timeout", LOGIN_TOO_LONG
@@ -165,31 +175,30 @@ class TerminatedSession:
 
     async def permit(self, command: Command) -> int:
         session = self._known().session
-        if len(self._open) >= COMMANDS_AT_ONCE:
-            raise RefusedError(TOO_MANY_OPEN)
         self._heard = self._event_loop.time()
         self._commands += 1
+        if len(self._open) >= COMMANDS_AT_ONCE:
+            raise self._unrecorded_refusal(TOO_MANY_COMMANDS, TOO_MANY_OPEN)
         gate = self._services.gate
         recorded: asyncio.Future[Receipt | LogFailureError] = self._event_loop.create_future()
         ruling = gate.judge(session, CommandsReceived((command,), ()), _settled_by(recorded))
         if not ruling.numbers:
-            self._refused += 1
-            raise RefusedError(NOT_RECORDED_COMMAND)
+            raise self._unrecorded_refusal(UNRECORDED_COMMANDS, NOT_RECORDED_COMMAND)
         (number,) = ruling.numbers
         self._open.add(number)
+        self._note_gaps(session)
         if isinstance(ruling, Question):
             ruling = await self._answer(number, ruling)
         try:
-            failed = isinstance(await recorded, LogFailureError)
+            result = await recorded
         except asyncio.CancelledError:
             if number in self._open:  # its caller went away before it could be forwarded
                 self._deny(session, number, Denial(WITHDRAWN, (number,), 0))
             raise
         if number not in self._open:  # the session ended meanwhile, and closed it in the record
             raise RefusedError(SESSION_OVER)
-        if failed:
-            self.kill("log", NOT_RECORDED)
-            raise RefusedError(NOT_RECORDED_COMMAND)
+        if isinstance(result, LogFailureError):
+            raise RefusedError(self._fail(result))
         if isinstance(ruling, Denial):
             self._deny(session, number, ruling)
             raise RefusedError(ruling.refusal)
@@ -220,9 +229,22 @@ class TerminatedSession:
         self._refused += 1
         try:
             self._services.gate.note_refused(session, denial, self._codes)
-        except LogFailureError as error:
-            _log.error("%s: %s", self.id, error.code)
-            self.kill("log", unrecorded_end(error))
+        except Exception as error:  # noqa: BLE001 - fail closed: this session ends
+            self._fail(error)
+
+    def _unrecorded_refusal(self, gap: str, refusal: Refusal) -> RefusedError:
+        self._refused += 1
+        self._unrecorded[gap] += 1
+        return RefusedError(refusal)
+
+    def _note_gaps(self, session: Session) -> None:
+        try:
+            while self._unrecorded:
+                what, count = next(iter(self._unrecorded.items()))
+                self._services.gate.note(session, Gap(what, count))
+                del self._unrecorded[what]
+        except CustodyError as error:  # it is said with the next command, or at the end
+            _log.error("%s: a gap is not recorded yet: %s", self.id, error.code)
 
     async def respond(self, response: Response) -> None:
         session = self._known().session
@@ -249,17 +271,21 @@ class TerminatedSession:
         try:
             if self._session is not None:
                 self._close_record(self._session, reason)
-        except CustodyError as error:
+        except Exception as error:  # noqa: BLE001 - it leaves the registry all the same
             # The next recovery accounts for sessions that have no end.
-            _log.error("%s: its end was not recorded: %s", self.id, error.code)
+            _log.error("%s: its end was not recorded: %s", self.id, error_place(error))
         self._registry.remove(self, b"")
         self._closed()
 
     def _close_record(self, session: Session, reason: str) -> None:
         for number in tuple(self._held):
             self._withdraw(session, number, reason)
-        for number in sorted(self._open):
-            self._services.gate.note(session, ResponseUnknown(number))
+        self._note_gaps(session)
+        try:
+            for number in sorted(self._open):
+                self._services.gate.note(session, ResponseUnknown(number))
+        except CustodyError as error:
+            _log.error("%s: open commands were not closed: %s", self.id, error.code)
         self._open.clear()
         counts = self._commands, self._refused, self._up, self._down
         self._services.gate.note(session, SessionEnd(reason, *counts))
@@ -276,15 +302,19 @@ class TerminatedSession:
     def kill(self, reason: str, refusal: Refusal) -> None:
         if not self.left:
             self.close(reason)
-            self._ended(refusal)
+            try:
+                self._ended(refusal)
+            except Exception as error:  # noqa: BLE001 - others are still to be killed
+                _log.error("%s: its client was not told: %s", self.id, error_place(error))
 
     def cancel(self, requested_by: str) -> None:
         """No key of a client brings this; the protocol cancels ``permit`` itself."""
         del requested_by
 
     def end_if_over(self) -> None:
-        # Whoever waits for a human is not idle.
-        idle_s = 0 if self._held else self._event_loop.time() - self._heard
+        if self._held:
+            self._heard = self._event_loop.time()  # whoever waits for a human is not idle
+        idle_s = self._event_loop.time() - self._heard
         if (lapsed := self._admission.lapsed(self.admission, idle_s)) is not None:
             self.kill(lapsed.reason, lapsed.refusal)
 
@@ -301,11 +331,19 @@ class TerminatedSession:
                 await durable(append)
             else:
                 append(None)
-        except LogFailureError as error:
+        except Exception as error:  # noqa: BLE001 - fail closed: this session ends
+            raise RefusedError(self._fail(error)) from None
+
+    def _fail(self, error: Exception) -> Refusal:
+        """End it for a record that could not be made; what its client is told."""
+        if isinstance(error, LogFailureError):
             _log.error("%s: %s", self.id, error.code)
-            refusal = unrecorded_end(error)
-            self.kill("log", refusal)
-            raise RefusedError(refusal) from None
+            reason, refusal = "log", unrecorded_end(error)
+        else:
+            _log.error("%s: ended by %s", self.id, error_place(error))
+            reason, refusal = "internal", INTERNAL
+        self.kill(reason, refusal)
+        return refusal
 
 
 T = TypeVar("T")
