@@ -23,8 +23,8 @@ def test_the_page_is_up_to_date(path: Path) -> None:
 
 
 pages = functools.cache(made_pages)
-DOCS = sorted((ROOT / "docs").rglob("*.md"))
-LINK = re.compile(r"\]\(([^():#]+\.md)?(?:#([a-z0-9-]+))?\)")
+DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"\]\(([^():#]+\.(?:md|lock))?(?:#([a-z0-9-]+))?\)")
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
@@ -32,7 +32,7 @@ def test_the_front_page_leads_to_every_page(page: Path) -> None:
     assert f"(docs/{page.name})" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *DOCS], ids=lambda path: path.name)
+@pytest.mark.parametrize("page", DOCS, ids=lambda path: path.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for place, part in LINK.findall(page.read_text(encoding="utf-8")):
         there = page.parent / place if place else page
