@@ -114,8 +114,10 @@ def test_a_kill_ends_what_is_held_and_tells_the_client(wire: Callable[[], Wiring
         async with nothing_arrives(b):
             writer.write(b"DROP t\n")
             await until(lambda: bool(humans.open))
+            _, answered = humans.open[0]
             for session in b.registry.all():
                 session.kill("test", OVER)
+            answered(YES)  # too late
             assert await said(reader) == "!loop_over over"
             assert await line(reader) == ""
             await until(lambda: not b.registry.all())
