@@ -42,7 +42,7 @@ _log: Final = logging.getLogger("custody.logins")
 
 
 class RenewedProof(Protocol):
-    """``identity.oidc.Granted``."""
+    """``custody.identity.oidc.responses.ProviderLogin``."""
 
     @property
     def proof(self) -> Proof: ...

@@ -1,8 +1,8 @@
 """Recognising tickets from a view in memory.
 
 Law: a refusal does the same work whatever its reason; a ticket that the book withdrew is refused
-by the next ``recognise`` and by ``alive`` within a second; and where the book cannot be read,
-nobody is recognised.
+by the next ``authenticate`` and by ``still_admits`` within a second; and where the book cannot be
+read, nobody is recognised.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from custody.model.secret import Secret
 from custody.model.words import LoopId, TicketId
 
 FRESH_MS: Final = 1000
-"""How old the view may be when ``alive`` answers from it."""
+"""How old the view may be when ``still_admits`` answers from it."""
 
 KEPT_AFTER_EXPIRY_MS: Final = 7 * 86_400_000
 """A lapsed ticket is called expired for a week; then it is forgotten, so the view stays bounded."""
@@ -55,7 +55,7 @@ class CachedTicketAuthenticator:
         self._by_id: Final[dict[TicketId, Ticket]] = {}
 
     def authenticate(self, secret: Secret, now: int) -> Admission | str:
-        """As ``TicketAuthenticator.recognise``; also ``ticket.unchecked`` where the book cannot be
+        """As ``TicketAuthenticator.authenticate``; also ``ticket.unchecked`` where the book cannot be
         read.
         """
         presented = ticket_digest(secret)
@@ -76,8 +76,8 @@ class CachedTicketAuthenticator:
         return Admission(ticket=ticket.id, loop=ticket.loop)
 
     def still_admits(self, admission: Admission, now: int) -> bool:
-        """As ``TicketAuthenticator.alive``; false where the book could not be read for longer than
-        that.
+        """As ``TicketAuthenticator.still_admits``; false where the book could not be read for
+        longer than that.
         """
         fresh = 0 <= now - self._refreshed < FRESH_MS
         # A ticket that a token stands for is never recognised: it may be newer than a fresh view.

@@ -39,10 +39,10 @@ class IdentityArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 class AccessCalls:
     def __init__(self, gateway: Gateway) -> None:
-        self._authority: Final = gateway.access
+        self._access: Final = gateway.access
         self._meter: Final = gateway.meter
         self._registry: Final = gateway.registry
-        self._scribe: Final = gateway.recorder.write
+        self._write: Final = gateway.recorder.write
         self._calls: Final[Mapping[str, tuple[type[Any], Callable[[Any], Awaitable[Document]]]]] = {
             "kill": (IdArguments, self._kill),
             "loop.resume": (IdArguments, self._resume),
@@ -66,7 +66,7 @@ class AccessCalls:
     async def _kill(self, asked: IdArguments) -> Document:
         if asked.id.startswith("ses_"):
             return await self._kill_session(SessionId(asked.id), asked.actor)
-        if not await self._authority.loops.end(LoopId(asked.id), "killed", asked.actor):
+        if not await self._access.loops.end(LoopId(asked.id), "killed", asked.actor):
             raise CustodyError(
                 "loop.not-found",
                 f"There is no loop {asked.id!r} that runs.",
@@ -86,7 +86,7 @@ class AccessCalls:
             session.kill("killed", _KILLED)
         loop = found[0].admission.loop.id if found[0].admission is not None else None
         act = AdminAct("session.kill", actor, wanted)
-        await self._scribe(Record(clock(), act, loop))
+        await self._write(Record(clock(), act, loop))
         return document({"id": wanted, "ended": True})
 
     async def _resume(self, asked: IdArguments) -> Document:
@@ -100,17 +100,17 @@ class AccessCalls:
                 "`custody loops` shows the loops by their ids.",
             )
         act = AdminAct("loop.resume", asked.actor, loop, tally.paused)
-        await self._scribe(Record(clock(), act, loop))
+        await self._write(Record(clock(), act, loop))
         return document({"id": loop, "resumed": self._meter.resume(loop)})
 
     # Identities and logins.
 
     async def _revoke(self, asked: IdentityArguments) -> Document:
-        ended = await self._authority.logins.revoke(asked.issuer, asked.subject, asked.actor)
+        ended = await self._access.logins.revoke(asked.issuer, asked.subject, asked.actor)
         return document({"subject": asked.subject, "issuer": asked.issuer, "loops": ended})
 
     async def _restore(self, asked: IdentityArguments) -> Document:
-        await self._authority.logins.restore(asked.issuer, asked.subject, asked.actor)
+        await self._access.logins.restore(asked.issuer, asked.subject, asked.actor)
         return document({"subject": asked.subject, "issuer": asked.issuer})
 
     async def _revoked(self, _: NoArguments) -> Document:
@@ -122,7 +122,7 @@ class AccessCalls:
                     "time": moment(each.time),
                     "actor": each.actor,
                 }
-                for each in await self._authority.logins.revoked_identities()
+                for each in await self._access.logins.revoked_identities()
             )
         )
 
@@ -138,13 +138,13 @@ class AccessCalls:
                     "time": moment(each.started),
                     "expires": moment(each.expires),
                 }
-                for each in await self._authority.logins.list()
+                for each in await self._access.logins.list()
             )
         )
 
     async def _end_login(self, asked: IdArguments) -> Document:
-        ended = await self._authority.logins.end(LoginId(asked.id), "revoked")
+        ended = await self._access.logins.end(LoginId(asked.id), "revoked")
         if ended:
             act = AdminAct("login.end", asked.actor, asked.id)
-            await self._scribe(Record(clock(), act))
+            await self._write(Record(clock(), act))
         return document({"id": asked.id, "ended": ended})
