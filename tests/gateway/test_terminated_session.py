@@ -327,6 +327,31 @@ def test_a_protocol_that_fails_to_tell_of_a_wait_still_has_it_asked() -> None:
     play(scenario, policy=Rules(), approvals=humans)
 
 
+def test_a_client_that_is_gone_when_it_is_told_of_a_wait_has_nobody_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    humans = Humans()
+    monkeypatch.setattr("custody.gateway.held_message.REMIND_EVERY_S", 0.005)
+
+    async def scenario(visit: Visit) -> None:
+        told: list[str] = []
+
+        def gone(text: str) -> None:
+            told.append(text)
+            session.close("client.closed")
+
+        session = visit.port.connect(
+            ("192.0.2.8", 1000), tls="", ended=visit.ended.append, tell=gone
+        )
+        await session.admit(Secret("ct_good"), LOGIN)
+        assert await refused(session.permit(command("ASK night"))) is RefusalCode.LOOP_OVER
+        await asyncio.sleep(0.05)
+        assert humans.open == []
+        assert len(told) == 1
+
+    play(scenario, policy=Rules(), approvals=humans)
+
+
 def test_a_record_that_fails_says_that_the_session_is_over() -> None:
     async def scenario(visit: Visit) -> None:
         session = await visit.admit()

@@ -39,7 +39,8 @@ class HeldMessage:
 
     def ask(self) -> None:
         self._remind()
-        self._gate.ask(self._question, self._answered)
+        if not self._over:  # else the client was gone when it was told
+            self._gate.ask(self._question, self._answered)
 
     def withdraw(self, reason: str) -> Denial:
         """Nobody can answer any more. ``settle`` is not called: the caller has the denial."""
@@ -58,7 +59,8 @@ class HeldMessage:
         except Exception as error:  # noqa: BLE001 - told or not, it waits
             session = self._question.session.id
             _log.error("%s: its client was not told: %s", session, type(error).__name__)
-        self._reminder = self._event_loop.call_later(REMIND_EVERY_S, self._remind)
+        if not self._over:
+            self._reminder = self._event_loop.call_later(REMIND_EVERY_S, self._remind)
 
     def _end(self) -> None:
         self._over = True

@@ -55,8 +55,8 @@ class CachedTicketAuthenticator:
         self._by_id: Final[dict[TicketId, Ticket]] = {}
 
     def authenticate(self, secret: Secret, now: int) -> Admission | str:
-        """As ``TicketAuthenticator.authenticate``; also ``ticket.unchecked`` where the book cannot be
-        read.
+        """As ``TicketAuthenticator.authenticate``; also ``ticket.unchecked`` where the book cannot
+        be read.
         """
         presented = ticket_digest(secret)
         if not self._refresh(now):
