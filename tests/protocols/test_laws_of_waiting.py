@@ -20,6 +20,7 @@ from tests.protocols.test_laws import (
 )
 
 from custody.model.protocol import Wiring
+from custody.model.record import SessionEnd
 
 __all__ = ["wire"]
 
@@ -101,6 +102,8 @@ def test_a_client_that_leaves_withdraws_what_is_held(wire: Callable[[], Wiring])
             answered(YES)  # too late
             await until(lambda: "SessionEnd" in kinds(b.log))
         assert [outcome for _, outcome in outcomes(b)] == ["refused"]
+        ends = [each.reason for each in b.log.bodies() if isinstance(each, SessionEnd)]
+        assert ends == ["client.closed"]
 
     play(wire, scenario, policy=AsksAboutDrops(), approvals=humans)
 
@@ -127,9 +130,7 @@ def test_a_kill_ends_what_is_held_and_tells_the_client(wire: Callable[[], Wiring
     play(wire, scenario, policy=AsksAboutDrops(), approvals=humans)
 
 
-def test_who_waited_for_a_human_is_not_idle_once_there_is_an_answer(
-    wire: Callable[[], Wiring],
-) -> None:
+def test_who_waited_for_a_human_was_not_idle(wire: Callable[[], Wiring]) -> None:
     humans = Humans()
 
     async def scenario(

@@ -164,7 +164,8 @@ class Relay:
     def closed(self, side: Side) -> None:
         """Nothing more comes from this side."""
         if side is Side.CLIENT:
-            self._abandon("client.closed")
+            self._leaving = self._leaving or "client.closed"
+            self._abandon(self._leaving)
             self.to_server.call_after(self._server.end_writing)
         else:
             self.end_when_drained(Side.CLIENT, "server.closed")
