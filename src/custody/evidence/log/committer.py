@@ -137,8 +137,8 @@ class Committer:
             self._event_loop.call_soon(self._turn)
 
     def wake_later(self) -> None:
-        """A batch without waiters shares the next batch's sync; if none follows, it is synced
-        within ``UNWAITED_S``.
+        """A record without a waiter shares the sync of the next one that has a waiter; if none
+        comes, it is synced within ``UNWAITED_S``.
         """
         if self._later is None:
             self._later = self._event_loop.call_later(UNWAITED_S, self._turn_late)
