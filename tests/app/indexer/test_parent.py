@@ -101,7 +101,9 @@ def test_a_backlog_is_caught_up_with_before_a_question_is_answered(scene: Scene)
             await append(log, story)
             async with asyncio.TaskGroup() as tasks:
                 running = tasks.create_task(child.run())
-                assert await child.catch_up()
+                async with asyncio.timeout(60):
+                    while not await child.catch_up():
+                        pass  # it waits a few seconds at most, which a busy machine may need twice
                 assert len(texts(scene)) == 1000
                 assert (
                     SqliteIndex(scene.data / "index")
