@@ -17,9 +17,11 @@ from custody.gateway.terminated_session import ListenerPort, TerminatedSession
 from custody.model.errors import CustodyError
 from custody.model.event import LoginRequest
 from custody.model.identity import Credential, Loop
+from custody.model.protocol import TerminatedWire
 from custody.model.record import Body, Gap, Record, Response, SessionEnd
 from custody.model.refusal import Refusal, RefusalCode, RefusedError
 from custody.model.secret import Secret
+from custody.model.terminator import BoundSocket, Port
 from custody.model.words import Outcome, TargetName
 
 LOGIN = LoginRequest("orders", "", "user", "app", ())
@@ -205,6 +207,41 @@ def test_an_answer_that_cannot_be_recorded_ends_the_session() -> None:
         assert visit.stage.registry.all() == []
 
     play(scenario)
+
+
+class SlowVault:
+    def __init__(self) -> None:
+        self.asked, self.answers = asyncio.Event(), asyncio.Event()
+
+    async def lease(self, loop: Loop, target: TargetName) -> Credential:
+        self.asked.set()
+        await self.answers.wait()
+        return Credential(Secret("real-password"))
+
+
+def test_a_session_that_ends_while_the_store_is_asked_gets_no_credential() -> None:
+    async def scenario(visit: Visit) -> None:
+        session = await visit.admit()
+        lease = asyncio.ensure_future(session.lease())  # noqa: TID251 - awaited
+        await vault.asked.wait()
+        session.kill("test", OVER)
+        vault.answers.set()
+        assert await refused(lease) is RefusalCode.LOOP_OVER
+
+    vault = SlowVault()
+    play(scenario, vault=vault)
+
+
+class EndsByItself:
+    async def serve(self, listener: BoundSocket, port: Port) -> None: ...
+
+
+def test_a_listener_that_ends_by_itself_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with bench(wire=TerminatedWire(EndsByItself())):
+            await until(lambda: "toy: it ended by itself" in caplog.text)
+
+    asyncio.run(main())
 
 
 class NoCredential:

@@ -144,6 +144,8 @@ class TerminatorListener:
     async def _serve(self, listener: socket.socket) -> None:
         try:
             await self._terminator.serve(listener, self._port)
+            if not self._port.stopped:
+                _log.error("%s: it ended by itself", self._spec.name)
         except Exception as error:  # noqa: BLE001 - one listener's fault is never another's
             _log.error("%s: it ended with %s", self._spec.name, error_place(error))
         finally:

@@ -91,6 +91,10 @@ class ListenerPort:
         else:
             self._stopped.append(act)
 
+    @property
+    def stopped(self) -> bool:
+        return self._stopped is None
+
     def stop(self) -> None:
         """The listener takes no new connections."""
         stopped, self._stopped = self._stopped, None
@@ -168,10 +172,12 @@ class TerminatedSession:
         admitted = self._known()
         try:
             loop, target = admitted.admission.loop, admitted.target.name
-            return await self._services.vault.lease(loop, target)
+            credential = await self._services.vault.lease(loop, target)
         except CustodyError as error:
             _log.error("%s: %s: %s", self.id, error.code, error.fault)
             raise RefusedError(unreachable(error)) from None
+        self._known()  # the session may have ended meanwhile
+        return credential
 
     async def permit(self, command: Command) -> int:
         session = self._known().session
