@@ -6,10 +6,10 @@ import pytest
 from tests.gateway.fakes import NoMask
 from tests.gateway.stage import kinds, until
 from tests.gateway.test_gate import YES, Humans, Rules
-from tests.gateway.test_port import LOGIN, OVER, Visit, play, refused
+from tests.gateway.test_terminated_session import LOGIN, OVER, Visit, play, refused
 from tests.protocols.toys.line_codec import command
 
-from custody.gateway import port as module
+from custody.gateway import terminated_session as module
 from custody.model.errors import CustodyError
 from custody.model.record import Body, Gap, Record, Response, SessionEnd
 from custody.model.refusal import RefusalCode, RefusedError
