@@ -7,7 +7,6 @@ server's error for the gateway's own failing message.
 
 from collections import deque
 from collections.abc import Hashable
-from enum import Enum
 from typing import Final
 
 from custody.model.errors import WireError
@@ -16,6 +15,7 @@ from custody.model.words import Side
 from custody.protocols.postgres.frames import HEADER
 from custody.protocols.postgres.pipeline.column_origins import ColumnOrigins
 from custody.protocols.postgres.pipeline.pending_queue import PendingQueue
+from custody.protocols.postgres.pipeline.progress import AGAIN, Again
 from custody.protocols.postgres.pipeline.settle import FinishedAnswer, Settlement
 from custody.wire.buffer import Buffer
 
@@ -32,15 +32,6 @@ _LONG: Final = frozenset(b"ENV")
 
 _CLIENT: Final = Side.CLIENT
 """Every message passes: a name of the module is quicker than an enumeration's member."""
-
-
-class Again(Enum):
-    """Progress was made without an event."""
-
-    AGAIN = "again"
-
-
-AGAIN: Final = Again.AGAIN
 
 
 class Backend:

@@ -4,7 +4,6 @@ Law: a message that holds a command is given to the host before anything behind 
 moves only after ``allow``. A message that the server would ignore is counted and not forwarded.
 """
 
-from enum import Enum
 from typing import Final
 
 from custody.model.errors import WireError
@@ -30,6 +29,7 @@ from custody.protocols.postgres.pipeline.pending_queue import (
     PendingMessage,
     PendingQueue,
 )
+from custody.protocols.postgres.pipeline.progress import AGAIN, Again
 from custody.protocols.postgres.values.bind import bind_names, name_at
 from custody.wire.buffer import Buffer
 
@@ -42,15 +42,6 @@ _EXTENDED: Final = frozenset(b"PBEDC")
 
 _SERVER: Final = Side.SERVER
 """Every message passes: a name of the module is quicker than an enumeration's member."""
-
-
-class Again(Enum):
-    """Progress was made without an event."""
-
-    AGAIN = "again"
-
-
-AGAIN: Final = Again.AGAIN
 
 
 class Frontend:
