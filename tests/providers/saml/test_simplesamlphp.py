@@ -106,7 +106,7 @@ def test_a_login_from_end_to_end(more: str, idp: SimpleSaml) -> None:
 
 
 def test_a_persistent_name_and_a_transient_one(idp: SimpleSaml) -> None:
-    settings = replace(SETTINGS, subject="NameID")
+    settings = replace(SETTINGS, settings=replace(SETTINGS.settings, subject="NameID"))
 
     async def go() -> None:
         provider = await opened(idp, settings)
