@@ -249,7 +249,7 @@ def test_a_no_denies_with_its_reason() -> None:
     ("then", "permitted"),
     [(Decision.ASK, True), (Decision.ALLOW, True), (Decision.DENY, False)],
 )
-def test_after_a_yes_it_is_judged_again(then: Decision, permitted: bool) -> None:  # noqa: FBT001
+def test_after_a_yes_it_is_judged_again(then: Decision, permitted: bool) -> None:  # noqa: FBT001 - a case's answer
     stage = Stage(humans=Humans())
     question = stage.question("ASK night")
     stage.rules.now["ASK night"] = then

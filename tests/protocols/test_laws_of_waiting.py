@@ -120,11 +120,13 @@ def test_a_kill_ends_what_is_held_and_tells_the_client(wire: Callable[[], Wiring
             _, answered = humans.open[0]
             for session in b.registry.all():
                 session.kill("test", OVER)
-            answered(YES)  # too late
+            answered(YES)  # in the turn of the kill, and too late
             assert await said(reader) == "!loop_over over"
             assert await line(reader) == ""
             await until(lambda: not b.registry.all())
+            await asyncio.sleep(0.05)
         assert humans.withdrawn
+        assert [outcome for _, outcome in outcomes(b)] == ["refused"]
         assert kinds(b.log)[-2:] == ["Response", "SessionEnd"]
 
     play(wire, scenario, policy=AsksAboutDrops(), approvals=humans)
@@ -150,23 +152,3 @@ def test_who_waited_for_a_human_was_not_idle(wire: Callable[[], Wiring]) -> None
         assert b.registry.all() == [session]
 
     play(wire, scenario, policy=AsksAboutDrops(), approvals=humans, idle_timeout_s=0.6)
-
-
-def test_a_yes_that_comes_with_a_kill_moves_nothing(wire: Callable[[], Wiring]) -> None:
-    humans = Humans()
-
-    async def scenario(
-        b: Bench, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        async with nothing_arrives(b):
-            writer.write(b"DROP t\n")
-            await until(lambda: bool(humans.open))
-            _, answered = humans.open[0]
-            for session in b.registry.all():
-                session.kill("test", OVER)
-            answered(YES)
-            await until(lambda: not b.registry.all())
-            await asyncio.sleep(0.05)
-        assert [outcome for _, outcome in outcomes(b)] == ["refused"]
-
-    play(wire, scenario, policy=AsksAboutDrops(), approvals=humans)

@@ -190,7 +190,7 @@ KIND: Final = StoreKind(
 
 def _cipher(key: bytes) -> "AESGCM":
     # A configuration is read without it, by commands that start fast.
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - see above
 
     return AESGCM(key)
 

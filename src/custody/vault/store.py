@@ -66,7 +66,7 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def open(self, host: StoreHost) -> Store:
         """Raises ``vault.address``, ``vault.ca``. Reaches nothing yet."""
-        raise NotImplementedError
+        raise NotImplementedError  # each scheme's settings open a store of their own
 
 
 class ReferenceForm(msgspec.Struct, frozen=True):
