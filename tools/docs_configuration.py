@@ -1,47 +1,21 @@
 """The tables of configuration keys, from the structs that read them; of references, from stores."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 
-import msgspec
-
-from custody.config.logins import ConsoleConfig, LoginConfig
+from custody import protocols
+from custody.config.config_table import tables_of
+from custody.config.later_parts import later_protocols, later_tables
 from custody.config.read_table import ConfigField, fields_of
-from custody.config.tables import (
-    LATER_PROTOCOLS,
-    LATER_TABLES,
-    CaptureConfig,
-    GatewayConfig,
-    ListenerConfig,
-    RetentionConfig,
-    TargetConfig,
-)
-from custody.identity.oidc import OidcSettings, WorkloadSettings
-from custody.identity.saml import SamlSettings
-from custody.masking import MaskRule
-from custody.policy import CONDITION_FIELDS, CONDITION_FUNCTIONS, Grant, Rule
+from custody.config.tables import Config, ListenerConfig, TargetConfig
+from custody.policy import CONDITION_FIELDS, CONDITION_FUNCTIONS
 from custody.vault import KIND_OF_TABLE, STORE_KINDS
 
 BEGIN = "<!-- generated: keys; change them where a room declares its table, then `make docs` -->"
 REFERENCES = "<!-- generated: references; change them in a store's module, then `make docs` -->"
+Fields = Sequence[ConfigField]
 END = "<!-- end of the generated part -->"
-TABLES: Mapping[str, type[msgspec.Struct]] = {
-    "[gateway]": GatewayConfig,
-    "[listen.postgres]": ListenerConfig,
-    "[listen.console]": ConsoleConfig,
-    "[login]": LoginConfig,
-    "[[oidc]]": OidcSettings,
-    "[[workload]]": WorkloadSettings,
-    "[[saml]]": SamlSettings,
-    "[[target]]": TargetConfig,
-    **{f"[{name}]": kind.settings for name, kind in KIND_OF_TABLE.items()},
-    "[[grant]]": Grant,
-    "[[rule]]": Rule,
-    "[[mask]]": MaskRule,
-    "[capture]": CaptureConfig,
-    "[retention]": RetentionConfig,
-}
 
 
 def with_keys(page: str) -> str:
@@ -66,15 +40,51 @@ def _with(page: str, begin: str, generated: str) -> str:
 
 
 def _generated() -> str:
-    parts = [_table(name, kind) for name, kind in TABLES.items()]
+    parts = [_table(name, kinds) for name, kinds in _tables()]
     parts.append(_variables())
     parts.append(_later())
     return "\n".join(parts)
 
 
-def _table(name: str, kind: type[msgspec.Struct]) -> str:
+def _tables() -> Iterator[tuple[str, Fields]]:
+    """In the order of ``Config``; a protocol's own keys stand behind those that are shared."""
+    for each in tables_of(Config):
+        if each.kind is ListenerConfig:
+            yield from _listeners()
+        elif each.kind is TargetConfig:
+            yield from _targets()
+            for name, store in KIND_OF_TABLE.items():
+                yield f"[{name}]", fields_of(store.settings)
+        else:
+            yield each.heading, fields_of(each.kind)
+
+
+def _listeners() -> Iterator[tuple[str, Fields]]:
+    for name in sorted(protocols.names()):
+        settings = protocols.settings_of(name)
+        yield (
+            f"[listen.{name}]",
+            [
+                *(
+                    each
+                    for each in fields_of(ListenerConfig)
+                    if each.key not in settings.listener_lacks
+                ),
+                *fields_of(settings.listener),
+            ],
+        )
+
+
+def _targets() -> Iterator[tuple[str, Fields]]:
+    yield "[[target]]", fields_of(TargetConfig)
+    for name in sorted(protocols.names()):
+        if own := fields_of(protocols.settings_of(name).target):
+            yield f'[[target]] with protocol = "{name}"', own
+
+
+def _table(name: str, fields: Fields) -> str:
     lines = [f"### `{name}`", "", "| key | form | default | meaning |", "|---|---|---|---|"]
-    for field in fields_of(kind):
+    for field in fields:
         form = field.how.form or field.how.read.form
         cells = (f"`{field.key}`", form, _default(field), field.how.says)
         lines.append(f"| {' | '.join(map(_cell, cells))} |")
@@ -122,8 +132,8 @@ def _later() -> str:
             "",
             (
                 "Accepted with a warning at start, without effect: "
-                f"{said(LATER_PROTOCOLS, '[listen.{}]')}; tables {said(LATER_TABLES, '[{}]')}; "
-                f"targets whose protocol is {said(LATER_PROTOCOLS, '{}')}."
+                f"{said(later_protocols(), '[listen.{}]')}; tables {said(later_tables(), '[{}]')}; "
+                f"targets whose protocol is {said(later_protocols(), '{}')}."
             ),
             "",
         ]

@@ -36,6 +36,32 @@ class ToyLines:
 
 PROTOCOL = ToyLines()
 '''
+SETTINGS = '''
+"""Its own keys: a greeting, and a key that may stand in the place of a password."""
+
+from typing import Annotated
+
+import msgspec
+
+from custody.model import value_readers as read
+from custody.model.config_key import ConfigKey
+from custody.model.protocol_settings import ProtocolSettings
+from custody.model.secret import SecretReference
+
+
+class LineTarget(msgspec.Struct, frozen=True, kw_only=True):
+    greeting: Annotated[str, ConfigKey(read.some_text, "What it is greeted with.")]
+    key: Annotated[
+        SecretReference | None, ConfigKey(read.secret_reference, "Where its key is.", "none")
+    ] = None
+
+
+SETTINGS = ProtocolSettings(
+    target=LineTarget,
+    target_lacks=frozenset({"tls", "ca", "database"}),
+    listener_lacks=frozenset({"cert", "key", "cleartext", "oauth"}),
+)
+'''
 COMMAND = (
     "import sys; from custody import protocols; protocols.__path__.append(sys.argv.pop(1)); "
     "from custody.cli.main import main; main()"
@@ -108,8 +134,13 @@ class Installation:
         (self.home / "custody.toml").write_text(CONFIG.format(port=port))
 
     def custody(self, *words: str, configured: bool = True) -> str:
+        done = self.run(*words, configured=configured)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def run(self, *words: str, configured: bool = True) -> subprocess.CompletedProcess[str]:
         config = ("-c", str(self.home / "custody.toml")) if configured else ()
-        done = subprocess.run(
+        return subprocess.run(
             [*self.words, *words, *config],
             env=self.environment,
             capture_output=True,
@@ -117,8 +148,6 @@ class Installation:
             timeout=60,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[int]:
@@ -178,3 +207,47 @@ def test_a_folder_is_a_protocol(face: str, tmp_path: Path) -> None:
         ("SELECT 2", "allow", "ok"),
     }
     assert "PROVED" in installed.custody("verify", str(installed.home / "data"))
+
+
+def test_a_protocol_has_keys_of_its_own(tmp_path: Path) -> None:
+    server = LineServer()
+    installed = Installation(tmp_path, "line_terminator", server.port)
+    folder = tmp_path / "protocols" / "toylines"
+    (folder / "settings.py").write_text(SETTINGS)
+    protocol = (folder / "protocol.py").read_text()
+    without_tls = protocol.replace(
+        'application_protocol = "toylines"', "application_protocol = None"
+    )
+    (folder / "protocol.py").write_text(without_tls)
+    config = installed.home / "custody.toml"
+    shared = config.read_text()
+    refused = installed.run("policy", "check")
+    assert refused.returncode == 3
+    assert "target[0]: The key `greeting` is missing. What it is greeted with." in refused.stderr
+
+    own = 'greeting = "good-day"\nkey = "plain:real-key"'
+    config.write_text(shared.replace('password = "plain:real-password"', f'{own}\ntls = "off"'))
+    refused = installed.run("policy", "check")
+    assert refused.returncode == 3
+    assert "target[0].tls: This key is not known." in refused.stderr
+
+    config.write_text(shared.replace("[[grant]]", f"{own}\n\n[[grant]]", 1))
+    refused = installed.run("policy", "check")
+    assert refused.returncode == 3
+    assert "target[0].key: It has a `password` and a `key`" in refused.stderr
+
+    config.write_text(shared.replace('password = "plain:real-password"', own))
+    with installed.serving() as port:
+        made = installed.custody(
+            "ticket", "create", "--subject", "ada", "--group", "agents", "--ttl", "1h"
+        )
+        ticket = next(word for word in made.split() if word.startswith("ct_"))
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=20) as client,
+            client.makefile("rwb") as file,
+        ):
+            file.write(f"LOGIN lines {ticket}\n".encode())
+            file.flush()
+            assert file.readline() == b"welcome\n"
+    server.close()
+    assert server.seen == ["good-day real-key"]

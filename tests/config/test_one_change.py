@@ -65,6 +65,42 @@ def test_a_key_is_one_field(tmp_path: Path) -> None:
     assert row == "| `quorum` | number | `1` | How many must agree. |"
 
 
+TABLE = '''
+class ShiftConfig(msgspec.Struct, frozen=True, kw_only=True):
+    name: Annotated[str, ConfigKey(read.name, "What it is called.")]
+    hours: Annotated[int, ConfigKey(read.integer(1, 24), "How long it lasts.")] = 8
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole configuration that has passed every check."""
+
+    shifts: Annotated[tuple[ShiftConfig, ...], ConfigTable("shift", numbered=True)]
+'''
+USES_TABLE = """
+from pathlib import Path
+from tests.config.test_load import MINIMAL, PLACE, refused
+from tools.docs_configuration import with_keys
+from custody.config.load import parse_config
+
+config = parse_config(MINIMAL + b"[[shift]]\\n[[shift]]\\nhours = 12\\n", PLACE)
+print([(each.name, each.hours) for each in config.shifts])
+print(refused(MINIMAL + b"[[shift]]\\nhours = 25\\n"))
+page = with_keys(Path("docs/configuration.md").read_text(encoding="utf-8"))
+print("### `[[shift]]`" in page, "| `hours` | number | `8` | How long it lasts. |" in page)
+"""
+
+
+def test_a_table_is_one_field_and_what_reads_it(tmp_path: Path) -> None:
+    config = """class Config(msgspec.Struct, frozen=True, kw_only=True):
+    \"\"\"A whole configuration that has passed every check.\"\"\"
+"""
+    changes = {"config/tables.py": (config, TABLE)}
+    read, refusal, page = said_with(tmp_path, changes, USES_TABLE).splitlines()
+    assert read == "[('shift 1', 8), ('shift 2', 12)]"
+    assert "shift[0].hours: It must be between 1 and 24." in refusal
+    assert page == "True True"
+
+
 STORE = '''"""A drawer: ``drawer:LABEL``."""
 
 from typing import Annotated, Final

@@ -135,7 +135,8 @@ def make_listener_plans(config: Config, bearers: TokenAuthenticators) -> Iterato
     gives whoever takes the tokens of the issuer of that name.
     """
     for listener in config.listeners:
-        context = _server_context(config, listener)
+        protocol = find_protocol(listener.name).application_protocol
+        context = None if protocol is None else _server_context(config, listener, protocol)
         here = listener.address
         bearer = bearers(listener.oauth) if listener.oauth else None
         door = _spec(config, listener, context, bearer, listener.target)
@@ -150,7 +151,7 @@ def make_listener_plans(config: Config, bearers: TokenAuthenticators) -> Iterato
 def _spec(
     config: Config,
     listener: ListenerConfig,
-    context: ssl.SSLContext,
+    context: ssl.SSLContext | None,
     bearer: TokenAuthenticator | None,
     target: TargetName | None,
 ) -> ListenerSpec:
@@ -174,6 +175,7 @@ def _spec(
 def _options(config: Config, listener: ListenerConfig, *, bound: bool) -> ListenerOptions:
     oauth = bearer_options(config, listener.oauth) if listener.oauth else {}
     return ListenerOptions(
+        own=listener.own,
         target_bound=bound,
         capture_bytes=config.capture.response_bytes,
         command_bytes=config.capture.command_bytes,
@@ -193,11 +195,13 @@ def bearer_options(config: Config, name: str) -> dict[str, str]:
     return {"oauth_issuer": issuer}
 
 
-def _server_context(config: Config, listener: ListenerConfig) -> ssl.SSLContext:
+def _server_context(
+    config: Config, listener: ListenerConfig, application_protocol: str
+) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     load_certificate(context, config, listener)
-    context.set_alpn_protocols([find_protocol(listener.name).application_protocol])
+    context.set_alpn_protocols([application_protocol])
     return context
 
 
@@ -219,6 +223,7 @@ def load_certificate(
 
 
 def make_target(target: TargetConfig) -> Target:
+    key = target.credential[0] if target.credential is not None else ""
     return Target(
         name=target.name,
         protocol=target.protocol,
@@ -228,4 +233,6 @@ def make_target(target: TargetConfig) -> Target:
         ca=target.ca,
         database=target.database,
         user=target.user,
+        own=target.own,
+        credential_key=key,
     )

@@ -32,10 +32,10 @@ def local_vault(config: Config, clock: Clock) -> SealedStore:
 
 
 def references_of(config: Config) -> dict[TargetName, str]:
-    """What each target's ``password`` says; a target without one has an empty one."""
+    """Where each target's credential is; a target without one has an empty one."""
+    found = {target.name: target.credential for target in config.targets}
     return {
-        target.name: target.password.reveal() if target.password is not None else "plain:"
-        for target in config.targets
+        name: each[1].reveal() if each is not None else "plain:" for name, each in found.items()
     }
 
 

@@ -20,15 +20,16 @@ def check_files(config: Config, faults: ConfigFaults) -> None:
             if field.how.file and isinstance(value, Path):
                 _readable(value, (*at, field.key), faults)
     for target in config.targets:
-        password = target.password
-        if password is not None and password.scheme == "file":
-            path = config.folder / password.place.reveal()
-            _readable(path, ("target", target.number, "password"), faults)
+        for key, reference in target.credentials():
+            if reference.scheme == "file":
+                path = config.folder / reference.place.reveal()
+                _readable(path, ("target", target.number, key), faults)
 
 
 def _placed(config: Config) -> Iterator[tuple[KeyPath, msgspec.Struct]]:
     for listener in config.listeners:
         yield ("listen", listener.name), listener
+        yield ("listen", listener.name), listener.own
     if config.console is not None:
         yield ("listen", "console"), config.console
     for key in ("oidc", "workload", "saml"):
@@ -36,6 +37,7 @@ def _placed(config: Config) -> Iterator[tuple[KeyPath, msgspec.Struct]]:
             yield (key, number), provider
     for target in config.targets:
         yield ("target", target.number), target
+        yield ("target", target.number), target.own
 
 
 def _readable(path: Path, at: KeyPath, faults: ConfigFaults) -> None:

@@ -1,4 +1,4 @@
-"""Reads ``[[mask]]`` tables into the rules that masking checks.
+"""Checks the rules of ``[[mask]]`` tables.
 
 Law: masking alone knows which rules can work; here its faults get their place in the file.
 """
@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from custody.config.document import ConfigDocument
 from custody.config.faults import ConfigFaults, KeyPath
 from custody.masking import MaskRule
 from custody.model.errors import CustodyError
@@ -15,15 +14,8 @@ from custody.model.errors import CustodyError
 _PLACE: Final = re.compile(r"mask\[\d+\](?:\.(\w+)(?:\[\d+\])?)? ?")
 
 
-def read_masks(document: ConfigDocument, *, checked: bool) -> tuple[MaskRule, ...]:
-    """Whether the rules can work is seen only where they are to be ``checked``."""
-    placed = document.each(MaskRule, "mask")
-    if checked:
-        _check(placed, document.faults)
-    return tuple(rule for _, rule in placed)
-
-
-def _check(placed: Sequence[tuple[KeyPath, MaskRule]], faults: ConfigFaults) -> None:
+def check_masks(placed: Sequence[tuple[KeyPath, MaskRule]], faults: ConfigFaults) -> None:
+    """Whether the rules can work, each and together."""
     # The detectors cost 40 ms of imports, which most commands need not pay.
     from custody.masking import check_rules  # noqa: PLC0415 - see above
 

@@ -55,6 +55,10 @@ def fields_of(kind: type[msgspec.Struct]) -> tuple[ConfigField, ...]:
     return tuple(ordered)
 
 
+def keys_of(kind: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(field.key for field in fields_of(kind))
+
+
 def read_table(
     kind: type[T], table: object, at: KeyPath, folder: Path, faults: ConfigFaults, **given: object
 ) -> T | None:
@@ -65,8 +69,22 @@ def read_table(
         faults.add("config.type", at, "It must be a table.", "Write a [table] with its keys below.")
         return None
     before = len(faults.found)
+    refuse_unknown(table, keys_of(kind), at, faults)
+    found = read_keys(kind, table, at, folder, faults, **given)
+    return found if len(faults.found) == before else None
+
+
+def read_keys(
+    kind: type[T],
+    table: Mapping[str, object],
+    at: KeyPath,
+    folder: Path,
+    faults: ConfigFaults,
+    **given: object,
+) -> T | None:
+    """As ``read_table``, of a table that has keys of others too: those are left to them."""
+    before = len(faults.found)
     known = {field.key: field for field in fields_of(kind)}
-    refuse_unknown(table, known, at, faults)
     values: dict[str, Any] = dict(given)
     for key, field in known.items():
         if key in table:

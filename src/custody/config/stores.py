@@ -52,14 +52,13 @@ def check_references(
 ) -> None:
     """A reference's store must be configured, unless the machine itself says all about it."""
     for target in targets:
-        reference = target.password
-        if reference is None or reference.key in stores:
-            continue
-        kind = KIND_OF_SCHEME[reference.scheme]
-        if reference.store or kind.unconfigured is None:
-            faults.add(
-                "config.store",
-                ("target", target.number, "password"),
-                f"It refers to `{reference.key}:`, and there is no such store here.",
-                f"Add [{kind.table}{'.' if reference.store else ''}{reference.store}].",
-            )
+        for key, reference in target.credentials():
+            kind = KIND_OF_SCHEME[reference.scheme]
+            configured = reference.key in stores
+            if not configured and (reference.store or kind.unconfigured is None):
+                faults.add(
+                    "config.store",
+                    ("target", target.number, key),
+                    f"It refers to `{reference.key}:`, and there is no such store here.",
+                    f"Add [{kind.table}{'.' if reference.store else ''}{reference.store}].",
+                )

@@ -4,15 +4,16 @@ Law: a table of a room is declared in the room. A value that has been read is in
 milliseconds, bytes, absolute paths.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 
 from custody import protocols
 from custody.config import values as read_own
+from custody.config.config_table import ConfigTable
 from custody.config.logins import (
     CertificateFile,
     ConsoleConfig,
@@ -21,18 +22,18 @@ from custody.config.logins import (
     LoginConfig,
     MostConnections,
 )
+from custody.config.read_table import fields_of
 from custody.config.values import Address
 from custody.identity.oidc import OidcSettings, WorkloadSettings
 from custody.identity.saml import SamlSettings
 from custody.masking import MaskRule
 from custody.model import value_readers as read
 from custody.model.config_key import ConfigKey
+from custody.model.protocol_settings import NoSettings
 from custody.model.secret import SecretReference
 from custody.model.words import TargetName
 from custody.policy import Grant, Rule
 from custody.vault import StoreSettings
-
-LATER_PROTOCOLS: Final = frozenset({"mysql", "ssh", "http", "mcp", "kubernetes"})
 
 
 class Durability(StrEnum):
@@ -131,6 +132,8 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
             "passwords",
         ),
     ] = ""
+    own: msgspec.Struct = NoSettings()
+    """What stands in the keys that its protocol declares."""
 
 
 class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +178,21 @@ class TargetConfig(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     sandbox: Annotated[bool, ConfigKey(read.flag, "Sessions may be run again here.")] = False
+    own: msgspec.Struct = NoSettings()
+    """What stands in the keys that its protocol declares."""
+
+    @property
+    def credential(self) -> tuple[str, SecretReference] | None:
+        """Where what opens it is, and in which key that stands. Checked: there is one at most."""
+        return next(self.credentials(), None)
+
+    def credentials(self) -> Iterator[tuple[str, SecretReference]]:
+        """Every key that says where a secret is."""
+        for table in (self, self.own):
+            for field in fields_of(type(table)):
+                value = getattr(table, field.name)
+                if isinstance(value, SecretReference):
+                    yield field.key, value
 
 
 class CaptureConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,36 +212,27 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """A whole configuration that has passed every check."""
 
     path: Path
-    gateway: GatewayConfig
-    listeners: tuple[ListenerConfig, ...]
-    targets: tuple[TargetConfig, ...]
+    gateway: Annotated[GatewayConfig, ConfigTable("gateway")]
+    listeners: Annotated[tuple[ListenerConfig, ...], ConfigTable("listen", apart=True)]
+    console: Annotated[ConsoleConfig | None, ConfigTable("listen.console", apart=True)]
+    """``None`` where there is no ``[listen.console]``."""
+    login: Annotated[LoginConfig, ConfigTable("login")]
+    oidc: Annotated[tuple[OidcSettings, ...], ConfigTable("oidc")]
+    workload: Annotated[tuple[WorkloadSettings, ...], ConfigTable("workload")]
+    saml: Annotated[tuple[SamlSettings, ...], ConfigTable("saml")]
+    targets: Annotated[tuple[TargetConfig, ...], ConfigTable("target", apart=True)]
     later_targets: tuple[str, ...]
     """Names of targets whose protocols are not built yet; grants may speak of them."""
-    grants: tuple[Grant, ...]
-    rules: tuple[Rule, ...]
-    masks: tuple[MaskRule, ...]
-    capture: CaptureConfig
-    retention: RetentionConfig
-    login: LoginConfig
-    console: ConsoleConfig | None
-    """``None`` where there is no ``[listen.console]``."""
-    oidc: tuple[OidcSettings, ...]
-    workload: tuple[WorkloadSettings, ...]
-    saml: tuple[SamlSettings, ...]
-    stores: Mapping[str, StoreSettings] = {}
-    """By the key that references name them with."""
+    stores: Mapping[str, StoreSettings]
+    """By the key that references name them with; their tables are ``vault``'s."""
+    grants: Annotated[tuple[Grant, ...], ConfigTable("grant", numbered=True)]
+    rules: Annotated[tuple[Rule, ...], ConfigTable("rule")]
+    masks: Annotated[tuple[MaskRule, ...], ConfigTable("mask")]
+    capture: Annotated[CaptureConfig, ConfigTable("capture")]
+    retention: Annotated[RetentionConfig, ConfigTable("retention")]
     warnings: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
         """What every relative path is relative to."""
         return self.path.parent
-
-
-LATER_TABLES: Final = frozenset(
-    {
-        "alert", "approvals", "backup", "console", "export", "hub", "identity", "index",
-        "metrics", "mirror", "notify", "replay", "siem", "state", "timestamp", "witness",
-    }
-)  # fmt: skip
-"""Tables of parts that are not built yet: accepted with a warning, they do nothing."""

@@ -64,7 +64,7 @@ class ListenerSpec(msgspec.Struct, frozen=True):
     """The one target behind this listener, if it has only one."""
     wire: Wiring
     """How its protocol is spoken."""
-    application_protocol: str
+    application_protocol: str | None
     """ALPN name that direct TLS must agree on."""
     codes: NativeCodes
     """The protocol's own code of each refusal, for the record of what a client was told."""

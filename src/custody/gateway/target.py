@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from custody.model.protocol_settings import NoSettings
 from custody.model.words import TargetName
 
 
@@ -21,6 +22,10 @@ class Target(msgspec.Struct, frozen=True):
     ca: Path | None
     database: str
     user: str
+    own: msgspec.Struct = NoSettings()
+    """The keys that its protocol declares for ``[[target]]``."""
+    credential_key: str = ""
+    """The key that names its credential; empty: it has none."""
 
     def tls_context(self) -> ssl.SSLContext:
         """Certificates are checked in ``verify-full`` only, as libpq's sslmode defines it."""

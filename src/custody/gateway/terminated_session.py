@@ -166,7 +166,14 @@ class TerminatedSession:
     @property
     def target(self) -> TargetAddress:
         target = self._known().target
-        return TargetAddress(target.name, target.host, target.port, target.user)
+        return TargetAddress(
+            name=target.name,
+            host=target.host,
+            port=target.port,
+            user=target.user,
+            own=target.own,
+            credential_key=target.credential_key,
+        )
 
     async def lease(self) -> Credential:
         admitted = self._known()

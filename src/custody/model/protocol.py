@@ -12,12 +12,16 @@ import msgspec
 from custody.model.codec import CodecFaces, Inquirer
 from custody.model.command import Command
 from custody.model.identity import Session
+from custody.model.protocol_settings import NoSettings
 from custody.model.refusal import NativeCodes
 from custody.model.terminator import Terminator
 
 
 class ListenerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a listener's configuration says to its protocol. Bounds are in bytes."""
+
+    own: msgspec.Struct = NoSettings()
+    """The keys that the protocol declares for ``[listen.NAME]``."""
 
     target_bound: bool
     """The listener has one target, so a client's login need not name it."""
@@ -59,8 +63,8 @@ class WireProtocol(Protocol):
         ...
 
     @property
-    def application_protocol(self) -> str:
-        """Its ALPN name."""
+    def application_protocol(self) -> str | None:
+        """Its ALPN name; ``None``: its listeners have neither TLS nor a certificate."""
         ...
 
     @property

@@ -33,6 +33,10 @@ class TargetAddress(msgspec.Struct, frozen=True):
     host: str
     port: int
     user: str
+    own: msgspec.Struct
+    """The keys that the protocol declares for ``[[target]]``."""
+    credential_key: str
+    """The key of its credential: ``password``, or one of the protocol's own; empty: none."""
 
 
 class PortSession(Protocol):

@@ -10,6 +10,7 @@ from typing import cast
 
 from custody.model.errors import CustodyError
 from custody.model.protocol import WireProtocol
+from custody.model.protocol_settings import ProtocolSettings
 
 
 def names() -> frozenset[str]:
@@ -24,6 +25,12 @@ def part(protocol: str, module: str, name: str) -> object | None:
         return None
     offered: object = getattr(importlib.import_module(place), name)
     return offered
+
+
+def settings_of(protocol: str) -> ProtocolSettings:
+    """Its ``SETTINGS``; of one that has none, or is not built, no keys but the shared ones."""
+    found = part(protocol, "settings", "SETTINGS")
+    return ProtocolSettings() if found is None else cast("ProtocolSettings", found)
 
 
 def find_protocol(name: str) -> WireProtocol:

@@ -82,7 +82,8 @@ class Conversation:
         credential = await session.lease()
         there, up = await asyncio.open_connection(session.target.host, session.target.port)
         try:
-            up.write(f"hello {credential.secret.reveal()}\n".encode())
+            greeting = getattr(session.target.own, "greeting", "hello")
+            up.write(f"{greeting} {credential.secret.reveal()}\n".encode())
             await there.readline()
             self._say("welcome")
             while line := await self._reader.readline():

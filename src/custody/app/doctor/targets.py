@@ -46,10 +46,10 @@ async def examine_targets(config: Config, environment: Mapping[str, str]) -> Seq
         findings: list[Finding] = []
         for target in config.targets:
             address = await _address(target)
-            password = await _password(target, vault)
-            findings += [address, *password]
+            credential = await _credential(target, vault)
+            findings += [address, *credential]
             inquirer = find_protocol(target.protocol).inquirer
-            if inquirer and all(each.level is Level.OK for each in (address, *password)):
+            if inquirer and all(each.level is Level.OK for each in (address, *credential)):
                 findings.append(await _login(target, inquirer, vault))
         for returned in await vault.release(GATEWAY.id):
             if not returned.revoked:
@@ -73,14 +73,14 @@ async def _address(target: TargetConfig) -> Finding:
     return Finding(Level.FAULT, f"{target.name} at {target.address}: {cause}", cure)
 
 
-async def _password(target: TargetConfig, vault: Vault) -> Sequence[Finding]:
-    if target.password is None:
+async def _credential(target: TargetConfig, vault: Vault) -> Sequence[Finding]:
+    if target.credential is None:
         return ()
     try:
         await vault.lease(GATEWAY, target.name)
     except CustodyError as error:
         return (Finding(Level.FAULT, error.fault, error.cure),)
-    return (Finding(Level.OK, f"{target.name}: {target.password} is there"),)
+    return (Finding(Level.OK, f"{target.name}: {target.credential[1]} is there"),)
 
 
 async def _login(target: TargetConfig, inquirer: Callable[[], Inquirer], vault: Vault) -> Finding:

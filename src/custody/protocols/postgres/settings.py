@@ -1,6 +1,7 @@
-"""What PostgreSQL needs of a target's configuration."""
+"""What PostgreSQL says of the configuration's tables."""
 
 from typing import Final
 
-TARGET_KEYS: Final = ("database", "user")
-"""Keys of ``[[target]]`` that this protocol cannot do without."""
+from custody.model.protocol_settings import ProtocolSettings
+
+SETTINGS: Final = ProtocolSettings(target_needs=frozenset({"database", "user"}))
