@@ -187,7 +187,9 @@ def test_a_round_that_does_not_end_keeps_nobody_from_ending(
 
 def test_a_beat_never_waits_for_the_disk() -> None:
     scene = Scene(sync_ns=100_000_000)
-    often = LogOptions(scene.evidence, scene.anchor, "t", publish_every=0.01, heartbeat_every=0.01)
+    often = LogOptions(
+        scene.evidence, scene.anchor, "t", publish_every=0.01, look_every=0.01, heartbeat_every=0.01
+    )
     freed = threading.Event()
 
     async def live() -> None:
@@ -216,7 +218,9 @@ def test_a_beat_never_waits_for_the_disk() -> None:
 
 def test_a_beat_that_finds_no_room_is_left_out_and_the_log_lives_on() -> None:
     scene = Scene()
-    often = LogOptions(scene.evidence, scene.anchor, "t", publish_every=0.01, heartbeat_every=0.01)
+    often = LogOptions(
+        scene.evidence, scene.anchor, "t", publish_every=0.01, look_every=0.01, heartbeat_every=0.01
+    )
 
     async def live() -> None:
         environment = scene.environment()

@@ -63,6 +63,9 @@ class LogOptions(msgspec.Struct, frozen=True):
     accept_new_anchor: bool = False
     segment_bytes: int = SEGMENT_BYTES
     publish_every: float = 1.0
+    """Between two rounds that sign what is new."""
+    look_every: float = 1.0
+    """The clock, the backlog and the segments ahead are looked at so often."""
     heartbeat_every: float = 60.0
     unpublished_bytes: int = 64 * 1024 * 1024
     """So much of what cannot be published is held in memory; past it, new work is refused."""
@@ -346,7 +349,7 @@ class Log:
         await done
 
     async def _tick_regularly(self) -> None:
-        while not await _set_within(self._stop, self.options.publish_every):
+        while not await _set_within(self._stop, self.options.look_every):
             self.tick()
             self._rounds.check_backlog()
 
@@ -357,7 +360,7 @@ class Log:
 
     async def _prepare_when_wanted(self) -> None:
         while not self._stop.is_set():
-            await _set_within(self._wanted, self.options.publish_every)
+            await _set_within(self._wanted, self.options.look_every)
             self._wanted.clear()
             day = self.writer.day
             if self._pool.ready(day.day) and not day.low and not self._wanted_day:
