@@ -27,3 +27,15 @@ create table parts (id int, at date) partition by range(at); create table parts_
 do $$ begin create role reporting; exception when duplicate_object then null; end $$;
 create sequence counter;
 insert into users(name,email,ssn,password) values ('a','a@x.org','1-2','p'); insert into orders(user_id,total,status) values (1,5,'open');
+-- Casts that run a volatile function though the type's own check, or its own cast, does not.
+create domain public.evilouter as public.evildomain;
+create type public.evilpair as (a int, b public.evildomain);
+create table public.tagged (id int, tags public.evildomain[], kind public.evildomain);
+create table public.contacts (id int, email public.evildomain);
+create function public.takes_evil(public.evildomain) returns int language sql immutable as $$ select 1 $$;
+create domain public.readsfile as text check (pg_read_file(value) is not null);
+create function public.mkint(pair) returns int language plpgsql volatile as $$ begin delete from payments; return 1; end $$;
+create cast (pair as int) with function public.mkint(pair);
+create function public.harm(text) returns int language plpgsql volatile as $$ begin delete from payments; return 1; end $$;
+create function public.rowharm(orders) returns int language plpgsql volatile as $$ begin delete from payments; return 1; end $$;
+create function public.total(orders) returns int language plpgsql volatile as $$ begin delete from payments; return 1; end $$;

@@ -198,3 +198,21 @@ SELECT inet '10.0.0.1' << cidr '10.0.0.0/8'
 SELECT exists(SELECT FROM orders), NOT true, 1 <> 2, 2 ^ 3, @ -1, |/ 4
 
 SELECT pg_sleep(0)
+
+SELECT o.id, o.total, u.name FROM orders o JOIN users u ON u.id = o.user_id
+
+SELECT x.n, x.total FROM (SELECT count(*) AS n, total FROM orders GROUP BY total) x
+
+WITH c AS (SELECT id, note AS harm FROM orders) SELECT c.id, c.harm FROM c
+
+WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT c.n + 1 FROM c WHERE c.n < 3) SELECT c.n FROM c
+
+SELECT o.ctid, o.xmin FROM orders o
+
+SELECT (p).a FROM (SELECT '(1,2)'::text AS p) x
+
+SELECT c.email FROM contacts c WHERE c.email = 'x'
+
+SELECT x.harm FROM json_to_record('{"harm": 1}') AS x(harm int)
+
+SELECT n.nspname FROM pg_catalog.pg_namespace n, pg_catalog.pg_class c WHERE c.relnamespace = n.oid

@@ -136,6 +136,8 @@ _BY_NAME: Final[dict[str, Builtin]] = {
 _ANYWHERE: Final = frozenset(
     ("connectby", "crosstab", "crosstab2", "crosstab3", "crosstab4", "xpath_table")
 )
+QUIET_VOLATILE: Final = frozenset(_QUIET.split())
+"""VOLATILE, and no more than a SELECT does."""
 CLASSIFIED: Final = frozenset(_BY_NAME)
 """Names whose effects are known by this table."""
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from custody.model.words import Effect
 from custody.wire.sql.node import Node
 from custody.wire.sql.syntax import (
+    AttributeUse,
     Change,
     ColumnUse,
     Copy,
@@ -27,15 +28,31 @@ Handler = Callable[["StatementCollector", Any, "NameScope"], None]
 
 
 class FromItem:
-    """Something that a FROM clause brings into scope. ``relation`` is -1 for what is derived."""
+    """Something that a FROM clause brings into scope. ``relation`` is -1 for what is derived;
+    ``columns`` are then those that it certainly has.
+    """
 
-    __slots__ = ("alias", "name", "relation", "schema")
+    __slots__ = ("alias", "columns", "name", "relation", "schema")
 
-    def __init__(self, alias: str, schema: str, name: str, relation: int) -> None:
+    def __init__(
+        self,
+        alias: str,
+        schema: str,
+        name: str,
+        relation: int,
+        columns: frozenset[str] = frozenset(),
+    ) -> None:
         self.alias: Final = alias
         self.schema: Final = schema
         self.name: Final = name
         self.relation: Final = relation
+        self.columns: Final = columns
+
+    def is_meant(self, fields: list[str]) -> bool:
+        """Whether ``alias``, ``table`` or ``schema.table`` qualifies one of its columns."""
+        if len(fields) == 1:
+            return self.alias == fields[0]
+        return [self.schema, self.name] == fields[-2:]
 
 
 class NameScope:
@@ -46,7 +63,8 @@ class NameScope:
     def __init__(self, parent: "NameScope | None" = None) -> None:
         self.parent: Final = parent
         self.items: Final[list[FromItem]] = []
-        self.ctes: Final[set[str]] = set()
+        self.ctes: Final[dict[str, frozenset[str]]] = {}
+        """Each with the columns that it certainly has."""
 
     def outward(self) -> Iterator["NameScope"]:
         scope: NameScope | None = self
@@ -54,18 +72,22 @@ class NameScope:
             yield scope
             scope = scope.parent
 
-    def is_cte(self, name: str) -> bool:
-        return any(name in scope.ctes for scope in self.outward())
+    def cte(self, name: str) -> frozenset[str] | None:
+        """The columns that a CTE certainly has; ``None`` where the name is not one's."""
+        return next((scope.ctes[name] for scope in self.outward() if name in scope.ctes), None)
 
     def find(self, fields: list[str]) -> FromItem | None:
         """The item that qualifies a column: ``alias``, ``table`` or ``schema.table``."""
+        return next(self.find_all(fields), None)
+
+    def find_all(self, fields: list[str]) -> Iterator[FromItem]:
+        """Every item of that name, the nearest first: an alias of a join hides what is in it, so
+        that a farther one may be meant.
+        """
         for scope in self.outward():
             for item in scope.items:
-                if len(fields) == 1 and item.alias == fields[0]:
-                    return item
-                if len(fields) > 1 and [item.schema, item.name] == fields[-2:]:
-                    return item
-        return None
+                if item.is_meant(fields):
+                    yield item
 
 
 class Literal:
@@ -89,7 +111,7 @@ class StatementCollector:
         self.functions: Final[dict[FunctionUse, None]] = {}
         self.operators: Final[dict[OperatorUse, None]] = {}
         self.types: Final[dict[TypeUse, None]] = {}
-        self.attributes: Final[dict[str, None]] = {}
+        self.attributes: Final[dict[AttributeUse, None]] = {}
         self.bounded = True
         self.bounds: Final[list[WriteBound]] = []
         self.literals: Final[dict[int, Literal]] = {}
@@ -167,7 +189,8 @@ class StatementCollector:
             self.functions.update(inner.functions)
             self.operators.update(inner.operators)
             self.types.update(inner.types)
-            self.attributes.update(inner.attributes)
+            for use in inner.attributes:
+                self.attribute(use.name, tuple(place + offset for place in use.relations))
             self.changes.extend(inner.changes)
             self.problem = self.problem or inner.problem
 
@@ -178,6 +201,10 @@ class StatementCollector:
     def function(self, use: FunctionUse) -> None:
         if self.live:
             self.functions[use] = None
+
+    def attribute(self, name: str, relations: tuple[int, ...] = ()) -> None:
+        if self.live:
+            self.attributes[AttributeUse(name, relations)] = None
 
     def literal(self, place: int, columns: tuple[ColumnUse, ...], *, proven: bool) -> Literal:
         known = self.literals.get(place)
@@ -230,6 +257,30 @@ class StatementCollector:
 
 def _joined(some: tuple[ColumnUse, ...], more: tuple[ColumnUse, ...]) -> tuple[ColumnUse, ...]:
     return some + tuple(use for use in more if use not in some)
+
+
+def output_columns(query: Node) -> frozenset[str]:
+    """Names that columns of a query's result certainly have: those that it gives, and those of
+    columns and functions that it names. Others, and those of a star, are not here.
+    """
+    kind = next(iter(query), "")
+    node: Node = query.get(kind, {})
+    while node.get("op", "SETOP_NONE") != "SETOP_NONE":
+        node = node.get("larg", {})
+    targets = node.get("targetList", [])
+    if kind != "SelectStmt":
+        targets = node.get("returningClause", {}).get("exprs", [])
+    return frozenset(filter(None, map(_output_name, targets)))
+
+
+def _output_name(target: Node) -> str:
+    result = target.get("ResTarget", {})
+    if "name" in result:
+        return str(result["name"])
+    value = result.get("val", {})
+    parts = value.get("ColumnRef", {}).get("fields") or value.get("FuncCall", {}).get("funcname")
+    name = names(parts)[-1] if parts else ""
+    return "" if name == "*" else name
 
 
 def names(parts: list[Node] | None) -> list[str]:

@@ -205,17 +205,27 @@ def _operation(collector: StatementCollector, node: Node, scope: NameScope) -> N
             collector.visit(side, scope)
 
 
-def _column(collector: StatementCollector, reference: Node, _scope: NameScope) -> None:
-    fields = names(reference.get("fields"))
-    if len(fields) > 1 and fields[-1] != "*" and collector.live:
-        collector.attributes[fields[-1]] = None
+def _column(collector: StatementCollector, reference: Node, scope: NameScope) -> None:
+    *qualifier, name = names(reference.get("fields")) or [""]
+    if not qualifier or name == "*":
+        return
+    found = list(scope.find_all(qualifier))
+    shown = [item for item in found if item.relation >= 0]
+    if not found or any(item.relation < 0 and name not in item.columns for item in found):
+        collector.attribute(name)
+    elif shown:
+        collector.attribute(name, tuple(dict.fromkeys(item.relation for item in shown)))
 
 
 def _indirection(collector: StatementCollector, node: Node, scope: NameScope) -> None:
-    for name in names(node.get("indirection")):
-        if name != "*" and collector.live:
-            collector.attributes[name] = None
-    collector.visit(node, scope)
+    called = [name for name in names(node.get("indirection")) if name != "*"]
+    for name in called:
+        collector.attribute(name)
+    if any(map(takes_secrets, called)):
+        with collector.secret_literals():
+            collector.visit(node, scope)
+    else:
+        collector.visit(node, scope)
 
 
 def _call(collector: StatementCollector, node: Node, scope: NameScope) -> None:
@@ -252,7 +262,7 @@ def _own_parameter(arguments: list[Node]) -> bool:
 
 def _type_name(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     schema, name = qualified(node.get("names"))
-    if schema != "pg_catalog" and collector.live:
+    if collector.live:
         collector.types[TypeUse(schema, name)] = None
     neutral(collector, node.get("typmods", []), scope)
 

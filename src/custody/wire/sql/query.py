@@ -7,7 +7,14 @@ statement writes to is always a relation.
 from typing import Any, Final
 
 from custody.model.words import Effect
-from custody.wire.sql.collector import FromItem, Handler, NameScope, StatementCollector
+from custody.wire.sql.collector import (
+    FromItem,
+    Handler,
+    NameScope,
+    StatementCollector,
+    names,
+    output_columns,
+)
 from custody.wire.sql.constant_fold import ConstantFolding
 from custody.wire.sql.expression import assign, neutral
 from custody.wire.sql.node import Node
@@ -19,14 +26,23 @@ def range_variable(collector: StatementCollector, node: Node, scope: NameScope) 
     """A name in a FROM clause."""
     schema, name = node.get("schemaname", ""), node.get("relname", "")
     alias = node.get("alias", {})
-    if not schema and scope.is_cte(name):
+    columns = None if schema else scope.cte(name)
+    if columns is not None:
         index = -1
     else:
         index = collector.relation(schema, name, Effect.READ)
         collector.effect(Effect.READ)
-        if alias.get("colnames"):
-            index = -1
-    scope.items.append(FromItem(alias.get("aliasname", name), "" if alias else schema, name, index))
+    if alias.get("colnames"):
+        index, columns = -1, frozenset(names(alias["colnames"]))
+    scope.items.append(
+        FromItem(
+            alias.get("aliasname", name),
+            "" if alias else schema,
+            name,
+            index,
+            columns or frozenset(),
+        )
+    )
 
 
 def write_target(collector: StatementCollector, node: Node, scope: NameScope) -> int:
@@ -60,12 +76,18 @@ def with_clause(collector: StatementCollector, clause: Node | None, scope: NameS
     if not clause:
         return
     tables = [cte.get("CommonTableExpr", {}) for cte in clause.get("ctes", [])]
+    shown = {
+        table.get("ctename", ""): frozenset(names(table.get("aliascolnames")))
+        or output_columns(table.get("ctequery", {}))
+        for table in tables
+    }
     if clause.get("recursive"):
-        scope.ctes.update(table.get("ctename", "") for table in tables)
+        scope.ctes.update(shown)
     for table in tables:
         collector.visit(table.get("ctequery", {}), NameScope(scope))
         collector.visit([table.get("search_clause", {}), table.get("cycle_clause", {})], scope)
-        scope.ctes.add(table.get("ctename", ""))
+        name = table.get("ctename", "")
+        scope.ctes[name] = shown[name]
 
 
 def select(collector: StatementCollector, node: Node, scope: NameScope) -> None:
@@ -158,9 +180,16 @@ def _from_item(collector: StatementCollector, item: Node, scope: NameScope) -> N
 
 
 def _derived(node: Node, scope: NameScope, *, certain: bool = False) -> None:
-    alias = node.get("alias", {}).get("aliasname", "")
-    if alias or certain:
-        scope.items.append(FromItem(alias, "", alias, -1))
+    alias = node.get("alias", {})
+    name = alias.get("aliasname", "")
+    columns = frozenset(names(alias.get("colnames")))
+    columns |= frozenset(
+        column.get("ColumnDef", {}).get("colname", "") for column in node.get("coldeflist", [])
+    )
+    if not columns:
+        columns = output_columns(node.get("subquery", {}))
+    if name or certain:
+        scope.items.append(FromItem(name, "", name, -1, columns))
 
 
 def _column_targets(
@@ -259,8 +288,8 @@ def _bounded(collector: StatementCollector, target: WriteTarget, condition: Any)
     demanded = demand(target, condition, folding)
     if demanded is None:
         collector.bounded = False
-    for names in demanded or ():
-        collector.bounds.append(WriteBound(target.item.relation, tuple(sorted(names))))
+    for one_of in demanded or ():
+        collector.bounds.append(WriteBound(target.item.relation, tuple(sorted(one_of))))
     collector.blind = collector.blind and not folding.used_integers
 
 

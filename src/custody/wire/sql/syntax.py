@@ -41,6 +41,18 @@ class TypeUse(msgspec.Struct, frozen=True, array_like=True):
     name: str
 
 
+class AttributeUse(msgspec.Struct, frozen=True, array_like=True):
+    """A name behind a dot. PostgreSQL takes ``value.name`` for ``name(value)`` where the value has
+    no field of that name, and it may then be any function of one argument, or a cast.
+
+    ``relations`` are indices into ``Statement.relations``: it is certainly a field if each of these
+    has such a column. Without any, the text does not show what stands before the dot.
+    """
+
+    name: str
+    relations: tuple[int, ...] = ()
+
+
 class ColumnUse(msgspec.Struct, frozen=True, array_like=True):
     """A column of one of the statement's relations, as far as the text tells.
 
@@ -256,9 +268,9 @@ class Statement(msgspec.Struct, frozen=True, array_like=True):
     operators: tuple[OperatorUse, ...] = ()
     """Only those that are not certainly PostgreSQL's own."""
     types: tuple[TypeUse, ...] = ()
-    """Only those that are not certainly PostgreSQL's own."""
-    attributes: tuple[str, ...] = ()
-    """Names behind a dot, which may be functions in the guise of columns."""
+    """PostgreSQL's own too: a cast to one may run a user's function."""
+    attributes: tuple[AttributeUse, ...] = ()
+    """Only those that are not certainly fields."""
     bounded: bool = True
     bounds: tuple[WriteBound, ...] = ()
     """``bounded`` holds only if all of these do, as far as they can be checked."""

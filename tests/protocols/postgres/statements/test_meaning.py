@@ -54,6 +54,7 @@ FUNCTIONS = {
     "pure": [FunctionFact("public", "f", False, False)],
     "touch": [FunctionFact("public", "f", True, False)],
     "uuid": [FunctionFact("public", "f", True, True)],
+    "evil": [FunctionFact("public", "f", True, False)],
     "set_config": [FunctionFact("pg_catalog", "f", True, True)],
 }
 
@@ -65,7 +66,7 @@ def known(question: CatalogueQuestion) -> CatalogueAnswer:
         case FunctionsQuestion(name=name):
             return FunctionFacts(tuple(FUNCTIONS.get(name, ())))
         case UserCodeQuestion():
-            return UserCodeFacts(frozenset(("@@@",)), frozenset(("trap",)), frozenset(("evil",)))
+            return UserCodeFacts(frozenset(("@@@",)), frozenset(("trap",)))
         case _:
             return Unanswered()
 

@@ -11,12 +11,15 @@ from typing import Final, assert_never
 import msgspec
 
 from custody.protocols.postgres.frames import malformed
+from custody.protocols.postgres.statements import surprises
 
 Row = Sequence[str | None]
 """One result row in text format."""
 
 ROWS_AT_MOST: Final = 500
 """Relations or functions of one name that are looked at; more make the answer incomplete."""
+SURPRISES_AT_MOST: Final = 10_000
+"""As many names that surprise."""
 
 
 class RelationsQuestion(msgspec.Struct, frozen=True):
@@ -32,7 +35,7 @@ class FunctionsQuestion(msgspec.Struct, frozen=True):
 
 
 class UserCodeQuestion(msgspec.Struct, frozen=True):
-    """Operators, casts and types that run a volatile function of a user's."""
+    """Operators, casts, types and relations that run a volatile function of a user's."""
 
 
 class SessionDefaultsQuestion(msgspec.Struct, frozen=True):
@@ -76,6 +79,8 @@ class FunctionFact(msgspec.Struct, frozen=True):
     """It, or the function behind an aggregate, is VOLATILE."""
     native: bool
     """Written in C or internal: it runs no SQL of its own, as far as that can be told."""
+    unary: bool = True
+    """It can be called with one argument, as ``value.name`` does."""
 
 
 class FunctionFacts(msgspec.Struct, frozen=True):
@@ -84,12 +89,18 @@ class FunctionFacts(msgspec.Struct, frozen=True):
 
 
 class UserCodeFacts(msgspec.Struct, frozen=True):
-    operators: frozenset[str]
-    """Names of operators that a user's volatile function stands behind."""
-    types: frozenset[str]
-    """Likewise of types: a cast to them, or a domain's check, runs one."""
-    attributes: frozenset[str] = frozenset()
-    """Names of a user's volatile functions that can be called as ``row.name``."""
+    """Bare names; a user's function is volatile behind each."""
+
+    operators: frozenset[str] = frozenset()
+    """Of operators."""
+    types: frozenset[str] = frozenset()
+    """Of types: a cast to them, a domain's check, or that of one of their parts. The row type of a
+    table has the table's name.
+    """
+    functions: frozenset[str] = frozenset()
+    """Of functions that take or make a value of such a type."""
+    relations: frozenset[str] = frozenset()
+    """Of relations: beside one of its columns a mere literal may be cast to such a type."""
     complete: bool = True
 
 
@@ -157,57 +168,15 @@ SELECT n.nspname, p.prokind::pg_catalog.text,
           WHERE g.aggfnoid::pg_catalog.oid OPERATOR(pg_catalog.=) p.oid
             AND s.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v'))::pg_catalog.text,
        (l.lanname::pg_catalog.text OPERATOR(pg_catalog.=)
-            ANY (ARRAY['c','internal']::pg_catalog.text[]))::pg_catalog.text
+            ANY (ARRAY['c','internal']::pg_catalog.text[]))::pg_catalog.text,
+       (p.pronargs OPERATOR(pg_catalog.>=) 1 AND p.pronargs OPERATOR(pg_catalog.-)
+            p.pronargdefaults OPERATOR(pg_catalog.<=) 1
+        AND p.prokind::pg_catalog.text OPERATOR(pg_catalog.<>) 'p')::pg_catalog.text
 FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
 JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang
 WHERE p.proname OPERATOR(pg_catalog.=) {name}::pg_catalog.name
 ORDER BY p.oid LIMIT {limit}"""
-
-# A type surprises when a domain's check, a cast to it, or its own input or output functions are
-# volatile and not PostgreSQL's own. 16384 is FirstNormalObjectId.
-_SURPRISES = """\
-SELECT 'operator', o.oprname::pg_catalog.text
-FROM pg_catalog.pg_operator o
-JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) o.oprcode::pg_catalog.oid
-WHERE p.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
-  AND p.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v'
-UNION
-SELECT 'type', t.typname::pg_catalog.text
-FROM pg_catalog.pg_proc p
-JOIN pg_catalog.pg_cast k ON k.castfunc OPERATOR(pg_catalog.=) p.oid
-JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) k.casttarget
-WHERE p.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
-  AND p.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v'
-UNION
-SELECT 'type', t.typname::pg_catalog.text
-FROM pg_catalog.pg_proc p
-JOIN pg_catalog.pg_type t ON p.oid OPERATOR(pg_catalog.=) ANY (ARRAY[
-     t.typinput::pg_catalog.oid, t.typoutput::pg_catalog.oid,
-     t.typreceive::pg_catalog.oid, t.typsend::pg_catalog.oid])
-WHERE p.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
-  AND p.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v'
-UNION
-SELECT 'type', t.typname::pg_catalog.text
-FROM pg_catalog.pg_constraint c
-JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) c.contypid
-JOIN pg_catalog.pg_depend d ON d.objid OPERATOR(pg_catalog.=) c.oid
-  AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass
-  AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
-JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) d.refobjid
-WHERE c.contypid OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
-  AND p.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v'
-UNION
-SELECT 'attribute', p.proname::pg_catalog.text
-FROM pg_catalog.pg_proc p
-JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) p.proargtypes[0]
-WHERE p.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
-  AND p.provolatile::pg_catalog.text OPERATOR(pg_catalog.=) 'v'
-  AND p.pronargs OPERATOR(pg_catalog.>=) 1
-  AND p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults OPERATOR(pg_catalog.<=) 1
-  AND t.typtype::pg_catalog.text OPERATOR(pg_catalog.=)
-      ANY (ARRAY['c','p','d']::pg_catalog.text[])
-LIMIT {limit}"""
 
 _DEFAULTS = """\
 SELECT pg_catalog.current_setting('search_path'), CURRENT_USER::pg_catalog.text,
@@ -231,7 +200,7 @@ def sql(question: CatalogueQuestion) -> str:
         case FunctionsQuestion(name=name):
             return _FUNCTIONS.format(name=quote(name), limit=ROWS_AT_MOST + 1)
         case UserCodeQuestion():
-            return _SURPRISES.format(limit=ROWS_AT_MOST + 1)
+            return surprises.sql(SURPRISES_AT_MOST + 1)
         case SessionDefaultsQuestion():
             return _DEFAULTS
         case ColumnsQuestion(oid=oid):
@@ -258,17 +227,23 @@ def _read(question: CatalogueQuestion, rows: Sequence[Row]) -> CatalogueAnswer: 
             return _relations(rows)
         case FunctionsQuestion():
             found = tuple(
-                FunctionFact(row[0] or "", row[1] or "", row[2] != "false", row[3] == "true")
+                FunctionFact(
+                    row[0] or "",
+                    row[1] or "",
+                    row[2] != "false",
+                    row[3] == "true",
+                    row[4] != "false",
+                )
                 for row in rows[:ROWS_AT_MOST]
             )
             return FunctionFacts(found, complete=len(rows) <= ROWS_AT_MOST)
         case UserCodeQuestion():
-            operators, types, attributes = (
+            operators, types, functions, relations = (
                 frozenset(row[1] or "" for row in rows if row[0] == what)
-                for what in ("operator", "type", "attribute")
+                for what in ("operator", "type", "function", "relation")
             )
-            complete = len(rows) <= ROWS_AT_MOST
-            return UserCodeFacts(operators, types, attributes, complete=complete)
+            complete = len(rows) <= SURPRISES_AT_MOST
+            return UserCodeFacts(operators, types, functions, relations, complete=complete)
         case SessionDefaultsQuestion():
             if not rows:
                 return SessionFacts("", "", conforming=False)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from custody.model.words import Effect
+from custody.protocols.postgres.statements import attributes
 from custody.protocols.postgres.statements.catalogue import (
     CatalogueQuestion,
     FunctionFact,
@@ -19,13 +20,20 @@ from custody.protocols.postgres.statements.catalogue import (
 )
 from custody.protocols.postgres.statements.search_path import CATALOG, schemas
 from custody.protocols.postgres.statements.session_view import Settings
-from custody.wire.sql.builtins import CLASSIFIED
+from custody.wire.sql.builtins import CLASSIFIED, effects_of
 from custody.wire.sql.builtins_quiet import QUIET
 from custody.wire.sql.syntax import FunctionUse, Statement
 
 _SURPRISES: Final = UserCodeQuestion()
 _NOTHING: Final[frozenset[Effect]] = frozenset()
 _EXECUTE: Final = frozenset((Effect.EXECUTE,))
+_POPULATING: Final = frozenset(
+    """
+    #= json_populate_record json_populate_recordset jsonb_populate_record
+    jsonb_populate_record_valid jsonb_populate_recordset populate_record
+    """.split()  # noqa: SIM905  # a table that people read
+)
+"""They make a row of a type that their first argument has, PostgreSQL's own and hstore's."""
 
 
 def questions(statement: Statement) -> Iterator[CatalogueQuestion]:
@@ -33,8 +41,23 @@ def questions(statement: Statement) -> Iterator[CatalogueQuestion]:
     for use in statement.functions:
         if not _own(use):
             yield FunctionsQuestion(use.name)
-    if statement.operators or statement.types or statement.attributes:
+    if _may_surprise(statement):
         yield _SURPRISES
+
+
+def further_questions(
+    statement: Statement, settings: Settings, known: KnownFacts
+) -> Iterator[CatalogueQuestion]:
+    """What must be known once the relations are: of names behind a dot that no column explains."""
+    if statement.attributes and attributes.settled(statement, known):
+        for name in attributes.calls(statement, settings, known):
+            yield FunctionsQuestion(name)
+
+
+def _may_surprise(statement: Statement) -> bool:
+    return bool(
+        statement.operators or statement.types or statement.attributes or statement.functions
+    )
 
 
 def _own(use: FunctionUse) -> bool:
@@ -44,14 +67,62 @@ def _own(use: FunctionUse) -> bool:
 
 def effects(statement: Statement, settings: Settings, known: KnownFacts) -> frozenset[Effect]:
     """What they add to the statement's own effects."""
+    found = _NOTHING
+    for name in attributes.calls(statement, settings, known):
+        found |= _effects_of_call(name, settings, known)
+    if Effect.EXECUTE in found:
+        return found
     for use in statement.functions:
         if not _own(use) and _executes(use, settings, known):
-            return _EXECUTE
-    if (statement.operators or statement.types or statement.attributes) and _surprised(
-        statement, settings, known
-    ):
+            return found | _EXECUTE
+    if _may_surprise(statement) and _surprised(statement, settings, known):
+        return found | _EXECUTE
+    return found
+
+
+def _effects_of_call(name: str, settings: Settings, known: KnownFacts) -> frozenset[Effect]:
+    """Of ``value.name``, should it be a function of one argument."""
+    if settings.functions is None or name in settings.functions:
         return _EXECUTE
-    return _NOTHING
+    table = frozenset(effects_of("", name).effects)
+    facts = known(FunctionsQuestion(name))
+    if not isinstance(facts, FunctionFacts):
+        return table if name in QUIET or name in CLASSIFIED else _EXECUTE
+    if not facts.complete:
+        return _EXECUTE
+    # Those of extensions are known by name: one may be brought in beside this look-up.
+    found = _NOTHING if name in CLASSIFIED else table
+    for fact in _candidates(FunctionUse("", name, 1), settings, facts):
+        if not fact.unary:
+            continue
+        if fact.schema == CATALOG and name in CLASSIFIED:
+            found |= table
+        elif fact.volatile:
+            found |= _EXECUTE | table
+    return found
+
+
+def reads_more(statement: Statement, settings: Settings, known: KnownFacts) -> bool:
+    """Whether a name behind a dot may read what the statement's own relations do not show."""
+    for name in attributes.calls(statement, settings, known):
+        if name in _SHOWING or effects_of("", name).opaque:
+            return True
+        facts = known(FunctionsQuestion(name))
+        if not isinstance(facts, FunctionFacts):
+            if name not in QUIET and name not in CLASSIFIED:
+                return True
+            continue
+        use = FunctionUse("", name, 1)
+        if any(
+            fact.unary and not fact.native and fact.schema != CATALOG
+            for fact in _candidates(use, settings, facts)
+        ):
+            return True
+    return False
+
+
+_SHOWING: Final = frozenset(("current_setting",))
+"""What the session itself put there may come from any column."""
 
 
 def _executes(use: FunctionUse, settings: Settings, known: KnownFacts) -> bool:
@@ -85,30 +156,35 @@ def _candidates(
 
 
 def _surprised(statement: Statement, settings: Settings, known: KnownFacts) -> bool:
-    """A user's volatile function may hide behind an operator, a cast, or a column's dot."""
+    """A user's volatile function may hide behind an operator, a cast, or a literal's type."""
     made = settings.functions
     if made is None:
         return True
-    named = (
-        [use.name for use in statement.operators],
-        [use.name for use in statement.types],
-        list(statement.attributes),
-    )
-    if made and any(name in made for names in named for name in names):
+    operators = {use.name for use in statement.operators}
+    types = {use.name for use in statement.types}
+    called = {use.name for use in statement.functions if not _own(use)}
+    behind = set(attributes.calls(statement, settings, known))
+    if made and not made.isdisjoint(operators | types | behind):
         return True
     facts = known(_SURPRISES)
     if not isinstance(facts, UserCodeFacts):
         # Without a catalogue only qualified operators and types are suspect: nothing else can be
         # told from PostgreSQL's own by its name.
-        return any(use.schema for use in statement.operators) or any(
-            use.schema for use in statement.types
+        return any(use.schema not in {"", CATALOG} for use in statement.operators) or any(
+            use.schema not in {"", CATALOG} for use in statement.types
         )
     if not facts.complete:
         return True
-    return (
-        any(name in facts.operators for name in named[0])
-        or any(name in facts.types for name in named[1])
-        or any(name in facts.attributes for name in named[2])
+    # ``name(value)`` is a cast where ``name`` is a type.
+    types |= behind | {use.name for use in statement.functions if use.count == 1}
+    relations = {use.name for use in statement.relations}
+    calls = operators | types | {use.name for use in statement.functions}
+    return not (
+        facts.operators.isdisjoint(operators)
+        and facts.types.isdisjoint(types)
+        and facts.functions.isdisjoint(called | behind)
+        and (facts.relations.isdisjoint(relations) or not calls)
+        and (facts.types.isdisjoint(relations) or _POPULATING.isdisjoint(calls))
     )
 
 
@@ -150,4 +226,4 @@ def calls_unknown_sql(statement: Statement, settings: Settings, known: KnownFact
         candidates = list(_candidates(use, settings, facts))
         if not candidates or any(not fact.native for fact in candidates if fact.schema != CATALOG):
             return True
-    return False
+    return reads_more(statement, settings, known)

@@ -15,23 +15,12 @@ from custody.protocols.postgres.statements import functions
 from custody.protocols.postgres.statements.catalogue import (
     CatalogueQuestion,
     KnownFacts,
-    RelationFact,
-    RelationFacts,
     RelationsQuestion,
 )
-from custody.protocols.postgres.statements.search_path import TEMPORARY, schemas
-from custody.protocols.postgres.statements.session_view import SessionView, Settings
-from custody.wire.sql.syntax import (
-    Change,
-    ColumnUse,
-    Execute,
-    RelationUse,
-    SetParameter,
-    Statement,
-    WriteBound,
-)
+from custody.protocols.postgres.statements.name_resolver import NameResolver
+from custody.protocols.postgres.statements.session_view import SessionView
+from custody.wire.sql.syntax import Change, Execute, SetParameter, Statement
 
-_PLAIN_TABLES: Final = frozenset(("r", "p", "f"))
 _DEEPEST: Final = 8
 """EXECUTE of a PREPARE of an EXECUTE …: deeper is not followed."""
 
@@ -66,11 +55,23 @@ def questions(
 
     What cannot be found out is known too, as ``Unanswered``: ``understand`` then takes the worst.
     """
-    return tuple(question for question in wanted(statement, view) if known(question) is None)
+    found = (*wanted(statement, view), *wanted_further(statement, view, known))
+    return tuple(question for question in found if known(question) is None)
+
+
+def wanted_further(
+    statement: Statement, view: SessionView, known: KnownFacts
+) -> tuple[CatalogueQuestion, ...]:
+    """What the meaning depends on besides ``wanted``, once that is known."""
+    return tuple(
+        question
+        for inner in _all(statement, view)
+        for question in functions.further_questions(inner, view.settings, known)
+    )
 
 
 def wanted(statement: Statement, view: SessionView) -> tuple[CatalogueQuestion, ...]:
-    """All that the meaning depends on beside the statement and the view."""
+    """What the meaning depends on in any case, beside the statement and the view."""
     found: dict[CatalogueQuestion, None] = {}
     for inner in _all(statement, view):
         for use in inner.relations:
@@ -211,7 +212,7 @@ def meaning(  # noqa: C901  # the table of what makes a meaning
     settings = view.settings
     effects: set[Effect] = set(statement.effects)
     problem = statement.problem
-    resolver = _Resolver(settings, known)
+    resolver = NameResolver(settings, known)
     resolved = not statement.opaque
     bounded = statement.bounded
     executed: dict[int, MetColumns] = {}
@@ -270,123 +271,6 @@ def _depth(statement: Statement, view: SessionView) -> int:
     return len(_all(statement, view))
 
 
-class _Resolver:
-    """Turns the names of one statement into candidates, objects and columns."""
-
-    def __init__(self, settings: Settings, known: KnownFacts) -> None:
-        self._settings: Final = settings
-        self._known: Final = known
-        self._schemas: Final = schemas(settings.paths, settings.roles)
-        self._candidates: Final[list[tuple[Relation, ...]]] = []
-        self.objects: Final[dict[str, None]] = {}
-        self.relations: Final[dict[Relation, None]] = {}
-        self.resolved = True
-
-    def add(self, other: Meaning) -> None:
-        """What a statement touches that this one executes."""
-        self.objects.update(dict.fromkeys(other.objects))
-        self.relations.update(dict.fromkeys(other.relations))
-
-    def relation(self, use: RelationUse) -> None:
-        """The candidates for one mention, in the order of the statement's relations."""
-        if use.name == "*":
-            self._candidates.append(())
-            self.objects[f"{use.schema}.*"] = None
-            return
-        candidates = self._find(use)
-        self._candidates.append(candidates)
-        for candidate in candidates:
-            self.objects[f"{candidate.schema}.{candidate.name}"] = None
-            self.relations[candidate] = None
-
-    def _find(self, use: RelationUse) -> tuple[Relation, ...]:
-        facts = self._known(RelationsQuestion(use.name))
-        found: list[Relation] = []
-        settings = self._settings
-        possible: Sequence[RelationFact] = ()
-        if isinstance(facts, RelationFacts):
-            possible = facts.found
-        if not isinstance(facts, RelationFacts) or not facts.complete:
-            self.resolved = False
-        for fact in possible:
-            if use.schema == fact.schema or (
-                not use.schema and (self._schemas is None or fact.schema in self._schemas)
-            ):
-                plain = fact.kind in _PLAIN_TABLES
-                found.append(Relation(fact.schema, fact.name, fact.columns if plain else None))
-        wanted = {use.schema} if use.schema else None
-        if not use.schema and _may(settings.temporary, use.name):
-            found.append(Relation(TEMPORARY, use.name, None))
-        for schema, name in settings.relations or ():
-            if name == use.name and (not schema or wanted is None or schema in wanted):
-                found += [
-                    Relation(place, name, None)
-                    for place in ([use.schema or schema] if use.schema or schema else self._path())
-                ]
-        if found:
-            return tuple(dict.fromkeys(found))
-        # Nobody knows it: it may stand in any schema that the path leads to.
-        places = [use.schema] if use.schema else self._path()
-        return tuple(Relation(place, use.name, None) for place in places)
-
-    def _path(self) -> list[str]:
-        if self._schemas is None:
-            self.resolved = False
-            return [""]
-        named = [schema for schema in self._schemas if schema != "pg_catalog"]
-        return named or [TEMPORARY]
-
-    def columns(self, uses: Sequence[ColumnUse]) -> tuple[tuple[Column, ...], bool]:
-        """The columns that are meant, and whether these are certainly all."""
-        found: dict[Column, None] = {}
-        sure = True
-        for use in uses:
-            matched = False
-            for index in use.relations:
-                candidates = self._candidates[index]
-                if not candidates:
-                    sure = False
-                for relation in candidates:
-                    column = _column(relation, use)
-                    if relation.columns is None:
-                        sure = False
-                        found[Column(relation.schema, relation.name, use.name)] = None
-                    elif column is not None:
-                        matched = True
-                        found[column] = None
-                    elif len(use.relations) == 1 and len(candidates) > 1:
-                        continue
-            sure = sure and matched
-        return tuple(found), sure
-
-    def confirms(self, bound: WriteBound) -> bool:
-        """Whether one of the names is a column of the relation, as far as that is known."""
-        candidates = self._candidates[bound.relation]
-        return all(
-            relation.columns is None or any(name in relation.columns for name in bound.names)
-            for relation in candidates
-        )
-
-
-def _column(relation: Relation, use: ColumnUse) -> Column | None:
-    if relation.columns is None:
-        return None
-    if use.name:
-        return (
-            Column(relation.schema, relation.name, use.name)
-            if use.name in relation.columns
-            else None
-        )
-    if 0 <= use.position < len(relation.columns):
-        return Column(relation.schema, relation.name, relation.columns[use.position])
-    return None
-
-
-def _may(names: frozenset[str] | None, name: str) -> bool:
-    """Whether a name is among those; where any may be, this one counts only by being looked up."""
-    return names is None or name in names
-
-
 __all__ = [
     "Meaning",
     "assemble",
@@ -397,4 +281,5 @@ __all__ = [
     "understand",
     "unreadable",
     "wanted",
+    "wanted_further",
 ]

@@ -49,6 +49,7 @@ class MeaningCache:
             found = meaning.wanted(statement, view)
             if statement.stamp and not _runs_others(statement):
                 _keep(self._wanted, self._capacity, statement.stamp, found)
+        found += meaning.wanted_further(statement, view, known)
         return tuple([question for question in found if known(question) is None])
 
     def understand(
@@ -109,7 +110,8 @@ class MeaningCache:
         if _runs_others(statement):
             return None
         rests_on = []
-        for question in meaning.wanted(statement, view):
+        wanted = meaning.wanted(statement, view) + meaning.wanted_further(statement, view, known)
+        for question in wanted:
             answer = known(question)
             if answer is None:
                 return None
