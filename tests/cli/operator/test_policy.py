@@ -29,6 +29,8 @@ def config(tmp_path: Path) -> list[str]:
         ("DROP TABLE orders", ["define"], "deny", "grant"),
         ("SELECT pg_read_file('/etc/passwd')", ["execute", "read"], "deny", "grant"),
         ("SELECT my_function(1)", ["execute", "read"], "deny", "grant"),
+        ("SELECT o.id FROM orders o", ["read"], "allow", "grant"),
+        ("SELECT ('x'::text).my_function", ["execute", "read"], "deny", "grant"),
         ("not sql", ["unknown"], "deny", "grant"),
         ("ROLLBACK", [], "allow", "grant"),
         ("BEGIN", [], "allow", "grant"),

@@ -1,16 +1,19 @@
 """What a text means without a target, for `custody policy explain`.
 
-Law: what only the target's catalogue could tell counts as the worst that it could be.
+Law: what only the target's catalogue could tell counts as the worst that it could be; a name behind
+a table's is taken for one of its columns, or no ordinary statement could be explained.
 """
 
 from typing import Final
+
+import msgspec
 
 from custody.model.command import Command
 from custody.model.identity import Session
 from custody.model.protocol import ReadAlone
 from custody.protocols.postgres.statements.meaning import changes, understand, unreadable
 from custody.protocols.postgres.statements.session_view import opening
-from custody.wire.sql.syntax import ParseQuestion, Statements, Unreadable
+from custody.wire.sql.syntax import ParseQuestion, Statement, Statements, Unreadable
 
 ASSUMED_PATH: Final = '"$user", public'
 """PostgreSQL's own default of ``search_path``."""
@@ -25,10 +28,16 @@ def read_alone(text: str, session: Session) -> ReadAlone:
         return [unreadable(text, "it could not be parsed")]
     view = opening(session.user, (), ASSUMED_PATH, conforming=True)
     commands: list[Command] = []
-    for statement in analysis.statements:
+    for read in analysis.statements:
+        statement = _with_columns(read)
         commands.append(understand(text, statement, view, _nobody_asked))
         view = view.apply(changes(statement, view, _nobody_asked))
     return commands
+
+
+def _with_columns(statement: Statement) -> Statement:
+    unexplained = tuple(use for use in statement.attributes if not use.relations)
+    return msgspec.structs.replace(statement, attributes=unexplained)
 
 
 def _nobody_asked(_question: object) -> None:
