@@ -67,15 +67,15 @@ CONFIGS: Final = {
 DIGESTS: Final = {
     "contract": (
         "528779641e50583aa8d5bbfbd12c3f34064409719f8f82894fd744be89196f1d",
-        "5e73da928a13ce14978b81a0fa27d0a12a3b86d25a28114918096153ed05e705",
+        "169b05dafbade0c88ed2c8e7af2121e55c864722e11ef736bb5810a39860cc62",
     ),
     "minimal": (
         "1fb7e1819056faf44746bed1cb55a00fe225009106f5b8a25f8b7f3d26faed3b",
-        "1788f993b4772e3516f5409992386cee14668f98ca23773646f1670a8ffaf8d9",
+        "effc2e59da94fea1a7582e16385b43566c21333e57705b32bd4b96ca32406226",
     ),
     "every key": (
         "09aa6e51985251fb7275c49162469b146dd2c22113ecdd6cd80999bcedf2b09d",
-        "277be8c6faeb986d1a05ec9d76cb0d1ac9ede069aa6bbdfb61d4e762c89ee3f6",
+        "089da30669bb72e5722cd87f95689a11b7225d37aa3270b81c86673981af014e",
     ),
 }
 """Of the policy, and of the masks."""

@@ -22,6 +22,13 @@ UNITS = (
     'password "', "md5", "$2a$", "://", "a://b:", "a:1:b:", "'", "''", "E'\\", "U&'\\0031", "$a$",
     "$a$ $b$ ", "/*", "*/", "-- '\n", '"', "\\x3431", "\x1a", "\x1f", "‹", "‹card›", "\u200b",
     "é", "1,", "(", ")=(", "'a'\n", 'COPY users, line 1, column ssn: "', "ssn ", "phone 1",
+    "password,", "'password',", "passwd ", "curl -u a:b ", "\\u0034", "%34", "&#52;", "''a",
+    "password:{", "password:[", "'password':[{", "<password>", "(password) values (",
+    "mysql -p", "echo x | ", "token=",
+    "password %L'", "1:22:a:b:", "password: |\n x\n", "name: password\n value: ", "'password' || ",
+    "identified by ", "set password to ", '\\"password\\":\\"', "pass=", "password=''",
+    '"password","',
+    "password varchar(2) default ", "password(((", "password'''''", "pwd{{", "\\\\", '""',
 )  # fmt: skip
 
 

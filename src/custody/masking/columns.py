@@ -14,6 +14,7 @@ from custody.masking.marks import MarkKind, MaskForm
 from custody.masking.object_cache import ObjectCache
 from custody.model.command import Column, Relation
 from custody.model.errors import CustodyError
+from custody.model.record import OutputColumn
 
 _PART: Final = re.compile(r'\*|"((?:[^"\x00]|"")+)"|([^\W\d][\w$]*)')
 ANY: Final = "*"
@@ -83,6 +84,17 @@ _CREDENTIAL_COLUMNS: Final = (
 )
 """Catalogue columns that hold credentials (PostgreSQL manual, System Catalogs)."""
 _CREDENTIAL_RELATIONS: Final = frozenset(relation for relation, _ in _CREDENTIAL_COLUMNS)
+_CREDENTIAL_NAME: Final = re.compile(
+    r"(?i)(?:.{0,40}_)?(?:(?:hashed|encrypted)_?)?(?:pass(?:word|wd|phrase|code)|pwd|dbpass)"
+    r"(?:_?(?:hash|digest|value|text|plain|clear))?"
+    r"|(?:.{0,40}_)?(?:api|secret|private|encryption|signing|master|access|account)_?keys?"
+    r"|(?:.{0,40}_)?(?:access|auth|refresh|bearer|api|session|csrf)_?tokens?"
+    r"|(?:.{0,40}_)?secret(?:_?(?:key|value|token|access_?key))?"
+)
+"""Columns that say by their name that they hold what opens something."""
+_NO_CREDENTIAL_TYPES: Final = frozenset(
+    {"bool", "date", "time", "timestamp", "timestamptz", "interval", "timetz", "int2", "float4"}
+)
 _SAMPLE_RELATIONS: Final = frozenset(
     {
         "pg_statistic",
@@ -122,10 +134,12 @@ def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
 class ColumnRules:
     """The column patterns of a configuration, with the kind that each one's values become."""
 
-    __slots__ = ("_builtin", "_kinds", "_memory", "_rules", "_touched", "configured")
+    __slots__ = ("_builtin", "_kinds", "_memory", "_rules", "_secret", "_touched", "configured")
 
-    def __init__(self, rules: Sequence[tuple[ColumnPattern, MarkKind]]) -> None:
+    def __init__(self, rules: Sequence[tuple[ColumnPattern, MarkKind]], secret: MarkKind) -> None:
+        """``secret``: what becomes of a column whose name says that it holds a credential."""
         self._rules: Final = tuple(rules)
+        self._secret: Final = secret
         self._builtin: Final = tuple(
             (ColumnPattern("pg_catalog", relation, name), BUILTIN_KIND)
             for relation, name in _CREDENTIAL_COLUMNS
@@ -152,6 +166,8 @@ class ColumnRules:
         for pattern, kind in self._rules:
             if pattern.meets(column):
                 return kind
+        if column.schema != "pg_catalog" and _CREDENTIAL_NAME.fullmatch(column.name):
+            return self._secret
         if column.schema == "pg_catalog":
             for pattern, kind in self._builtin:
                 if pattern.meets(column):
@@ -159,6 +175,14 @@ class ColumnRules:
             if self.configured and column.relation in _SAMPLE_RELATIONS:
                 return BUILTIN_KIND
         return None
+
+    def kind_of_output(self, column: OutputColumn) -> MarkKind | None:
+        """The kind of a result's column: by its origin, or by its name alone where it has none."""
+        if column.origin is not None:
+            kind = self.kind_of((column.origin,))
+        else:
+            kind = self._secret if _CREDENTIAL_NAME.fullmatch(column.name) else None
+        return None if kind is self._secret and column.type in _NO_CREDENTIAL_TYPES else kind
 
     def touch(self, relations: tuple[Relation, ...], *, resolved: bool) -> bool:
         """Whether values of a masked column may come from, or go to, these relations."""

@@ -1,4 +1,4 @@
-"""Passwords, hashes of passwords, connection strings and private keys inside any text.
+"""Hashes of passwords, connection strings and private keys inside any text.
 
 Law: a judge here reads from where its pattern stopped to the end of the value it belongs to, and
 never past a border between values. What is not terminated goes to the end.
@@ -9,37 +9,34 @@ from collections.abc import Iterator
 from typing import Final
 
 from custody.masking.numbers import NumberMatch
+from custody.masking.secret_values import border
 
-_GAP: Final = rb"(?:[\s]|/\*(?:[^*\x1f]|\*+[^*/\x1f])*\*+/|--[^\n\x1f]*\n)*"
-"""White space and comments, as SQL has them."""
-NAME: Final = (
-    rb"(?i:pass(?:word|wd|phrase|code)|pwd|identified"
-    rb"|secret|api[_ -]?key"
-    rb"|(?:access|secret|account|private|auth|encryption|signing|master)[_ -]?key"
-    rb"|(?:access|auth|refresh|session|id|bearer|api|security|csrf)[_ -]?token)"
-)
-_SUFFIX: Final = rb"[A-Za-z0-9_]{0,20}[\"'`\]\\]{0,3}(?:\s*::\s*[A-Za-z]+)?"
-_LINK: Final = rb"(?:[=:(<>!~|]{1,3}|(?i:to|by|as|is|in|like|ilike|with\s+[^\s\x1f]+\s+(?:by|as)))"
-_OPENER: Final = rb"((?i:e|n|b|x|u&|_[a-z0-9]+ ?)?\\*'|\\*\"|\$[A-Za-z0-9_]*\$)"
-
-QUOTED: Final = (
-    NAME + _SUFFIX + _GAP + rb"(?:" + _LINK + _GAP + rb"\(?" + _GAP + rb"){0,3}" + _OPENER
-)
-"""``password 'x'``, ``password = "x"``, ``"password": "x"``, ``IDENTIFIED BY $$x$$``."""
-BARE: Final = NAME + _SUFFIX + rb"\s*(?:=>|:=|==|=|:)\s*([^\s:=>'\"`;&,(\x1f][^\s;&'\"\x1f]*)"
-"""``password=x`` in connection strings, environment files and addresses."""
 URL: Final = rb"[A-Za-z][A-Za-z0-9+.-]*:(?:\\?/){2}[^\s:/?#@'\"\\\x1f]*:([^\s'\"<>\x1f]*)(?:@|%40)"
 PAIRS: Final = (
     rb"(?i:jdbc:oracle:[a-z0-9]+:)[^/\s\x1f]*/([^@\s\x1f]+)@"
+    rb"|\b[A-Za-z][A-Za-z0-9_$#]*/([^\s@'\"/\x1f]+)@//"
     rb"|[A-Za-z0-9_.-]+:([^\s@:/\x1f]+)@(?:tcp|unix|udp)\("
-    rb"|[A-Za-z*][A-Za-z0-9_.*-]*:(?:[0-9]{2,5}|\*):[A-Za-z0-9_*-]+:[A-Za-z0-9_*-]+:([^\s:\x1f]+)"
 )
-"""Oracle's, Go's and ``.pgpass``'s ways to write user and password."""
+"""Oracle's and Go's ways to write user and password."""
+_PGPASS_FIELD: Final = rb"(?:[^:\s\\'\"\x1f]|\\[:\\])+"
+PGPASS: Final = (
+    rb"(?:[A-Za-z0-9_.*/-]|\\[:\\]|\[[0-9A-Fa-f:]+\])+:(?:[0-9]{2,5}|\*):"
+    + _PGPASS_FIELD
+    + rb":"
+    + _PGPASS_FIELD
+    + rb":((?:[^\s\\'\"\x1f]|\\[^\x1f])+)"
+)
+"""``host:port:database:user:password``, the form of ``.pgpass``."""
+QUOTED_BACK: Final = (
+    rb"missing \"=\" after \"([^\x1f]+?)\" in connection"
+    rb"|could not translate host name \"([^\"\x1f]*)@"
+)
+"""What libpq repeats of a connection string that it could not read."""
 HEADER: Final = rb"(?i:basic|bearer|digest|token)\s+([A-Za-z0-9._~+/=-]{16,})"
 HASHES: Final = (
     rb"SCRAM-SHA-[0-9]+\$[0-9]+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+(?::[A-Za-z0-9+/=]*)?"
     rb"|md5[0-9a-f]{32}"
-    rb"|\$(?:2[abxy]?|1|5|6|y|7)\$[./A-Za-z0-9$=,-]{20,}"
+    rb"|\$(?:2[abxy]?|1|5|6|y|7|gy|apr1|md5|sha1)\$[./A-Za-z0-9$=,-]{20,}"
     rb"|\$(?:argon2[a-z]*|scrypt|pbkdf2[a-z0-9-]*)\$[^\s'\"\x1f]{16,}"
     rb"|(?:pbkdf2_sha[0-9]+|bcrypt_sha256|argon2|scrypt)\$[^\s'\"\x1f]{16,}"
 )
@@ -53,60 +50,37 @@ KEY_BODY: Final = (
 )
 """The beginnings of PKCS #1, PKCS #8, SEC 1 and OpenSSH keys in base64, without their frame."""
 
-_BORDER: Final = b"\x1f"
 _OWN: Final = b"\x1a"
 _KEY_END: Final = re.compile(rb"-{3,5} ?END [^\x1f\n-]{0,60}-{0,5}|Private-MAC: [0-9a-f]+")
-_IN_SINGLE: Final = re.compile(rb"(?:[^'\\\x1f]|''|\\[^\x1f])*+")
-_IN_DOUBLE: Final = re.compile(rb"(?:[^\"\\\x1f]|\"\"|\\[^\x1f])*+")
-_PLACEHOLDER: Final = re.compile(
-    rb"(?i)\$[0-9]+|\?|%(?:\([a-z_]+\))?s?|:[a-z_0-9]+|@[a-z_0-9]+|\{[^}]*\}|<[^>]*>|\*+"
-    rb"|null|default|none|true|false|on|off|text|varchar|excluded\..*"
-    rb"|[a-z_][a-z_0-9]*\.[a-z_0-9]*(?:pass|pwd|secret|token|key)[a-z_0-9]*"
-    rb"|[a-z_][a-z_0-9.]*\(.*",
-    re.DOTALL,
+_PGPASS_BEFORE: Final = re.compile(
+    rb"((?:[^:\s\\\x1f]|\\.|\[[0-9A-Fa-f:]+\])+):[^:\s]+:((?:[^:\s\\]|\\.)+):((?:[^:\s\\]|\\.)+):\Z"
 )
-_TRAILING: Final = b",)]}"
-_STRONG_NAME: Final = re.compile(rb"(?i)pass|pwd")
-_SHORTEST_WEAK: Final = 8
+_HEXADECIMAL: Final = re.compile(rb"[0-9A-Fa-f]{0,4}")
+_REST_OF_LINE: Final = re.compile(rb"[^\n\r'\"\x1f]*")
 _PORT: Final = re.compile(rb"[0-9]{1,5}/")
-
-
-def border(data: bytes, start: int) -> int:
-    """Where the value that holds ``start`` ends."""
-    at = data.find(_BORDER, start)
-    return len(data) if at < 0 else at
-
-
-def quoted(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
-    """From an opening quote (the span) to its end, doubled and escaped quotes included."""
-    opener = data[start:end]
-    if opener.startswith(b"$"):
-        close = data.find(opener, end, border(data, end))
-        close = border(data, end) if close < 0 else close
-    else:
-        inside = (_IN_DOUBLE if opener.endswith(b'"') else _IN_SINGLE).match(data, end)
-        close = inside.end() if inside else end
-        if opener.startswith(b"\\") and data[end:close].endswith(b"\\"):
-            close -= 1
-    if close > end and not _PLACEHOLDER.fullmatch(data, end, close):
-        yield NumberMatch(end, close)
-
-
-def bare(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
-    """A value without quotes; a placeholder, a column or a function call is none."""
-    value = data[start:end].rstrip(_TRAILING)
-    if not value or _PLACEHOLDER.fullmatch(data[start:end]) or _PLACEHOLDER.fullmatch(value):
-        return
-    name = data[max(0, start - 48) : start]
-    if len(value) < _SHORTEST_WEAK and not _STRONG_NAME.search(name):
-        return
-    yield NumberMatch(start, start + len(value))
 
 
 def userinfo(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
     """The password of an address; a port is none."""
     if end > start and not _PORT.match(data, start, end):
         yield NumberMatch(start, end)
+
+
+def pgpass(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
+    """The last field, to the end of its line; a time and an address have no names in between."""
+    before = _PGPASS_BEFORE.search(data, max(0, start - 300), start)
+    if before is None:
+        return
+    fields = (*before.group(1, 2, 3), data[start:end])
+    if all(_HEXADECIMAL.fullmatch(field) for field in fields) or not all(
+        any(chr(char).isalpha() or char == 42 for char in field) for field in fields[1:3]
+    ):
+        return
+    begin = before.start()
+    if begin == 0 or data[begin - 1 : begin] in b"\n\x1f":
+        rest = _REST_OF_LINE.match(data, end)
+        end = rest.end() if rest else end
+    yield NumberMatch(start, end)
 
 
 def private_key(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from custody.masking import credentials, numbers, service_keys
+from custody.masking import credentials, named_secrets, numbers, service_keys, shell_secrets
 from custody.masking.numbers import IBAN_LENGTHS, NumberMatch
 
 Judge = Callable[[bytes, int, int], Iterator[NumberMatch]]
@@ -27,6 +27,8 @@ class Shape(NamedTuple):
     """Whether a letter or digit directly before or after spoils it."""
     exact: re.Pattern[bytes] | None = None
     """What a candidate must hold, where the pattern is looser than that."""
+    costly: bool = False
+    """Its judge takes long: only so many candidates are named one by one."""
     lane: str = ""
     """Cues of one lane share an automaton on long texts; measured so that none of them explodes."""
 
@@ -98,7 +100,6 @@ _IP6: Final = rb"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*"
 _IP4: Final = rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
 _JWT: Final = rb"e(?:yJ|wo)[A-Za-z0-9_=-]{6,}\.[A-Za-z0-9_=-]{6,}(?:\.[A-Za-z0-9_=-]*){0,3}"
 _WORD: Final = rb"(?:^|[^A-Za-z0-9])"
-_NAME_CUE: Final = credentials.NAME + rb"[A-Za-z0-9_]{0,20}[^A-Za-z0-9_,;.]"
 
 SHAPES: Final = (
     Shape(
@@ -161,8 +162,14 @@ SHAPES: Final = (
         credentials.HEADER,
         lane="words",
     ),
-    Shape("password", _NAME_CUE, credentials.QUOTED, credentials.quoted, lane="passwords"),
-    Shape("password", _NAME_CUE, credentials.BARE, credentials.bare, lane="passwords"),
+    Shape(
+        "password",
+        named_secrets.CUE,
+        named_secrets.NAME,
+        named_secrets.named,
+        costly=True,
+        lane="passwords",
+    ),
     Shape(
         "password",
         rb"SCRAM-SHA-|md5[0-9a-f]{4}|\$[a-z0-9-]+\$[./A-Za-z0-9$=,-]{4}"
@@ -179,9 +186,25 @@ SHAPES: Final = (
     ),
     Shape(
         "connection-string",
-        rb"(?i:jdbc:oracle)|@(?:tcp|unix|udp)\(|:(?:[0-9]{2,5}|\*):[A-Za-z0-9_*-]+:[A-Za-z0-9_*-]+:",
+        rb"(?i:jdbc:oracle)|@(?:tcp|unix|udp)\(|@//",
         credentials.PAIRS,
         lane="links",
+    ),
+    Shape(
+        "connection-string",
+        rb":(?:[0-9]{2,5}|\*):[0-9]{0,20}[^:\s\x1f0-9.,+Z-]",
+        credentials.PGPASS,
+        credentials.pgpass,
+        lane="links",
+    ),
+    Shape(
+        "connection-string",
+        rb"in connection|translate host name",
+        credentials.QUOTED_BACK,
+        lane="links",
+    ),
+    Shape(
+        "password", shell_secrets.CUE, shell_secrets.PATTERN, shell_secrets.argument, lane="words"
     ),
 )
 

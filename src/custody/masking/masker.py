@@ -69,7 +69,7 @@ class RecordMasker:
         tokens = Marks(key, checked.kinds)
         self._scanner: Final = Scanner(checked.detectors, checked.own, tokens)
         credentials = Scanner({name: checked.detectors[name] for name in SECRETS}, (), tokens)
-        self._rules: Final = ColumnRules(checked.columns)
+        self._rules: Final = ColumnRules(checked.columns, checked.detectors["password"])
         self._cutter: Final = Truncator(self._scanner, tokens)
         self._fields: Final = FieldMasker(self._scanner, credentials)
         self._statements: Final = StatementMasker(self._rules, self._scanner, tokens, self._cutter)

@@ -18,7 +18,7 @@ from custody.masking.mask_rule import MaskRule
 from custody.masking.scanner import compile_own
 from custody.model.errors import CustodyError
 
-CATALOGUE_VERSION: Final = 1
+CATALOGUE_VERSION: Final = 2
 """Changes whenever the detectors do, so that the digest in the evidence tells which were used."""
 _RULE_LIMIT: Final = 256
 _PATTERN_LIMIT: Final = 4096

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import re2
 
-from custody.masking import ascii_fold
+from custody.masking import ascii_fold, disguises
 from custody.masking.ascii_fold import BORDER, DELETED
 from custody.masking.cue_matcher import Cues, re2_options
 from custody.masking.detectors import SHAPES, Shape
@@ -32,6 +32,14 @@ _BY_PLACE: Final = itemgetter(0, 1)
 
 HITS_AT_MOST: Final = 5_000
 """Finds in one look that are named one by one; with more, all that was looked at is redacted."""
+
+
+CANDIDATES_AT_MOST: Final = 4_000
+"""Likewise of candidates whose judge takes long."""
+
+
+class _TooDenseError(Exception):
+    """There is more to judge than anybody can wait for."""
 
 
 class Span(NamedTuple):
@@ -60,6 +68,7 @@ class Scanner:
     __slots__ = (
         "_control",
         "_cues",
+        "_disguised",
         "_exact",
         "_hexadecimal",
         "_hidden_pattern",
@@ -85,7 +94,12 @@ class Scanner:
                 self._exact.append((shape, re2.compile(shape.pattern, options=exact), kind))
         self._control: Final = len(cues)
         self._hexadecimal: Final = len(cues) + 1
-        cues += [("marks", _CONTROL_CUE), ("marks", _HEXADECIMAL_CUE)]
+        self._disguised: Final = len(cues) + 2
+        cues += [
+            ("marks", _CONTROL_CUE),
+            ("marks", _HEXADECIMAL_CUE),
+            ("words", disguises.CUE),
+        ]
         self._hidden_pattern: Final = re2.compile(_HEXADECIMAL, options=exact)
         self._cues: Final = Cues(cues)
 
@@ -132,8 +146,17 @@ class Scanner:
             return []
         found: list[Sequence[Span]] = [()] * len(texts)
         joined = self._join(texts)
-        for owner, spans in self._find_joined(texts, joined):
-            found[owner] = spans
+        starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+        try:
+            hits, disguised = self._look(joined, None)
+            for reading in disguises.readings(joined) if disguised else ():
+                hits += self._look(reading.text, reading.places)[0]
+        except _TooDenseError:
+            # Naming each would hold everybody up; a text so dense is redacted as a whole.
+            found = [(Span(0, len(text), REDACTED.redaction),) for text in texts]
+        else:
+            for owner, spans in self._spans(texts, starts, hits).items():
+                found[owner] = spans
         if self._own:
             self._find_own(texts, found)
         return found
@@ -148,9 +171,10 @@ class Scanner:
             joined = self._tokens.blank(joined)
         return joined
 
-    def _find_joined(
-        self, texts: Sequence[str], joined: str
-    ) -> Iterator[tuple[int, Sequence[Span]]]:
+    def _look(self, joined: str, origins: Sequence[int] | None) -> tuple[list[_Hit], bool]:
+        """What stands in ``joined``, in places of the texts as they were written; and whether
+        something there is written with escapes. ``origins``: where each character stood.
+        """
         folded = joined if joined.isascii() else ascii_fold.fold(joined)
         data = folded.encode("ascii")
         cues = self._cues.match(data)
@@ -158,21 +182,21 @@ class Scanner:
             folded = ascii_fold.fold(joined)
             data = folded.encode("ascii")
             cues = self._cues.match(data)
+        disguised = self._disguised in cues
         hits = list(islice(self._hits(data, cues), HITS_AT_MOST + 1))
-        if not hits:
-            return
         if len(hits) > HITS_AT_MOST:
-            # Naming each would hold everybody up; a text so dense is redacted as a whole.
-            for owner, text in enumerate(texts):
-                yield owner, (Span(0, len(text), REDACTED.redaction),)
-            return
+            raise _TooDenseError
         places = ascii_fold.places(joined) if len(folded) != len(joined) else None
-        starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+        if places is None and origins is None:
+            return hits, disguised
+        return [_moved(hit, places, origins) for hit in hits], disguised
+
+    def _spans(
+        self, texts: Sequence[str], starts: Sequence[int], hits: list[_Hit]
+    ) -> dict[int, list[Span]]:
         per_text: dict[int, list[Span]] = {}
-        for hit in _settle(hits):
+        for hit in _settle(hits) if hits else ():
             start, end = hit.start, hit.end
-            if places is not None:
-                start, end = places[start], places[end - 1] + 1
             owner = bisect_right(starts, start) - 1
             base = starts[owner]
             text = texts[owner]
@@ -182,11 +206,11 @@ class Scanner:
             per_text.setdefault(owner, []).append(
                 Span(start, end, self._tokens.mark(hit.kind, normal))
             )
-        yield from per_text.items()
+        return per_text
 
     def _hits(self, data: bytes, cues: Sequence[int]) -> Iterator[_Hit]:
         for cue in sorted(cues):
-            if cue == self._control:
+            if cue in (self._control, self._disguised):
                 continue
             if cue == self._hexadecimal:
                 yield from self._hidden(data)
@@ -225,9 +249,22 @@ class Scanner:
             found[at] = _join_spans(spans) if len(spans) > 1 else spans
 
 
+def _moved(hit: _Hit, places: Sequence[int] | None, origins: Sequence[int] | None) -> _Hit:
+    """The hit in the places of the text as it was written."""
+    start, end = hit.start, hit.end
+    if places is not None:
+        start, end = places[start], places[end - 1] + 1
+    if origins is not None:
+        # The last character may have been written as several: up to where the next began.
+        start, end = origins[start], origins[end]
+    return _Hit(start, end, hit.kind, hit.normal)
+
+
 def _hits_of(shape: Shape, pattern: Any, kind: MarkKind, data: bytes) -> Iterator[_Hit]:  # noqa: ANN401 - re2 publishes no types
     reached = 0
-    for start, end in _candidates(shape, pattern, data):
+    for number, (start, end) in enumerate(_candidates(shape, pattern, data)):
+        if shape.costly and number > CANDIDATES_AT_MOST:
+            raise _TooDenseError
         if start < reached or (shape.apart and not _stands_apart(data, start, end)):
             continue
         for part in shape.judge(data, start, end):
@@ -246,11 +283,16 @@ def _candidates(shape: Shape, pattern: Any, data: bytes) -> Iterator[tuple[int, 
     at = 0
     while (match := pattern.search(data, at)) is not None:
         start, end = _span(match, groups)
+        found = False
         exact = shape.exact.search(data, start, end)
-        if exact is not None:
+        while exact is not None:
             yield exact.span()
-            at = exact.end()
-        else:
+            start = exact.end()
+            # What the loose pattern took in one piece is not searched again from its middle on.
+            exact = None if pattern.groups else shape.exact.search(data, start, end)
+            at = start if pattern.groups else end
+            found = True
+        if not found:
             # Too short for one service's key; another's may begin inside.
             at = start + 1 if end - start <= _SHORT_CANDIDATE else end
 

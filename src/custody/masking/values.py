@@ -160,10 +160,7 @@ class ValueMasker:
         known = self._kinds.recall(columns)
         if known is not None:
             return known
-        return self._kinds.keep(
-            columns,
-            [self._rules.kind_of((one.origin,)) if one.origin else None for one in columns],
-        )
+        return self._kinds.keep(columns, [self._rules.kind_of_output(one) for one in columns])
 
     @staticmethod
     def _is_whole(kinds: Sequence[MarkKind | None], default: MarkKind | None, at: int) -> bool:
