@@ -56,7 +56,7 @@ class EventContext(msgspec.Struct, frozen=True):
 
 
 class EventDraft(msgspec.Struct, frozen=True):
-    """An event to keep. Fields as in ``Event``; ``result`` is the text of what came back."""
+    """An event to keep. Fields as in ``IndexedEvent``; ``result`` is the text of what came back."""
 
     place: EventContext
     kind: str

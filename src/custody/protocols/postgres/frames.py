@@ -88,8 +88,16 @@ def _report(  # noqa: PLR0917 - the fields of one message
     return frame(kind, body + b"\0")
 
 
+class MalformedMessageError(WireError):
+    """A message whose length is right and whose body is not. The server answers a client's with an
+    error and reads on behind it.
+    """
+
+
 def malformed(what: str, blame: str = "client") -> WireError:
-    return WireError("postgres.malformed", f"A malformed {what} message came.", blame=blame)
+    return MalformedMessageError(
+        "postgres.malformed", f"A malformed {what} message came.", blame=blame
+    )
 
 
 _FIELDS: Final = {

@@ -1,4 +1,4 @@
-"""The one entry to PostgreSQL: what its folder offers to ``app.protocols``.
+"""The one entry to PostgreSQL: what its folder offers to ``custody.protocols``.
 
 Law: ``PROTOCOL`` is found by that name, in a module of this name; the package itself imports
 nothing, so that an agent's side can read ``client`` alone.

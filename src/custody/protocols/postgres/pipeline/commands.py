@@ -82,7 +82,7 @@ class CommandReader:
         if data[stop - 1] or b"\0" in raw:
             raise frames.malformed("Query")
         if len(raw) > self._options.command_bytes:
-            self._offering.refuse_itself(simple=True, size=stop - start)
+            self._offering.refuse_too_long(simple=True, size=stop - start)
             return True
         view = self._pending.judged_in()
         wire = memoryview(data)[start:stop]
@@ -122,7 +122,7 @@ class CommandReader:
             len(held.things) >= options.statements or held.cost + len(raw) > options.statement_bytes
         )
         if len(raw) > options.command_bytes or full:
-            self._offering.refuse_itself(simple=False, size=stop - start)
+            self._offering.refuse_too_long(simple=False, size=stop - start)
             return True
         view = pending.judged_in()
         kept = self._parses.get(raw)

@@ -10,16 +10,11 @@ from custody.model.errors import WireError
 from custody.model.event import Event, Forward, RecordFirst, SideEnded
 from custody.model.record import Opaque
 from custody.model.words import Side
-from custody.protocols.postgres.frames import HEADER, SYNC_MESSAGE, malformed
+from custody.protocols.postgres.frames import HEADER, SYNC_MESSAGE, MalformedMessageError, malformed
 from custody.protocols.postgres.options import PostgresOptions
 from custody.protocols.postgres.pipeline.commands import CommandReader
 from custody.protocols.postgres.pipeline.copy_in import CopyIn
-from custody.protocols.postgres.pipeline.names import (
-    Definition,
-    NamedObject,
-    Portal,
-    Uncertain,
-)
+from custody.protocols.postgres.pipeline.names import Definition, NamedObject, Portal, Uncertain
 from custody.protocols.postgres.pipeline.offer import Offer
 from custody.protocols.postgres.pipeline.pending_queue import (
     BIND,
@@ -38,7 +33,7 @@ LARGE_AT_MOST: Final = 0x3FFF_FFFE  # PQ_LARGE_MESSAGE_LIMIT
 _LARGE: Final = frozenset(b"QPBFdf")
 _Q, _P, _B, _E, _D, _C, _H, _S, _F, _X, _DATA, _DONE, _FAIL = b"QPBEDCHSFXdcf"
 _COPY: Final = frozenset(b"dcf")
-_EXTENDED: Final = frozenset(b"PBEDC")
+_EXTENDED: Final = frozenset(b"PBEDCH")
 
 _SERVER: Final = Side.SERVER
 """Every message passes: a name of the module is quicker than an enumeration's member."""
@@ -68,6 +63,7 @@ class Frontend:
         offering.take_sync = self._take_sync
         self._short: Final = min(SMALL_AT_MOST, options.command_bytes)
         self._commands: Final = {_Q: asking.query, _P: asking.parse, _E: asking.execute}
+        self._whole_commands: Final = {**self._commands, _F: asking.function}
         self._along: Final = {
             _B: self._bind,
             _D: self._describe,
@@ -98,7 +94,7 @@ class Frontend:
             if step is not AGAIN:
                 return step
 
-    def _read(self) -> Event | Again | None:  # noqa: C901  # the hot loop, in one piece
+    def _read(self) -> Event | Again | None:  # noqa: C901, PLR0911  # the hot loop, in one piece
         """Move along what holds no command; stop at what does."""
         buffer, pending = self.buffer, self._pending
         data = buffer.data
@@ -106,28 +102,34 @@ class Frontend:
         end = len(data)
         along, held, short = self._along, self._options.bind_bytes, self._short
         stalled = len(pending.due) >= self._options.pending
-        while end - position >= 5 and not (stalled or pending.dropping or pending.refused):
-            kind, length = HEADER.unpack_from(data, position)
-            stop = position + length + 1
-            move = along.get(kind)
-            if move is None and position == start and stop <= end and 4 <= length <= short:
-                begin = self._commands.get(kind)
-                if begin is not None and pending.tap is None:
-                    # The common case: a short message with a command, and nothing before it.
-                    buffer.position = stop
-                    if not begin(data, position, stop):
-                        buffer.position = position
-                        return None
-                    buffer.advance(buffer.position)
-                    return self._offering.next_event() or AGAIN
-            if move is None or stop > end or length < 4:
-                break
-            if length > SMALL_AT_MOST and kind != _DATA and not (kind == _B and length <= held):
-                break
-            if not move(data, position + 5, stop):
-                stalled = True
-                break
-            position = stop
+        kind, stop = 0, start
+        try:
+            while end - position >= 5 and not (stalled or pending.dropping or pending.refused):
+                kind, length = HEADER.unpack_from(data, position)
+                stop = position + length + 1
+                move = along.get(kind)
+                if move is None and position == start and stop <= end and 4 <= length <= short:
+                    begin = self._commands.get(kind)
+                    if begin is not None and pending.tap is None:
+                        # The common case: a short message with a command, and nothing before it.
+                        buffer.position = stop
+                        if not begin(data, position, stop):
+                            buffer.position = position
+                            return None
+                        buffer.advance(buffer.position)
+                        return self._offering.next_event() or AGAIN
+                if move is None or stop > end or length < 4:
+                    break
+                if length > SMALL_AT_MOST and kind != _DATA and not (kind == _B and length <= held):
+                    break
+                if not move(data, position + 5, stop):
+                    stalled = True
+                    break
+                position = stop
+        except MalformedMessageError as error:
+            if position == start:
+                return self._malformed(error, kind, start, stop)
+            # What stands before it moves first.
         if position > start:
             buffer.advance(position)
             return Forward(_SERVER, (memoryview(data)[start:position],))
@@ -161,7 +163,7 @@ class Frontend:
         beside = 5 if kind == _Q else SMALL_AT_MOST
         if kind in {_Q, _P} and length > options.command_bytes + beside:
             size = length + 1
-            self._offering.refuse_itself(simple=kind == _Q, size=size, rest=size)
+            self._offering.refuse_too_long(simple=kind == _Q, size=size, rest=size)
             return AGAIN
         if kind in {_B, _F} and length > options.bind_bytes:
             if not self.buffer.ensure(options.bind_bytes):
@@ -171,22 +173,22 @@ class Frontend:
             return self._wait()
         return self._whole(kind, length)
 
-    def _whole(self, kind: int, length: int) -> Event | Again | None:
-        buffer, asking = self.buffer, self._asking
+    def _whole(  # noqa: PLR0911  # one for each fate
+        self, kind: int, length: int
+    ) -> Event | Again | None:
+        buffer = self.buffer
         if kind in self._along and not self._pending.dropping:
             return AGAIN
         start = buffer.position
         stop = start + length + 1
         data = buffer.data
         buffer.position = stop
-        if kind == _Q:
-            read = asking.query(data, start, stop)
-        elif kind == _P:
-            read = asking.parse(data, start, stop)
-        elif kind == _E:
-            read = asking.execute(data, start, stop)
-        elif kind == _F:
-            read = asking.function(data, start, stop)
+        begin = self._whole_commands.get(kind)
+        if begin is not None:
+            try:
+                read = begin(data, start, stop)
+            except MalformedMessageError as error:
+                return self._malformed(error, kind, start, stop)
         elif kind in {_DONE, _FAIL}:
             return self._incoming.end(memoryview(data)[start:stop])
         elif kind == _S:
@@ -208,9 +210,23 @@ class Frontend:
         start = buffer.position
         stop = start + self._options.bind_bytes
         begin = self._asking.long_bind if kind == _B else self._asking.long_function
-        if not begin(buffer.data, start, stop, length + 1):
+        try:
+            begun = begin(buffer.data, start, stop, length + 1)
+        except MalformedMessageError as error:
+            return self._malformed(error, kind, start, stop, rest=length + 1 - (stop - start))
+        if not begun:
             return None
         buffer.position = stop
+        return AGAIN
+
+    def _malformed(
+        self, error: MalformedMessageError, kind: int, start: int, stop: int, *, rest: int = 0
+    ) -> Again:
+        """The server would answer it with an error too, and read on behind it."""
+        self.buffer.advance(stop)
+        size = stop - start + rest
+        simple = kind not in _EXTENDED
+        self._offering.refuse_malformed(error.fault, simple=simple, size=size, rest=rest)
         return AGAIN
 
     def _pass(self) -> Event | Again | None:
@@ -257,7 +273,6 @@ class Frontend:
         full = len(pending.portals.things) >= options.statements
         if full or pending.portals.cost + portal.cost > options.statement_bytes:
             raise WireError("postgres.portals", "The session holds too many open portals.")
-        pending.portals.put(portal)
         pending.forward(PendingMessage(BIND, pending.domain, thing=portal))
         pending.batch_open = True
         return True
@@ -292,12 +307,10 @@ class Frontend:
         if data[position] == 83:
             ending = Definition(name, pending.domain, "")
             ending.gone = True
-            pending.statements.put(ending)
             end = ending
         else:
             closing = Portal(name, pending.domain, None)
             closing.gone = True
-            pending.portals.put(closing)
             end = closing
         pending.forward(PendingMessage(CLOSE, pending.domain, thing=end))
         pending.batch_open = True

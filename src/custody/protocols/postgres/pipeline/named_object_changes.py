@@ -37,15 +37,15 @@ def _apply(
             )
             definition.statement = statement
             definition.cost = len(interpretation.text)
-            pending.statements.put(definition)
+            pending.statements.put(definition, due.order)
             pending.statements.settle(definition)
         case Deallocate(name=""):
-            pending.statements.clear()
+            pending.statements.clear(due.order)
         case Deallocate(name=name):
-            pending.statements.remove(name.encode(pending.encoding, "replace"))
+            pending.statements.remove(name.encode(pending.encoding, "replace"), due.order)
         case DiscardAll():
-            pending.statements.clear()
-            pending.portals.clear()
+            pending.statements.clear(due.order)
+            pending.portals.clear(due.order)
         case Declare(name=name, hold=hold) if interpretation.statement is not None:
             text = Definition(b"", due.domain, interpretation.text)
             text.statement = interpretation.statement
@@ -53,11 +53,11 @@ def _apply(
             portal.arguments = ()
             portal.cursor = True
             portal.holds = hold
-            pending.portals.put(portal)
+            pending.portals.put(portal, due.order)
             pending.portals.settle(portal)
         case Close(name=""):
-            pending.portals.clear()
+            pending.portals.clear(due.order)
         case Close(name=name):
-            pending.portals.remove(name.encode(pending.encoding, "replace"))
+            pending.portals.remove(name.encode(pending.encoding, "replace"), due.order)
         case _:
             pass  # the view knows what the rest means

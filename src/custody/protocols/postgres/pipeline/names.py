@@ -3,7 +3,8 @@
 Law: a name means what it will mean when the server reaches the message that uses it, provided that
 every message before it in the same pipeline succeeds (the server skips it otherwise). Where a
 message of an *earlier* pipeline that redefined the name is not answered yet, nobody can know: the
-reader must wait (``UNCERTAIN``).
+reader must wait (``UNCERTAIN``). What ends names, ends those that stood before it on the wire:
+what a client made behind it in the same write lives.
 """
 
 from enum import Enum
@@ -35,7 +36,10 @@ class NamedObject:
     gone = False
     """It stands for nothing any more (a Close)."""
     cost = 0
+    order = -1
+    """Of the message that made it, among all that were forwarded."""
     previous: "NamedObject | None" = None
+    """What the name stood for before it on the wire."""
 
     def __init__(self, name: bytes, domain: int) -> None:
         self.name = name[:NAME_AT_MOST]
@@ -113,30 +117,38 @@ class Names(Generic[Thing]):
             if each.name:
                 each.doubted = domain
 
-    def put(self, thing: Thing) -> None:
-        """A message that defines (or, ``gone``, ends) the name was forwarded."""
-        before = self.things.get(thing.name)
-        if not thing.name and isinstance(before, Portal):
+    def put(self, thing: Thing, order: int) -> None:
+        """The message number ``order`` defines (or, ``gone``, ends) the name, and was forwarded."""
+        thing.order = order
+        newest = self.things.get(thing.name)
+        if newest is not None and newest.order > order:
+            # SQL that made it was forwarded before, and is answered only now.
+            self._put_below(newest, thing)
+            return
+        if not thing.name and isinstance(newest, Portal):
             # Nothing brings a replaced unnamed portal back: what it held can go at once.
-            self._forget(before)
-            before.body = b""
-            before.arguments = None
-            before = None
-        thing.previous = before
-        if thing.gone and before is None:
+            self._forget(newest)
+            newest.body = b""
+            newest.arguments = None
+            newest = None
+        thing.previous = newest
+        if thing.gone and newest is None:
             return
         self.things[thing.name] = thing
+        self.cost += thing.cost
+
+    def _put_below(self, newer: NamedObject, thing: Thing) -> None:
+        while newer.previous is not None and newer.previous.order > thing.order:
+            newer = newer.previous
+        thing.previous, newer.previous = newer.previous, thing
         self.cost += thing.cost
 
     def settle(self, thing: Thing) -> None:
         """The server did it."""
         thing.settled = True
-        before = thing.previous
-        while before is not None:
-            self.cost -= before.cost
-            before.cost = 0
-            before = before.previous
-        thing.previous = None
+        if thing.previous is not None:
+            self._forget(thing.previous)
+            thing.previous = None
         if thing.gone and self.things.get(thing.name) is thing:
             del self.things[thing.name]
 
@@ -155,11 +167,22 @@ class Names(Generic[Thing]):
         else:
             self.things[thing.name] = before  # type: ignore[assignment]  # of the same kind
 
-    def remove(self, name: bytes) -> None:
-        """It ended by something else than its own Close."""
-        thing = self.things.pop(name[:NAME_AT_MOST], None) if self.things else None
-        if thing is not None:
-            self._forget(thing)
+    def remove(self, name: bytes, order: int) -> None:
+        """The message number ``order``, which is no Close, ended what had the name before it."""
+        name = name[:NAME_AT_MOST]
+        newest: NamedObject | None = self.things.get(name)
+        if newest is None:
+            return
+        if newest.order < order:
+            del self.things[name]
+            self._forget(newest)
+            return
+        while newest.previous is not None:
+            if newest.previous.order < order:
+                self._forget(newest.previous)
+                newest.previous = None
+                return
+            newest = newest.previous
 
     def end(self, domain: int) -> None:
         """A transaction ended with that pipeline: what was bound in it or before is over."""
@@ -168,10 +191,10 @@ class Names(Generic[Thing]):
             del self.things[thing.name]
             self._forget(thing)
 
-    def clear(self) -> None:
-        """All that have a name are over."""
+    def clear(self, order: int) -> None:
+        """The message number ``order`` ended all that had a name before it."""
         for name in [name for name in self.things if name]:
-            self.remove(name)
+            self.remove(name, order)
 
     def _forget(self, thing: NamedObject) -> None:
         before: NamedObject | None = thing

@@ -15,7 +15,6 @@ from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Side
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.options import PostgresOptions
-from custody.protocols.postgres.pipeline.names import Definition, Portal
 from custody.protocols.postgres.pipeline.pending_queue import (
     EXECUTE,
     FUNCTION,
@@ -151,12 +150,6 @@ class Offer:
             for interpretation in due.interpretations:
                 if interpretation.changes:
                     due.changing = True
-        thing = due.thing
-        if thing is not None:
-            if isinstance(thing, Definition):
-                pending.statements.put(thing)
-            elif isinstance(thing, Portal):
-                pending.portals.put(thing)
         pending.forward(due)
         if kind not in _SIMPLE:
             pending.batch_open = True
@@ -166,8 +159,8 @@ class Offer:
         pending.end_domain()
         if kind == QUERY:
             # "a simple Query message also destroys the unnamed statement" and portal
-            pending.statements.remove(b"")
-            pending.portals.remove(b"")
+            pending.statements.remove(b"", pending.sent)
+            pending.portals.remove(b"", pending.sent)
 
     # Refusals.
 
@@ -198,12 +191,8 @@ class Offer:
         pending.dropping = True
         return [Send(Side.SERVER, frames.FAILING_DESCRIBE)]
 
-    def refuse_itself(self, *, simple: bool, size: int, rest: int = 0) -> None:
-        """A refusal that no policy made, for a bound of the gateway's own: recorded before it is
-        answered. ``rest`` bytes of the message are thrown away as they come.
-        """
-        self.rest = rest
-        self.discarding = True
+    def refuse_too_long(self, *, simple: bool, size: int, rest: int = 0) -> None:
+        """As ``_refuse_itself``, for a bound of the gateway's own."""
         refusal = Refusal(
             RefusalCode.OVERLOADED,
             f"custody: the command is longer than {self._options.command_bytes} bytes, or the "
@@ -211,9 +200,23 @@ class Offer:
             hint="Send long values as parameters, or load them with COPY.",
             native=LIMIT_EXCEEDED,
         )
+        record = Opaque("a command over its bound, refused with 54000", size)
+        self._refuse_itself(refusal, record, simple=simple, rest=rest)
+
+    def refuse_malformed(self, fault: str, *, simple: bool, size: int, rest: int = 0) -> None:
+        """As ``_refuse_itself``, for a message that the server would not understand either."""
+        refusal = Refusal(RefusalCode.PROTOCOL, f"custody: {fault}")
+        record = Opaque("a malformed message, refused with 08P01", size)
+        self._refuse_itself(refusal, record, simple=simple, rest=rest)
+
+    def _refuse_itself(self, refusal: Refusal, record: Opaque, *, simple: bool, rest: int) -> None:
+        """A refusal that no policy made: recorded before it is answered. ``rest`` bytes of the
+        message are thrown away as they come.
+        """
+        self.rest = rest
+        self.discarding = True
         for send in self._in_place(refusal, simple=simple):
-            body = Opaque("a command over its bound, refused with 54000", size)
-            self._event = RecordFirst(send.to, body, (send.data,))
+            self._event = RecordFirst(send.to, record, (send.data,))
             self.busy = True
 
 

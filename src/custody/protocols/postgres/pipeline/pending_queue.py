@@ -7,12 +7,13 @@ the first error in it makes the server skip the rest of it.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from custody.model.errors import WireError
 from custody.model.event import StreamEnded
 from custody.model.record import ErrorReport
+from custody.protocols.postgres.pipeline.forecast import SessionForecast
 from custody.protocols.postgres.pipeline.names import (
     NAME_AT_MOST,
     Definition,
@@ -78,6 +79,8 @@ class PendingMessage:
     """It may change what the messages behind it mean."""
     syncs = False
     """The Sync behind it moves with it."""
+    renaming = False
+    """SQL in it may give names to statements or cursors, or take them away."""
 
     def __init__(
         self,
@@ -90,9 +93,22 @@ class PendingMessage:
         self.kind = kind
         self.domain = domain
         self.token = token
+        self.order = -1
+        """Its number among all that were forwarded."""
         self.interpretations = interpretations
         self.thing = thing
         """What the message defines or ends."""
+
+    def changes(self, encoding: str) -> Iterator[Sequence[Change]]:
+        """What is still to come of it changes the session so."""
+        if self.failed:
+            return
+        if self.kind in _RUNNING:
+            for interpretation in self.interpretations[self.index :]:
+                if interpretation.changes:
+                    yield interpretation.changes
+        elif isinstance(self.thing, Definition) and self.thing.statement is not None:
+            yield (Prepare(self.thing.name.decode(encoding, "replace"), self.thing.statement),)
 
 
 class PendingQueue:
@@ -100,7 +116,10 @@ class PendingQueue:
 
     def __init__(self, view: SessionView, *, capture_bytes: int) -> None:
         self.due: Final[deque[PendingMessage]] = deque()
-        self.view = view
+        self.sent = 0
+        """Messages that were forwarded."""
+        self._view = view
+        self._forecast: Final = SessionForecast()
         self.status = "I"
         """Of the last ReadyForQuery: ``I`` idle, ``T`` in a transaction, ``E`` in a failed one."""
         self.domain = 0
@@ -124,6 +143,10 @@ class PendingQueue:
         self.copy_ended = False
         self.changing = 0
         """How many of ``due`` may change what later messages mean."""
+        self._renaming = 0
+        """How many of ``due`` are ``renaming``."""
+        self._renaming_here = 0
+        """Of them, those of this pipeline."""
         self.skipped: Final[deque[PendingMessage]] = deque()
         """Forwarded, and certainly ignored by the server; still to be reported."""
         self.stale = False
@@ -144,6 +167,16 @@ class PendingQueue:
         self.answered_domain = -1
 
     @property
+    def view(self) -> SessionView:
+        """The session, as far as the server has answered."""
+        return self._view
+
+    @view.setter
+    def view(self, view: SessionView) -> None:
+        self._view = view
+        self._forecast.forget()
+
+    @property
     def quiet(self) -> bool:
         """The server owes nothing and holds no half-sent pipeline."""
         return not self.due and not self.batch_open
@@ -152,25 +185,61 @@ class PendingQueue:
         """A Sync, a Query or a FunctionCall was forwarded: what follows is judged afresh."""
         self.domain += 1
         self.batch_open = False
+        self._renaming_here = 0
+        self._forecast.end_pipeline()
 
     def forward(self, due: PendingMessage) -> None:
         """A message was forwarded (or will be: nothing overtakes it)."""
+        due.order = self.sent
+        self.sent += 1
+        thing = due.thing
+        if thing is not None:
+            if isinstance(thing, Definition):
+                self.statements.put(thing, due.order)
+            elif isinstance(thing, Portal):
+                self.portals.put(thing, due.order)
         if self.dropping and due.kind != SYNC:
             # It was judged before the error was known.
             self._skip(due)
             return
         if due.changing:
-            self.changing += 1
-            if due.kind == EXECUTE:
-                self._doubt_names(due)
+            self._forward_changing(due)
         self.due.append(due)
+
+    def _forward_changing(self, due: PendingMessage) -> None:
+        self.changing += 1
+        for changes in due.changes(self.encoding):
+            self._forecast.forwarded(changes)
+            if due.kind in _RUNNING and not all(map(_keeps_names, changes)):
+                due.renaming = True
+        if due.renaming:
+            self._renaming += 1
+            self._renaming_here += 1
+        if due.kind == EXECUTE:
+            self._doubt_names(due)
 
     def settle(self) -> PendingMessage:
         """The first message has its whole answer."""
         due = self.due.popleft()
         if due.changing:
             self.changing -= 1
+            if due.kind != PARSE or not self.changing:
+                self._forecast.forget()
+            if due.renaming:
+                self._renaming -= 1
+                if due.domain == self.domain:
+                    self._renaming_here -= 1
         return due
+
+    def parsed(self, definition: Definition) -> None:
+        """The server took a Parse."""
+        self.statements.settle(definition)
+        statement = definition.statement
+        if definition.name and statement is not None:
+            name = definition.name.decode(self.encoding, "replace")
+            self._view = self._view.prepare(name, statement)
+            if not self._forecast.foresaw(name, statement):
+                self._forecast.forget()
 
     def settled(self, status: str, domain: int) -> None:
         """ReadyForQuery came for that domain."""
@@ -213,6 +282,8 @@ class PendingQueue:
             self.skipped.append(due)
 
     def undo(self, due: PendingMessage) -> None:
+        if due.changing:
+            self._forecast.forget()
         thing = due.thing
         if isinstance(thing, Definition):
             self.statements.undo(thing)
@@ -221,43 +292,29 @@ class PendingQueue:
 
     def judged_in(self) -> SessionView:
         """The view in which the next message is judged."""
-        view = self.view
         if not self.changing:
-            return view
+            return self._view
+        return self._forecast.view(
+            self._view, self._changes_due(here=False), self._changes_due(here=True)
+        )
+
+    def _changes_due(self, *, here: bool) -> Iterator[Sequence[Change]]:
+        """Of the messages of this pipeline, or of those before it."""
         for due in self.due:
-            if not due.changing or due.failed:
-                continue
-            thing = due.thing
-            if due.kind in _RUNNING:
-                for interpretation in due.interpretations[due.index :]:
-                    if interpretation.changes:
-                        same = due.domain == self.domain
-                        view = (
-                            view.apply(interpretation.changes)
-                            if same
-                            else view.perhaps(interpretation.changes)
-                        )
-            elif isinstance(thing, Definition) and thing.statement is not None:
-                made = Prepare(thing.name.decode(self.encoding, "replace"), thing.statement)
-                same = due.domain == self.domain
-                view = view.apply((made,)) if same else view.perhaps((made,))
-        return view
+            if due.changing and (due.domain == self.domain) is here:
+                yield from due.changes(self.encoding)
+
+    def fail(self, due: PendingMessage) -> None:
+        """An error answered a Query: what stands behind the failed statement is not run."""
+        due.failed = True
+        due.index += 1
+        self._forecast.forget()
 
     def naming_is_open(self) -> bool:
         """Whether SQL-level PREPARE, DEALLOCATE, DECLARE … of an earlier pipeline is not answered
         yet.
         """
-        return self.changing > 0 and any(
-            due.changing
-            and due.domain != self.domain
-            and due.kind in _RUNNING
-            and any(
-                not _keeps_names(change)
-                for interpretation in due.interpretations
-                for change in interpretation.changes
-            )
-            for due in self.due
-        )
+        return self._renaming > self._renaming_here
 
     def _doubt_names(self, due: PendingMessage) -> None:
         """SQL in this pipeline takes names away: what had them is not what they mean behind it."""

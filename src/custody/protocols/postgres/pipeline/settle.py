@@ -163,10 +163,7 @@ class Settlement:
         self._expect(_PARSE, "ParseComplete")
         thing = pending.settle().thing
         if isinstance(thing, Definition):
-            pending.statements.settle(thing)
-            if thing.name and thing.statement is not None:
-                name = thing.name.decode(pending.encoding, "replace")
-                pending.view = pending.view.prepare(name, thing.statement)
+            pending.parsed(thing)
         return True
 
     def _bound(self, data: bytes, position: int, stop: int) -> bool:
@@ -335,8 +332,7 @@ class Settlement:
         if due is None or fatal:
             return True
         if due.kind in _SELF_ENDING:
-            due.failed = True
-            due.index += 1
+            pending.fail(due)
         elif due.kind in _PIPELINED:
             pending.settle()
             pending.undo(due)
