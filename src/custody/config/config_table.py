@@ -18,7 +18,7 @@ class ConfigTable(msgspec.Struct, frozen=True):
     numbered: bool = False
     """An entry without a ``name`` is called by its key and number."""
     apart: bool = False
-    """A reader of its own, in ``config.sections``, fills the field."""
+    """A reader of its own, in ``config.document_reader``, fills the field."""
 
 
 class DeclaredTable(msgspec.Struct, frozen=True):

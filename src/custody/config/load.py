@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from custody.config.checks import check_conditions, check_config
+from custody.config.document_reader import read_sections
 from custody.config.faults import ConfigError, ConfigFault, ConfigFaults
 from custody.config.files import check_files
 from custody.config.line_numbers import line_of, places
-from custody.config.sections import read_sections
 from custody.config.tables import Config
 from custody.policy import CompiledPolicy, TargetFacts
 

@@ -4,6 +4,7 @@ Law: nothing here is evidence and nothing here is needed; all of it can be delet
 is rebuilt from the log. What stands in it was masked before it reached the log.
 """
 
+from custody.index.day_reader import position_of
 from custody.index.entry import EventContext
 from custody.index.filter import (
     EventPage,
@@ -19,7 +20,6 @@ from custody.index.filter import (
     Watermark,
 )
 from custody.index.query_language import KEYS, parse_query
-from custody.index.reader import position_of
 from custody.index.store import SqliteIndex
 from custody.index.usage import CommandUse, UsageRequest, UsageStart
 

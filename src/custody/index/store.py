@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from custody.index.day import DayWriter, about, connect
+from custody.index.day_reader import DayReader, position_of
 from custody.index.entry import EventAmendment, EventContext, entries
 from custody.index.filter import (
     EventPage,
@@ -28,7 +29,6 @@ from custody.index.filter import (
     SearchField,
     Watermark,
 )
-from custody.index.reader import DayReader, position_of
 from custody.index.usage import CommandUse, UsageRequest, UsageStart
 from custody.model.errors import CustodyError
 

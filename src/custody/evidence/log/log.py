@@ -209,7 +209,7 @@ class Log:
                 self._want_day(today)
 
     def publish(self) -> None:
-        """Sign and expose all that is durable, here and now. Raises as ``PublishRounds.publish_now``."""
+        """Sign and expose all that is durable, here and now; raises as ``publish_now``."""
         self._rounds.publish_now()
 
     def bookmark(self) -> None:
