@@ -83,7 +83,8 @@ def _prove_consistency(published: PublishedTree, checkpoint: Checkpoint) -> None
 
 def verify(gateway: RunningGateway, *, opened: bool) -> Verification:
     """By the command. Without a configuration it finds no keys, and opens no contents."""
-    words = ("verify", str(gateway.data), "--json")
+    policy = gateway.config.parent / "keys" / "verifier.policy"
+    words = ("verify", str(gateway.data), "--json", "--policy", str(policy))
     started = time.perf_counter()
     done = gateway.custody(*words, expect=None, configured=opened)
     taken = time.perf_counter() - started

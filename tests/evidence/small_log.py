@@ -7,6 +7,7 @@ it can write what the writer never would, signed by the right key.
 import hashlib
 import json
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -118,8 +119,13 @@ class SmallLog:
         year: str = "2026",
         segment_bytes: int = 4096,
         signs_as: str = "",
+        version: int = 2,
     ) -> None:
-        """``signs_as``: whose key signs, by the name of another log; this log's own if empty."""
+        """``signs_as``: whose key signs, by the name of another log; this log's own if empty.
+        ``version``: of the format.
+        """
+        self.version = version
+        self._committed: set[tuple[str, str]] = set()
         self.evidence = evidence
         self.anchor = evidence.parent.parent / "anchor"
         self.origin = f"{NAME}/{year}"
@@ -161,6 +167,8 @@ class SmallLog:
         note = sign_checkpoint(signed, self.key, self._signer.sign)
         self._put(Resource("checkpoint", note))
         _keep_line(self.evidence / "log.vkey", self.key.text, self.origin, "")
+        text = resources.files("custody.evidence").joinpath("FORMAT.md").read_bytes()
+        (self.evidence / "FORMAT.md").write_bytes(text)
         self.checkpoint = note
         return self
 
@@ -202,10 +210,14 @@ class SmallLog:
         payload = json.dumps({"v": "custody-payload/1", "body": {"type": step.type, **body}})
         where = place(self.origin.encode(), index)
         random = random_of(f"{self.origin} {index}")
-        sealed, pc, ct = seal(self._scope_key(step), random, where, payload.encode())
+        sealed, pc, _ = seal(self._scope_key(step), random, where, payload.encode())
+        bound = sealed if self.version == 1 else b"\x02" + random + sealed
+        ct = hashlib.sha256(bound).hexdigest()
         self._room(step, len(sealed))
+        if self.version > 1:
+            facts |= {"durable": self.durable, **self._commitments(step)}
         facts |= {
-            "v": "custody-leaf/1",
+            "v": f"custody-leaf/{self.version}",
             "type": step.type,
             "t": 1_772_000_000_000 + index,
             "seg": self._segment,
@@ -219,7 +231,7 @@ class SmallLog:
                 facts["prev"] = prev
         facts |= step.leaf
         leaf = json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
-        written = frame.pack(index, self.durable, random, leaf, sealed)
+        written = frame.pack(index, self.durable, random, leaf, sealed, self.version)
         self.places.append((self._segment, len(self._data), len(written)))
         self._data += written
         self.leaves.append(leaf)
@@ -248,9 +260,24 @@ class SmallLog:
                 file.write(wrapped_keys.key_line(scope, sealed))
         return self._keys[step.day, scope]
 
+    def _commitments(self, step: Step) -> Body:
+        """To the lines of the keys that are new to the leaves, as the log writes them."""
+        lines = (self.evidence / "wrapped" / step.day).read_bytes().splitlines(keepends=True)
+        scope = step.session or "log"
+        found: Body = {}
+        for name, line, start in (
+            ("day", "", b"day "),
+            ("key", scope, f"key {scope} ".encode()),
+        ):
+            if (step.day, line) not in self._committed:
+                self._committed.add((step.day, line))
+                stored = next(each for each in lines if each.startswith(start))
+                found[name] = hashlib.sha256(stored).hexdigest()
+        return found
+
     def _room(self, step: Step, sealed: int) -> None:
         day, _, _ = self._segment.partition("/")
-        used = len(self._data) + frame.HEADER_SIZE + 700 + sealed
+        used = len(self._data) + frame.HEADER_SIZE + 900 + sealed
         if step.new_segment or day != step.day or used > self.segment_bytes:
             self._flush()
             names = sorted((self.evidence / "segments" / step.day).glob("*.seg"))

@@ -6,8 +6,9 @@ exactly one document on standard output, for errors too. Exit codes are contract
 ====  ==========================================================================
 0     done, proved, nothing wrong
 1     failed, tampered, or ``doctor`` found a fault
-2     incomplete (``verify``)
+2     incomplete (``verify``, and answers out of damaged evidence)
 3     wrong use or a faulty configuration: nothing was begun
+4     consistent, but nobody vouched for the key (``verify``)
 130   interrupted
 ====  ==========================================================================
 """

@@ -11,6 +11,7 @@ from custody.evidence.disk.wrapped_keys import (
     day_name,
     first_lines,
     key_line,
+    line_hash,
     parse,
     scope_of,
     unwrap,
@@ -78,12 +79,12 @@ def test_a_day_is_opened_again_with_its_keys() -> None:
     assert first.lasting_key("log").line == made.line != b""
     first.write(made.line)
     first.queued("log", made.line)
-    assert first.lasting_key("log") == (made.key, b"")
+    assert first.lasting_key("log") == (made.key, b"", "")
 
     path = wrapped_path(scene.evidence, DAY)
     scene.disk.put(path, scene.disk.files()[path] + b"key loop_x AAA")
     again = open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random)
-    assert again.lasting_key("log") == (made.key, b"")
+    assert again.lasting_key("log") == (made.key, b"", line_hash(made.line))
     assert again.content_key == first.content_key
     assert parse(scene.disk.files()[path], DAY).damaged == 0
 

@@ -34,7 +34,7 @@ def test_what_is_packed_is_read(
     random = bytes(range(32))
     data = before + pack(index, durable, random, leaf, sealed)
     assert read(data + b"more", len(before)) == Frame(
-        index, durable, random, leaf, sealed, len(data)
+        index, durable, random, leaf, sealed, len(data), FORMAT
     )
     assert measure(data, len(before)) == (index, len(data) - len(before))
 
@@ -42,10 +42,10 @@ def test_what_is_packed_is_read(
 def test_the_header_is_frozen() -> None:
     data = pack(0x0102, 0x0304, b"r" * 32, b"leaf", b"sealed")
     assert data[:64].hex() == (
-        "9d437531" "01000000" "04000000" "06000000" "0201000000000000" "0403000000000000"
+        "9d437531" "02000000" "04000000" "06000000" "0201000000000000" "0403000000000000"
         + "72" * 32
     )  # fmt: skip
-    assert data[64:68].hex() == "025b7c55"
+    assert data[64:68].hex() == "bf13d6be"
     assert data[68:] == b"leafsealed"
 
 

@@ -18,6 +18,7 @@ IDS = st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=20, max_size=20)
 FILLED = st.fixed_dictionaries(
     {
         "ct": HASHES,
+        "durable": COUNTS,
         "loop": IDS.map("loop_".__add__),
         "n": st.integers(1, 2**53 - 1),
         "pc": HASHES,
@@ -43,6 +44,10 @@ def facts_of(body: Body, mask: str) -> dict[str, Any]:
     return {**facts, "mask": mask} if mask else facts
 
 
+def linked(filled: dict[str, Any]) -> Any:
+    return tuple(filled[each] for each in ("ct", "durable", "loop", "n", "pc", "prev", "seg"))
+
+
 @given(COMMANDS | RESPONSES, st.just("") | HASHES, FILLED)
 def test_a_form_gives_what_the_encoder_gives(body: Body, mask: str, filled: dict[str, Any]) -> None:
     kind = KINDS[type(body)]
@@ -50,27 +55,33 @@ def test_a_form_gives_what_the_encoder_gives(body: Body, mask: str, filled: dict
     forms = LeafTemplates()
     assert not forms.of(body)
     forms.learn(kind, body, facts)
-    given = tuple(filled[name] for name in sorted(filled))
+    links = linked(filled)
     form = forms.of(body)
     assert form is not None
-    leaf = fill_template(form, *given)
+    leaf = fill_template(form, links, filled["session"], filled["t"])
     assert leaf == encode({**facts, **filled, "v": VERSION, "type": kind.name})
     assert parse(leaf).facts.keys() == facts.keys()
     forms.forget()
     assert not forms.of(body)
 
 
+OPEN = {"day", "key", "loop", "prev", "seg"}
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz", min_size=3, max_size=5)
 """A fact's name is a plain word; those that a form leaves open are not constant."""
 
 
-@given(st.dictionaries(NAMES.filter(lambda name: name not in {"loop", "prev", "seg"}), st.text()))
+@given(
+    st.dictionaries(
+        NAMES.filter(lambda name: name not in {"day", "key", "loop", "prev", "seg"}), st.text()
+    )
+)
 def test_constant_facts_may_hold_any_text(facts: dict[str, Any]) -> None:
     kind = KINDS[Response]
-    filled = dict.fromkeys(("ct", "loop", "pc", "prev", "seg", "session"), "x") | {"n": 1, "t": 2}
+    filled: dict[str, Any] = dict.fromkeys(("ct", "loop", "pc", "prev", "seg", "session"), "x")
+    filled |= {"durable": 3, "n": 1, "t": 2}
     expected = encode({**facts, **filled, "v": VERSION, "type": kind.name})
-    given: tuple[Any, ...] = tuple(filled[name] for name in sorted(filled))
-    assert fill_template(template_of(kind, {**facts}), *given) == expected
+    form = template_of(kind, {**facts})
+    assert fill_template(form, linked(filled), "x", 2) == expected
 
 
 def test_what_has_no_form() -> None:

@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custody.evidence.record.frame import PAYLOAD_MAX
-from custody.evidence.record.seal import RecordKey, SealError, derive, keyed, place, seal, unseal
+from custody.evidence.record.seal import (
+    RecordKey,
+    SealError,
+    derive,
+    keyed,
+    place,
+    seal,
+    sealed_hash,
+    unseal,
+)
 
 KEY, RANDOM = b"S" * 32, bytes(range(32))
 WHERE = place(b"gw1.example.com/2026", 7)
@@ -22,7 +31,8 @@ WHERE = place(b"gw1.example.com/2026", 7)
 def test_what_is_sealed_opens(payload: bytes) -> None:
     sealed, pc, ct = seal(KEY, RANDOM, WHERE, payload)
     assert unseal(derive(KEY, RANDOM, WHERE), WHERE, sealed, pc) == payload
-    assert ct == sha256(sealed).hexdigest()
+    assert ct == sha256(b"\x02" + RANDOM + sealed).hexdigest() == sealed_hash(2, RANDOM, sealed)
+    assert sealed_hash(1, RANDOM, sealed) == sha256(sealed).hexdigest()
 
 
 def test_large_payloads_are_compressed() -> None:

@@ -65,8 +65,10 @@ def repack(log: SmallLog, index: int, **changed: object) -> None:
     """Change fields of a frame and correct its checksum."""
     found = frame.read(framed(log, index))
     assert isinstance(found, Frame)
-    fields = {name: getattr(found, name) for name in frame.Frame._fields if name != "end"}
-    put_frame(log, index, frame.pack(**{**fields, **changed}))
+    fields = {
+        name: getattr(found, name) for name in ("index", "durable", "random", "leaf", "sealed")
+    }
+    put_frame(log, index, frame.pack(**{**fields, "version": found.format, **changed}))
 
 
 def swap_indexes(log: SmallLog, index: int) -> None:

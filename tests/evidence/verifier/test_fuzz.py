@@ -67,7 +67,9 @@ def test_any_damage_gives_a_report(
     shutil.rmtree(copy.parent)
 
 
-@pytest.mark.parametrize("name", ["log", "segments", "wrapped", "log.vkey"])
+@pytest.mark.parametrize(
+    "name", ["log", "segments", "segments/2026-03-01", "wrapped", "log.vkey", "FORMAT.md"]
+)
 def test_files_where_folders_are_due_and_the_reverse(
     whole: SmallLog, tmp_path: Path, name: str
 ) -> None:
@@ -85,9 +87,8 @@ def test_files_where_folders_are_due_and_the_reverse(
 def test_strange_names_are_no_evidence(whole: SmallLog, tmp_path: Path) -> None:
     copy = tmp_path / "evidence"
     shutil.copytree(whole.evidence, copy)
-    for name in ("log/20x6", "log/99", "segments/2026-03-01x", "segments/reserve"):
+    for name in ("log/20x6", "log/99", "segments/2026-03-01x"):
         (copy / name).mkdir()
-    (copy / "segments" / "2026-03-02").write_bytes(b"a file")
     (copy / "segments" / "2026-03-01" / "1.seg").write_bytes(b"not a number of three digits")
     (copy / "log" / "2026" / "tile" / "0" / "000.p" / "0").write_bytes(b"")
     (copy / "log" / "2026" / "tile" / "0" / ".001.new").write_bytes(b"left by a crash")
@@ -112,10 +113,10 @@ def test_what_may_not_be_read_is_no_tampering(
 ) -> None:
     """Root may read everything, so the refusal is played."""
 
-    def refused(path: Path, *_: object, **__: object) -> None:
+    def refused(path: object, *_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr("custody.evidence.verifier.file_access.os.open", refused)
     with pytest.raises(CustodyError) as caught:
         verify(whole.evidence)
     assert caught.value.code == "verify.unreadable"

@@ -198,7 +198,7 @@ ACTS: list[tuple[str, Act, FaultKind, Exit]] = [
     (
         "a frame's random bytes replaced",
         lambda log: tampering.repack(log, 2, random=bytes(32)),
-        FaultKind.PAYLOAD_COMMITMENT,
+        FaultKind.PAYLOAD_CORRUPT,
         Exit.TAMPERED,
     ),
     (

@@ -78,5 +78,16 @@ def test_a_key_line_altered_is_missed_where_it_is_needed(tmp_path: Path) -> None
     keys = log.evidence / "wrapped" / DAY
     tampering.flip(keys, keys.read_bytes().index(BOB.encode()) + 30)
     report = judged(log)
-    assert kinds(report) == {FaultKind.DAY_KEY_MISSING}
+    assert kinds(report) == {FaultKind.KEY_LINE_ALTERED}
+    assert report.exit is Exit.TAMPERED
     assert BOB in report.faults[0].sentence
+
+
+def test_a_named_anchor_that_is_lost_is_missed(tmp_path: Path) -> None:
+    log = dialogue(tmp_path)
+    log.anchor.unlink()
+    report = judged(log)
+    assert kinds(report) == {FaultKind.ANCHOR_MISSING}
+    assert report.exit is Exit.INCOMPLETE
+    log.anchor.write_text("custody-anchor/1\n")
+    assert kinds(judged(log)) == {FaultKind.ANCHOR_MISSING}

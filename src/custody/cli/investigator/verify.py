@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -46,7 +46,9 @@ def verify(
     """Prove that nothing in the evidence was altered, removed, reordered or forged.
 
     With a configuration whose data this is (-c, $CUSTODY_CONFIG or ./custody.toml), its keys and
-    anchor are used. Exit codes: 0 proved, 1 tampered, 2 incomplete, 3 wrong use.
+    anchor are used. With a -c that is typed, and no --policy, so is its own keys/verifier.policy,
+    and the verdict says whose word that is. Exit codes: 0 proved, 4 consistent but nobody vouched
+    for the key, 2 incomplete, 1 tampered, 3 wrong use.
     """
     from custody.evidence.verifier import PROCESS_ENDED, Exit, VerifyOptions, usable_processors
     from custody.evidence.verifier import verify as run
@@ -56,10 +58,12 @@ def verify(
             "usage.no-directory", f"{directory} does not exist.", "Name a data directory."
         )
     beside = _beside(directory, config)
-    keys, anchor = keys or beside[0], anchor or beside[1]
+    keys, anchor = keys or beside.keys, anchor or beside.anchor
+    trusted, voucher = (_policy(policy), "your policy") if policy else _own_policy(beside.policy)
     with _opener(keys) as open_day, _progress(quiet=json) as progress:
         options = VerifyOptions(
-            policy=_policy(policy),
+            policy=trusted,
+            voucher=voucher,
             anchor=anchor,
             open_day=open_day,
             progress=progress,
@@ -80,23 +84,41 @@ def verify(
     return int(report.exit)
 
 
-def _beside(directory: Path, config: Path | None) -> tuple[Path | None, Path | None]:
-    """Keys and anchor of the configuration that is in reach, if this is its data."""
+class _Beside(NamedTuple):
+    """What a configuration brings along."""
+
+    keys: Path | None = None
+    anchor: Path | None = None
+    policy: Path | None = None
+
+
+def _beside(directory: Path, config: Path | None) -> _Beside:
+    """Keys and anchor of the configuration that is in reach, if this is its data. Its policy only
+    where the person typed ``-c``: nobody's word is taken for an environment that somebody else set.
+    """
+    from custody.evidence import VERIFIER_POLICY
+
     try:
         gateway = read_config(config).gateway
     except CustodyError:
         if config is not None:
             raise
-        return None, None
+        return _Beside()
+    policy = gateway.keys / VERIFIER_POLICY if config is not None else None
     data = gateway.data.resolve()
     if directory.resolve() not in (data, data / "evidence"):
-        return None, None
-    return gateway.keys, gateway.anchor
+        return _Beside(policy=policy)
+    return _Beside(gateway.keys, gateway.anchor, policy)
 
 
-def _policy(path: Path | None) -> "TlogPolicy | None":
-    if path is None:
-        return None
+def _own_policy(path: Path | None) -> "tuple[TlogPolicy | None, str]":
+    """The gateway's own policy, if it still lies there, and whose word that is."""
+    if path is None or not path.is_file():
+        return None, ""
+    return _policy(path), f"the gateway's own {path.name}"
+
+
+def _policy(path: Path) -> "TlogPolicy":
     from custody.evidence import parse_policy
 
     try:
@@ -152,6 +174,9 @@ def _document(report: "Report") -> dict[str, Any]:
         ],
         "more_faults": report.more_faults,
         "logs": [dataclasses.asdict(log) for log in report.logs],
+        "voucher": report.voucher,
+        "opened": report.opened,
+        "unbound": report.unbound,
         "payloads": {state.value: count for state, count in report.payloads.items()},
         "proved": list(report.proved),
         "not_proved": list(report.not_proved),
@@ -159,22 +184,34 @@ def _document(report: "Report") -> dict[str, Any]:
 
 
 def _print(report: "Report") -> None:
+    from custody.cli.terminal import visible
+    from custody.evidence.verifier import Exit
+
     screen = console()
+
+    def line(text: str, style: str | None = None) -> None:
+        """A line of a report that may quote a stranger's directory."""
+        screen.print(visible(text), style=style, markup=False)
+
     style = {0: "bold green", 1: "bold red"}.get(int(report.exit), "bold yellow")
-    screen.print(report.verdict, style=style, markup=False)
+    line(report.verdict, style)
     for fault in report.faults:
         where = f"record {fault.index}" if fault.index is not None else fault.path or fault.log
         more = f" (session {fault.session})" if fault.session else ""
-        screen.print(f"  ✗ {where}{more}: {fault.sentence} [{fault.kind.value}]", markup=False)
+        line(f"  ✗ {where}{more}: {fault.sentence} [{fault.kind.value}]")
     if any(fault.kind.value == "checkpoint.stale" for fault in report.faults):
-        screen.print(
+        line(
             "    cure: if the gateway was killed, start it: it signs what is left. Else look for "
-            "the newer checkpoint, or for who put this one back.",
-            markup=False,
+            "the newer checkpoint, or for who put this one back."
         )
     if report.more_faults:
-        screen.print(f"  ✗ and {report.more_faults} more faults", markup=False)
-    for line in report.proved:
-        screen.print(f"  ✓ {line}", markup=False)
-    for line in report.not_proved:
-        screen.print(f"  · not proved: {line}", markup=False)
+        line(f"  ✗ and {report.more_faults} more faults")
+    for said in report.proved:
+        line(f"  ✓ {said}")
+    for said in report.not_proved:
+        line(f"  · not proved: {said}")
+    if report.exit == Exit.CONSISTENT:
+        line(
+            "    cure: give the copy of verifier.policy that you keep elsewhere to --policy; on "
+            "the gateway's own host, type its configuration with -c."
+        )

@@ -10,6 +10,7 @@ import zlib
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -33,6 +34,15 @@ class WrappedDay(NamedTuple):
     keys: Mapping[str, bytes]
     """By scope: a session, else a loop, else ``log``."""
     damaged: int
+    day_hash: str
+    """What a leaf commits to: ``line_hash`` of the day's line; empty where there is none."""
+    hashes: Mapping[str, str]
+    """The same of the scopes' lines."""
+
+
+def line_hash(line: bytes) -> str:
+    """SHA-256, hexadecimal, of a line with its newline."""
+    return sha256(line).hexdigest()
 
 
 def scope_of(loop: str | None, session: str | None) -> str:
@@ -100,19 +110,21 @@ def parse(data: bytes, day: str) -> WrappedDay:
     """Read the file; total. A scope's first line counts."""
     head, *lines = data.split(b"\n")
     damaged = 0 if head == f"{VERSION} {day}".encode() else 1
-    day_key = b""
+    day_key, day_hash = b"", ""
     keys: dict[str, bytes] = {}
+    hashes: dict[str, str] = {}
     for line in lines:
         match _words(line):
             case []:
                 damaged += 1 if line else 0
             case ["day", encoded] if (wrapped := _decode(encoded)) and not day_key:
-                day_key = wrapped
+                day_key, day_hash = wrapped, line_hash(line + b"\n")
             case ["key", scope, encoded] if wrapped := _decode(encoded):
-                keys.setdefault(scope, wrapped)
+                if keys.setdefault(scope, wrapped) is wrapped:
+                    hashes[scope] = line_hash(line + b"\n")
             case _:
                 damaged += 1
-    return WrappedDay(day_key, keys, damaged)
+    return WrappedDay(day_key, keys, damaged, day_hash, hashes)
 
 
 def whole_lines(data: bytes, day: str) -> bytes:

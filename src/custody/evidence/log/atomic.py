@@ -18,6 +18,7 @@ def append_all(
     session = records[-1].session
     chain = writer.chains.get(session) if session is not None else None
     batch, size, queued = writer.committer.batch, writer.size, writer.queued_bytes
+    day, day_commitment = writer.day, writer.day.commitment
     before = batch.mark()
     links = None if chain is None else chain.mark()
     try:
@@ -26,6 +27,7 @@ def append_all(
     except BaseException:
         batch.return_to(before)
         writer.size, writer.queued_bytes = size, queued
+        day.commitment = day_commitment
         if chain is not None and links is not None:
             chain.return_to(links)
         raise

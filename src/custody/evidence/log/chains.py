@@ -17,7 +17,17 @@ OPENS: Final = frozenset(("session.start", "session.carry"))
 class Chain:
     """One open session. ``n`` and ``last`` are those of its last record."""
 
-    __slots__ = ("carried", "key", "key_day", "last", "loop", "n", "unanswered")
+    __slots__ = (
+        "carried",
+        "commitment",
+        "key",
+        "key_day",
+        "key_hash",
+        "last",
+        "loop",
+        "n",
+        "unanswered",
+    )
 
     def __init__(self, n: int = -1, last: str = "") -> None:
         self.n = n
@@ -28,14 +38,27 @@ class Chain:
         self.unanswered: set[int] = set()
         self.key = b""
         self.key_day = ""
+        self.key_hash = ""
+        """Of that key's line."""
+        self.commitment = ""
+        """``key_hash`` where a leaf has yet to commit to it; else empty."""
 
-    def mark(self) -> tuple[int, str]:
+    def committed(self, key: bytes, key_day: str, key_hash: str) -> None:
+        """The session's newest leaf commits to the key of this day that it goes on with."""
+        self.key, self.key_day, self.key_hash = key, key_day, key_hash
+        self.commitment = ""
+
+    def mark(self) -> tuple[int, str, str, str]:
         """Where it stands now, to return to."""
-        return self.n, self.last
+        return self.n, self.last, self.key_day, self.commitment
 
-    def return_to(self, mark: tuple[int, str]) -> None:
-        """Forget the records since."""
-        self.n, self.last = mark
+    def return_to(self, mark: tuple[int, str, str, str]) -> None:
+        """Forget the records since. A key that was taken into use meanwhile stays, and is still to
+        be committed to.
+        """
+        self.n, self.last, key_day, self.commitment = mark
+        if self.key_day != key_day:
+            self.commitment = self.key_hash
         self.unanswered = {number for number in self.unanswered if number <= self.n}
 
 

@@ -21,8 +21,10 @@ from custody.evidence.disk.segment import segments_directory
 from custody.evidence.disk.wrapped_keys import (
     LOG_SCOPE,
     DayKey,
+    WrappedDay,
     first_lines,
     key_line,
+    line_hash,
     parse,
     whole_lines,
 )
@@ -39,6 +41,8 @@ class ScopeKey(NamedTuple):
     key: bytes
     line: bytes
     """What must be added to the day's file with the first record; empty for a known scope."""
+    commitment: str
+    """The line's hash, for the leaf of the first record since the log was opened; else empty."""
 
 
 class OpenDay:
@@ -53,8 +57,10 @@ class OpenDay:
         "_queued_size",
         "_random",
         "_size",
+        "_uncommitted",
         "_unwritten",
         "_wrapped",
+        "commitment",
         "content_key",
         "day",
     )
@@ -62,7 +68,7 @@ class OpenDay:
     def __init__(
         self,
         key: DayKey,
-        wrapped: dict[str, bytes],
+        wrapped: WrappedDay,
         file: OpenFile,
         size: int,
         random: Callable[[int], bytes],
@@ -71,9 +77,12 @@ class OpenDay:
         self.day = key.day
         self.content_key = key.content_key()
         self._key = key
+        self.commitment = wrapped.day_hash
+        """For the leaf of the day's first record; empty from there on."""
         self._wrapped = wrapped
         self._keys: dict[str, bytes] = {}
         self._unwritten: dict[str, bytes] = {}
+        self._uncommitted: dict[str, str] = {}
         self._file = file
         self._size = size
         self._queued_size = size
@@ -83,11 +92,12 @@ class OpenDay:
 
     def session_key(self, scope: str) -> ScopeKey:
         """A new key for a session that begins; the caller keeps it while the session is open."""
-        if scope in self._wrapped:  # made by an earlier run on this day
-            return ScopeKey(self._key.unwrap(scope, self._wrapped[scope]), b"")
+        known = self._wrapped.keys.get(scope)
+        if known is not None:  # made by an earlier run on this day
+            return ScopeKey(self._key.unwrap(scope, known), b"", self._wrapped.hashes[scope])
         key = self._random(KEY_SIZE)
-        wrapped = self._key.wrap(scope, key, self._random)
-        return ScopeKey(key, key_line(scope, wrapped))
+        line = key_line(scope, self._key.wrap(scope, key, self._random))
+        return ScopeKey(key, line, line_hash(line))
 
     def scope_key(self, session: str | None, loop: str | None) -> ScopeKey:
         """The key of a scope that is new today, or of one that is no session."""
@@ -103,7 +113,9 @@ class OpenDay:
             known = self._keys[scope] = made.key
             if made.line:
                 self._unwritten[scope] = made.line
-        return ScopeKey(known, self._unwritten.get(scope, b""))
+            self._uncommitted[scope] = made.commitment
+        unwritten, uncommitted = self._unwritten, self._uncommitted
+        return ScopeKey(known, unwritten.get(scope, b""), uncommitted.get(scope, ""))
 
     @property
     def left(self) -> int:
@@ -115,8 +127,11 @@ class OpenDay:
         return self.left < _LOW_BYTES
 
     def queued(self, scope: str, line: bytes) -> None:
-        """The scope's line goes to disk with the record that is being queued."""
+        """The scope's line goes to disk with the record that is being queued, and its leaf commits
+        to it.
+        """
         self._unwritten.pop(scope, None)
+        self._uncommitted.pop(scope, None)
         self._queued_size += len(line)
 
     def write(self, lines: bytes) -> None:
@@ -172,7 +187,7 @@ def open_day(
     except OSError:
         file.close()
         raise
-    return OpenDay(DayKey(day, secret), dict(parse(whole, day).keys), file, len(whole), random)
+    return OpenDay(DayKey(day, secret), parse(whole, day), file, len(whole), random)
 
 
 def _unwrap_day(keys: KeyService, day: str, wrapped: bytes) -> bytes:

@@ -13,6 +13,8 @@ from custody.evidence.record.leaf_facts import RecordKind
 from custody.model.errors import LogFailureError
 
 _SESSION: Final = re.compile("ses_[a-z2-7]{20}", re.ASCII)
+_LOOP: Final = re.compile("loop_[a-z2-7]{20}", re.ASCII)
+_KNOWN_LOOPS: Final = 65536
 _FULL_CODES: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
@@ -41,6 +43,15 @@ def new_chain(session: str, kind: RecordKind) -> Chain:
     if not _SESSION.fullmatch(session):
         raise bad_id()
     return Chain()
+
+
+def check_loop(known: set[str], loop: str) -> None:
+    """Raises where this is no id of the gateway's; else ``known`` has it from now on."""
+    if not _LOOP.fullmatch(loop):
+        raise bad_id()
+    if len(known) >= _KNOWN_LOOPS:
+        known.clear()
+    known.add(loop)
 
 
 def bad_id() -> LogFailureError:

@@ -22,7 +22,7 @@ from custody.evidence.log.publish import Publisher
 from custody.evidence.log.random_pool import RandomPool
 from custody.evidence.log.refusals import (
     LogBrokenError,
-    bad_id,
+    check_loop,
     disk_full,
     is_fatal,
     new_chain,
@@ -39,10 +39,9 @@ from custody.evidence.record.leaf_facts import (
 from custody.evidence.record.leaf_templates import (
     LeafTemplate,
     LeafTemplates,
-    fill_template,
-    leaf_of,
+    write_leaf,
 )
-from custody.evidence.record.payload import DIGESTED, encode, refuse_unmasked, with_digest
+from custody.evidence.record.payload import encode, encode_keyed, refuse_unmasked
 from custody.evidence.record.seal import place as place_in_log
 from custody.evidence.record.seal import seal
 from custody.evidence.tlog.merkle import leaf_hash
@@ -67,9 +66,8 @@ from custody.model.words import SessionId
 _CROWDED_BYTES: Final = 1 << 20
 """Queued bytes at which a sync does not wait for somebody to ask for it."""
 _QUEUE_BYTES: Final = 64 * 1024 * 1024
-_KNOWN_LOOPS: Final = 65536
-_LOOP: Final = re.compile("loop_[a-z2-7]{20}", re.ASCII)
 _DIGEST: Final = re.compile("[0-9a-f]{64}", re.ASCII)
+_NONE: Final = ("", "")
 _FRAME_BESIDE: Final = HEADER_SIZE + LEAF_MAX
 """What a frame may need beside its sealed payload."""
 
@@ -140,10 +138,7 @@ class Writer:
             facts = self._forms.of(body)
         if facts is None:
             facts = self._facts(kind, body)
-        if isinstance(body, DIGESTED) and body.digest:
-            payload = encode(with_digest(body, self.day.content_key))
-        else:
-            payload = encode(body)
+        payload = encode_keyed(body, self.day.content_key)
         if session is None:
             return self._add(record, None, kind, facts, payload, durable)
         if chain is None:
@@ -235,40 +230,36 @@ class Writer:
         index, day, loop = self.size, self.day, record.loop
         key_line = b""
         if chain is not None and chain.key_day == day.day:
-            key = chain.key
+            key, commitment = chain.key, chain.commitment
         else:
-            key, key_line = day.scope_key(record.session, loop)
+            key, key_line, commitment = day.scope_key(record.session, loop)
         random = self._random()
         sealed, pc, ct = seal(key, random, place_in_log(self._origin, index), payload)
         if key_line and day.left < len(key_line) and self._pool.failing:
             raise disk_full()
         segment = self._room(_FRAME_BESIDE + len(sealed), kind)
         if loop is not None and loop not in self._loops:
-            self._check_loop(loop)
+            check_loop(self._loops, loop)
         n, last = (-1, "") if chain is None else (chain.n + 1, chain.last)
-        if isinstance(facts, tuple):
-            leaf = fill_template(
-                facts, ct, loop, n, pc, last, segment.text, record.session, record.time
-            )
-        else:
-            leaf = leaf_of(record, kind, facts, (ct, loop, n, pc, last, segment.text))
-        if len(leaf) > LEAF_MAX:
-            raise LogFailureError("log.leaf-too-large", "A record's leaf is longer than 4 KiB.")
-        frame = pack(index, self.durable, random, leaf, sealed)
+        synced, commitments = self.durable, (commitment, day.commitment)
+        links = (ct, synced, loop, n, pc, last, segment.text)
+        if commitments != _NONE and isinstance(facts, tuple):
+            facts = self._facts(kind, record.body)
+        leaf = write_leaf(record, kind, facts, links, commitments)
+        frame = pack(index, synced, random, leaf, sealed)
         hashed = leaf_hash(leaf)
         # From here on nothing can fail.
         committer = self.committer
         batch = committer.batch
-        if key_line:
-            batch.keys.append((day, key_line))
-            day.queued(record.session or loop or LOG_SCOPE, key_line)
+        if commitment:
+            self._commit(record, chain, key, (key_line, commitment))
+        day.commitment = ""
         batch.add(segment, frame, leaf, hashed)
         self.size = index + 1
         self.queued_bytes += len(frame)
         if chain is not None:
             chain.n = n
             chain.last = hashed.hex()
-            chain.key, chain.key_day = key, day.day
         receipt = Receipt(index, n)
         if durable is not None:
             batch.waiters.append((receipt, durable))
@@ -279,12 +270,18 @@ class Writer:
             committer.wake_later()
         return receipt
 
-    def _check_loop(self, loop: str) -> None:
-        if not _LOOP.fullmatch(loop):
-            raise bad_id()
-        if len(self._loops) >= _KNOWN_LOOPS:
-            self._loops.clear()
-        self._loops.add(loop)
+    def _commit(
+        self, record: Record, chain: Chain | None, key: bytes, line: tuple[bytes, str]
+    ) -> None:
+        """The record that is being queued commits to the line of its scope's key, which goes to
+        disk with it where it is new.
+        """
+        day, (new, commitment) = self.day, line
+        if new:
+            self.committer.batch.keys.append((day, new))
+        day.queued(record.session or record.loop or LOG_SCOPE, new)
+        if chain is not None:
+            chain.committed(key, day.day, commitment)
 
     def _facts(self, kind: RecordKind, body: Body) -> LeafFacts:
         facts = kind.facts(body)

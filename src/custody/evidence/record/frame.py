@@ -11,7 +11,10 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 MAGIC: Final = b"\x9dCu1"
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""What is written. In format 1 the leaf binds neither ``random`` nor ``durable``."""
+FORMATS: Final = (1, 2)
+"""What is read."""
 LEAF_MAX: Final = 4096
 PAYLOAD_MAX: Final = 8 * 1024 * 1024
 """Of one uncompressed payload, bytes."""
@@ -36,6 +39,7 @@ class Frame(NamedTuple):
     sealed: bytes
     end: int
     """Where the next frame would begin, in the same buffer."""
+    format: int
 
 
 class FrameFault(StrEnum):
@@ -51,9 +55,11 @@ class FrameFault(StrEnum):
     CHECKSUM = "checksum"
 
 
-def pack(index: int, durable: int, random: bytes, leaf: bytes, sealed: bytes) -> bytes:
+def pack(  # noqa: PLR0917 - the parts of one frame, on the hot path
+    index: int, durable: int, random: bytes, leaf: bytes, sealed: bytes, version: int = FORMAT
+) -> bytes:
     """The frame's bytes. The caller keeps to ``LEAF_MAX`` and ``SEALED_MAX``."""
-    head = _COVERED.pack(MAGIC, FORMAT, len(leaf), len(sealed), index, durable, random)
+    head = _COVERED.pack(MAGIC, version, len(leaf), len(sealed), index, durable, random)
     body = leaf + sealed
     return head + _CHECKSUM.pack(zlib.crc32(body, zlib.crc32(head))) + body
 
@@ -72,7 +78,7 @@ def read(buffer: bytes | memoryview, offset: int = 0) -> Frame | FrameFault:
     fault: FrameFault | None = None
     if magic != MAGIC:
         fault = FrameFault.UNUSED if bytes(buffer[offset:leaf_at]) == _UNUSED else FrameFault.MAGIC
-    elif version != FORMAT:
+    elif version not in FORMATS:
         fault = FrameFault.FORMAT
     elif leaf_size > LEAF_MAX or sealed_size > SEALED_MAX:
         fault = FrameFault.LENGTH
@@ -86,7 +92,7 @@ def read(buffer: bytes | memoryview, offset: int = 0) -> Frame | FrameFault:
     check = zlib.crc32(sealed, zlib.crc32(leaf, zlib.crc32(covered)))
     if check != _CHECKSUM.unpack_from(buffer, leaf_at - _CHECKSUM.size)[0]:
         return FrameFault.CHECKSUM
-    return Frame(index, durable, random, leaf, sealed, end)
+    return Frame(index, durable, random, leaf, sealed, end, version)
 
 
 def measure(buffer: bytes, offset: int) -> tuple[int, int] | None:
@@ -94,7 +100,7 @@ def measure(buffer: bytes, offset: int) -> tuple[int, int] | None:
     if offset + HEADER_SIZE > len(buffer):
         return None
     magic, version, leaf_size, sealed_size, index, _, _ = _COVERED.unpack_from(buffer, offset)
-    if magic != MAGIC or version != FORMAT or leaf_size > LEAF_MAX or sealed_size > SEALED_MAX:
+    if magic != MAGIC or version not in FORMATS or leaf_size > LEAF_MAX or sealed_size > SEALED_MAX:
         return None
     return index, HEADER_SIZE + leaf_size + sealed_size
 

@@ -15,7 +15,8 @@ from custody.evidence.record.frame import LEAF_MAX
 from custody.model.errors import CustodyError
 from custody.model.words import Decision, Effect, Outcome
 
-VERSION: Final = "custody-leaf/1"
+VERSION: Final = "custody-leaf/2"
+_VERSIONS: Final = {"custody-leaf/1": 1, VERSION: 2}
 _INTEGER_END: Final = 2**53
 
 Fact = int | str | tuple[str, ...]
@@ -45,6 +46,15 @@ class Leaf(NamedTuple):
     prev: str
     facts: Mapping[str, Fact]
     """What else the type says: ``effects``, ``verdict``, ``outcome``, ``command`` …"""
+    version: int = 1
+    """Of the format, 1 or 2. What follows is empty in format 1."""
+    durable: int = -1
+    """How many records were known to be synced, as the frame says it too."""
+    key: str = ""
+    """SHA-256 of the line that holds the key of this record's scope, in the first record that the
+    scope has on a day since the log was opened."""
+    day_key: str = ""
+    """The same of the day's line, in the first record of the day since then."""
 
     @property
     def command(self) -> int | None:
@@ -104,7 +114,7 @@ DURABILITIES: Final = ("disk", "hub")
 RESPONSES: Final = ("async", "strict")
 
 _COMMON: Final[Mapping[str, FactCheck]] = {
-    "v": _one_of(VERSION),
+    "v": _one_of(*_VERSIONS),
     "type": _pattern(r"[a-z]+(?:\.[a-z]+)?"),
     "t": _count,
     "seg": _pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{3,6}"),
@@ -117,6 +127,8 @@ _LINKS: Final[Mapping[str, FactCheck]] = {
     "n": _count,
     "prev": _hash,
 }
+_BINDINGS: Final[Mapping[str, FactCheck]] = {"day": _hash, "durable": _count, "key": _hash}
+"""What leaves of every type may have since format 2; ``durable`` they must."""
 REQUIRED: Final[Mapping[str, Mapping[str, FactCheck]]] = {
     "log.open": {"durability": _one_of(*DURABILITIES), "responses": _one_of(*RESPONSES)},
     "command": {"effects": _effects, "stage": _one_of(*STAGES), "verdict": _one_of(*Decision)},
@@ -170,6 +182,8 @@ def parse(data: bytes) -> Leaf:
             raise LeafError(f"The leaf's {name} is missing or malformed.")
     kind = fields["type"]
     _check_links(fields, kind)
+    version = _VERSIONS[fields["v"]]
+    _check_bindings(fields, version)
     return Leaf(
         kind,
         fields["t"],
@@ -181,6 +195,10 @@ def parse(data: bytes) -> Leaf:
         fields.get("n", -1),
         fields.get("prev", ""),
         _facts(fields, kind),
+        version,
+        fields.get("durable", -1),
+        fields.get("key", ""),
+        fields.get("day", ""),
     )
 
 
@@ -197,6 +215,14 @@ def _check_links(fields: dict[str, object], kind: str) -> None:
         raise LeafError("A session.carry has no n and prev to carry on from.")
 
 
+def _check_bindings(fields: dict[str, object], version: int) -> None:
+    for name, check in _BINDINGS.items():
+        if name in fields and (version == 1 or not check(fields[name])):
+            raise LeafError(f"The leaf's {name} is malformed, or not of its format.")
+    if version > 1 and "durable" not in fields:
+        raise LeafError("The leaf's durable is missing.")
+
+
 def _facts(fields: dict[str, object], kind: str) -> dict[str, Fact]:
     required = REQUIRED.get(kind, {})
     for name in required:
@@ -206,7 +232,7 @@ def _facts(fields: dict[str, object], kind: str) -> dict[str, Fact]:
     known = kind in REQUIRED or kind in _OPTIONAL or kind in _PLAIN_TYPES
     facts: dict[str, Fact] = {}
     for name, value in fields.items():
-        if name in _COMMON or name in _LINKS:
+        if name in _COMMON or name in _LINKS or name in _BINDINGS:
             continue
         check = required.get(name) or optional.get(name) or (None if known else _closed)
         if check is None or not check(value):

@@ -19,6 +19,7 @@ _NUMBER: Final = "0|[1-9][0-9]{0,14}"
 _USUAL: Final = re.compile(
     rf'\{{(?:"command":({_NUMBER}),)?+'
     rf'"ct":"({_HASH})",'
+    rf'(?:"durable":({_NUMBER}),)?+'
     r'(?:"effects":\[([a-z",]{0,99})\],)?+'
     r'(?:"loop":"(loop_[a-z2-7]{20})",)?+'
     rf'(?:"mask":"({_HASH})",)?+'
@@ -32,11 +33,12 @@ _USUAL: Final = re.compile(
     r'(?:"stage":"([a-z]{1,99})",)?+'
     rf'"t":({_NUMBER}),'
     r'"type":"([a-z.]{1,99})",'
-    r'"v":"custody-leaf/1"'
+    r'"v":"custody-leaf/([12])"'
     r'(?:,"verdict":"([a-z]{1,99})")?+\}',
     re.ASCII,
 ).fullmatch
-"""Sorted keys, no spaces, at most 2 KiB: as the gateway writes records of sessions. Each key has
+"""Sorted keys, no spaces, at most 2 KiB: as the gateway writes records of sessions, but for those
+that commit to a key. Each key has
 one place here, so none occurs twice. That a hash is one is looked at afterwards, for those that
 differ from leaf to leaf all at once: digit by digit it takes as long as all else.
 """
@@ -61,8 +63,8 @@ class LeafReader:
         if match is None:
             return parse(data)
         (
-            command, ct, effects, loop, mask, n, outcome, pc,
-            policy, prev, seg, session, stage, t, kind, verdict,
+            command, ct, durable, effects, loop, mask, n, outcome, pc,
+            policy, prev, seg, session, stage, t, kind, version, verdict,
         ) = match.groups()  # fmt: skip
         if (ct + pc + (prev or "")).encode().translate(None, _HEXADECIMAL):
             return parse(data)
@@ -70,6 +72,7 @@ class LeafReader:
         shape = (
             command is None, effects, loop is None, mask, n and n != "0", outcome,
             policy, prev is None, session is None, stage, kind, verdict,
+            version, durable is None,
         )  # fmt: skip
         facts = self._facts.get(shape)
         if facts is None:
@@ -89,6 +92,8 @@ class LeafReader:
             -1 if n is None else int(n),
             prev or "",
             facts,
+            2 if version == "2" else 1,
+            -1 if durable is None else int(durable),
         )
 
     def _learn(self, shape: _Shape, leaf: Leaf) -> None:

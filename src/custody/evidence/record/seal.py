@@ -24,6 +24,8 @@ _INFO: Final = b"custody/record/v1"
 _NONCE: Final = bytes(12)
 _PLAIN: Final = b"\x00"
 _ZLIB: Final = b"\x01"
+_BOUND: Final = b"\x02"
+"""Before ``random`` and the sealed bytes, where they are hashed together."""
 
 
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
@@ -38,7 +40,7 @@ class SealError(CustodyError):
 
 Sealed = tuple[bytes, str, str]
 """The sealed bytes; then, hexadecimal, ``pc``: HMAC-SHA256 of the uncompressed payload under the
-record's salt, and ``ct``: SHA-256 of the sealed bytes. A plain tuple: one is made for each record.
+record's salt, and ``ct`` (``sealed_hash``). A plain tuple: one is made for each record.
 """
 
 
@@ -84,7 +86,14 @@ def seal(session_key: bytes, random: bytes, where: bytes, payload: bytes) -> Sea
         packed = zlib.compress(payload, 1)
         content = _ZLIB + packed if len(packed) < len(payload) else _PLAIN + payload
     sealed = AESGCM(key).encrypt(_NONCE, content, where)
-    return sealed, keyed(salt, payload).hex(), sha256(sealed).hexdigest()
+    return sealed, keyed(salt, payload).hex(), sha256(_BOUND + random + sealed).hexdigest()
+
+
+def sealed_hash(version: int, random: bytes, sealed: bytes) -> str:
+    """``ct`` of a leaf of this format. In format 1 it binds the sealed bytes alone: contents could
+    be made unreadable, by another ``random``, without a trace.
+    """
+    return sha256(sealed if version == 1 else _BOUND + random + sealed).hexdigest()
 
 
 def _derive(session_key: bytes, random: bytes, where: bytes) -> tuple[bytes, bytes]:

@@ -14,18 +14,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from custody.evidence.record.frame import FORMAT, HEADER_SIZE, LEAF_MAX, MAGIC, SEALED_MAX
+from custody.evidence.record.frame import HEADER_SIZE, LEAF_MAX, MAGIC, SEALED_MAX
 from custody.evidence.record.leaf import Leaf, LeafError
 from custody.evidence.record.leaf_parse_fast import LeafReader
 from custody.evidence.tlog.merkle import HASH_BYTES
 from custody.evidence.tlog.tile import TILE_WIDTH, Tile
 from custody.evidence.verifier.contents import ContentsCheck
-from custody.evidence.verifier.file_access import read_bytes
+from custody.evidence.verifier.file_access import read_written
+from custody.evidence.verifier.key_lines import RunKeys, binds
 from custody.evidence.verifier.published_tree import PublishedTree
 from custody.evidence.verifier.report import Findings, PayloadState
 from custody.evidence.verifier.sessions import ENDS, LANDMARKS, STARTS, Visit
 from custody.evidence.verifier.subtree_stack import Subtree, subtrees
-from custody.evidence.verifier.walk import MAX_SEGMENT_BYTES
+from custody.evidence.verifier.survey import MAX_SEGMENT_BYTES
 from custody.model.errors import CustodyError
 
 _HEADER: Final = struct.Struct("<4sIIIQQ32sI")
@@ -46,6 +47,7 @@ class CleanRun:
     subtrees: tuple[Subtree, ...]
     visits: Mapping[str, Visit]
     """By session. A landmark, which is a run of its own, has none."""
+    keys: RunKeys
     landmark: bool = False
 
 
@@ -92,7 +94,7 @@ class SegmentExaminer:
     def examine(self, segment: str) -> SegmentScan:
         """Raises ``CustodyError`` where the segment may not be read."""
         path = self.evidence / "segments" / f"{segment}.seg"
-        data = read_bytes(path, MAX_SEGMENT_BYTES) or b""
+        data = read_written(path, MAX_SEGMENT_BYTES) or b""
         runs = tuple(self._runs(self._records(data, segment)))
         end = runs[-1].end if runs else 0
         return SegmentScan(segment, runs, unused=not data[end:].strip(b"\x00"))
@@ -106,6 +108,8 @@ class SegmentExaminer:
                 building.add(seen)
                 yield from building.take(landmark=True)
                 continue
+            if building.format not in {0, leaf.version}:
+                yield from building.take()
             if leaf.session and not building.visit(leaf, seen[3]):
                 yield from building.take()
                 building.visit(leaf, seen[3])
@@ -121,7 +125,7 @@ class SegmentExaminer:
             leaf_at = at + HEADER_SIZE
             sealed_at = leaf_at + leaf_size
             end = sealed_at + sealed_size
-            if magic != MAGIC or version != FORMAT or end > size:
+            if magic != MAGIC or end > size:
                 break
             if leaf_size > LEAF_MAX or sealed_size > SEALED_MAX:
                 break
@@ -136,6 +140,8 @@ class SegmentExaminer:
             except LeafError:
                 break
             if leaf.seg != segment or not self._is_published(index, hashed):
+                break
+            if not binds(leaf, version, durable):
                 break
             if not self._is_whole(index, leaf, random, data[sealed_at:end]):
                 break
@@ -152,7 +158,7 @@ class SegmentExaminer:
 
     def _new_contents(self) -> ContentsCheck:
         opens = self._secret if self.secrets is not None else None
-        return ContentsCheck(self.evidence, self.origin, Findings(), opens)
+        return ContentsCheck(self.evidence, self.origin, Findings(), opens, alone=True)
 
     def _is_published(self, index: int, hashed: bytes) -> bool:
         """Whether each tile that has this record, if it is published, has this hash for it."""
@@ -177,7 +183,7 @@ class SegmentExaminer:
 class _Building:
     """The clean run that is growing."""
 
-    __slots__ = ("_cuts", "_first", "_firsts", "_hashes", "_last", "_lasts")
+    __slots__ = ("_cuts", "_first", "_firsts", "_hashes", "_keys", "_last", "_lasts")
 
     def __init__(self, cuts: tuple[int, ...]) -> None:
         self._cuts = cuts
@@ -187,15 +193,22 @@ class _Building:
         self._first: _Seen | None = None
         self._last: _Seen | None = None
         self._hashes: list[bytes] = []
+        self._keys = RunKeys({}, set())
         self._firsts: dict[str, tuple[int, str, bool]] = {}
         self._lasts: dict[str, tuple[int, str, bool]] = {}
         """By session, the two halves of a ``Visit``."""
+
+    @property
+    def format(self) -> int:
+        """Of the records so far; 0 before the first."""
+        return self._keys.format
 
     def add(self, seen: _Seen) -> None:
         if self._first is None:
             self._first = seen
         self._last = seen
         self._hashes.append(seen[3])
+        self._keys.add(seen[0], seen[2])
 
     def visit(self, leaf: Leaf, hashed: bytes) -> bool:
         """Whether the record follows from its session's last one here, if that had any."""
@@ -212,7 +225,7 @@ class _Building:
 
     def take(self, *, landmark: bool = False) -> Iterator[CleanRun]:
         """What was built, if anything; and begin anew."""
-        first, last, hashes = self._first, self._last, self._hashes
+        first, last, hashes, keys = self._first, self._last, self._hashes, self._keys
         if first is None or last is None:
             return
         visits = {
@@ -227,5 +240,6 @@ class _Building:
             first=first[2],
             subtrees=subtrees(first[0], hashes, self._cuts),
             visits=visits,
+            keys=keys,
             landmark=landmark,
         )

@@ -5,7 +5,6 @@ compared and forgotten; none of it reaches a fault's sentence.
 """
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +13,11 @@ from typing import Final
 
 from custody.evidence.disk.wrapped_keys import VERSION, DayKey, WrappedDay, parse, scope_of
 from custody.evidence.record.leaf import Fact, Leaf
-from custody.evidence.record.seal import SealError, derive, place, unseal
+from custody.evidence.record.seal import SealError, derive, place, sealed_hash, unseal
 from custody.evidence.verifier.file_access import read_bytes
+from custody.evidence.verifier.key_lines import KeyLines, RunKeys
 from custody.evidence.verifier.report import FaultKind, Findings, PayloadState, VerifyFault
+from custody.evidence.verifier.survey import MAX_KEYS_BYTES
 from custody.model.errors import CustodyError
 
 DayKeyOpener = Callable[[str, bytes], bytes]
@@ -24,9 +25,8 @@ DayKeyOpener = Callable[[str, bytes], bytes]
 ``CustodyError`` where it cannot be opened."""
 
 _PAYLOAD: Final = "custody-payload/1"
-_MAX_KEYS_BYTES: Final = 1 << 30
 _HEAD_BYTES: Final = 1024
-_ABSENT: Final = WrappedDay(b"", {}, 0)
+_ABSENT: Final = WrappedDay(b"", {}, 0, "", {})
 
 
 @dataclass(slots=True)
@@ -35,6 +35,8 @@ class _Day:
 
     name: str
     wrapped: WrappedDay
+    there: bool
+    """Whether its file is."""
     key: DayKey | None
     sessions: dict[str, bytes] = field(default_factory=dict)
 
@@ -58,29 +60,46 @@ class ContentsCheck:
     origin: str
     findings: Findings
     open_day: DayKeyOpener | None
+    alone: bool = False
+    """What stands before these records is not known: who knows it asks ``joins``."""
+    _lines: KeyLines = field(default_factory=KeyLines)
     _day: _Day | None = None
-    _told: set[tuple[str, str]] = field(default_factory=set)
+    _told: set[tuple[str, str, FaultKind]] = field(default_factory=set)
 
     def see(self, index: int, leaf: Leaf, random: bytes, sealed: bytes) -> PayloadState:
         """Check the payload of a record whose leaf is proven or will be, with its frame's random
         bytes.
         """
-        if hashlib.sha256(sealed).hexdigest() != leaf.ct:
-            self._add(
-                FaultKind.PAYLOAD_CORRUPT,
-                index,
-                f"The sealed content of record {index} was altered.",
-            )
+        if sealed_hash(leaf.version, random, sealed) != leaf.ct:
+            what = "sealed content" if leaf.version == 1 else "sealed content, or its random bytes,"
+            sentence = f"The {what} of record {index} was altered."
+            self._add(FaultKind.PAYLOAD_CORRUPT, index, sentence)
             return PayloadState.CORRUPT
         name, scope = leaf.seg[:10], scope_of(leaf.loop, leaf.session)
+        self.learn(index, leaf)
         day = self._keys(name, scope)
+        if leaf.version > 1 and day.there and not self._bound(day, scope, index):
+            return PayloadState.SHREDDED
         if scope not in day.wrapped.keys or not day.wrapped.day_key:
             self._once(name, scope, FaultKind.DAY_KEY_MISSING, "is missing or has no key", index)
             return PayloadState.SHREDDED
-        if day.key is None:
-            return PayloadState.OK
+        if day.key is not None:
+            return self._compare(day, day.key, scope, index, leaf, random, sealed)
+        self.findings.unbound += leaf.version == 1
+        return PayloadState.OK
+
+    def _compare(  # noqa: PLR0917 - what a payload is checked against
+        self,
+        day: _Day,
+        key: DayKey,
+        scope: str,
+        index: int,
+        leaf: Leaf,
+        random: bytes,
+        sealed: bytes,
+    ) -> PayloadState:
         try:
-            payload = self._open(day, day.key, scope, index, leaf, random, sealed)
+            payload = self._open(day, key, scope, index, leaf, random, sealed)
         except SealError as error:
             kind = (
                 FaultKind.DAY_KEY_ALTERED
@@ -98,6 +117,39 @@ class ContentsCheck:
             )
             return PayloadState.CORRUPT
         return PayloadState.OK
+
+    def learn(self, index: int, leaf: Leaf) -> None:
+        """What a leaf commits to, whether or not its frame is there."""
+        if leaf.key or leaf.day_key:
+            self._lines.learn(leaf.seg[:10], index, scope_of(leaf.loop, leaf.session), leaf)
+
+    def joins(self, day: str, keys: RunKeys) -> bool:
+        """Whether the key lines that these records need are the ones committed to."""
+        if not keys.scopes:
+            return True
+        known = self._lines.with_run(day, keys)
+        found = self._keys(day, next(iter(keys.scopes)))
+        for scope in keys.scopes:
+            if known.fault(found.wrapped, scope) and known.fault(
+                self._keys(day, scope).wrapped, scope
+            ):
+                return False
+        return True
+
+    def join(self, day: str, keys: RunKeys) -> None:
+        """Take over what these records commit to."""
+        if keys.commitments:
+            self._lines = self._lines.with_run(day, keys)
+
+    def _bound(self, day: _Day, scope: str, index: int) -> bool:
+        """Whether the key lines that a record needs are the ones that leaves commit to."""
+        self._lines.enter(day.name)
+        fault = self._lines.fault(day.wrapped, scope, alone=self.alone)
+        if fault is None:
+            return True
+        kind, whose, what = fault
+        self._once(day.name, whose, kind, what, index)
+        return False
 
     def _open(  # noqa: PLR0917 - what a payload is checked against
         self,
@@ -119,7 +171,10 @@ class ContentsCheck:
         day = self._day
         if day is None or day.name != name:
             day = self._day = self._read(name)
-        elif scope not in day.wrapped.keys and (name, scope) not in self._told:
+        elif (
+            scope not in day.wrapped.keys
+            and (name, scope, FaultKind.DAY_KEY_MISSING) not in self._told
+        ):
             # A running gateway adds a line before the first record that needs it.
             day = self._day = self._read(name)
         return day
@@ -128,9 +183,9 @@ class ContentsCheck:
         return self.evidence / "wrapped" / name
 
     def _read(self, name: str) -> _Day:
-        data = read_bytes(self._path(name), _MAX_KEYS_BYTES)
+        data = read_bytes(self._path(name), MAX_KEYS_BYTES)
         if data is None:
-            return _Day(name, _ABSENT, None)
+            return _Day(name, _ABSENT, there=False, key=None)
         wrapped = parse(data, name)
         # A line that a crash cut short sealed nothing; one that is needed will be missed.
         if not data.startswith(f"{VERSION} {name}\n".encode()):
@@ -143,11 +198,11 @@ class ContentsCheck:
                 self._once(
                     name, "", FaultKind.DAY_KEY_ALTERED, f"does not open: {error.fault}", None
                 )
-        return _Day(name, wrapped, key)
+        return _Day(name, wrapped, there=True, key=key)
 
     def _once(self, day: str, scope: str, kind: FaultKind, what: str, index: int | None) -> None:
-        if (day, scope) not in self._told and len(self._told) < 10_000:
-            self._told.add((day, scope))
+        if (day, scope, kind) not in self._told and len(self._told) < 10_000:
+            self._told.add((day, scope, kind))
             path = f"wrapped/{day}"
             whose = f" for {scope}" if scope else ""
             fault = VerifyFault(

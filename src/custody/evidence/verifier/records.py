@@ -18,6 +18,7 @@ from custody.evidence.tlog.merkle import HASH_BYTES, leaf_hash
 from custody.evidence.tlog.tile import TILE_WIDTH, Bundle, Tile, TileError, decode_bundle
 from custody.evidence.verifier.clean_runs import CleanRun, SegmentScan
 from custody.evidence.verifier.contents import ContentsCheck
+from custody.evidence.verifier.key_lines import binds
 from custody.evidence.verifier.published_tree import PublishedTree
 from custody.evidence.verifier.report import FaultKind, Findings, PayloadState, VerifyFault
 from custody.evidence.verifier.sessions import SessionsCheck
@@ -93,6 +94,7 @@ class RecordsCheck:
     roots: dict[int, bytes] = field(default_factory=dict)
     """The computed root at each vouched size that was reached."""
     _durable: int = 0
+    _format: int = 0
     _segment: str = ""
     _tails: list[UnreadTail] = field(default_factory=list)
     _damage: list[UnreadableBytes] = field(default_factory=list)
@@ -143,10 +145,14 @@ class RecordsCheck:
             or clean_run.start != self.tree.size
             or clean_run.durable[0] < self._durable
             or _order(segment) < _order(self._segment)
+            or not self._same_format(clean_run.keys.format)
+            or not self.contents.joins(clean_run.first.seg[:10], clean_run.keys)
             or not (clean_run.landmark or self.sessions.join(clean_run.visits))
         ):
             return False
         self._durable = clean_run.durable[1]
+        self.contents.join(clean_run.first.seg[:10], clean_run.keys)
+        self._format = max(self._format, clean_run.keys.format)
         for level, found in clean_run.subtrees:
             self._grow(level, found)
         if self.first is None:
@@ -157,7 +163,13 @@ class RecordsCheck:
         self.findings.payloads[PayloadState.OK] += clean_run.count
         if self.contents.open_day is not None:
             self.findings.opened += clean_run.count
+        else:
+            self.findings.unbound += clean_run.keys.unbound
         return True
+
+    def _same_format(self, version: int) -> bool:
+        """Whether records of this format may follow: a log never goes back to an earlier one."""
+        return version >= self._format
 
     def _grow(self, level: int, found: bytes) -> None:
         self.tree.add(level, found)
@@ -241,9 +253,15 @@ class RecordsCheck:
                 f"Record {index} is filed under {leaf.seg}, behind one under {self._segment}.",
             )
         self._segment = leaf.seg
+        if not self._same_format(leaf.version):
+            sentence = f"Record {index} is of format {leaf.version}, behind one of {self._format}."
+            self._add(FaultKind.FRAME_FORMAT, index, sentence)
+        self._format = max(self._format, leaf.version)
         self._say(index, leaf, hashed)
+        self.contents.learn(index, leaf)
         state = PayloadState.MISSING
         if frame is not None and frame.leaf and leaf_hash(frame.leaf) == hashed:
+            self._bound(index, leaf, frame, segment)
             if leaf.seg != segment:
                 self._add(
                     FaultKind.LEAF_SEGMENT,
@@ -255,6 +273,21 @@ class RecordsCheck:
         elif frame is None and leaf.seg not in self.walk.names:
             self._absent(leaf.seg, index)
         self.findings.payloads[state] += 1
+
+    def _bound(self, index: int, leaf: Leaf, frame: Frame, segment: str) -> None:
+        """The frame's header is the one that the leaf speaks of."""
+        if frame.format != leaf.version:
+            sentence = (
+                f"The frame of record {index} calls itself format {frame.format}, not "
+                f"{leaf.version}."
+            )
+            self._add(FaultKind.FRAME_FORMAT, index, sentence, segment)
+        elif not binds(leaf, frame.format, frame.durable):
+            sentence = (
+                f"The frame of record {index} calls {frame.durable} records durable, its leaf "
+                f"{leaf.durable}."
+            )
+            self._add(FaultKind.FRAME_DURABLE, index, sentence, segment)
 
     def _say(self, index: int, leaf: Leaf, hashed: bytes) -> None:
         """What a leaf says of those before it."""

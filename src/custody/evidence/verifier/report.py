@@ -20,12 +20,18 @@ class Exit(IntEnum):
     INCOMPLETE = 2
     """Also stale, or unwitnessed against the policy given."""
     USAGE = 3
+    CONSISTENT = 4
+    """Everything checks, but nobody vouched for the key that signed it."""
 
 
 class FaultKind(StrEnum):
     """What is wrong. Those in ``INCOMPLETE`` leave something unproved; all others are tampering."""
 
     NOTHING = "evidence.empty"
+    FILE_NOT_REGULAR = "file.not-regular"
+    FILE_TOO_LARGE = "file.too-large"
+    FORMAT_FILE_MISSING = "format-file.missing"
+    FORMAT_FILE_ALTERED = "format-file.altered"
     CHECKPOINT_MISSING = "checkpoint.missing"
     CHECKPOINT_MALFORMED = "checkpoint.malformed"
     CHECKPOINT_FORGED = "checkpoint.forged"
@@ -45,9 +51,11 @@ class FaultKind(StrEnum):
     RECORD_MISPLACED = "record.misplaced"
     SEGMENT_MISSING = "segment.missing"
     SEGMENT_DAMAGED = "segment.damaged"
+    SEGMENT_SPARSE = "segment.sparse"
     FRAME_DAMAGED = "frame.damaged"
     FRAME_DIFFERS = "frame.differs"
     FRAME_DURABLE = "frame.durable"
+    FRAME_FORMAT = "frame.format"
     TAIL_ALTERED = "tail.altered"
     LEAF_MALFORMED = "leaf.malformed"
     LEAF_SEGMENT = "leaf.segment"
@@ -57,6 +65,8 @@ class FaultKind(StrEnum):
     PAYLOAD_DISAGREES = "payload.disagrees"
     DAY_KEY_MISSING = "day-key.missing"
     DAY_KEY_ALTERED = "day-key.altered"
+    KEY_LINE_ALTERED = "key-line.altered"
+    KEY_LINE_UNBOUND = "key-line.unbound"
     SESSION_GAP = "session.gap"
     SESSION_LINK = "session.link"
     SESSION_START = "session.start"
@@ -67,6 +77,7 @@ class FaultKind(StrEnum):
     ANCHOR_ROLLED_BACK = "anchor.rolled-back"
     ANCHOR_FORK = "anchor.fork"
     ANCHOR_UNREADABLE = "anchor.unreadable"
+    ANCHOR_MISSING = "anchor.missing"
 
 
 INCOMPLETE: Final = frozenset(
@@ -80,6 +91,8 @@ INCOMPLETE: Final = frozenset(
         FaultKind.DAY_KEY_MISSING,
         FaultKind.DAY_KEY_ALTERED,
         FaultKind.ANCHOR_UNREADABLE,
+        FaultKind.ANCHOR_MISSING,
+        FaultKind.FORMAT_FILE_MISSING,
     }
 )
 
@@ -152,6 +165,11 @@ class Report:
     payloads: Mapping[PayloadState, int]
     opened: int
     """Payloads whose content was opened and compared."""
+    unbound: int
+    """Payloads of format 1 that were not opened: their leaves bind neither the random bytes nor the
+    keys that they need, so they may never open."""
+    voucher: str
+    """Whose policy vouched for the keys; empty where nobody did."""
     proved: tuple[str, ...]
     not_proved: tuple[str, ...]
 
@@ -160,7 +178,9 @@ class Report:
         exits = {fault.exit for fault in self.faults}
         if Exit.TAMPERED in exits:
             return Exit.TAMPERED
-        return Exit.INCOMPLETE if exits else Exit.PROVED
+        if exits:
+            return Exit.INCOMPLETE
+        return Exit.PROVED if self.voucher else Exit.CONSISTENT
 
     @property
     def verdict(self) -> str:
@@ -169,12 +189,31 @@ class Report:
         match self.exit:
             case Exit.PROVED:
                 return (
-                    f"PROVED: {counted(records, 'record')}, nothing altered, removed or reordered."
+                    f"PROVED against {self.voucher}: {counted(records, 'record')}, nothing "
+                    f"altered, removed or reordered{self._contents}."
+                )
+            case Exit.CONSISTENT:
+                return (
+                    f"CONSISTENT, but nobody vouched for the key: {counted(records, 'record')} "
+                    f"agree with each other{self._contents}."
                 )
             case Exit.TAMPERED:
                 return f"TAMPERED: {counted(self._count, 'fault')} in {counted(records, 'record')}."
             case _:
                 return f"INCOMPLETE: {counted(self._count, 'thing')} missing for a proof."
+
+    @property
+    def _contents(self) -> str:
+        """What a good verdict does not say of the contents."""
+        sealed = self.payloads[PayloadState.OK] - self.opened - self.unbound
+        said = ""
+        if sealed > 0:
+            said += f"; {counted(sealed, 'content')} not opened"
+        if self.unbound:
+            said += (
+                f"; whether {counted(self.unbound, 'content')} of format 1 can be opened is open"
+            )
+        return said
 
     @property
     def _count(self) -> int:
@@ -189,6 +228,7 @@ class Findings:
     more: int = 0
     payloads: Counter[PayloadState] = field(default_factory=Counter)
     opened: int = 0
+    unbound: int = 0
     proved: list[str] = field(default_factory=list)
     not_proved: list[str] = field(default_factory=list)
 
@@ -203,16 +243,25 @@ class Findings:
         ):
             self.faults[-1] = fault
 
-    def report(self, logs: tuple[LogSummary, ...]) -> Report:
+    def report(self, logs: tuple[LogSummary, ...], voucher: str) -> Report:
+        """``voucher``: whose policy was given; empty for none."""
         return Report(
             tuple(self.faults),
             self.more,
             logs,
             {state: self.payloads[state] for state in PayloadState},
             self.opened,
+            self.unbound,
+            voucher,
             tuple(self.proved),
             tuple(self.not_proved),
         )
+
+
+def printable(text: str) -> str:
+    """A stranger's text on one line, in ASCII: it moves no cursor and forges no verdict."""
+    escaped = text.encode("ascii", "backslashreplace").decode()
+    return "".join(each if " " <= each <= "~" else f"\\x{ord(each):02x}" for each in escaped)
 
 
 def counted(number: int, noun: str) -> str:

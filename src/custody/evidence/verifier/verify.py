@@ -31,6 +31,7 @@ from custody.evidence.verifier.report import (
     counted,
 )
 from custody.evidence.verifier.sessions import Links, SessionsCheck
+from custody.evidence.verifier.survey import Survey
 from custody.evidence.verifier.tree import TreeCheck
 from custody.evidence.verifier.trust import Trusted, anchored, bundled_keys, trust
 from custody.evidence.verifier.walk import YearWalk
@@ -42,6 +43,7 @@ Progress = Callable[[str, int, int], None]
 
 _LOOKS: Final = 8
 _YEAR: Final = re.compile(r"[0-9]{4}", re.ASCII)
+_ORIGIN: Final = re.compile(r"[!-~]+/[0-9]{4}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class VerifyOptions:
     """
     pause: Callable[[], None] = field(default=lambda: time.sleep(0.25))
     """Waits before another look at a checkpoint that a running gateway is about to replace."""
+    voucher: str = "your policy"
+    """Whose word ``policy`` is, for the verdict."""
 
 
 def verify(directory: Path, options: VerifyOptions | None = None) -> Report:
@@ -90,6 +94,7 @@ class _Verification:
         self._last: Checkpoint | None = None
 
     def run(self) -> Report:
+        Survey(self._evidence, self._findings).run()
         self._anchors = anchored(self._options.anchor, self._findings)
         self._bundled_keys = bundled_keys(self._evidence, self._findings)
         years = self._years()
@@ -102,7 +107,8 @@ class _Verification:
         if not logs:
             self._add(FaultKind.NOTHING, "", "There is no log here, so nothing is proved.")
         self._summarise(logs)
-        return self._findings.report(logs)
+        policy = self._options.policy
+        return self._findings.report(logs, self._options.voucher if policy else "")
 
     def _years(self) -> list[str]:
         logs = names(self._evidence / "log")
@@ -123,7 +129,7 @@ class _Verification:
         for year in years:
             data = PublishedTree(self._evidence / "log" / year).checkpoint() or b""
             origins.append(data.partition(b"\n")[0].decode("utf-8", "replace"))
-        named = [origin for origin in origins if "/" in origin]
+        named = [origin for origin in origins if _ORIGIN.fullmatch(origin)]
         return named[0].rpartition("/")[0] if named else "unknown"
 
     def _log(self, origin: str, *, last: bool) -> LogSummary:
@@ -171,6 +177,7 @@ class _Verification:
         self, published: PublishedTree, trusted: Trusted, anchor: Checkpoint, records: RecordsCheck
     ) -> None:
         if not anchor.size:
+            self._miss_anchor(trusted)
             return
         origin, found = trusted.origin, records.roots.get(anchor.size)
         if records.tree.size < anchor.size:
@@ -193,6 +200,18 @@ class _Verification:
                 f"The checkpoint shows {trusted.checkpoint.size} records, but one of "
                 f"{anchor.size} was signed.",
             )
+
+    def _miss_anchor(self, trusted: Trusted) -> None:
+        """Whoever looks for an older copy looks for its anchor, which exists before a signature."""
+        if self._options.anchor is None or trusted.signed is None:
+            return
+        self._add(
+            FaultKind.ANCHOR_MISSING,
+            trusted.origin,
+            f"The anchor that was named knows nothing of {trusted.origin}, which was signed with "
+            f"{counted(trusted.checkpoint.size, 'record')}: it is lost, another log's, or was "
+            "restored, so an older copy of the log would not be noticed.",
+        )
 
     def _shows(self, published: PublishedTree, trusted: Trusted, size: int) -> bool:
         """Whether a checkpoint of that size is shown: at once, or by a running gateway soon."""
@@ -243,13 +262,21 @@ class _Verification:
         for log in logs:
             _summarise_log(log, proved, open_ends)
         payloads = self._findings.payloads
-        if payloads[PayloadState.OK]:
-            proved.append(f"{counted(payloads[PayloadState.OK], 'sealed content')} unaltered")
-        if self._findings.opened:
-            proved.append(f"{counted(self._findings.opened, 'content')} opened and compared")
-        unopened = payloads[PayloadState.OK] - self._findings.opened
-        if unopened > 0:
-            open_ends.append(f"{counted(unopened, 'content')} not opened for want of keys")
+        opened, unbound = self._findings.opened, self._findings.unbound
+        if opened:
+            proved.append(f"{counted(opened, 'content')} opened and compared")
+        sealed = payloads[PayloadState.OK] - opened - unbound
+        if sealed > 0:
+            what = counted(sealed, "content")
+            open_ends.append(
+                f"{what}: sealed bytes and keys unaltered; not opened for want of keys"
+            )
+        if unbound:
+            open_ends.append(
+                f"{counted(unbound, 'content')} of format 1: sealed bytes unaltered; not opened, "
+                "and format 1 does not bind the random bytes and key lines that opening needs, so "
+                "they may have been made unreadable"
+            )
         if payloads[PayloadState.PRUNED]:
             open_ends.append(f"{counted(payloads[PayloadState.PRUNED], 'content')} pruned")
         if self._options.anchor is None:

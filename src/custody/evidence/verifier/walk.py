@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from custody.evidence.record.frame import FRAME_MAX, Frame, FrameFault, find, read
-from custody.evidence.verifier.file_access import names, read_bytes
+from custody.evidence.verifier.file_access import names, read_written
+from custody.evidence.verifier.survey import MAX_SEGMENT_BYTES
 
-MAX_SEGMENT_BYTES: Final = 256 * 1024 * 1024
 _PEEK_BYTES: Final = 64 * 1024
+_LIVE: Final = 4
+"""A running gateway writes to no segment before the last few."""
+_NO_RECORD: Final = -1
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _FILE: Final = re.compile(r"([0-9]{3,6})\.seg", re.ASCII)
 
@@ -83,6 +86,7 @@ class YearWalk:
         self._position = 0
         self._expected = 0
         self._firsts: dict[str, int] = {}
+        self._settled = frozenset(self.names[:-_LIVE])
 
     def __iter__(self) -> Iterator[WalkStep]:
         while self.segment:
@@ -166,10 +170,13 @@ class YearWalk:
             first = read(self._bytes(name, _PEEK_BYTES), 0)
             if first is FrameFault.SHORT:
                 first = read(self._bytes(name, FRAME_MAX), 0)
-            if not isinstance(first, Frame):
+            if isinstance(first, Frame):
+                known = self._firsts[name] = first.index
+            elif name in self._settled:
+                known = self._firsts[name] = _NO_RECORD
+            else:
                 return None
-            known = self._firsts[name] = first.index
         return known
 
     def _bytes(self, name: str, limit: int = MAX_SEGMENT_BYTES) -> bytes:
-        return read_bytes(self._folder / f"{name}.seg", limit) or b""
+        return read_written(self._folder / f"{name}.seg", limit) or b""

@@ -1,0 +1,19 @@
+"""The texts of FORMAT.md that a gateway ever wrote, by their SHA-256.
+
+Law: a text is added when the format's words change, and none is ever taken out: a directory that
+an earlier gateway wrote describes itself with the words of its time.
+"""
+
+from typing import Final
+
+FORMAT_FILE: Final = "FORMAT.md"
+KNOWN_FORMATS: Final = frozenset(
+    (
+        "e3fc9c78951d35a35241ed087aa9fc019083122d9e6f28cbd1094e10be5c1204",  # format 1
+        "933f465cef854e764a362e371915855b2b3b379e6147ad0c8141d03dfff76147",
+        "1bae50bc23a06f35fde0db37b162e7dec74ec3b834c17eb0b32630f6231fd1dc",
+        "be64ad0000193a915d878bcde01836d6d6b5006f191a45dd4ab84fcd1b13e48a",
+        "5b504fe81a204bade5940b4d1e03142297f57cb1b135e03a5911d25e9f8f9221",
+        "5b504fe81a204bade5940b4d1e03142297f57cb1b135e03a5911d25e9f8f9221",  # format 2
+    )
+)
