@@ -4,15 +4,17 @@ Law: a definition's text runs nothing, except where PostgreSQL evaluates it at o
 default, the bounds of a partition); only there do functions count.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from custody.model.words import Effect
 from custody.wire.sql.collector import Handler, NameScope, StatementCollector, names, qualified
+from custody.wire.sql.definition_kinds import PLAIN, kind_of, plain_action
 from custody.wire.sql.node import Node
 from custody.wire.sql.query import into
 from custody.wire.sql.routines import attaches_guard, create_function
 from custody.wire.sql.session import option
-from custody.wire.sql.syntax import MadeFunction, MadeRelation
+from custody.wire.sql.special import effects_of_writing, is_settings
+from custody.wire.sql.syntax import MadeFunction, MadeRelation, TemporaryDropped
 
 DEFINE, GRANT, EXECUTE = Effect.DEFINE, Effect.GRANT, Effect.EXECUTE
 
@@ -20,29 +22,8 @@ _RELATIONS: Final = frozenset(
     f"OBJECT_{kind}"
     for kind in ("TABLE", "VIEW", "MATVIEW", "SEQUENCE", "INDEX", "FOREIGN_TABLE", "COLUMN")
 )
+_OWN_DROPS: Final = frozenset(("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_SEQUENCE"))
 _OF_A_TABLE: Final = frozenset(("OBJECT_TRIGGER", "OBJECT_RULE", "OBJECT_POLICY"))
-_WORDS: Final = {
-    "MATVIEW": "MATERIALIZED VIEW",
-    "FDW": "FOREIGN DATA WRAPPER",
-    "FOREIGN_SERVER": "SERVER",
-    "TABCONSTRAINT": "TABLE",
-    "DOMCONSTRAINT": "DOMAIN",
-    "COLUMN": "TABLE",
-    "ATTRIBUTE": "TYPE",
-    "OPCLASS": "OPERATOR CLASS",
-    "OPFAMILY": "OPERATOR FAMILY",
-    "STATISTIC_EXT": "STATISTICS",
-    "TSCONFIGURATION": "TEXT SEARCH CONFIGURATION",
-    "TSDICTIONARY": "TEXT SEARCH DICTIONARY",
-    "TSPARSER": "TEXT SEARCH PARSER",
-    "TSTEMPLATE": "TEXT SEARCH TEMPLATE",
-}
-
-
-def kind_of(object_type: Any) -> str:  # noqa: ANN401  # a decoded tree
-    """``OBJECT_MATVIEW`` → ``MATERIALIZED VIEW``: the word of the command tag."""
-    bare = str(object_type or "").removeprefix("OBJECT_")
-    return _WORDS.get(bare, bare.replace("_", " "))
 
 
 def mention(collector: StatementCollector, relation: Node, use: Effect = DEFINE) -> int:
@@ -98,7 +79,7 @@ def _is_temporary(relation: Node) -> bool:
 
 
 def create_table(collector: StatementCollector, node: Node, scope: NameScope) -> None:
-    into(collector, node.get("relation", {}))
+    into(collector, node.get("relation", {}), on_commit=node.get("oncommit", ""))
     rest = {key: value for key, value in node.items() if key not in {"relation", "partbound"}}
     if _is_temporary(node.get("relation", {})):
         # Who may only write can make one, and run its defaults and checks by an INSERT.
@@ -120,14 +101,29 @@ def create_foreign_table(collector: StatementCollector, node: Node, scope: NameS
 
 
 def create_view(collector: StatementCollector, node: Node, scope: NameScope) -> None:
-    into(collector, node.get("view", {}))
+    into(collector, node.get("view", {}), view=True)
+    first = len(collector.relations)
     if _is_temporary(node.get("view", {})):
         # It needs no right to define; so what reading it will do counts now.
         collector.visit(node.get("query", {}), scope)
     else:
         with collector.not_executed():
             collector.visit(node.get("query", {}), scope)
+    for use in collector.relations[first:]:
+        # Who may write to the view later writes to what it stands on. The session remembers that
+        # of its temporary ones; nobody remembers it of the others.
+        if is_settings(use.schema, use.name) or not _is_temporary(node.get("view", {})):
+            collector.effect(*effects_of_writing(use.schema, use.name))
     collector.action = "CREATE VIEW"
+
+
+def create_rule(collector: StatementCollector, node: Node, scope: NameScope) -> None:
+    """What it does instead of a write is not run yet, but then without a look at it."""
+    first = len(collector.relations)
+    defines("CREATE RULE")(collector, node, scope)
+    for use in collector.relations[first:]:
+        if use.use == Effect.WRITE:
+            collector.effect(*effects_of_writing(use.schema, use.name))
 
 
 def create_sequence(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
@@ -197,8 +193,13 @@ def _named(collector: StatementCollector, kind: str, thing: Node) -> None:
 
 def drop(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
     collector.effect(DEFINE)
+    kind = str(node.get("removeType"))
     for thing in node.get("objects", []):
-        _named(collector, str(node.get("removeType")), thing)
+        _named(collector, kind, thing)
+    if kind in _OWN_DROPS:
+        cascades = node.get("behavior") == "DROP_CASCADE"
+        for use in collector.relations:
+            collector.change(TemporaryDropped("" if cascades else use.name))
     collector.action = f"DROP {kind_of(node.get('removeType'))}"
 
 
@@ -282,51 +283,8 @@ def extension(action: str) -> Handler:
     return handle
 
 
-_PLAIN: Final = """
-    AlterCollationStmt AlterDatabaseRefreshCollStmt AlterDatabaseStmt
-    AlterEnumStmt AlterEventTrigStmt AlterExtensionContentsStmt AlterFdwStmt AlterObjectDependsStmt
-    AlterOpFamilyStmt AlterPolicyStmt AlterPublicationStmt AlterStatsStmt AlterTableMoveAllStmt
-    AlterTableSpaceOptionsStmt AlterTSConfigurationStmt AlterTSDictionaryStmt ClusterStmt
-    CreateAmStmt CreateConversionStmt CreateEnumStmt CreateEventTrigStmt CreateFdwStmt
-    CreatePolicyStmt CreatePublicationStmt CreatedbStmt CreateStatsStmt CreateTransformStmt
-    CreateTrigStmt DropdbStmt DropUserMappingStmt RefreshMatViewStmt ReindexStmt RuleStmt
-"""
-_ACTIONS: Final = {
-    "AlterDatabaseRefreshCollStmt": "ALTER DATABASE",
-    "AlterEnumStmt": "ALTER TYPE",
-    "AlterEventTrigStmt": "ALTER EVENT TRIGGER",
-    "AlterExtensionContentsStmt": "ALTER EXTENSION",
-    "AlterFdwStmt": "ALTER FOREIGN DATA WRAPPER",
-    "AlterObjectDependsStmt": "ALTER FUNCTION",
-    "AlterOpFamilyStmt": "ALTER OPERATOR FAMILY",
-    "AlterStatsStmt": "ALTER STATISTICS",
-    "AlterTableMoveAllStmt": "ALTER TABLE",
-    "AlterTableSpaceOptionsStmt": "ALTER TABLESPACE",
-    "AlterTSConfigurationStmt": "ALTER TEXT SEARCH CONFIGURATION",
-    "AlterTSDictionaryStmt": "ALTER TEXT SEARCH DICTIONARY",
-    "CreateAmStmt": "CREATE ACCESS METHOD",
-    "CreateEnumStmt": "CREATE TYPE",
-    "CreateEventTrigStmt": "CREATE EVENT TRIGGER",
-    "CreateFdwStmt": "CREATE FOREIGN DATA WRAPPER",
-    "CreatedbStmt": "CREATE DATABASE",
-    "CreateStatsStmt": "CREATE STATISTICS",
-    "CreateTrigStmt": "CREATE TRIGGER",
-    "DropdbStmt": "DROP DATABASE",
-    "DropUserMappingStmt": "DROP USER MAPPING",
-    "RefreshMatViewStmt": "REFRESH MATERIALIZED VIEW",
-    "RuleStmt": "CREATE RULE",
-}
-
-
-def _plain_action(node_name: str) -> str:
-    """``CreatePolicyStmt`` → ``CREATE POLICY``."""
-    bare = node_name.removesuffix("Stmt")
-    spaced = "".join(f" {letter}" if letter.isupper() else letter for letter in bare)
-    return _ACTIONS.get(node_name, spaced.strip().upper())
-
-
 DEFINITIONS: Final[dict[str, Handler]] = {
-    **{name: defines(_plain_action(name)) for name in _PLAIN.split()},
+    **{name: defines(plain_action(name)) for name in PLAIN.split()},
     "AlterDatabaseSetStmt": defines("ALTER DATABASE", GRANT),
     "AlterDefaultPrivilegesStmt": defines("ALTER DEFAULT PRIVILEGES", GRANT),
     "AlterDomainStmt": makes("ALTER DOMAIN"),
@@ -375,6 +333,7 @@ DEFINITIONS: Final[dict[str, Handler]] = {
     "IndexStmt": index,
     "ReassignOwnedStmt": defines("REASSIGN OWNED", DEFINE, GRANT),
     "RenameStmt": move,
+    "RuleStmt": create_rule,
     "SecLabelStmt": describe("SECURITY LABEL"),
     "ViewStmt": create_view,
 }

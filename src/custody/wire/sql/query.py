@@ -19,6 +19,7 @@ from custody.wire.sql.constant_fold import ConstantFolding
 from custody.wire.sql.expression import assign, neutral
 from custody.wire.sql.node import Node
 from custody.wire.sql.restriction import WriteTarget, demand
+from custody.wire.sql.special import effects_of_writing, is_settings
 from custody.wire.sql.syntax import ColumnUse, MadeRelation, TemporaryRelation, WriteBound
 
 
@@ -50,25 +51,31 @@ def write_target(collector: StatementCollector, node: Node, scope: NameScope) ->
     schema, name = node.get("schemaname", ""), node.get("relname", "")
     index = collector.relation(schema, name, Effect.WRITE)
     collector.effect(Effect.WRITE)
-    if (schema, name) in {("", "pg_settings"), ("pg_catalog", "pg_settings")}:
-        # Its rule turns an UPDATE into set_config(name, setting).
-        collector.effect(Effect.GRANT)
+    collector.effect(*effects_of_writing(schema, name))
+    if is_settings(schema, name):
         collector.setting_unknown()
-    if schema == "pg_catalog" or (not schema and name.startswith("pg_")):
-        collector.effect(Effect.DEFINE, Effect.GRANT)
     alias = node.get("alias", {})
     scope.items.append(FromItem(alias.get("aliasname", name), "" if alias else schema, name, index))
     return index
 
 
-def into(collector: StatementCollector, relation: Node) -> None:
-    """A table that comes into being from a query, or from CREATE."""
+def into(
+    collector: StatementCollector,
+    relation: Node,
+    *,
+    on_commit: str = "ONCOMMIT_NOOP",
+    view: bool = False,
+) -> None:
+    """A relation that comes into being from a query, or from CREATE."""
     schema, name = relation.get("schemaname", ""), relation.get("relname", "")
     temporary = relation.get("relpersistence") == "t" or schema == "pg_temp"
     use = Effect.WRITE if temporary else Effect.DEFINE
     collector.relation("pg_temp" if temporary else schema, name, use)
     collector.effect(use)
-    collector.change(TemporaryRelation(name) if temporary else MadeRelation(schema, name))
+    lasting = on_commit != "ONCOMMIT_DROP"
+    collector.change(
+        TemporaryRelation(name, lasting, view) if temporary else MadeRelation(schema, name)
+    )
 
 
 def with_clause(collector: StatementCollector, clause: Node | None, scope: NameScope) -> None:
@@ -116,7 +123,8 @@ def _select(
         _row(collector, row.get("List", {}).get("items", []), columns, scope)
     _row(collector, node.get("targetList", []), columns, scope)
     if "intoClause" in node:
-        into(collector, node["intoClause"].get("rel", {}))
+        clause = node["intoClause"]
+        into(collector, clause.get("rel", {}), on_commit=clause.get("onCommit", ""))
         collector.visit(node["intoClause"].get("options", []), scope)
     if node.get("lockingClause"):
         collector.effect(Effect.WRITE)

@@ -198,7 +198,18 @@ class Close(msgspec.Struct, frozen=True, array_like=True, tag="close"):
 
 
 class TemporaryRelation(msgspec.Struct, frozen=True, array_like=True, tag="temporary"):
-    """A temporary relation of that name is made."""
+    """A temporary relation of that name is made. ``lasting``: it stays until the session ends or
+    drops it. ``view``: it stands on other relations, and ``bases`` are the objects behind it.
+    """
+
+    name: str
+    lasting: bool = False
+    view: bool = False
+    bases: tuple[str, ...] = ()
+
+
+class TemporaryDropped(msgspec.Struct, frozen=True, array_like=True, tag="temporary_dropped"):
+    """A temporary relation of that name may be no more; empty: any."""
 
     name: str
 
@@ -235,6 +246,7 @@ Simple = (
     | Fetch
     | Close
     | TemporaryRelation
+    | TemporaryDropped
     | MadeFunction
     | MadeRelation
 )

@@ -229,7 +229,7 @@ def truncate(collector: StatementCollector, node: Node, scope: NameScope) -> Non
 
 def create_as(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     target = node.get("into", {})
-    into(collector, target.get("rel", {}))
+    into(collector, target.get("rel", {}), on_commit=target.get("onCommit", ""))
     query = node.get("query", {})
     if "ExecuteStmt" in query:
         # WITH NO DATA runs nothing, but is seldom enough to count as if it did.

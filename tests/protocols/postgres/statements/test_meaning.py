@@ -335,3 +335,36 @@ def test_a_remembered_meaning_falls_with_an_answer() -> None:
 def stamped(statement: Statement, stamp: int) -> Statement:
 
     return msgspec.structs.replace(statement, stamp=stamp)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DROP TABLE mine",
+        "DROP TABLE IF EXISTS mine",
+        "DROP TABLE pg_temp.mine",
+        "DROP VIEW seen",
+        "DROP SEQUENCE pg_temp.counted",
+        "TRUNCATE mine",
+        "CREATE INDEX ON mine (a)",
+        "ANALYZE mine",
+        "VACUUM mine",
+    ],
+)
+def test_temporary_relations_are_the_session_s_own(text: str) -> None:
+    view = after("CREATE TEMP TABLE mine (a int)", "CREATE TEMP VIEW seen AS SELECT 1 AS a")
+    assert command(text, view).effects == {Effect.WRITE}
+
+
+def test_a_temporary_relation_of_an_open_transaction_is_the_session_s_own() -> None:
+    view = after("BEGIN", "SELECT 1 AS a INTO TEMP mine", "SAVEPOINT s")
+    assert command("DROP TABLE mine", view).effects == {Effect.WRITE}
+    view = after("BEGIN", "SAVEPOINT s", "CREATE TEMP TABLE mine (a int)", "ROLLBACK TO s")
+    assert Effect.DEFINE in command("DROP TABLE mine", view).effects
+
+
+def test_more_views_than_are_remembered_make_a_write_through_one_unknown() -> None:
+    many = ", ".join(f"t{number}" for number in range(300))
+    view = after(f"CREATE TEMP VIEW v AS SELECT 1 FROM {many}")
+    assert Effect.UNKNOWN in command("UPDATE v SET a = 1 WHERE a = 2", view).effects
+    assert Effect.UNKNOWN not in command("UPDATE users SET name = 'x' WHERE id = 2", view).effects

@@ -11,7 +11,7 @@ import msgspec
 
 from custody.model.command import Argument, Column, Command, Relation, TextMark
 from custody.model.words import Effect
-from custody.protocols.postgres.statements import functions
+from custody.protocols.postgres.statements import functions, temporary_relations
 from custody.protocols.postgres.statements.catalogue import (
     CatalogueQuestion,
     KnownFacts,
@@ -174,6 +174,11 @@ def changes(statement: Statement, view: SessionView, known: KnownFacts) -> tuple
         for change in found
     ):
         found.append(SetParameter("search_path", None))
+    if any(temporary_relations.sets(inner, view.settings) for inner in _all(statement, view)):
+        found.append(SetParameter("", None))
+    if temporary_relations.matter(found, view.settings):
+        what = meaning(statement, view, known)
+        found = temporary_relations.remembered(found, what.objects, what.effects, view.settings)
     return tuple(found)
 
 
@@ -235,6 +240,9 @@ def meaning(  # noqa: C901  # the table of what makes a meaning
         resolver.add(what)
     for use in statement.relations:
         resolver.relation(use)
+    effects |= temporary_relations.effects(statement, settings)
+    if temporary_relations.is_own(statement, settings):
+        effects = (effects - {Effect.DEFINE}) | {Effect.WRITE}
     effects |= functions.effects(statement, settings, known)
     if not settings.conforming and statement.backslash:
         effects.add(Effect.UNKNOWN)

@@ -16,6 +16,7 @@ from custody.protocols.postgres.statements.catalogue import (
 )
 from custody.protocols.postgres.statements.search_path import TEMPORARY, schemas
 from custody.protocols.postgres.statements.session_view import Settings
+from custody.protocols.postgres.statements.temporary_relations import behind
 from custody.wire.sql.syntax import ColumnUse, RelationUse, WriteBound
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class NameResolver:
         for candidate in candidates:
             self.objects[f"{candidate.schema}.{candidate.name}"] = None
             self.relations[candidate] = None
+        for base in behind(use, self._settings) or ():
+            # A view that the session made is only another name for what it stands on.
+            self.objects[base] = None
 
     def _find(self, use: RelationUse) -> tuple[Relation, ...]:
         facts = self._known(RelationsQuestion(use.name))

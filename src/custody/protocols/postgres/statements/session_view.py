@@ -33,6 +33,7 @@ from custody.wire.sql.syntax import (
     Savepoint,
     SetParameter,
     Statement,
+    TemporaryDropped,
     TemporaryRelation,
 )
 
@@ -51,6 +52,10 @@ class Settings(msgspec.Struct, frozen=True):
     """``standard_conforming_strings`` is certainly on."""
     temporary: frozenset[str] | None = frozenset()
     """Temporary relations that the session may have; ``None``: any."""
+    own: frozenset[str] = frozenset()
+    """Temporary relations that the session certainly has: nothing else is meant by their names."""
+    views: frozenset[tuple[str, str]] | None = frozenset()
+    """Temporary views, each with an object that it may stand on; ``None``: any on anything."""
     functions: frozenset[str] | None = frozenset()
     """Functions, operators and types that this transaction may have made, which no other
     connection can see yet; ``None``: any."""
@@ -67,6 +72,8 @@ def either(one: Settings, other: Settings) -> Settings:
         roles=_union(one.roles, other.roles),
         conforming=one.conforming and other.conforming,
         temporary=_union(one.temporary, other.temporary),
+        own=one.own & other.own,
+        views=_union(one.views, other.views),
         functions=_union(one.functions, other.functions),
         relations=_union(one.relations, other.relations),
     )
@@ -225,10 +232,9 @@ class SessionView(msgspec.Struct, frozen=True):
                 return SessionView(self.default, self.default, self.default)
             case DiscardTemporary():
                 return self._with(
-                    msgspec.structs.replace(self.settings, temporary=frozenset()),
-                    msgspec.structs.replace(self.lasting, temporary=frozenset()),
+                    _without_temporary(self.settings), _without_temporary(self.lasting)
                 )
-            case TemporaryRelation() | MadeFunction() | MadeRelation():
+            case TemporaryRelation() | TemporaryDropped() | MadeFunction() | MadeRelation():
                 return self._with(_made(self.settings, change), _made(self.lasting, change))
             case Execute() | Declare() | Fetch() | Close():
                 return self
@@ -263,7 +269,9 @@ class SessionView(msgspec.Struct, frozen=True):
     def _at_savepoint(self, change: Savepoint | Release | RollbackTo) -> "SessionView":
         if isinstance(change, Savepoint):
             if len(self.savepoints) >= _SAVEPOINTS_AT_MOST:
-                lost = msgspec.structs.replace(self.settings, paths=None, roles=None)
+                lost = msgspec.structs.replace(
+                    self.settings, paths=None, roles=None, own=frozenset(), views=None
+                )
                 return self._with(lost, lost)
             saved = (*self.savepoints, (change.name, self.settings, self.lasting))
             return msgspec.structs.replace(self, savepoints=saved)
@@ -328,11 +336,31 @@ def _set(settings: Settings, change: SetParameter, default: Settings) -> Setting
             return msgspec.structs.replace(settings, paths=None, roles=None, conforming=False)
 
 
-def _made(settings: Settings, change: TemporaryRelation | MadeFunction | MadeRelation) -> Settings:
+def _without_temporary(settings: Settings) -> Settings:
+    none: frozenset[str] = frozenset()
+    return msgspec.structs.replace(settings, temporary=none, own=none, views=frozenset())
+
+
+def _owning(own: frozenset[str], name: str) -> frozenset[str]:
+    """Bounded: what is beyond is not certain."""
+    return own | {name} if name and len(own) < _POSSIBILITIES_AT_MOST else own
+
+
+def _made(
+    settings: Settings,
+    change: TemporaryRelation | TemporaryDropped | MadeFunction | MadeRelation,
+) -> Settings:
     match change:
-        case TemporaryRelation(name=name):
-            temporary = _adding(settings.temporary, name) if name else None
-            return msgspec.structs.replace(settings, temporary=temporary)
+        case TemporaryRelation(name=name, lasting=lasting, bases=bases):
+            return msgspec.structs.replace(
+                settings,
+                temporary=_adding(settings.temporary, name) if name else None,
+                own=_owning(settings.own, name) if lasting else settings.own,
+                views=_union(settings.views, frozenset((name, base) for base in bases)),
+            )
+        case TemporaryDropped(name=name):
+            own = settings.own - {name} if name else frozenset()
+            return msgspec.structs.replace(settings, own=own)
         case MadeFunction(name=name):
             functions = _adding(settings.functions, name) if name else None
             return msgspec.structs.replace(settings, functions=functions)
