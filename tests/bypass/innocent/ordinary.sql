@@ -216,3 +216,17 @@ SELECT c.email FROM contacts c WHERE c.email = 'x'
 SELECT x.harm FROM json_to_record('{"harm": 1}') AS x(harm int)
 
 SELECT n.nspname FROM pg_catalog.pg_namespace n, pg_catalog.pg_class c WHERE c.relnamespace = n.oid
+
+SET statement_timeout = 0
+
+SET lock_timeout = '5s'
+
+BEGIN READ WRITE
+
+SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE
+
+LOCK TABLE orders IN ACCESS SHARE MODE
+
+LOCK TABLE public.orders, ONLY app.orders IN ROW SHARE MODE
+
+SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'

@@ -32,19 +32,21 @@ def tls_answer(inquirer: PostgresInquirer) -> bool | None:
 def logged_in() -> PostgresInquirer:
     inquirer = PostgresInquirer(random=bytes)
     inquirer.begin(upstream())
-    assert inquirer.receive(m.LOGGED_IN) == b""
+    assert b"default_transaction_read_only = on" in inquirer.receive(m.LOGGED_IN)
+    assert not is_ready(inquirer)
+    assert inquirer.receive(3 * m.complete("SET") + m.ready()) == b""
     assert is_ready(inquirer)
     return inquirer
 
 
 def test_it_is_read_only_from_the_start() -> None:
-    sent = PostgresInquirer(random=bytes).begin(upstream())
-    for word in (
-        b"default_transaction_read_only\0on\0",
-        b"statement_timeout\0",
-        b"database\0orders",
-    ):
-        assert word in sent
+    inquirer = PostgresInquirer(random=bytes)
+    sent = inquirer.begin(upstream())
+    assert b"database\0orders" in sent
+    assert b"statement_timeout" not in sent  # it would hide the role's own
+    first = inquirer.receive(m.LOGGED_IN)
+    assert b"SET default_transaction_read_only = on; SET statement_timeout" in first
+    assert not is_ready(inquirer)
 
 
 def test_a_question_and_its_answer() -> None:

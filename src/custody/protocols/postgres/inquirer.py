@@ -22,13 +22,12 @@ from custody.wire.buffer import Buffer
 ANSWER_BYTES_AT_MOST: Final = 4_194_304
 FRAME_AT_MOST: Final = 1_048_576
 STATEMENT_TIMEOUT_MS: Final = 2000
-_SETTINGS: Final = (
-    # No search_path: the look-ups name every schema, and they ask for the role's own default.
-    ("default_transaction_read_only", "on"),
-    ("statement_timeout", str(STATEMENT_TIMEOUT_MS)),
-    ("lock_timeout", str(STATEMENT_TIMEOUT_MS)),
-    ("client_encoding", "UTF8"),
-    ("row_security", "off"),
+_SETTINGS: Final = (("client_encoding", "UTF8"), ("row_security", "off"))
+_FIRST: Final = (
+    # Not in the start-up packet: its parameters would hide the role's own defaults, which look-ups
+    # ask for. Nor is search_path, and look-ups name every schema.
+    "SET default_transaction_read_only = on; "
+    f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}; SET lock_timeout = {STATEMENT_TIMEOUT_MS}"
 )
 _IGNORED: Final = frozenset(b"STNKAnI")
 
@@ -41,6 +40,7 @@ class PostgresInquirer:
         self._tls_awaited = False
         self.tls_answer: bool | None = None
         self.ready = False
+        self._guarded = False
         self._question: CatalogueQuestion | None = None
         self._rows: list[tuple[str | None, ...]] = []
         self._bytes = 0
@@ -125,7 +125,10 @@ class PostgresInquirer:
         elif kind == ord("D"):
             self._row(body)
         elif kind == ord("Z"):
-            self.ready = True
+            self.ready = self._guarded
+            if not self._guarded:
+                self._guarded = True
+                return frames.query(_FIRST)
         elif kind not in _IGNORED and kind != ord("C"):
             raise _broken("The server sent what nothing asked for.")
         return b""

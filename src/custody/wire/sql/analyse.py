@@ -169,6 +169,7 @@ class _Message:
             backslash="\\" in self._text,
             blind=collector.blind and not collector.changes,
             problem=collector.problem,
+            settings=tuple(collector.settings),
         )
 
     def _sign_before(self, place: int) -> int:

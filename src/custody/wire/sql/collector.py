@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from custody.model.words import Effect
+from custody.wire.sql.guards import loosens, may_loosen
 from custody.wire.sql.node import Node
 from custody.wire.sql.syntax import (
     AttributeUse,
@@ -20,6 +21,7 @@ from custody.wire.sql.syntax import (
     ParameterUse,
     RelationUse,
     SetParameter,
+    SettingUse,
     TypeUse,
     WriteBound,
 )
@@ -58,13 +60,15 @@ class FromItem:
 class NameScope:
     """The names that an expression can see: the items of its query, then those around it."""
 
-    __slots__ = ("ctes", "items", "parent")
+    __slots__ = ("ctes", "fixed", "items", "parent")
 
     def __init__(self, parent: "NameScope | None" = None) -> None:
         self.parent: Final = parent
         self.items: Final[list[FromItem]] = []
         self.ctes: Final[dict[str, frozenset[str]]] = {}
         """Each with the columns that it certainly has."""
+        self.fixed: dict[tuple[str, ...], Node] = {}
+        """Columns, as they are written, that this query's condition fixes to a constant."""
 
     def outward(self) -> Iterator["NameScope"]:
         scope: NameScope | None = self
@@ -119,6 +123,7 @@ class StatementCollector:
         """Where integers stand that are literals of expressions, and nothing else."""
         self.parameters: Final[dict[int, ParameterUse]] = {}
         self.changes: Final[list[Change]] = []
+        self.settings: Final[dict[SettingUse, None]] = {}
         self.copy: Copy | None = None
         self.opaque = False
         self.blind = True
@@ -169,6 +174,13 @@ class StatementCollector:
         """Any of the session's settings may change."""
         self.change(SetParameter("", None))
 
+    def setting(self, name: str, value: str | None) -> None:
+        """A parameter gets a value, by whatever means. ``name`` in lower case."""
+        if loosens(name, value):
+            self.effect(Effect.GRANT)
+        elif may_loosen(name, value) and self.live:
+            self.settings[SettingUse(name, value)] = None
+
     def unknown(self, problem: str) -> None:
         if self.live:
             self.effects.add(Effect.UNKNOWN)
@@ -189,6 +201,7 @@ class StatementCollector:
             self.functions.update(inner.functions)
             self.operators.update(inner.operators)
             self.types.update(inner.types)
+            self.settings.update(inner.settings)
             for use in inner.attributes:
                 self.attribute(use.name, tuple(place + offset for place in use.relations))
             self.changes.extend(inner.changes)

@@ -11,8 +11,7 @@ from custody.wire.sql.collector import Handler, NameScope, StatementCollector, n
 from custody.wire.sql.definition_kinds import PLAIN, kind_of, plain_action
 from custody.wire.sql.node import Node
 from custody.wire.sql.query import into
-from custody.wire.sql.routines import attaches_guard, create_function
-from custody.wire.sql.session import option
+from custody.wire.sql.routines import attach, create_function
 from custody.wire.sql.special import effects_of_writing, is_settings
 from custody.wire.sql.syntax import MadeFunction, MadeRelation, TemporaryDropped
 
@@ -92,11 +91,23 @@ def create_table(collector: StatementCollector, node: Node, scope: NameScope) ->
     collector.action = "CREATE TABLE"
 
 
+_REACHES_OUT: Final = frozenset(("filename", "program"))
+"""Options of file_fdw, wherever they are given: a file of the server's is read, or a program run,
+by whoever reads the table later.
+"""
+
+
+def _option(collector: StatementCollector, node: Node, scope: NameScope) -> None:
+    """Any option of any statement, also of one that is only defined."""
+    if node.get("defname", "").lower() in _REACHES_OUT:
+        collector.effects.add(EXECUTE)
+    collector.visit(node, scope)
+
+
 def create_foreign_table(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     create_table(collector, node.get("base", {}), scope)
     collector.effect(DEFINE)
-    if option(node.get("options"), "program") is not None:
-        collector.effect(EXECUTE)
+    collector.visit(node.get("options", []), scope)
     collector.action = "CREATE FOREIGN TABLE"
 
 
@@ -163,8 +174,7 @@ def alter_table(collector: StatementCollector, node: Node, scope: NameScope) -> 
 def alter_function(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
     collector.effect(DEFINE)
     collector.change(MadeFunction(qualified(node.get("func", {}).get("objname"))[1]))
-    if attaches_guard(node.get("actions")):
-        collector.effect(GRANT)
+    attach(collector, node.get("actions"))
     collector.action = f"ALTER {kind_of(node.get('objtype', 'OBJECT_FUNCTION'))}"
 
 
@@ -321,6 +331,7 @@ DEFINITIONS: Final[dict[str, Handler]] = {
     "CreateSubscriptionStmt": secretive("CREATE SUBSCRIPTION", DEFINE, EXECUTE),
     "CreateTableSpaceStmt": defines("CREATE TABLESPACE", DEFINE, EXECUTE),
     "CreateUserMappingStmt": secretive("CREATE USER MAPPING"),
+    "DefElem": _option,
     "DefineStmt": makes("CREATE"),
     "DropOwnedStmt": defines("DROP OWNED", DEFINE, GRANT),
     "DropRoleStmt": defines("DROP ROLE", GRANT),

@@ -20,7 +20,7 @@ from custody.wire.sql.collector import (
     qualified,
 )
 from custody.wire.sql.node import Node
-from custody.wire.sql.session import constant, parameter_set_by_call, sets_guard
+from custody.wire.sql.session import constant, parameter_set_by_call
 from custody.wire.sql.syntax import ColumnUse, FunctionUse, OperatorUse, TypeUse
 
 _COMPARISONS: Final = frozenset(
@@ -240,18 +240,35 @@ def _call(collector: StatementCollector, node: Node, scope: NameScope) -> None:
         # What the session itself put there may come from any column.
         collector.opaque = True
     if name == "set_config" and collector.live:
+        arguments = _fixed_name(arguments, scope)
         change = parameter_set_by_call(arguments)
         if change is not None:
             # Whether a row is made that calls it, the statement alone does not say.
             shown = change.values is not None
             collector.change(msgspec.structs.replace(change, maybe=True) if shown else change)
-        if sets_guard(arguments):
-            collector.effect(Effect.GRANT)
+        _set_by_call(collector, arguments)
     if takes_secrets(name):
         with collector.secret_literals():
             collector.visit(node, scope)
     else:
         collector.visit(node, scope)
+
+
+def _fixed_name(arguments: list[Node], scope: NameScope) -> list[Node]:
+    """With the constant that the query's condition fixes the parameter's name to, if it does."""
+    reference = bare_column(arguments[0]) if arguments else None
+    fixed = None if reference is None else scope.fixed.get(tuple(names(reference.get("fields"))))
+    return arguments if fixed is None else [fixed, *arguments[1:]]
+
+
+def _set_by_call(collector: StatementCollector, arguments: list[Node]) -> None:
+    """``set_config(name, value, is_local)``; a name that is not shown may be any."""
+    plain = len(arguments) == 3 and not any("NamedArgExpr" in each for each in arguments)
+    name = constant(arguments[0]) if plain else None
+    if name is None:
+        collector.effect(Effect.GRANT)
+    else:
+        collector.setting(name.lower(), constant(arguments[1]))
 
 
 def _own_parameter(arguments: list[Node]) -> bool:

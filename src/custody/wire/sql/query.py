@@ -19,6 +19,7 @@ from custody.wire.sql.constant_fold import ConstantFolding
 from custody.wire.sql.expression import assign, neutral
 from custody.wire.sql.node import Node
 from custody.wire.sql.restriction import WriteTarget, demand
+from custody.wire.sql.session import constant
 from custody.wire.sql.special import effects_of_writing, is_settings
 from custody.wire.sql.syntax import ColumnUse, MadeRelation, TemporaryRelation, WriteBound
 
@@ -119,6 +120,7 @@ def _select(
     if lone:
         collector.effect(Effect.READ)
     from_clause(collector, node.get("fromClause", []), scope)
+    scope.fixed = _fixed(node, scope)
     for row in node.get("valuesLists", []):
         _row(collector, row.get("List", {}).get("items", []), columns, scope)
     _row(collector, node.get("targetList", []), columns, scope)
@@ -140,6 +142,33 @@ def _select(
             collector.visit(node[clause], scope)
     neutral(collector, node.get("limitCount", {}), scope)
     neutral(collector, node.get("limitOffset", {}), scope)
+
+
+def _fixed(node: Node, scope: NameScope) -> dict[tuple[str, ...], Node]:
+    """``WHERE name = 'x'`` of the settings alone: no other type of column, and no other meaning of
+    equality, can make something else of the constant.
+    """
+    items = node.get("fromClause", [])
+    source = items[0].get("RangeVar", {}) if len(items) == 1 else {}
+    if not is_settings(source.get("schemaname", ""), source.get("relname", "")):
+        return {}
+    if scope.cte(source["relname"]) is not None and not source.get("schemaname"):
+        return {}
+    condition = node.get("whereClause", {})
+    logic = condition.get("BoolExpr", {})
+    parts = logic.get("args", []) if logic.get("boolop") == "AND_EXPR" else [condition]
+    fixed: dict[tuple[str, ...], Node] = {}
+    for part in parts:
+        comparison = part.get("A_Expr", {})
+        column = comparison.get("lexpr", {}).get("ColumnRef")
+        if (
+            comparison.get("kind") == "AEXPR_OP"
+            and names(comparison.get("name")) == ["="]
+            and column is not None
+            and constant(comparison.get("rexpr")) is not None
+        ):
+            fixed[tuple(names(column.get("fields")))] = comparison["rexpr"]
+    return fixed
 
 
 def _row(

@@ -7,8 +7,9 @@ every call of it, so attaching one counts as setting it.
 from custody.model.words import Effect
 from custody.wire.sql import bodies
 from custody.wire.sql.collector import NameScope, StatementCollector, names, qualified
+from custody.wire.sql.guards import is_guard
 from custody.wire.sql.node import Node
-from custody.wire.sql.session import is_guard, option, word
+from custody.wire.sql.session import option, value_set, word
 from custody.wire.sql.syntax import MadeFunction
 
 
@@ -20,8 +21,7 @@ def create_function(collector: StatementCollector, node: Node, scope: NameScope)
     if language in {"c", "internal"}:
         # Its library is loaded, and runs, when the function is checked.
         collector.effect(Effect.EXECUTE)
-    if attaches_guard(options):
-        collector.effect(Effect.GRANT)
+    attach(collector, options)
     text = option(options, "as")
     parts = names(text["List"].get("items")) if isinstance(text, dict) and "List" in text else []
     with collector.not_executed():
@@ -31,15 +31,21 @@ def create_function(collector: StatementCollector, node: Node, scope: NameScope)
     collector.action = "CREATE PROCEDURE" if node.get("is_procedure") else "CREATE FUNCTION"
 
 
-def attaches_guard(options: list[Node] | None) -> bool:
-    """Whether one of a function's ``SET`` clauses, or ``RESET``s, is of a guard. RESET ALL may take
-    away one that was set before.
-    """
+def attach(collector: StatementCollector, options: list[Node] | None) -> None:
+    """A function's ``SET`` clauses, and ``RESET``s: RESET ALL may take away one of before."""
     for element in options or ():
         definition = element.get("DefElem", {})
         change = definition.get("arg", {})
-        if definition.get("defname") == "set" and "VariableSetStmt" in change:
-            change = change["VariableSetStmt"]
-            if change.get("kind") == "VAR_RESET_ALL" or is_guard(change.get("name", "").lower()):
-                return True
-    return False
+        if definition.get("defname") != "set" or "VariableSetStmt" not in change:
+            continue
+        change = change["VariableSetStmt"]
+        name = change.get("name", "").lower()
+        match change.get("kind"):
+            case "VAR_RESET_ALL":
+                collector.effect(Effect.GRANT)
+            case "VAR_SET_VALUE":
+                collector.setting(name, value_set(change))
+            case "VAR_SET_CURRENT":
+                collector.setting(name, None)
+            case _ if is_guard(name):
+                collector.effect(Effect.GRANT)

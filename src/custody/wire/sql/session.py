@@ -15,53 +15,6 @@ MEANINGFUL: Final = frozenset(
 )
 """``session_authorization`` and ``role`` change whose grants the server applies."""
 
-_RIGHTS: Final = frozenset(
-    {
-        "allow_in_place_tablespaces", "allow_system_table_mods", "dynamic_library_path",
-        "event_triggers", "extension_control_path", "extension_destdir", "ignore_checksum_failure",
-        "ignore_system_indexes", "lo_compat_privileges", "local_preload_libraries",
-        "output_plugin_libraries", "role", "session_authorization", "session_preload_libraries",
-        "session_replication_role", "zero_damaged_pages",
-    }
-)  # fmt: skip
-"""Whose rights hold, which triggers and checks run, which libraries are loaded."""
-_RECORDING: Final = frozenset(
-    {
-        "backtrace_functions", "compute_query_id", "log_btree_build_stats", "log_connections",
-        "log_disconnections", "log_duration", "log_error_verbosity", "log_executor_stats",
-        "log_lock_failures", "log_lock_waits", "log_min_duration_sample",
-        "log_min_duration_statement", "log_min_error_statement", "log_min_messages",
-        "log_parameter_max_length", "log_parameter_max_length_on_error", "log_parser_stats",
-        "log_planner_stats", "log_replication_commands", "log_statement",
-        "log_statement_sample_rate", "log_statement_stats", "log_temp_files",
-        "log_transaction_sample_rate", "track_activities", "track_cost_delay_timing",
-        "track_counts", "track_functions", "track_io_timing", "track_wal_io_timing",
-        "update_process_title",
-    }
-)  # fmt: skip
-"""What the server writes down of a session."""
-_EXTENSIONS: Final = (
-    "auto_explain.", "passwordcheck.", "pg_stat_statements.", "pgaudit.", "plperl.on_",
-    "pltcl.start_", "pltclu.start_", "sepgsql.",
-)  # fmt: skip
-"""Rights and recording by the extensions that come with PostgreSQL, the code that its languages
-begin with, and its audit extension.
-"""
-
-
-def is_guard(name: str) -> bool:
-    """Whether a setting switches off rights, triggers or recording on the server, or brings code
-    in. ``name`` in lower case.
-
-    By the PostgreSQL documentation ("Server Configuration", 15 to 18): of the settings that a
-    session can change, those that only a superuser may (``superuser`` and ``superuser-backend`` in
-    ``pg_settings.context``) and that are about these; and the few that anybody may change:
-    ``role``, ``session_authorization``, ``ignore_system_indexes``, ``local_preload_libraries`` and
-    ``log_parameter_max_length_on_error``. What superusers alone may set for other reasons
-    (``deadlock_timeout``, ``temp_file_limit``, ``wal_compression`` …) is no guard.
-    """
-    return name in _RIGHTS or name in _RECORDING or name.startswith(_EXTENSIONS)
-
 
 def constant(node: Any) -> str | None:  # noqa: ANN401, PLR0911  # one for each form
     """The text of a constant argument, or ``None`` where it is not one."""
@@ -83,6 +36,12 @@ def constant(node: Any) -> str | None:  # noqa: ANN401, PLR0911  # one for each 
     if "boolval" in value:
         return "true" if value["boolval"].get("boolval") else "false"
     return None
+
+
+def value_set(node: Node) -> str | None:
+    """The one value of a SET; ``None`` where the text does not show it, or it is a list."""
+    arguments = node.get("args", [])
+    return constant(arguments[0]) if len(arguments) == 1 else None
 
 
 def parameter_set(node: Node) -> tuple[SetParameter, ...]:
@@ -125,13 +84,6 @@ def parameter_set_by_call(arguments: list[Node]) -> SetParameter | None:
     if local is None or local.lower() not in {"true", "false", "t", "f"}:
         return SetParameter(name, None)
     return SetParameter(name, split, local=local.lower() in {"true", "t"})
-
-
-def sets_guard(arguments: list[Node]) -> bool:
-    """Whether ``set_config(name, value, is_local)`` may set one; an unknown name may be any."""
-    plain = len(arguments) == 3 and not any("NamedArgExpr" in each for each in arguments)
-    name = constant(arguments[0]) if plain else None
-    return name is None or is_guard(name.lower())
 
 
 def split_identifiers(value: str) -> tuple[str, ...] | None:

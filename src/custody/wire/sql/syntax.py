@@ -133,6 +133,15 @@ class SetParameter(msgspec.Struct, frozen=True, array_like=True, tag="set"):
     maybe: bool = False
 
 
+class SettingUse(msgspec.Struct, frozen=True, array_like=True):
+    """A parameter that guards the server only by its default gets a value; ``None`` where the text
+    does not show it.
+    """
+
+    name: str
+    value: str | None
+
+
 class DiscardAll(msgspec.Struct, frozen=True, array_like=True, tag="discard"):
     """DISCARD ALL: settings, prepared statements, cursors and temporary tables end."""
 
@@ -300,6 +309,8 @@ class Statement(msgspec.Struct, frozen=True, array_like=True):
     """The meaning is the same for any other values of the integers that the text holds."""
     problem: str = ""
     """Why ``effects`` hold ``unknown``."""
+    settings: tuple[SettingUse, ...] = ()
+    """Whether these loosen a guard depends on the role's defaults."""
     stamp: int = 0
     """Equal for statements that differ in places and values only; 0 where nobody has said so."""
 

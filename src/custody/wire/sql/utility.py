@@ -11,9 +11,10 @@ from custody.wire.sql import bodies
 from custody.wire.sql.collector import Handler, NameScope, StatementCollector, qualified
 from custody.wire.sql.definitions import DEFINITIONS, mention
 from custody.wire.sql.expression import neutral
+from custody.wire.sql.guards import is_guard
 from custody.wire.sql.node import Node
 from custody.wire.sql.query import into, write_target
-from custody.wire.sql.session import is_guard, option, parameter_set, truthy, word
+from custody.wire.sql.session import constant, option, parameter_set, truthy, value_set, word
 from custody.wire.sql.syntax import (
     Begin,
     Close,
@@ -32,6 +33,7 @@ from custody.wire.sql.syntax import (
     Savepoint,
 )
 
+_ROW_SHARE: Final = 2  # lockdefs.h
 READ, WRITE, DEFINE = Effect.READ, Effect.WRITE, Effect.DEFINE
 GRANT, EXECUTE = Effect.GRANT, Effect.EXECUTE
 
@@ -40,6 +42,7 @@ def transaction(  # noqa: C901  # one arm for each kind
     collector: StatementCollector, node: Node, _scope: NameScope
 ) -> None:
     name, chain = node.get("savepoint_name", ""), bool(node.get("chain"))
+    transaction_modes(collector, node.get("options", []))
     match node.get("kind"):
         case "TRANS_STMT_BEGIN":
             collector.action = "BEGIN"
@@ -77,12 +80,26 @@ def transaction(  # noqa: C901  # one arm for each kind
             collector.unknown("transaction statement of an unknown kind")
 
 
+def transaction_modes(collector: StatementCollector, options: list[Node]) -> None:
+    """READ WRITE and READ ONLY, of BEGIN and of SET TRANSACTION."""
+    for element in options:
+        definition = element.get("DefElem", {})
+        if definition.get("defname") == "transaction_read_only":
+            collector.setting("transaction_read_only", constant(definition.get("arg", {})))
+
+
 def variable_set(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
     name = node.get("name", "").lower()
     reset = node.get("kind") in {"VAR_RESET", "VAR_RESET_ALL"}
     collector.action = "RESET" if reset else "SET"
-    if is_guard(name):
-        collector.effect(GRANT)
+    match node.get("kind"):
+        case "VAR_SET_VALUE":
+            collector.setting(name, value_set(node))
+        case "VAR_SET_MULTI":
+            transaction_modes(collector, node.get("args", []))
+        case "VAR_SET_DEFAULT" | "VAR_RESET" if is_guard(name):
+            # It may have been tightened, or switched to a lesser role, on purpose.
+            collector.effect(GRANT)
     for change in parameter_set(node):
         collector.change(change)
 
@@ -214,9 +231,11 @@ def do(collector: StatementCollector, node: Node, scope: NameScope) -> None:
 
 def lock(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
     collector.action = "LOCK TABLE"
+    # ACCESS SHARE is what a SELECT takes, ROW SHARE what a lock of rows does; they only look on.
+    effect = READ if node.get("mode", 0) <= _ROW_SHARE else WRITE
     for relation in node.get("relations", []):
-        mention(collector, relation.get("RangeVar", {}), WRITE)
-    collector.effect(WRITE)
+        mention(collector, relation.get("RangeVar", {}), effect)
+    collector.effect(effect)
 
 
 def truncate(collector: StatementCollector, node: Node, scope: NameScope) -> None:

@@ -30,7 +30,8 @@ from custody.protocols.postgres.statements.meaning import (
     unreadable,
 )
 from custody.protocols.postgres.statements.meaning_cache import MeaningCache
-from custody.protocols.postgres.statements.session_view import SessionView, opening
+from custody.protocols.postgres.statements.session_opening import opening
+from custody.protocols.postgres.statements.session_view import SessionView
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import Statement, Statements
 

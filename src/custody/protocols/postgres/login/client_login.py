@@ -43,7 +43,7 @@ from custody.protocols.postgres.options import PostgresOptions
 from custody.protocols.postgres.refusals import NOT_SUPPORTED
 from custody.protocols.postgres.statements.search_path import settings_asked
 from custody.wire.buffer import Buffer
-from custody.wire.sql.session import is_guard
+from custody.wire.sql.guards import loosens
 
 _NO_TLS: Final = Refusal(
     RefusalCode.NOT_GRANTED,
@@ -154,7 +154,8 @@ class ClientLogin:
         elif not (self._secured or self._options.cleartext):
             self._refuse(_NO_TLS)
         elif any(
-            not name or is_guard(name) for name, _ in settings_asked(startup.login.parameters)
+            not name or loosens(name, value)
+            for name, value in settings_asked(startup.login.parameters)
         ):
             self._refuse(_NO_ROLE)
         else:

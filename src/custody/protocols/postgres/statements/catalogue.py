@@ -12,6 +12,7 @@ import msgspec
 
 from custody.protocols.postgres.frames import malformed
 from custody.protocols.postgres.statements import surprises
+from custody.wire.sql.guards import RELATIVE
 
 Row = Sequence[str | None]
 """One result row in text format."""
@@ -42,6 +43,10 @@ class SessionDefaultsQuestion(msgspec.Struct, frozen=True):
     """What a session starts with for this role and database, before its own options."""
 
 
+class GuardsQuestion(msgspec.Struct, frozen=True):
+    """What a session's bounds are by default, for this role and database."""
+
+
 class ColumnsQuestion(msgspec.Struct, frozen=True):
     """The relation behind a RowDescription's table OID."""
 
@@ -53,6 +58,7 @@ CatalogueQuestion = (
     | FunctionsQuestion
     | UserCodeQuestion
     | SessionDefaultsQuestion
+    | GuardsQuestion
     | ColumnsQuestion
 )
 
@@ -112,6 +118,16 @@ class SessionFacts(msgspec.Struct, frozen=True):
     """``standard_conforming_strings`` is on."""
 
 
+class GuardFacts(msgspec.Struct, frozen=True):
+    defaults: tuple[tuple[str, str], ...]
+    """Setting and value, by the server or by the role; a setting may stand here more than once."""
+
+    def of(self, name: str) -> tuple[str, ...]:
+        # SET TRANSACTION goes against what transactions are by default.
+        wanted = {name, f"default_{name}"}
+        return tuple(value for setting, value in self.defaults if setting in wanted)
+
+
 class Unanswered(msgspec.Struct, frozen=True):
     """It could not be found out: no connection, no right, no time."""
 
@@ -127,7 +143,13 @@ class TableFact(msgspec.Struct, frozen=True):
 
 
 CatalogueAnswer = (
-    RelationFacts | FunctionFacts | UserCodeFacts | SessionFacts | TableFact | Unanswered
+    RelationFacts
+    | FunctionFacts
+    | UserCodeFacts
+    | SessionFacts
+    | GuardFacts
+    | TableFact
+    | Unanswered
 )
 
 KnownFacts = Callable[[CatalogueQuestion], CatalogueAnswer | None]
@@ -182,6 +204,26 @@ _DEFAULTS = """\
 SELECT pg_catalog.current_setting('search_path'), CURRENT_USER::pg_catalog.text,
        pg_catalog.current_setting('standard_conforming_strings')"""
 
+# What a connection began with is not all: a role may have got its bounds since.
+_GUARDS = """\
+SELECT s.name, s.reset_val FROM pg_catalog.pg_show_all_settings() s
+WHERE s.name OPERATOR(pg_catalog.=) ANY (ARRAY[{names}]::pg_catalog.text[])
+UNION ALL
+SELECT pg_catalog.split_part(c.setting, '=', 1),
+       pg_catalog.substr(c.setting, pg_catalog.strpos(c.setting, '=') OPERATOR(pg_catalog.+) 1)
+FROM pg_catalog.pg_db_role_setting r
+CROSS JOIN LATERAL pg_catalog.unnest(r.setconfig) c(setting)
+WHERE pg_catalog.split_part(c.setting, '=', 1) OPERATOR(pg_catalog.=)
+        ANY (ARRAY[{names}]::pg_catalog.text[])
+  AND (r.setrole OPERATOR(pg_catalog.=) 0::pg_catalog.oid
+       OR r.setrole OPERATOR(pg_catalog.=) ANY (ARRAY(
+          SELECT a.oid FROM pg_catalog.pg_roles a
+          WHERE a.rolname OPERATOR(pg_catalog.=) SESSION_USER)))
+  AND (r.setdatabase OPERATOR(pg_catalog.=) 0::pg_catalog.oid
+       OR r.setdatabase OPERATOR(pg_catalog.=) ANY (ARRAY(
+          SELECT d.oid FROM pg_catalog.pg_database d
+          WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())))"""
+
 _COLUMNS = """\
 SELECT n.nspname, c.relname, c.relkind::pg_catalog.text, a.attnum::pg_catalog.text, a.attname
 FROM pg_catalog.pg_class c
@@ -203,6 +245,8 @@ def sql(question: CatalogueQuestion) -> str:
             return surprises.sql(SURPRISES_AT_MOST + 1)
         case SessionDefaultsQuestion():
             return _DEFAULTS
+        case GuardsQuestion():
+            return _GUARDS.format(names=", ".join(map(quote, sorted(RELATIVE))))
         case ColumnsQuestion(oid=oid):
             return _COLUMNS.format(oid=int(oid))
         case _:
@@ -249,6 +293,8 @@ def _read(question: CatalogueQuestion, rows: Sequence[Row]) -> CatalogueAnswer: 
                 return SessionFacts("", "", conforming=False)
             path, role, conforming = rows[0]
             return SessionFacts(path or "", role or "", conforming=conforming == "on")
+        case GuardsQuestion():
+            return GuardFacts(tuple((row[0] or "", row[1] or "") for row in rows))
         case ColumnsQuestion():
             if not rows:
                 return TableFact("", "", "", ())

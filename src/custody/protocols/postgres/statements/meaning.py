@@ -14,12 +14,15 @@ from custody.model.words import Effect
 from custody.protocols.postgres.statements import functions, temporary_relations
 from custody.protocols.postgres.statements.catalogue import (
     CatalogueQuestion,
+    GuardFacts,
+    GuardsQuestion,
     KnownFacts,
     RelationsQuestion,
 )
 from custody.protocols.postgres.statements.name_resolver import NameResolver
 from custody.protocols.postgres.statements.session_view import SessionView
-from custody.wire.sql.syntax import Change, Execute, SetParameter, Statement
+from custody.wire.sql.guards import loosens_beyond
+from custody.wire.sql.syntax import Change, Execute, SetParameter, SettingUse, Statement
 
 _DEEPEST: Final = 8
 """EXECUTE of a PREPARE of an EXECUTE …: deeper is not followed."""
@@ -79,6 +82,8 @@ def wanted(statement: Statement, view: SessionView) -> tuple[CatalogueQuestion, 
                 found[RelationsQuestion(use.name)] = None
         for question in functions.questions(inner):
             found[question] = None
+        if inner.settings or view.settings.begun:
+            found[GuardsQuestion()] = None
     return tuple(found)
 
 
@@ -240,6 +245,8 @@ def meaning(  # noqa: C901  # the table of what makes a meaning
         resolver.add(what)
     for use in statement.relations:
         resolver.relation(use)
+    if _loosens((*statement.settings, *settings.begun), known):
+        effects.add(Effect.GRANT)
     effects |= temporary_relations.effects(statement, settings)
     if temporary_relations.is_own(statement, settings):
         effects = (effects - {Effect.DEFINE}) | {Effect.WRITE}
@@ -272,6 +279,16 @@ def meaning(  # noqa: C901  # the table of what makes a meaning
         problem=problem,
         marks=tuple(marks),
         parameters=tuple(parameters),
+    )
+
+
+def _loosens(settings: Sequence[SettingUse], known: KnownFacts) -> bool:
+    """Whether one of them goes beyond what the role has by default."""
+    if not settings:
+        return False
+    facts = known(GuardsQuestion())
+    return not isinstance(facts, GuardFacts) or any(
+        loosens_beyond(use, facts.of(use.name)) for use in settings
     )
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from custody.model.words import Effect
 from custody.protocols.postgres.statements.prepared_statements import NONE, PreparedStatements
-from custody.protocols.postgres.statements.search_path import Path, settings_asked
+from custody.protocols.postgres.statements.search_path import Path
 from custody.wire.sql.session import split_identifiers
 from custody.wire.sql.syntax import (
     Begin,
@@ -32,6 +32,7 @@ from custody.wire.sql.syntax import (
     RollbackTo,
     Savepoint,
     SetParameter,
+    SettingUse,
     Statement,
     TemporaryDropped,
     TemporaryRelation,
@@ -56,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Temporary relations that the session certainly has: nothing else is meant by their names."""
     views: frozenset[tuple[str, str]] | None = frozenset()
     """Temporary views, each with an object that it may stand on; ``None``: any on anything."""
+    begun: tuple[SettingUse, ...] = ()
+    """Bounds that the session began with by its own start-up parameters; a RESET leads there."""
     functions: frozenset[str] | None = frozenset()
     """Functions, operators and types that this transaction may have made, which no other
     connection can see yet; ``None``: any."""
@@ -74,6 +77,7 @@ def either(one: Settings, other: Settings) -> Settings:
         temporary=_union(one.temporary, other.temporary),
         own=one.own & other.own,
         views=_union(one.views, other.views),
+        begun=one.begun,
         functions=_union(one.functions, other.functions),
         relations=_union(one.relations, other.relations),
     )
@@ -369,29 +373,3 @@ def _made(
             return msgspec.structs.replace(settings, relations=relations)
         case _:
             assert_never(change)
-
-
-def opening(
-    user: str, parameters: Iterable[tuple[str, str]], search_path: str | None, *, conforming: bool
-) -> SessionView:
-    """The view of a session that logs in as ``user`` with these start-up parameters.
-
-    ``search_path`` and ``conforming`` are the answer to ``SessionDefaultsQuestion``; ``None``
-    and false where there is none.
-    """
-    roles: frozenset[str] | None = frozenset((user,))
-    for name, value in settings_asked(parameters):
-        match name:
-            case "search_path":
-                search_path = value
-            case "standard_conforming_strings":
-                conforming = value.lower() in {"on", "true", "yes", "1"}
-            case "role" | "session_authorization":
-                roles = frozenset((value,))
-            case "":
-                search_path, conforming, roles = None, False, None
-            case _:
-                pass
-    path = None if search_path is None else split_identifiers(search_path)
-    start = Settings(None if path is None else frozenset((path,)), roles, conforming)
-    return SessionView(start, start, start)
