@@ -12,8 +12,8 @@ import msgspec
 from custody.model.command import Command
 from custody.model.words import Effect
 from custody.protocols.postgres.statements import catalogue
+from custody.protocols.postgres.statements.first_view import opening
 from custody.protocols.postgres.statements.meaning import changes, questions, understand, unreadable
-from custody.protocols.postgres.statements.session_opening import opening
 from custody.protocols.postgres.statements.session_view import SessionView
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import Unreadable

@@ -11,8 +11,8 @@ import msgspec
 from custody.model.command import Command
 from custody.model.identity import Session
 from custody.model.protocol import ReadAlone
+from custody.protocols.postgres.statements.first_view import opening
 from custody.protocols.postgres.statements.meaning import changes, understand, unreadable
-from custody.protocols.postgres.statements.session_opening import opening
 from custody.wire.sql.syntax import ParseQuestion, Statement, Statements, Unreadable
 
 ASSUMED_PATH: Final = '"$user", public'

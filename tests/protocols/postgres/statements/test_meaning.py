@@ -22,6 +22,7 @@ from custody.protocols.postgres.statements.catalogue import (
     UserCodeFacts,
     UserCodeQuestion,
 )
+from custody.protocols.postgres.statements.first_view import opening
 from custody.protocols.postgres.statements.meaning import (
     changes,
     questions,
@@ -30,7 +31,6 @@ from custody.protocols.postgres.statements.meaning import (
     unreadable,
 )
 from custody.protocols.postgres.statements.meaning_cache import MeaningCache
-from custody.protocols.postgres.statements.session_opening import opening
 from custody.protocols.postgres.statements.session_view import SessionView
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import Statement, Statements

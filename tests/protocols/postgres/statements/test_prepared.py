@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from custody.model.errors import WireError
 from custody.protocols.postgres.statements import catalogue as c
+from custody.protocols.postgres.statements.first_view import opening
 from custody.protocols.postgres.statements.prepared_statements import AT_MOST, NONE
-from custody.protocols.postgres.statements.session_opening import opening
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import Prepare, Statement, Statements
 

@@ -10,9 +10,9 @@ from tests.protocols.postgres.statements.test_meaning import (
 )
 
 from custody.model.words import Effect
+from custody.protocols.postgres.statements.first_view import opening
 from custody.protocols.postgres.statements.meaning import changes
 from custody.protocols.postgres.statements.search_path import settings_asked
-from custody.protocols.postgres.statements.session_opening import opening
 from custody.protocols.postgres.statements.session_view import SessionView
 
 BOTH = {("public",), ("app",)}

@@ -19,7 +19,7 @@ from custody.protocols.postgres.login.server_authentication import (
 )
 from custody.protocols.postgres.login.startup_packet import AUTHENTICATION_OK, Startup, own_key
 from custody.protocols.postgres.statements.catalogue import SessionDefaultsQuestion, SessionFacts
-from custody.protocols.postgres.statements.session_opening import opening
+from custody.protocols.postgres.statements.first_view import opening
 from custody.protocols.postgres.statements.session_view import SessionView
 from custody.wire.buffer import Buffer
 

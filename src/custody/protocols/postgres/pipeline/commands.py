@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 
 from custody.model.command import Argument, Command
-from custody.model.words import Effect
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.frames import SYNC_MESSAGE
 from custody.protocols.postgres.options import PostgresOptions
@@ -26,6 +25,7 @@ from custody.protocols.postgres.pipeline.pending_queue import (
     PendingMessage,
     PendingQueue,
 )
+from custody.protocols.postgres.statements import fast_path
 from custody.protocols.postgres.statements.interpretation import Interpretation
 from custody.protocols.postgres.statements.reader import (
     CommandReading,
@@ -254,13 +254,14 @@ class CommandReader:
         return True
 
     def _call(self, oid: int, given: tuple[Argument, ...]) -> tuple[MessageReading, PendingMessage]:
-        """A FunctionCall ("fast path"): nobody knows what the function does."""
+        """A FunctionCall ("fast path")."""
+        text, effects = fast_path.called(oid)
         command = Command(
             action="FUNCTION CALL",
-            effects=frozenset({Effect.EXECUTE}),
+            effects=effects,
             objects=(),
             bounded=True,
-            text=f"function {oid}",
+            text=text,
             arguments=given,
             form="function",
             resolved=False,

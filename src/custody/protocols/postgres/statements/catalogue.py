@@ -120,7 +120,7 @@ class SessionFacts(msgspec.Struct, frozen=True):
 
 class GuardFacts(msgspec.Struct, frozen=True):
     defaults: tuple[tuple[str, str], ...]
-    """Setting and value, by the server or by the role; a setting may stand here more than once."""
+    """Setting and value, by the server, the database or the role."""
 
     def of(self, name: str) -> tuple[str, ...]:
         # SET TRANSACTION goes against what transactions are by default.
@@ -204,13 +204,17 @@ _DEFAULTS = """\
 SELECT pg_catalog.current_setting('search_path'), CURRENT_USER::pg_catalog.text,
        pg_catalog.current_setting('standard_conforming_strings')"""
 
-# What a connection began with is not all: a role may have got its bounds since.
+# What this connection began with is not enough: the role may have got its bounds since. The last
+# column orders them as ``process_settings`` does (postinit.c).
 _GUARDS = """\
-SELECT s.name, s.reset_val FROM pg_catalog.pg_show_all_settings() s
+SELECT s.name, s.reset_val, '0' FROM pg_catalog.pg_show_all_settings() s
 WHERE s.name OPERATOR(pg_catalog.=) ANY (ARRAY[{names}]::pg_catalog.text[])
 UNION ALL
 SELECT pg_catalog.split_part(c.setting, '=', 1),
-       pg_catalog.substr(c.setting, pg_catalog.strpos(c.setting, '=') OPERATOR(pg_catalog.+) 1)
+       pg_catalog.substr(c.setting, pg_catalog.strpos(c.setting, '=') OPERATOR(pg_catalog.+) 1),
+       CASE WHEN r.setrole OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN '1' ELSE '3' END
+       OPERATOR(pg_catalog.||)
+       CASE WHEN r.setdatabase OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN '1' ELSE '2' END
 FROM pg_catalog.pg_db_role_setting r
 CROSS JOIN LATERAL pg_catalog.unnest(r.setconfig) c(setting)
 WHERE pg_catalog.split_part(c.setting, '=', 1) OPERATOR(pg_catalog.=)
@@ -294,7 +298,9 @@ def _read(question: CatalogueQuestion, rows: Sequence[Row]) -> CatalogueAnswer: 
             path, role, conforming = rows[0]
             return SessionFacts(path or "", role or "", conforming=conforming == "on")
         case GuardsQuestion():
-            return GuardFacts(tuple((row[0] or "", row[1] or "") for row in rows))
+            ranked = sorted((row[2] or "", row[0] or "", row[1] or "") for row in rows)
+            # The last of a name goes before all others.
+            return GuardFacts(tuple({name: value for _, name, value in ranked}.items()))
         case ColumnsQuestion():
             if not rows:
                 return TableFact("", "", "", ())
