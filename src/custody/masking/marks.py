@@ -45,6 +45,11 @@ class MarkKind:
         self.redaction: Final = f"‹{self.label}›"  # noqa: RUF001 - marks use these
 
 
+BINARY: Final = MarkKind("binary", MaskForm.REDACT)
+"""A value in a binary form that was not understood: its length is all that is kept."""
+_LENGTH: Final = re.compile(r"[0-9]{1,7}\+? bytes")
+_LONGEST: Final = 9_999_999
+"""No more digits than this: a mark must hold no number that a detector would look for."""
 REDACTED: Final = MarkKind("redacted", MaskForm.REDACT)
 
 
@@ -55,7 +60,8 @@ class Marks:
 
     def __init__(self, key: bytes, kinds: Iterable[MarkKind]) -> None:
         self._key: Final = key
-        self._labels: Final = frozenset(kind.label for kind in kinds) | {REDACTED.label}
+        own = (*kinds, REDACTED, BINARY)
+        self._labels: Final = frozenset(kind.label for kind in own)
 
     def mark(self, kind: MarkKind, normal: str) -> str:
         """The mark for a value, given in its normalised form."""
@@ -69,6 +75,11 @@ class Marks:
                 if len(normal) < _LONG_ENOUGH or not tail.isalnum() or not tail.isascii():
                     return kind.redaction
                 return f"‹{kind.label}:{'*' * _TAIL}{tail}›"  # noqa: RUF001 - as above
+
+    def length(self, count: int) -> str:
+        """The mark for a value of which only the length may be kept."""
+        said = f"{count}" if count <= _LONGEST else f"{_LONGEST}+"
+        return f"‹{BINARY.label}:{said} bytes›"  # noqa: RUF001 - as above
 
     def is_own(self, text: str) -> bool:
         """Whether ``text`` is exactly one of our marks."""
@@ -93,6 +104,8 @@ class Marks:
             return False
         if rest is None:
             return True
+        if label == BINARY.label:
+            return _LENGTH.fullmatch(rest) is not None
         if len(rest) == 2 * _TAIL and rest.startswith("*" * _TAIL):
             return rest[_TAIL:].isascii() and rest[_TAIL:].isalnum()
         if len(rest) != _DIGEST_LETTERS + _CHECK_LETTERS or not rest.isascii():

@@ -88,7 +88,7 @@ class RecordMasker:
         """Columns, masked: a description that comes again brings the very same."""
         self._tags: Final[dict[str, str]] = {}
         self._values: Final = ValueMasker(
-            self._rules, self._scanner, tokens, self._cutter, self._bounds
+            self._rules, self._scanner, tokens, self._cutter, self._bounds, strict=bool(rules)
         )
 
     @property
@@ -177,7 +177,7 @@ class RecordMasker:
         captured, truncated = body.captured, body.truncated
         if captured:
             captured, truncated = self._values.cells(
-                body.columns, captured, touched=touched, truncated=truncated
+                body.columns, captured, touched=touched, truncated=truncated, unread=body.unread
             )
         columns, tag = self._columns(body.columns), self._tag(body.tag)
         error = body.error
@@ -211,7 +211,11 @@ class RecordMasker:
     def _stream(self, body: Stream) -> Stream:
         touched = self._rules.touch(body.relations, resolved=body.resolved)
         captured, truncated = self._values.cells(
-            body.columns, body.captured, touched=touched, truncated=body.truncated
+            body.columns,
+            body.captured,
+            touched=touched,
+            truncated=body.truncated,
+            unread=body.unread,
         )
         columns, direction = self._columns(body.columns), self._tag(body.direction)
         return Stream(

@@ -4,7 +4,7 @@ Law: a cell stays only if its column is proven to be one that no rule names, or 
 the command touches has a masked column; detectors then still look at it. NULL stays NULL.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from custody.masking.ascii_fold import BORDER
@@ -30,7 +30,16 @@ _TYPE_LENGTH_LIMIT: Final = 64
 class ValueMasker:
     """Masks arguments and cells, and keeps them within their bounds."""
 
-    __slots__ = ("_bounds", "_cutter", "_kinds", "_rules", "_scanner", "_tokens", "_types")
+    __slots__ = (
+        "_bounds",
+        "_cutter",
+        "_kinds",
+        "_rules",
+        "_scanner",
+        "_strict",
+        "_tokens",
+        "_types",
+    )
 
     def __init__(
         self,
@@ -39,7 +48,11 @@ class ValueMasker:
         tokens: Marks,
         cutter: Truncator,
         bounds: CaptureBounds,
+        *,
+        strict: bool,
     ) -> None:
+        """``strict``: of a value that nobody could decode, only the length is kept."""
+        self._strict: Final = strict
         self._rules: Final = rules
         self._scanner: Final = scanner
         self._tokens: Final = tokens
@@ -98,12 +111,12 @@ class ValueMasker:
             return None, False
         kind = self._argument_kind(argument, touched=touched, blind=blind)
         limit = min(self._bounds.response_bytes, max(left, 0))
-        if kind is not None:
+        if not argument.readable:
+            masked = self._unread(value, kind, argument.length)
+        elif kind is not None:
             masked = (
                 value if self._tokens.is_own(value) else self._tokens.mark(kind, canonical(value))
             )
-        elif not argument.readable and self._hides(value):
-            masked = REDACTED.redaction
         elif size(value) > limit:
             return self._cutter.cut_original(value, limit), True
         else:
@@ -119,6 +132,14 @@ class ValueMasker:
         if kind is None and (blind or (touched and not argument.proven)):
             return REDACTED
         return kind
+
+    def _unread(self, hexadecimal: str, kind: MarkKind | None, length: int) -> str:
+        """What is kept of a value that nobody could decode."""
+        if kind is not None:
+            return kind.redaction
+        if self._strict:
+            return self._tokens.length(length)
+        return REDACTED.redaction if self._hides(hexadecimal) else hexadecimal
 
     def _hides(self, value: str) -> bool:
         try:
@@ -137,11 +158,13 @@ class ValueMasker:
         *,
         touched: bool,
         truncated: bool,
+        unread: Sequence[tuple[int, int, int]] = (),
     ) -> tuple[tuple[Row, ...], bool]:
         """The masked cells within ``response_bytes``, and whether anything was left out."""
         kinds = self._kinds_of(columns)
         limit = self._bounds.response_bytes
-        if not (touched or any(kinds)):
+        known = _with_cells(captured, {(row, column): "" for row, column, _ in unread})
+        if not (touched or unread or any(kinds)):
             joined = BORDER.join([cell or "" for row in captured for cell in row])
             if self._scanner.is_clean(joined) and size(joined) < limit:
                 return tuple(captured), truncated
@@ -151,9 +174,27 @@ class ValueMasker:
                 default if column.origin is None else kind
                 for column, kind in zip(columns, kinds, strict=True)
             ]
-        rows = self._mask_rows(kinds, default, captured)
-        kept, cut = self._fit(captured, rows, limit, lambda at: self._is_whole(kinds, default, at))
+        rows = self._mask_rows(kinds, default, known)
+        if unread:
+            rows = _with_cells(rows, self._marks_of(kinds, default, captured, unread))
+        kept, cut = self._fit(known, rows, limit, lambda at: self._is_whole(kinds, default, at))
         return kept, truncated or cut
+
+    def _marks_of(
+        self,
+        kinds: Sequence[MarkKind | None],
+        default: MarkKind | None,
+        captured: Sequence[Row],
+        unread: Sequence[tuple[int, int, int]],
+    ) -> dict[tuple[int, int], str]:
+        return {
+            (row, column): self._unread(
+                captured[row][column] or "",
+                kinds[column] if column < len(kinds) else default,
+                length,
+            )
+            for row, column, length in unread
+        }
 
     def _kinds_of(self, columns: Sequence[OutputColumn]) -> Sequence[MarkKind | None]:
         """What the columns' origins become."""
@@ -259,6 +300,13 @@ class ValueMasker:
         if whole is None:
             return self._cutter.cut_masked(cell, limit)
         return CUT if whole else self._cutter.cut_original(cell, limit)
+
+
+def _with_cells(rows: Sequence[Row], changes: Mapping[tuple[int, int], str]) -> list[Row]:
+    changed = list(rows)
+    for (row, column), cell in changes.items():
+        changed[row] = (*changed[row][:column], cell, *changed[row][column + 1 :])
+    return changed
 
 
 def _may_exceed(rows: Sequence[Row], limit: int) -> bool:

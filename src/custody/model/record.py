@@ -1,8 +1,8 @@
 """What the evidence log stores.
 
 Law: a record's body is complete in memory and masked before it reaches the log. The fields that
-only steer masking (``marks``, ``columns``, ``relations``, ``proven``, ``readable`` …) are emptied
-by masking; a body that still has marks has not been masked, and the log refuses it.
+only steer masking (``marks``, ``columns``, ``relations``, ``proven``, ``readable``, ``unread`` …)
+are emptied by masking; a body that still has marks has not been masked, and the log refuses it.
 """
 
 from typing import NewType
@@ -206,6 +206,9 @@ class Response(msgspec.Struct, frozen=True, tag="response"):
     resolved: bool = True
     arguments: tuple[Argument, ...] = ()
     """For output parameters of a function call; empty otherwise."""
+    unread: tuple[tuple[int, int, int], ...] = ()
+    """Row, column and length of the captured cells that could not be decoded: what stands there is
+    hexadecimal."""
 
 
 class ResponseUnknown(msgspec.Struct, frozen=True, tag="response.unknown"):
@@ -233,6 +236,8 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
     digest: str = ""
     relations: tuple[Relation, ...] = ()
     resolved: bool = True
+    unread: tuple[tuple[int, int, int], ...] = ()
+    """As in ``Response``."""
 
 
 class Opaque(msgspec.Struct, frozen=True, tag="opaque"):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from custody.protocols.postgres.values.scalars import DECODERS
 from custody.protocols.postgres.values.text import (
-    DECODERS,
     argument,
     decoded,
     python_encoding,
@@ -34,7 +34,9 @@ def test_any_bytes_give_a_text(value: bytes, oid: int, form: int) -> None:
         (b"\x01\x02", 2, 0, 1, "0102", False, False),
         (b"\xff", 1, 25, 0, "ff", False, False),
         (b"\x02{}", 3, 3802, 1, "027b7d", False, False),
-        (b"anything", 8, 99_999, 1, "anything", True, False),
+        (b"anything!", 9, 99_999, 1, "anything!", True, False),
+        (b"anything", 8, 99_999, 1, b"anything".hex(), False, False),
+        (b"anything", 8, 0, 1, b"anything".hex(), False, False),
     ],
 )
 def test_bind_values(  # noqa: PLR0917  # the columns of the table

@@ -66,7 +66,7 @@ class Answer:
         tap = self.tap = StreamTap(pending.capture_bytes, due.token, due.index, "down")
         if due.index < len(due.interpretations):
             interpretation = due.interpretations[due.index]
-            tap.copy = interpretation.copy
+            tap.copy, tap.types = interpretation.copy, interpretation.types
             tap.origin = columns_of(
                 interpretation.columns, interpretation.copy, interpretation.table
             )
@@ -87,13 +87,15 @@ class Answer:
             pending.notices.clear()
             pending.notices_dropped = 0
         captured: tuple[tuple[str | None, ...], ...] = ()
+        unread: tuple[tuple[int, int, int], ...] = ()
         truncated = self.cut
         digest = ""
         if self.capture is not None:
             captured = tuple(self.capture.rows)
+            unread = self.capture.unread
             truncated = truncated or self.capture.truncated or len(captured) < self.rows
         elif self.tap is not None:
-            captured = self.tap.rows(pending.encoding)
+            captured, unread = self.tap.rows(pending.encoding)
             columns = self.tap.origin
             truncated = self.tap.truncated
             digest = self.tap.digest
@@ -116,6 +118,7 @@ class Answer:
             interpretation.relations if interpretation is not None else (),
             interpretation.resolved if interpretation is not None else False,
             self.arguments,
+            unread,
         )
 
 

@@ -17,6 +17,8 @@ from custody.protocols.postgres.pipeline.column_origins import ColumnOrigins
 from custody.protocols.postgres.pipeline.pending_queue import PendingQueue
 from custody.protocols.postgres.pipeline.progress import AGAIN, Again
 from custody.protocols.postgres.pipeline.settle import FinishedAnswer, Settlement
+from custody.protocols.postgres.statements.catalogue import TypeQuestion
+from custody.protocols.postgres.values.value_types import Types
 from custody.wire.buffer import Buffer
 
 WHOLE_AT_MOST: Final = 1_048_576
@@ -52,6 +54,8 @@ class Backend:
         self._held: tuple[list[FinishedAnswer], tuple[memoryview, ...]] | None = None
         self._questions: list[Hashable] = []
         self._asked: Hashable = None
+        self._types: Types | None = None
+        """What is known of the types of values that wait for it."""
         self._over = False
 
     def next_event(self) -> Event | None:
@@ -72,13 +76,30 @@ class Backend:
     def answer(self, question: Hashable, answer: object) -> None:
         if self._held is None:
             return
-        self.origins.answer(question, answer)
+        if isinstance(question, TypeQuestion):
+            if self._types is not None:
+                self._types.answer(question, answer)
+        else:
+            self.origins.answer(question, answer)
         if question in self._questions:
             self._questions.remove(question)
         if not self._questions:
             held, wire = self._held
+            if self._asks_more(held):
+                return
+            self._types = None
             self._held = None
             self._events.extend(self._give(held, wire))
+
+    def _asks_more(self, held: list[FinishedAnswer]) -> bool:
+        """What was said of one type may lead to another."""
+        if self._types is None:
+            return False
+        for one in held:
+            if one.answer.capture is not None:
+                one.answer.capture.read_waiting(self._types)
+        self._questions += self._types.questions()
+        return bool(self._questions)
 
     def _next_question(self) -> Inquiry | None:
         """One at a time; the list keeps it until its answer came."""
@@ -241,6 +262,12 @@ class Backend:
                 one.columns = self.origins.known(description)
                 if one.columns is None:
                     self._questions += self.origins.missing(description)
+            capture = one.answer.capture
+            if capture is not None and capture.waits and self.origins.asks:
+                self._types = self._types or Types(self.origins.recall, asks=True)
+                capture.read_waiting(self._types)
+        if self._types is not None:
+            self._questions += self._types.questions()
         if self._questions:
             for one in finished:
                 one.columns = None  # what is known now may not be when the answers have come

@@ -26,6 +26,11 @@ class ColumnOrigins:
         self._resolve: Final = resolve
         self._answers: dict[Hashable, object | None] = {}
 
+    @property
+    def asks(self) -> bool:
+        """Whether the host answers questions about the catalogue at all."""
+        return self._resolve
+
     def missing(self, description: RowDescription | None) -> list[Hashable]:
         """What must be asked before ``columns``."""
         if description is None or not self._resolve:

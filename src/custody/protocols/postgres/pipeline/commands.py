@@ -36,6 +36,7 @@ from custody.protocols.postgres.statements.reader import (
     read_parse,
     read_statement,
     read_text,
+    read_types,
     unknown,
 )
 from custody.protocols.postgres.statements.session_view import SessionView, Settings, either
@@ -50,6 +51,7 @@ from custody.protocols.postgres.values.bind import (
     parse_fields,
     values,
 )
+from custody.protocols.postgres.values.value_types import Types, has_own
 
 _CACHED: Final = 256
 _CACHED_TEXT: Final = 4096
@@ -171,7 +173,8 @@ class CommandReader:
             return False
         syncs = data.startswith(SYNC_MESSAGE, stop)
         wire = memoryview(data)[start : stop + len(SYNC_MESSAGE) if syncs else stop]
-        read = self._remembered(portal)
+        own = portal is not None and portal.types is None and self._has_own_types(portal)
+        read = None if own else self._remembered(portal)
         if read is not None:
             self._executed(portal, read, wire, syncs=syncs)
         else:
@@ -179,8 +182,31 @@ class CommandReader:
             def done(read: MessageReading) -> None:
                 self._executed(portal, read, wire, syncs=syncs)
 
-            self._offering.begin(self._reading_of(portal), done)
+            asking = self._described(portal) if own and portal is not None else None
+            self._offering.begin(asking or self._reading_of(portal), done)
         return True
+
+    @staticmethod
+    def _has_own_types(portal: Portal) -> bool:
+        """Whether values are of types that only the database can describe."""
+        definition = portal.definition
+        return definition is not None and portal.arguments is None and has_own(definition.types)
+
+    def _described(self, portal: Portal) -> CommandReading:
+        """The reading, once what is not known of its values' types was asked."""
+        definition = portal.definition
+        if definition is not None:
+            types = Types(self.memory.recall, asks=True)
+            wanted = list(definition.types)
+            while True:
+                yield from read_types(self.memory, types, wanted)
+                portal.arguments, portal.types = None, types
+                body = portal.body
+                self._arguments(portal, definition)
+                if not (wanted := types.unanswered()):
+                    break
+                portal.body = body
+        return (yield from self._reading_of(portal))
 
     def _executed(
         self, portal: Portal | None, read: MessageReading, wire: memoryview, *, syncs: bool
@@ -230,7 +256,7 @@ class CommandReader:
         long = portal.long
         if long is not None and self.passing is None and not portal.formats_known:
             found, formats = long.so_far(), long.head.formats
-            portal.arguments = arguments(found, formats, definition.types, encoding)
+            portal.arguments = arguments(found, formats, definition.types, encoding, portal.types)
             portal.formats = long.result_formats()
             portal.formats_known = True
         if portal.arguments is None:
@@ -241,7 +267,9 @@ class CommandReader:
             if end != len(body):
                 raise frames.malformed("Bind")
             portal.body = b""
-            portal.arguments = arguments(given, head.formats, definition.types, encoding)
+            portal.arguments = arguments(
+                given, head.formats, definition.types, encoding, portal.types
+            )
         return portal.arguments
 
     def function(self, data: bytes, start: int, stop: int) -> bool:

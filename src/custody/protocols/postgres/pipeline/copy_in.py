@@ -97,7 +97,7 @@ class CopyIn:
             tap = StreamTap(pending.capture_bytes, due.token, index)
             if index < len(due.interpretations):
                 interpretation = due.interpretations[index]
-                tap.copy = interpretation.copy
+                tap.copy, tap.types = interpretation.copy, interpretation.types
                 tap.origin = columns_of(
                     interpretation.columns, interpretation.copy, interpretation.table
                 )

@@ -14,6 +14,7 @@ from custody.model.command import Argument
 from custody.protocols.postgres.statements.session_view import Settings
 from custody.protocols.postgres.values.bind import LongValues
 from custody.protocols.postgres.values.row_capture import RowDescription
+from custody.protocols.postgres.values.value_types import Types
 from custody.wire.sql.syntax import Statement
 
 
@@ -77,6 +78,8 @@ class Portal(NamedObject):
     settings: Settings | None = None
     """In which its names were resolved: those of its Bind, whatever holds when it runs."""
     description: RowDescription | None = None
+    types: Types | None = None
+    """What the database said of its own types among those of the values."""
     holds = False
 
     def __init__(self, name: bytes, domain: int, definition: Definition | None) -> None:

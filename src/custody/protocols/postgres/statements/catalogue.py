@@ -53,6 +53,12 @@ class ColumnsQuestion(msgspec.Struct, frozen=True):
     oid: int
 
 
+class TypeQuestion(msgspec.Struct, frozen=True):
+    """A type of the database's own, by its OID."""
+
+    oid: int
+
+
 CatalogueQuestion = (
     RelationsQuestion
     | FunctionsQuestion
@@ -60,6 +66,7 @@ CatalogueQuestion = (
     | SessionDefaultsQuestion
     | GuardsQuestion
     | ColumnsQuestion
+    | TypeQuestion
 )
 
 
@@ -70,6 +77,8 @@ class RelationFact(msgspec.Struct, frozen=True):
     """``pg_class.relkind``: ``r`` table, ``p`` partitioned, ``v`` view, ``f`` foreign, …"""
     columns: tuple[str, ...]
     """In their order, dropped ones left out."""
+    types: tuple[int, ...] = ()
+    """Their types' OIDs."""
 
 
 class RelationFacts(msgspec.Struct, frozen=True):
@@ -142,6 +151,22 @@ class TableFact(msgspec.Struct, frozen=True):
     """Attribute number and name; system columns are not here."""
 
 
+class TypeFact(msgspec.Struct, frozen=True):
+    """How a type's values are written in binary (``pg_type``)."""
+
+    name: str
+    kind: str
+    """``typtype``: ``b`` base, ``c`` composite, ``d`` domain, ``e`` enum, ``r`` range, …"""
+    send: str
+    """The function that writes them."""
+    base: int
+    """What a domain is over."""
+    subtype: int
+    """What a range, or a multirange, is of."""
+    element: int = 0
+    """What an array is of."""
+
+
 CatalogueAnswer = (
     RelationFacts
     | FunctionFacts
@@ -149,6 +174,7 @@ CatalogueAnswer = (
     | SessionFacts
     | GuardFacts
     | TableFact
+    | TypeFact
     | Unanswered
 )
 
@@ -168,7 +194,7 @@ def quote(value: str) -> str:
 
 _RELATIONS = """\
 SELECT n.nspname, c.relname, c.relkind::pg_catalog.text,
-       a.attname
+       a.attname, a.atttypid::pg_catalog.oid::pg_catalog.text
 FROM (SELECT oid, relname, relkind, relnamespace FROM pg_catalog.pg_class
       WHERE relname OPERATOR(pg_catalog.=) {name}::pg_catalog.name
         AND relkind::pg_catalog.text OPERATOR(pg_catalog.=)
@@ -238,7 +264,20 @@ WHERE c.oid OPERATOR(pg_catalog.=) {oid}::pg_catalog.oid
 ORDER BY a.attnum"""
 
 
-def sql(question: CatalogueQuestion) -> str:
+_TYPE = """\
+SELECT t.typname, t.typtype::pg_catalog.text, p.proname,
+       t.typbasetype::pg_catalog.oid::pg_catalog.text,
+       r.rngsubtype::pg_catalog.oid::pg_catalog.text,
+       t.typelem::pg_catalog.oid::pg_catalog.text
+FROM pg_catalog.pg_type t
+LEFT JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.typsend::pg_catalog.oid
+LEFT JOIN pg_catalog.pg_range r ON r.rngtypid OPERATOR(pg_catalog.=) t.oid
+  OR (pg_catalog.to_jsonb(r) OPERATOR(pg_catalog.->>) 'rngmultitypid')
+     OPERATOR(pg_catalog.=) t.oid::pg_catalog.text
+WHERE t.oid OPERATOR(pg_catalog.=) {oid}::pg_catalog.oid"""
+
+
+def sql(question: CatalogueQuestion) -> str:  # noqa: PLR0911  # a table
     """The SELECT that asks it, for the gateway's own read-only connection."""
     match question:
         case RelationsQuestion(name=name):
@@ -253,6 +292,8 @@ def sql(question: CatalogueQuestion) -> str:
             return _GUARDS.format(names=", ".join(map(quote, sorted(RELATIVE))))
         case ColumnsQuestion(oid=oid):
             return _COLUMNS.format(oid=int(oid))
+        case TypeQuestion(oid=oid):
+            return _TYPE.format(oid=int(oid))
         case _:
             assert_never(question)
 
@@ -269,7 +310,9 @@ def read(question: CatalogueQuestion, rows: Sequence[Row]) -> CatalogueAnswer:
     raise malformed("look-up", "server")
 
 
-def _read(question: CatalogueQuestion, rows: Sequence[Row]) -> CatalogueAnswer:  # noqa: PLR0911  # a table
+def _read(  # noqa: C901, PLR0911  # a table
+    question: CatalogueQuestion, rows: Sequence[Row]
+) -> CatalogueAnswer:
     match question:
         case RelationsQuestion():
             return _relations(rows)
@@ -306,19 +349,24 @@ def _read(question: CatalogueQuestion, rows: Sequence[Row]) -> CatalogueAnswer: 
                 return TableFact("", "", "", ())
             columns = tuple((int(row[3]), row[4] or "") for row in rows if row[3] is not None)
             return TableFact(rows[0][0] or "", rows[0][1] or "", rows[0][2] or "", columns)
+        case TypeQuestion():
+            if not rows:
+                return TypeFact("", "", "", 0, 0)
+            name, kind, send = (text or "" for text in rows[0][:3])
+            return TypeFact(name, kind, send, *(int(oid or 0) for oid in rows[0][3:]))
         case _:
             assert_never(question)
 
 
 def _relations(rows: Sequence[Row]) -> RelationFacts:
-    columns: dict[tuple[str, str, str], list[str]] = {}
+    columns: dict[tuple[str, str, str], list[tuple[str, int]]] = {}
     for row in rows:
         key = (row[0] or "", row[1] or "", row[2] or "")
-        names = columns.setdefault(key, [])
+        listed = columns.setdefault(key, [])
         if row[3] is not None:
-            names.append(row[3])
+            listed.append((row[3], int(row[4] or 0)))
     found = tuple(
-        RelationFact(schema, name, kind, tuple(names))
-        for (schema, name, kind), names in columns.items()
+        RelationFact(*key, tuple(name for name, _ in listed), tuple(oid for _, oid in listed))
+        for key, listed in columns.items()
     )
     return RelationFacts(found[:ROWS_AT_MOST], complete=len(found) <= ROWS_AT_MOST)

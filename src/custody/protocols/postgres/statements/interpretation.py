@@ -7,6 +7,7 @@ from typing import Final
 
 from custody.model.command import Column, Command
 from custody.model.words import Effect
+from custody.protocols.postgres.values.value_types import ColumnTypes
 from custody.wire.sql.syntax import Change, Copy, Execute, SetParameter, Statement
 
 ANYTHING: Final[tuple[Change, ...]] = (SetParameter("", None),)
@@ -29,6 +30,7 @@ class Interpretation:
         "statement",
         "table",
         "text",
+        "types",
     )
 
     def __init__(
@@ -52,6 +54,8 @@ class Interpretation:
         self.table: Column | None = None
         """The table that a COPY certainly reads or fills, with an empty column name."""
         self.columns: tuple[str, ...] = ()
+        self.types: ColumnTypes | None = None
+        """The types of a COPY's columns, where its data is binary and they are certain."""
 
 
 def may_recode(command: Command) -> bool:

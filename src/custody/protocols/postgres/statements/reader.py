@@ -13,11 +13,15 @@ from custody.protocols.postgres.statements.catalogue import (
     CatalogueAnswer,
     CatalogueQuestion,
     KnownFacts,
+    RelationFacts,
+    RelationsQuestion,
+    TypeFact,
     Unanswered,
 )
 from custody.protocols.postgres.statements.interpretation import ANYTHING, Interpretation
 from custody.protocols.postgres.statements.meaning import Meaning as Found
 from custody.protocols.postgres.statements.session_view import SessionView, Settings
+from custody.protocols.postgres.values.value_types import ColumnTypes, Types
 from custody.wire.sql.syntax import (
     Change,
     Execute,
@@ -304,6 +308,8 @@ def _one(  # noqa: PLR0917 - what a meaning depends on, no less
     if statement.copy is not None:
         means.copy = statement.copy
         means.table, means.columns = _copied(statement, command)
+        if means.table is not None and statement.copy.format == "binary":
+            means.types = yield from _types(means.table, asker)
     memory.keep(statement, view, found, means, asker.facts)
     return command, means
 
@@ -314,6 +320,36 @@ def _reason(analysis: object) -> str:
 
 def _runs_others(statement: Statement) -> bool:
     return any(isinstance(change, (Execute, Prepare)) for change in statement.changes)
+
+
+def _types(table: Column, asker: _Asker) -> Generator[Hashable, object, ColumnTypes | None]:
+    """The types of a table's columns, those of the database's own described as far as possible."""
+    facts = asker.known(RelationsQuestion(table.relation))
+    found = facts.found if isinstance(facts, RelationFacts) else ()
+    for fact in found:
+        if (fact.schema, fact.name) != (table.schema, table.relation) or not fact.types:
+            continue
+        types = Types(None, asks=False)
+        yield from _describe(asker, types, list(fact.types))
+        return ColumnTypes(dict(zip(fact.columns, fact.types, strict=False)), types)
+    return None
+
+
+def read_types(
+    memory: ReadMemory, types: Types, oids: list[int]
+) -> Generator[Hashable, object, None]:
+    """Ask what is not known of these types, and of those that they are made of."""
+    yield from _describe(_Asker(memory.recall), types, oids)
+
+
+def _describe(asker: _Asker, types: Types, oids: list[int]) -> Generator[Hashable, object, None]:
+    while oids and not asker.full:
+        question = types.question(oids.pop())
+        if question is not None:
+            answer = yield from asker.find(question)
+            types.answer(question, answer)
+            if isinstance(answer, TypeFact):
+                oids += [answer.base, answer.subtype, answer.element]
 
 
 def _copied(statement: Statement, command: Command) -> tuple[Column | None, tuple[str, ...]]:

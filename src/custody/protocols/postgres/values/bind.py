@@ -13,6 +13,7 @@ from custody.protocols.postgres.frames import COUNT16, INT32, malformed
 from custody.protocols.postgres.values.copy_data import StreamTap
 from custody.protocols.postgres.values.row_capture import MARGIN
 from custody.protocols.postgres.values.text import TEXT, argument
+from custody.protocols.postgres.values.value_types import STATIC, Types
 
 
 class ValueHead(msgspec.Struct, frozen=True):
@@ -91,8 +92,12 @@ def arguments(
     formats: tuple[int, ...],
     types: tuple[int, ...],
     encoding: str,
+    described: Types | None = None,
 ) -> tuple[Argument, ...]:
-    """Decoded bind values; a type that is not known counts as none."""
+    """Decoded bind values; a type that is not known counts as none. ``described``: what is known of
+    types that are the database's own.
+    """
+    own = described or STATIC
     given = len(types)
     one = formats[0] if len(formats) == 1 else TEXT
     many = len(formats) > 1
@@ -104,6 +109,7 @@ def arguments(
                 types[i] if i < given else 0,
                 (formats[i] if i < len(formats) else TEXT) if many else one,
                 encoding,
+                own,
             )
             for i, (value, length) in enumerate(found)
         ]

@@ -6,15 +6,18 @@ when the stream is over, and decoding is total: what does not follow the format 
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from custody.model.command import Column, Relation
 from custody.model.record import OutputColumn, Stream
 from custody.protocols.postgres.values.row_capture import MARGIN
-from custody.protocols.postgres.values.text import argument, beginning
+from custody.protocols.postgres.values.text import BINARY, argument, beginning
+from custody.protocols.postgres.values.value_types import STATIC, ColumnTypes, Types
 from custody.wire.sql.syntax import Copy
 
 Row = tuple[str | None, ...]
+Unread = tuple[tuple[int, int, int], ...]
 
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0"
 _ESCAPE: Final = re.compile(r"\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
@@ -36,6 +39,7 @@ class StreamTap:
         "relations",
         "resolved",
         "token",
+        "types",
     )
 
     def __init__(self, room: int, token: int | None, index: int, direction: str = "up") -> None:
@@ -47,6 +51,7 @@ class StreamTap:
         self.origin: tuple[OutputColumn, ...] = ()
         self.relations: tuple[Relation, ...] = ()
         self.resolved = True
+        self.types: ColumnTypes | None = None
         self._room = room
         self._kept = bytearray()
         self._digest = hashlib.sha256()
@@ -66,10 +71,20 @@ class StreamTap:
     def truncated(self) -> bool:
         return self.bytes > min(len(self._kept), self._room)
 
-    def rows(self, encoding: str) -> tuple[Row, ...]:
-        return rows_of(bytes(self._kept), self.copy, encoding)
+    def rows(self, encoding: str) -> tuple[tuple[Row, ...], Unread]:
+        """The rows, and which of their values stand there in hexadecimal."""
+        kept = bytes(self._kept)
+        form = self.copy.format if self.copy is not None else "text"
+        if form != "binary" and not kept.startswith(_SIGNATURE):
+            return rows_of(kept, self.copy, encoding), ()
+        oids: tuple[int, ...] = ()
+        if self.types is not None:
+            oids = tuple(self.types.oids.get(column.name, 0) for column in self.origin)
+        types = self.types.types if self.types is not None else STATIC
+        return binary_rows(kept, oids, types, encoding)
 
     def stream(self, kind: str, encoding: str, announced: int | None = None) -> Stream:
+        captured, unread = self.rows(encoding) if kind == "copy" else ((), ())
         return Stream(
             command=None,
             direction=self.direction,
@@ -77,11 +92,12 @@ class StreamTap:
             bytes=self.bytes,
             announced=announced,
             columns=self.origin,
-            captured=self.rows(encoding) if kind == "copy" else (),
+            captured=captured,
             truncated=self.truncated,
             digest=self.digest,
             relations=self.relations,
             resolved=self.resolved,
+            unread=unread,
         )
 
 
@@ -98,10 +114,8 @@ def columns_of(
 
 
 def rows_of(data: bytes, copy: Copy | None, encoding: str) -> tuple[Row, ...]:
-    """The rows in the beginning of COPY data; the last one may be cut."""
+    """The rows in the beginning of COPY data in text or CSV; the last one may be cut."""
     form = copy.format if copy is not None else "text"
-    if form == "binary" or data.startswith(_SIGNATURE):
-        return _binary(data, encoding)
     text = beginning(data, encoding)
     if copy is not None and form == "csv":
         rows = _csv(text, copy.delimiter or ",", copy.quote or '"', copy.escape or '"', copy.null)
@@ -194,19 +208,24 @@ def _unquoted(raw: str, quote: str, escape: str) -> str:
     return "".join(out)
 
 
-def _binary(data: bytes, encoding: str) -> tuple[Row, ...]:
-    """Values of unknown types: text where they are printable, hexadecimal otherwise."""
+def binary_rows(
+    data: bytes, oids: Sequence[int], types: Types, encoding: str
+) -> tuple[tuple[Row, ...], Unread]:
+    """The rows in the beginning of binary COPY data. ``oids``: the columns' types, 0 where nobody
+    knows; such a value is text where it is printable.
+    """
     if not data.startswith(_SIGNATURE) or len(data) < 19:
-        return ()
+        return (), ()
     position = 19 + int.from_bytes(data[15:19], "big")
     rows: list[Row] = []
+    unread: list[tuple[int, int, int]] = []
     while position + 2 <= len(data):
         count = int.from_bytes(data[position : position + 2], "big", signed=True)
         position += 2
         if count < 0:
             break
         row: list[str | None] = []
-        for _ in range(count):
+        for column in range(count):
             if position + 4 > len(data):
                 break
             length = int.from_bytes(data[position : position + 4], "big", signed=True)
@@ -214,8 +233,12 @@ def _binary(data: bytes, encoding: str) -> tuple[Row, ...]:
             if length < 0:
                 row.append(None)
                 continue
+            oid = oids[column] if column < len(oids) else 0
             value = data[position : position + length]
-            row.append(argument(value, len(value), 0, 1, encoding).value)
+            found = argument(value, length, oid, BINARY, encoding, types)
+            if not found.readable:
+                unread.append((len(rows), column, length))
+            row.append(found.value)
             position += length
         rows.append(tuple(row))
-    return tuple(rows)
+    return tuple(rows), tuple(unread)

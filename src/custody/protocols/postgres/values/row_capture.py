@@ -1,7 +1,8 @@
 """A bounded copy of a result's first rows, as text.
 
 Law: the captured rows exceed the bound at most by the margin in which masking can still see a
-pattern that straddles the cut; any row that is left out makes ``truncated`` true.
+pattern that straddles the cut; any row that is left out makes ``truncated`` true. A value of a type
+that nobody has described waits as it came, until somebody has.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,9 @@ import msgspec
 from custody.model.record import OutputColumn
 from custody.protocols.postgres.frames import COUNT16, INT32, malformed
 from custody.protocols.postgres.statements.catalogue import ColumnsQuestion
+from custody.protocols.postgres.values.scalars import DECODERS, TEXTUAL, UNREADABLE
 from custody.protocols.postgres.values.text import TEXT, beginning, decoded
+from custody.protocols.postgres.values.value_types import Types, UnknownTypeError
 
 MARGIN: Final = 4096
 _VALUE_COST: Final = 4
@@ -86,7 +89,17 @@ def with_formats(
 class RowCapture:
     """The rows of one answer. ``open`` turns false once nothing more is kept."""
 
-    __slots__ = ("_encoding", "_forms", "_plain", "_room", "open", "rows", "truncated")
+    __slots__ = (
+        "_encoding",
+        "_forms",
+        "_plain",
+        "_room",
+        "_unread",
+        "_waiting",
+        "open",
+        "rows",
+        "truncated",
+    )
 
     def __init__(
         self, room: int, encoding: str, forms: Sequence[tuple[int, int]] = (), *, plain: bool = True
@@ -95,6 +108,10 @@ class RowCapture:
         are text.
         """
         self.rows: list[tuple[str | None, ...]] = []
+        self._unread: dict[tuple[int, int], int] = {}
+        """Row, column and length of what stands in ``rows`` in hexadecimal."""
+        self._waiting: list[tuple[int, int, bytes, int]] = []
+        """Row, column, value and type of what can be read once its type is known."""
         self.open = True
         self.truncated = False
         self._room = room
@@ -105,6 +122,8 @@ class RowCapture:
     def go_on(self, other: "RowCapture") -> None:
         """Behind what another has captured, within what that left."""
         self.rows = other.rows
+        self._unread = other._unread  # noqa: SLF001 - another of this class
+        self._waiting = other._waiting  # noqa: SLF001 - as above
         self.open = other.open
         self.truncated = other.truncated
         self._room = other.left
@@ -146,14 +165,14 @@ class RowCapture:
             if stop > end or length > room:
                 kept = body[position : min(stop, end, position + max(room, 0) + MARGIN)]
                 if len(kept) < length:
-                    append(self._cut(kept, column))
+                    append(self._cut(kept, column, length))
                     self._close()
                     break
             if plain:
                 try:
                     append(body[position:stop].decode(encoding))
                 except UnicodeDecodeError:
-                    append(body[position:stop].hex())
+                    append(self._unreadable(body[position:stop], column, length))
             else:
                 append(self._decoded(body[position:stop], column))
             room -= length
@@ -167,12 +186,46 @@ class RowCapture:
         self.truncated = True
         self.open = False
 
+    def read_waiting(self, types: Types) -> None:
+        """Read what waits and can be read now; what could never be is hexadecimal from here on."""
+        waiting, self._waiting = self._waiting, []
+        for row, column, value, oid in waiting:
+            try:
+                text = types.text(value, oid, self._encoding)
+            except UnknownTypeError:
+                self._waiting.append((row, column, value, oid))
+                continue
+            except UNREADABLE:
+                continue
+            cells = self.rows[row]
+            self.rows[row] = (*cells[:column], text, *cells[column + 1 :])
+            del self._unread[row, column]
+
+    @property
+    def waits(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def unread(self) -> tuple[tuple[int, int, int], ...]:
+        """Row, column and length of what could not be decoded: hexadecimal stands there."""
+        return tuple((*place, length) for place, length in self._unread.items())
+
     def _decoded(self, value: bytes, column: int) -> str:
         if column < len(self._forms):
             oid, form = self._forms[column]
-            return decoded(value, oid, form, self._encoding)[0]
+            if form != TEXT and oid not in DECODERS:
+                self._waiting.append((len(self.rows), column, bytes(value), oid))
+                return self._unreadable(value, column, len(value))
+            text, readable = decoded(value, oid, form, self._encoding)
+            return text if readable else self._unreadable(value, column, len(value))
+        return self._unreadable(value, column, len(value))
+
+    def _unreadable(self, value: bytes, column: int, length: int) -> str:
+        self._unread[len(self.rows), column] = length
         return value.hex()
 
-    def _cut(self, value: bytes, column: int) -> str:
+    def _cut(self, value: bytes, column: int, length: int) -> str:
         oid, form = self._forms[column] if column < len(self._forms) else (0, int(not self._plain))
-        return beginning(value, self._encoding) if form == TEXT or oid == 25 else value.hex()
+        if form == TEXT or oid in TEXTUAL:
+            return beginning(value, self._encoding)
+        return self._unreadable(value, column, length)
