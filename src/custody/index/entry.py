@@ -12,6 +12,7 @@ import msgspec
 from custody.model.command import Argument
 from custody.model.record import (
     AdminAct,
+    AnchorAccepted,
     BudgetExceeded,
     ClockJump,
     CommandSeen,
@@ -173,6 +174,10 @@ def entries(record: StoredRecord, known: ContextSource) -> Sequence[EventDraft |
             return (
                 EventDraft(here, "admin", f"{act} {subject} {detail}", action=act, detail=facts),
             )
+        case AnchorAccepted() as accepted:
+            facts = _facts(accepted, "signed", "size", "lost")
+            text = f"{accepted.lost} signed records given up"
+            return (EventDraft(here, "anchor.accepted", text, detail=facts),)
         case Opaque(what=what, bytes=size):
             return (EventDraft(here, "opaque", what, detail={"bytes": size}),)
         case Gap(what=what, count=count):
@@ -181,12 +186,12 @@ def entries(record: StoredRecord, known: ContextSource) -> Sequence[EventDraft |
             return (EventDraft(here, "config", summary, detail={"policy": policy, "mask": mask}),)
         case ClockJump(offset_ms=offset):
             return (EventDraft(here, "clock", f"{offset} ms", detail={"offset_ms": offset}),)
-        case Recovery(torn_bytes=torn, size=size, sessions=sessions):
+        case Recovery(torn_bytes=torn, size=size, sessions=sessions, lost=lost):
             text = " ".join(session for session, _ in sessions)
-            facts = {"torn_bytes": torn, "size": size}
+            facts = {"torn_bytes": torn, "size": size} | ({"lost": lost} if lost else {})
             return (
                 EventDraft(here, "recovery", text, detail=facts),
-                *(_recovered(session, record.time, known) for session, _ in sessions),
+                *(_recovered(session, record.time, lost, known) for session, _ in sessions),
             )
         case LogOpen() as opened:
             return (
@@ -202,10 +207,15 @@ def entries(record: StoredRecord, known: ContextSource) -> Sequence[EventDraft |
             assert_never(never)
 
 
-def _recovered(session: str, time: int, known: ContextSource) -> EventAmendment:
-    """A session that a crash cut off: it ended when the next start found it open."""
+def _recovered(session: str, time: int, lost: int | None, known: ContextSource) -> EventAmendment:
+    """A session that a crash cut off, or that went on in records that were given up: it ended when
+    the next start found it open.
+    """
     place = known.of_session(session) or EventContext("", session)
-    return EventAmendment("session.start", place, 0, "", None, {"ended": time, "reason": "crash"})
+    facts: dict[str, Any] = {"ended": time, "reason": "crash"}
+    if lost:
+        facts |= {"reason": "records given up", "lost": lost}
+    return EventAmendment("session.start", place, 0, "", None, facts)
 
 
 def place_of(record: StoredRecord, known: ContextSource) -> EventContext:  # noqa: PLR0911 - one for each kind of place

@@ -263,10 +263,21 @@ class ConfigLoaded(msgspec.Struct, frozen=True, tag="config"):
 
 class AdminAct(msgspec.Struct, frozen=True, tag="admin"):
     act: str
-    """Such as ``ticket.create``, ``ticket.revoke``, ``anchor.accept``."""
+    """Such as ``ticket.create``, ``ticket.revoke``, ``clock.confirm``."""
     actor: str
     subject: str
     detail: str = ""
+
+
+class AnchorAccepted(msgspec.Struct, frozen=True, tag="anchor.accepted"):
+    """An operator went on with a log that its anchor contradicts, or that has lost its anchor."""
+
+    signed: int | None
+    """Records that the anchor knew to be signed; ``None`` where there was no anchor to ask."""
+    size: int
+    """Records that were found."""
+    lost: int
+    """Signed records that were given up: they are not here, or others are in their place."""
 
 
 class ClockJump(msgspec.Struct, frozen=True, tag="clock"):
@@ -282,6 +293,8 @@ class Recovery(msgspec.Struct, frozen=True, tag="recovery"):
     """Records found intact."""
     sessions: tuple[tuple[str, int], ...]
     """Sessions that were open, each with its last n."""
+    lost: int | None = None
+    """Signed records that were given up at this start (``AnchorAccepted``)."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
@@ -313,6 +326,7 @@ Body = (
     | Gap
     | ConfigLoaded
     | AdminAct
+    | AnchorAccepted
     | ClockJump
     | Recovery
     | Heartbeat

@@ -6,6 +6,7 @@ import contextlib
 import pytest
 from tests.evidence.log.test_recovery import check, checkpoints, closed_scene, play_work
 from tests.evidence.scenes import (
+    ANCHOR,
     EVIDENCE,
     NAME,
     SESSION,
@@ -16,6 +17,7 @@ from tests.evidence.scenes import (
 )
 
 from custody.evidence.disk.segment import walk_year
+from custody.evidence.keys.anchor import read_anchor
 from custody.evidence.log.bookmark import read_bookmark
 from custody.evidence.log.log import Log
 from custody.evidence.log.recovery import find_log
@@ -30,7 +32,9 @@ def test_a_start_begins_to_read_at_the_bookmark() -> None:
     bookmark = read_bookmark(scene.disk, EVIDENCE, f"{NAME}/2026")
     assert bookmark is not None
     assert bookmark.size == len(scene.stored())
-    found = find_log(scene.disk, EVIDENCE, scene.keys(), {}, new_year="2026")
+    anchors = read_anchor(scene.disk, ANCHOR)
+    keys = scene.keys()
+    found = find_log(scene.disk, EVIDENCE, keys, anchors, new_year="2026", accept=False)
     assert found.size == found.publisher.size == bookmark.size
     # Had it read all, leaves that are published would have been taken up again.
     assert found.publisher.cut().files == ()

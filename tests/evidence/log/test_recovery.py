@@ -32,7 +32,7 @@ from custody.evidence.tlog.tile import TiledTree
 from custody.evidence.verifier.verify import VerifyOptions, verify
 from custody.model.errors import LogFailureError
 from custody.model.record import (
-    AdminAct,
+    AnchorAccepted,
     Heartbeat,
     LogClose,
     LogOpen,
@@ -295,12 +295,56 @@ def test_an_older_copy_is_refused_until_the_operator_accepts_it() -> None:
     scene.accept_new_anchor = True
     scene.acknowledged.clear()
     play_work(scene, 1)
-    assert any(
-        isinstance(each.body, AdminAct) and each.body.act == "anchor.accept"
-        for each in scene.stored()
-    )
+    size = read_size(anchored)
+    (accepted,) = [each for each in scene.stored() if isinstance(each.body, AnchorAccepted)]
+    found = accepted.index - 1
+    assert accepted.body == AnchorAccepted(size, found, size - found)
+    assert size > found
     scene.accept_new_anchor = False
     play_work(scene, 1)
+
+
+def read_size(anchor: bytes) -> int:
+    return int(anchor.split()[2])
+
+
+def test_other_records_in_the_place_of_signed_ones_are_all_given_up() -> None:
+    scene = closed_scene()
+    signed = read_size(scene.disk.files()[ANCHOR])
+    other = Scene(seed=9, now=scene.now + 1)
+    play_work(other, 7)
+    scene.disk = disk_of(
+        {path: data for path, data in other.disk.files().items() if path != ANCHOR},
+        scene.disk.files()[ANCHOR],
+    )
+    scene.accept_new_anchor = True
+    scene.acknowledged.clear()
+    play_work(scene, 1)
+    (accepted,) = [each.body for each in scene.stored() if isinstance(each.body, AnchorAccepted)]
+    assert (accepted.signed, accepted.lost) == (signed, signed)
+
+
+def test_a_log_that_lost_its_anchor_is_refused_until_the_operator_accepts_it() -> None:
+    scene = closed_scene()
+    scene.disk.drop(ANCHOR)
+    assert reopening(scene) == "log.anchor-missing"
+    scene.disk.put(ANCHOR, b"custody-anchor/1\n")
+    assert reopening(scene) == "log.anchor-missing"
+
+    scene.accept_new_anchor = True
+    scene.acknowledged.clear()
+    play_work(scene, 1)
+    (accepted,) = [each for each in scene.stored() if isinstance(each.body, AnchorAccepted)]
+    assert accepted.body == AnchorAccepted(None, accepted.index - 1, 0)
+    scene.accept_new_anchor = False
+    play_work(scene, 1)
+
+
+def test_without_checkpoint_and_anchor_the_bookmark_tells_that_it_was_signed() -> None:
+    scene = closed_scene()
+    scene.disk.drop(ANCHOR)
+    scene.disk.drop(EVIDENCE / "log" / "2026" / "checkpoint")
+    assert reopening(scene) == "log.anchor-missing"
 
 
 def test_a_lost_log_with_an_anchor_is_refused() -> None:

@@ -167,6 +167,7 @@ _LOUD_KINDS: Final = {
     "opaque": "opaque: {text}, {bytes} bytes not understood",
     "recovery": "recovery after a crash: {torn_bytes} bytes set aside",
     "clock": "clock jump: {text}",
+    "anchor.accepted": "an operator accepted a new anchor: {text}",
 }
 
 

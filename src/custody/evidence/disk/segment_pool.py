@@ -90,6 +90,15 @@ class SegmentPool:
             self._given = name
             return self._open(name)
 
+    def give_up_reserve(self) -> bool:
+        """The log ends: make room for its last signature. Whether there was any to make."""
+        with self._lock:
+            self._reserve = False
+            if _RESERVE not in self._files.names(self._directory):
+                return False
+            self._files.remove(self._directory / _RESERVE)
+            return True
+
     def release(self, day: str) -> None:
         """The day is over: give back a segment that it did not need. Raises ``OSError``."""
         with self._lock:

@@ -58,7 +58,7 @@ class Anchor:
         self._files = files
         self._path = path
         self._signed = dict(
-            _read_or_nothing(files, path) if accept_new else read_anchor(files, path)
+            read_anchor_if_whole(files, path) if accept_new else read_anchor(files, path)
         )
         self._unaccepted = set(self._signed) if accept_new else set()
 
@@ -82,7 +82,8 @@ class Anchor:
         self._unaccepted.discard(checkpoint.origin)
 
 
-def _read_or_nothing(files: Files, path: Path) -> Mapping[str, Checkpoint]:
+def read_anchor_if_whole(files: Files, path: Path) -> Mapping[str, Checkpoint]:
+    """As ``read_anchor``; nothing where it cannot be read."""
     try:
         return read_anchor(files, path)
     except LogFailureError:

@@ -6,7 +6,6 @@ The end of a year is the only exception.
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -30,6 +29,7 @@ from custody.evidence.log.open_day import OpenDay, open_day
 from custody.evidence.log.publish import Publisher
 from custody.evidence.log.publish_rounds import PublishRounds
 from custody.evidence.log.refusals import is_fatal
+from custody.evidence.log.thread import in_thread
 from custody.evidence.log.writer import Writer
 from custody.evidence.tlog.checkpoint import Checkpoint
 from custody.model.errors import LogFailureError
@@ -251,14 +251,24 @@ class Log:
         if self.writer.broken:
             return  # ``on_broken`` has said so
         try:
-            self.publish()
-            self.bookmark()
+            self._sign_last()
         except OSError as error:
             raise LogFailureError(
                 "log.closed-unsigned",
                 f"The last records are durable but could not be signed: {error.strerror}.",
                 "Repair the disk and start the gateway again: it signs them then.",
             ) from error
+
+    def _sign_last(self) -> None:
+        """On a full disk, in the place of the reserve: nothing more is to be recorded."""
+        try:
+            self.publish()
+        except OSError as error:
+            if is_fatal(error) or not self._pool.give_up_reserve():
+                raise
+            self.publish()
+        with contextlib.suppress(OSError):  # a start then reads more
+            self.bookmark()
 
     def _note(self, body: Body) -> None:
         self.append(Record(Milliseconds(self._environment.clock.wall_ms()), body))
@@ -321,33 +331,6 @@ class Log:
         self._note(LogOpen(options.version, options.durability, options.responses, previous))
         writer.carry(environment.clock.wall_ms())
 
-    async def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:
-        """In a thread of its own: nothing else in the process can keep it busy, and where the disk
-        never answers it, it does not keep the process from ending.
-        """
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-
-        def settle(error: Exception | None) -> None:
-            if done.done():
-                return
-            if error is None:
-                done.set_result(None)
-            else:
-                done.set_exception(error)
-
-        def there() -> None:
-            fault = None
-            try:
-                work(*arguments)
-            except Exception as error:  # noqa: BLE001 - it is raised where the work is awaited
-                fault = error
-            with contextlib.suppress(RuntimeError):  # nobody waits any more: the loop is closed
-                loop.call_soon_threadsafe(settle, fault)
-
-        threading.Thread(target=there, name="log", daemon=True).start()
-        await done
-
     async def _tick_regularly(self) -> None:
         while not await _set_within(self._stop, self.options.look_every):
             self.tick()
@@ -356,7 +339,7 @@ class Log:
     async def _publish_regularly(self) -> None:
         while not await _set_within(self._stop, self.options.publish_every):
             if not self.writer.broken:
-                await self._rounds.run(self._in_thread)
+                await self._rounds.run(in_thread)
 
     async def _prepare_when_wanted(self) -> None:
         while not self._stop.is_set():
@@ -366,7 +349,7 @@ class Log:
             if self._pool.ready(day.day) and not day.low and not self._wanted_day:
                 continue
             try:
-                await self._in_thread(self.prepare)
+                await in_thread(self.prepare)
             except OSError as error:
                 if is_fatal(error):
                     self.writer.fail_for_good(error)

@@ -35,6 +35,7 @@ from custody.evidence.tlog.checkpoint import Checkpoint, open_checkpoint
 from custody.evidence.tlog.merkle import leaf_hash
 from custody.evidence.tlog.tile import CHECKPOINT_PATH
 from custody.model.errors import CustodyError, LogFailureError
+from custody.model.record import AnchorAccepted
 
 _GLANCE_SEGMENTS: Final = 8
 _CURE: Final = "Run `custody verify` on the data directory; restore it from where it is intact."
@@ -64,6 +65,8 @@ class RecoveredLog(NamedTuple):
     """Where the next frame goes; ``None``: at the start of a new segment."""
     last_day: str
     """The day of its last segment; empty for a new log."""
+    given_up: AnchorAccepted | None
+    """What an operator accepts to be lost; ``None`` where a new anchor was not accepted."""
 
 
 def find_log(
@@ -73,8 +76,10 @@ def find_log(
     anchors: Mapping[str, Checkpoint],
     *,
     new_year: str,
+    accept: bool,
 ) -> RecoveredLog:
-    """Read the newest year's log through. ``anchors`` is empty where a new one is accepted.
+    """Read the newest year's log through. With ``accept`` the log goes on although it contradicts
+    its anchor or has none, and what that gives up is counted.
 
     Raises ``LogFailureError`` where going on would hide damage or fork the log. Writes nothing but
     a sync of what it found.
@@ -83,9 +88,10 @@ def find_log(
     year = next((each for each in years if _begins(files, evidence, each)), new_year)
     origin = f"{keys.name}/{year}"
     for other, anchored in anchors.items():
-        if other != origin:
+        if other != origin and not accept:
             _check_other_year(files, evidence, keys, anchored)
-    return _Reading(files, evidence, keys, origin, anchors.get(origin)).read()
+    reading = _Reading(files, evidence, keys, origin, anchors.get(origin), accept=accept)
+    return reading.read()
 
 
 class _Reading:
@@ -98,13 +104,23 @@ class _Reading:
         keys: KeyService,
         origin: str,
         anchored: Checkpoint | None,
+        *,
+        accept: bool,
     ) -> None:
         self._files = files
         self._evidence = evidence
         self._origin = origin
         self._year = origin.rpartition("/")[2]
         signed = read_checkpoint(files, evidence, keys, origin)
-        self._vouched = [each for each in (signed, anchored) if each is not None]
+        self._bookmark = read_bookmark(files, evidence, origin)
+        if anchored is None and not accept and (signed is not None or self._bookmark is not None):
+            raise _anchor_lost(origin)
+        vouched = (signed, None if accept else anchored)
+        self._vouched = [each for each in vouched if each is not None]
+        self._given_up = anchored
+        """What the anchor knew, where an operator accepts that it is contradicted."""
+        self._accept = accept
+        self._kept_root = False
         self._publisher = Publisher(files, evidence, origin, keys, signed)
         self._chains: dict[str, Chain] = {}
         self._durable = 0
@@ -140,7 +156,17 @@ class _Reading:
             tail,
             walk.place if tail == NO_TAIL else None,
             used[-1].day if used else "",
+            self._accepted(walk.index) if self._accept else None,
         )
+
+    def _accepted(self, size: int) -> AnchorAccepted:
+        anchored = self._given_up
+        if anchored is None:
+            return AnchorAccepted(None, size, 0)
+        lost = max(0, anchored.size - size)
+        if anchored.size and not lost and not self._kept_root:
+            lost = anchored.size  # other records stand in the place of the signed ones
+        return AnchorAccepted(anchored.size, size, lost)
 
     def _recall_carried(self) -> None:
         """Which commands of sessions that were carried over the year's end are still unanswered.
@@ -160,7 +186,7 @@ class _Reading:
 
     def _start(self) -> SegmentWalk:
         """Where to read from: the bookmark, if it can be believed, else the beginning."""
-        bookmark = read_bookmark(self._files, self._evidence, self._origin)
+        bookmark = None if self._accept else self._bookmark
         # Whatever was signed must be met on the way, so that its root can be compared.
         signed = min((each.size for each in self._vouched), default=0)
         if (
@@ -214,6 +240,8 @@ class _Reading:
         self._durable = max(self._durable, frame.durable)
         self._last = leaf
         follow(self._chains, leaf, hashed.hex())
+        if self._given_up is not None and self._given_up.size == self._publisher.size:
+            self._kept_root = self._publisher.root() == self._given_up.root
         for checkpoint in self._vouched:
             if checkpoint.size == self._publisher.size:
                 self._check_root(checkpoint)
@@ -316,6 +344,16 @@ def _check_other_year(files: Files, evidence: Path, keys: KeyService, anchored: 
             "Bring back the newest copy of the data; or, knowing that records are lost, start "
             "once with --accept-new-anchor.",
         )
+
+
+def _anchor_lost(origin: str) -> LogFailureError:
+    return LogFailureError(
+        "log.anchor-missing",
+        f"{origin} was signed before, but the anchor knows nothing of it: the anchor was lost, or "
+        "this data is an older copy, or another gateway's.",
+        "Bring the anchor back, or correct `anchor` in the configuration; or, knowing that an "
+        "older copy of the log would not be noticed, start once with --accept-new-anchor.",
+    )
 
 
 def _damaged(index: int, place: FramePosition, why: str) -> LogFailureError:

@@ -21,7 +21,7 @@ from custody.evidence.disk.files import (
 )
 from custody.evidence.disk.segment import segment_path
 from custody.evidence.disk.segment_pool import Segment, SegmentPool
-from custody.evidence.keys.anchor import read_anchor
+from custody.evidence.keys.anchor import read_anchor, read_anchor_if_whole
 from custody.evidence.keys.keyring import KeyService
 from custody.evidence.log.chains import Chain
 from custody.evidence.log.format_file import write_format, write_log_description
@@ -30,10 +30,8 @@ from custody.evidence.log.open_day import OpenDay, open_day
 from custody.evidence.log.recovery import RecoveredLog, find_log
 from custody.evidence.log.writer import Writer
 from custody.evidence.record.leaf import DURABILITIES, RESPONSES
-from custody.evidence.tlog.checkpoint import Checkpoint
 from custody.model.errors import LogFailureError
 from custody.model.record import (
-    AdminAct,
     Body,
     LogOpen,
     Milliseconds,
@@ -112,10 +110,10 @@ def _make_ready(options: LogOptions, keys: KeyService, environment: LogEnvironme
         lock = files.lock(evidence / _LOCK)
         try:
             today = day_of(environment.clock.wall_ms())
-            anchors: Mapping[str, Checkpoint] = {}
-            if not options.accept_new_anchor:
-                anchors = read_anchor(files, options.anchor)
-            found = find_log(files, evidence, keys, anchors, new_year=today[:4])
+            accept = options.accept_new_anchor
+            read = read_anchor_if_whole if accept else read_anchor
+            anchors = read(files, options.anchor)
+            found = find_log(files, evidence, keys, anchors, new_year=today[:4], accept=accept)
             write_format(files, evidence)
             write_log_description(files, evidence, keys, found.origin)
             name = _day_to_open(found, today)
@@ -171,15 +169,21 @@ def _first_records(log: Log, found: RecoveredLog, now: int) -> None:
     options = log.options
     log.writer.chains = found.chains
     note(LogOpen(options.version, options.durability, options.responses))
-    if options.accept_new_anchor:
-        note(AdminAct("anchor.accept", "operator", found.origin))
+    if found.given_up is not None:
+        note(found.given_up)
     if not found.closed:
         for session, chain in list(found.chains.items()):
             for command in sorted(chain.unanswered):
                 note(ResponseUnknown(command), chain.loop, session)
         log.writer.recover(
             now,
-            Recovery(found.torn.size, found.torn.hash, found.size, _last_counters(found.chains)),
+            Recovery(
+                found.torn.size,
+                found.torn.hash,
+                found.size,
+                _last_counters(found.chains),
+                (found.given_up.lost or None) if found.given_up else None,
+            ),
         )
     log.writer.committer.flush()
 

@@ -132,11 +132,11 @@ _BINDINGS: Final[Mapping[str, FactCheck]] = {"day": _hash, "durable": _count, "k
 REQUIRED: Final[Mapping[str, Mapping[str, FactCheck]]] = {
     "log.open": {"durability": _one_of(*DURABILITIES), "responses": _one_of(*RESPONSES)},
     "command": {"effects": _effects, "stage": _one_of(*STAGES), "verdict": _one_of(*Decision)},
-    "injected": {"command": _count},
     "response": {"outcome": _one_of(*Outcome)},
     "response.unknown": {"command": _count},
     "clock": {"offset": _integer},
     "gap": {"count": _count},
+    "anchor.accepted": {"lost": _count, "size": _count},
     "config": {"mask": _hash, "policy": _hash},
     "recovery": {"torn": _count, "hash": _hash, "size": _count, "open": _count, "digest": _hash},
     "heartbeat": {"open": _count, "digest": _hash},
@@ -145,13 +145,14 @@ REQUIRED: Final[Mapping[str, Mapping[str, FactCheck]]] = {
 _OPTIONAL: Final[Mapping[str, Mapping[str, FactCheck]]] = {
     "log.open": {"previous": _checkpoint},
     "command": {"policy": _hash, "mask": _hash},
-    "injected": {"mask": _hash},
+    "injected": {"command": _count, "mask": _hash},
     "response": {"command": _count, "mask": _hash},
     "stream": {"command": _count, "mask": _hash},
     "session.start": {"mask": _hash},
     "login.refused": {"mask": _hash},
     "login.accepted": {"mask": _hash},
     "credential.leased": {"mask": _hash},
+    "anchor.accepted": {"signed": _count},
 }
 _PLAIN_TYPES: Final = frozenset(
     (

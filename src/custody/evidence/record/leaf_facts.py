@@ -11,6 +11,7 @@ from custody.evidence.record.leaf import STAGES
 from custody.model.errors import LogFailureError
 from custody.model.record import (
     AdminAct,
+    AnchorAccepted,
     Body,
     BudgetExceeded,
     ClockJump,
@@ -113,6 +114,13 @@ def _config(body: ConfigLoaded) -> LeafFacts:
     return {"mask": body.mask, "policy": body.policy}
 
 
+def _anchor(body: AnchorAccepted) -> LeafFacts:
+    facts: LeafFacts = {"lost": body.lost, "size": body.size}
+    if body.signed is not None:
+        facts["signed"] = body.signed
+    return facts
+
+
 def _clock(body: ClockJump) -> LeafFacts:
     return {"offset": body.offset_ms}
 
@@ -144,6 +152,7 @@ KINDS: Final[Mapping[type, RecordKind]] = {
     Gap: RecordKind("gap", _gap),
     ConfigLoaded: RecordKind("config", _config),
     AdminAct: RecordKind("admin", _nothing),
+    AnchorAccepted: RecordKind("anchor.accepted", _anchor),
     ClockJump: RecordKind("clock", _clock),
     Recovery: RecordKind("recovery", _own),
     Heartbeat: RecordKind("heartbeat", _heartbeat),

@@ -10,8 +10,9 @@ from typing import Final
 import msgspec
 
 from custody.evidence.record.frame import LEAF_MAX
-from custody.evidence.record.leaf import VERSION
+from custody.evidence.record.leaf import VERSION, LeafError
 from custody.evidence.record.leaf_facts import LeafFacts, RecordKind
+from custody.evidence.record.leaf_parse_fast import LeafReader
 from custody.model.errors import LogFailureError
 from custody.model.record import Body, CommandSeen, Record, Response
 from custody.model.words import Decision, Effect, Outcome
@@ -19,6 +20,9 @@ from custody.model.words import Decision, Effect, Outcome
 _FORMS_AT_MOST: Final = 256
 _ALLOW: Final = Decision.ALLOW
 _OK: Final = Outcome.OK
+
+_written: Final = LeafReader()
+"""Reads what was written as a verifier will."""
 
 encode: Final = msgspec.json.Encoder(order="sorted").encode
 """The deterministic encoder: sorted keys, no spaces, no floats among the facts."""
@@ -122,6 +126,15 @@ def write_leaf(
     encoded = encode(leaf)
     if len(encoded) > LEAF_MAX:
         raise LogFailureError("log.leaf-too-large", "A record's leaf is longer than 4 KiB.")
+    try:
+        _written.read(encoded)
+    except LeafError as error:
+        # A verifier would call the log tampered with for ever: this record is refused instead.
+        raise LogFailureError(
+            "log.leaf",
+            f"A {kind.name} record has no leaf of the format, and was refused: {error.fault}",
+            "This is a fault in the gateway; report it.",
+        ) from None
     return encoded
 
 

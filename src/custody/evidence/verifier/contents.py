@@ -231,6 +231,7 @@ _FACTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "injected": {"command": ("command",)},
     "stream": {"command": ("command",)},
     "gap": {"count": ("count",)},
+    "anchor.accepted": {"lost": ("lost",), "signed": ("signed",), "size": ("size",)},
     "config": {"mask": ("mask",), "policy": ("policy",)},
     "clock": {"offset": ("offset_ms",)},
     "heartbeat": {"digest": ("digest",), "open": ("open",)},

@@ -15,12 +15,17 @@ from custody.evidence.record.leaf import Leaf, LeafError
 from custody.evidence.record.leaf_parse_fast import LeafReader
 from custody.evidence.tlog.checkpoint import Checkpoint
 from custody.evidence.tlog.merkle import HASH_BYTES, leaf_hash
-from custody.evidence.tlog.tile import TILE_WIDTH, Bundle, Tile, TileError, decode_bundle
 from custody.evidence.verifier.clean_runs import CleanRun, SegmentScan
 from custody.evidence.verifier.contents import ContentsCheck
+from custody.evidence.verifier.entries import Entries
 from custody.evidence.verifier.key_lines import binds
-from custody.evidence.verifier.published_tree import PublishedTree
-from custody.evidence.verifier.report import FaultKind, Findings, PayloadState, VerifyFault
+from custody.evidence.verifier.report import (
+    FaultKind,
+    Findings,
+    GivenUp,
+    PayloadState,
+    VerifyFault,
+)
 from custody.evidence.verifier.sessions import SessionsCheck
 from custody.evidence.verifier.subtree_stack import SubtreeStack
 from custody.evidence.verifier.walk import (
@@ -34,43 +39,6 @@ from custody.evidence.verifier.walk import (
 
 _HELD_BACK: Final = 1000
 _EACH: Final = 4096
-
-
-class Entries:
-    """Published entries by index, asked for in rising order."""
-
-    def __init__(self, published: PublishedTree, extent: int) -> None:
-        self._published = published
-        self.extent = extent
-        self._index = -1
-        self._entries: list[bytes] = []
-
-    def get(self, index: int) -> bytes | None:
-        """The stored bytes; ``None`` where they are not published or cannot be read."""
-        if index >= self.extent:
-            return None
-        bundle, at = divmod(index, TILE_WIDTH)
-        if bundle != self._index:
-            self._index, self._entries = bundle, self._load(bundle)
-        return self._entries[at] if at < len(self._entries) else None
-
-    def hash_of(self, index: int) -> bytes:
-        """The leaf hash that the tile has; empty where there is none."""
-        bundle, at = divmod(index, TILE_WIDTH)
-        for width in self._published.widths(Tile(0, bundle)):
-            if width > at:
-                data = self._published.read(Tile(0, bundle, width)) or b""
-                return data[at * HASH_BYTES : (at + 1) * HASH_BYTES]
-        return b""
-
-    def _load(self, index: int) -> list[bytes]:
-        for width in reversed(self._published.widths(Bundle(index))):
-            bundle = Bundle(index, width)
-            try:
-                return decode_bundle(self._published.read(bundle) or b"", bundle)
-            except TileError:
-                continue
-        return []
 
 
 @dataclass(slots=True)
@@ -87,6 +55,7 @@ class RecordsCheck:
     durability: str = ""
     torn_tails: int = 0
     torn_bytes: int = 0
+    given_up: list[GivenUp] = field(default_factory=list)
     unread_tail: int = 0
     """Bytes behind the last record: torn, or being written."""
     first: Leaf | None = None
@@ -295,6 +264,10 @@ class RecordsCheck:
             self.durability = str(leaf.facts["durability"])
         if leaf.type == "recovery":
             self._recovered(index, leaf)
+        if leaf.type == "anchor.accepted":
+            self.given_up.append(
+                GivenUp(index, int(str(leaf.facts["lost"])), "signed" in leaf.facts)
+            )
         self.sessions.see(index, leaf, hashed.hex())
 
     def _absent(self, segment: str, index: int) -> None:

@@ -111,6 +111,17 @@ class PayloadState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class GivenUp:
+    """An operator went on with an older copy, or without its anchor, at this record."""
+
+    index: int
+    lost: int
+    """Signed records that are no longer here."""
+    known: bool
+    """Whether there was an anchor that knew how many they were."""
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyFault:
     """One thing that is wrong. ``log`` is an origin; ``path`` is relative to the evidence."""
 
@@ -149,6 +160,7 @@ class LogSummary:
     """Of the torn tails that recoveries accounted for."""
     unread_tail: int
     """Bytes behind the last record that nothing accounts for: torn, or being written."""
+    given_up: tuple[GivenUp, ...]
     sessions: int
     """Sessions begun."""
     open_sessions: int

@@ -13,7 +13,9 @@ from custody.evidence.verifier.report import FaultKind, Findings, VerifyFault
 
 ENDS: Final = frozenset({"session.end", "login.refused"})
 STARTS: Final = frozenset({"session.start", "login.refused"})
-LANDMARKS: Final = frozenset({"log.open", "log.close", "heartbeat", "recovery", "session.carry"})
+LANDMARKS: Final = frozenset(
+    {"log.open", "log.close", "heartbeat", "recovery", "session.carry", "anchor.accepted"}
+)
 """Types that say something of more than their own session."""
 _NAMED: Final = 10
 

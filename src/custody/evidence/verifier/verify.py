@@ -18,9 +18,10 @@ from custody.evidence.tlog.note import VerifierKey
 from custody.evidence.tlog.policy import TlogPolicy
 from custody.evidence.verifier.clean_runs import SegmentExaminer
 from custody.evidence.verifier.contents import ContentsCheck, DayKeyOpener, open_days
+from custody.evidence.verifier.entries import Entries
 from custody.evidence.verifier.file_access import names
 from custody.evidence.verifier.published_tree import PublishedTree
-from custody.evidence.verifier.records import Entries, RecordsCheck
+from custody.evidence.verifier.records import RecordsCheck
 from custody.evidence.verifier.report import (
     FaultKind,
     Findings,
@@ -203,7 +204,8 @@ class _Verification:
 
     def _miss_anchor(self, trusted: Trusted) -> None:
         """Whoever looks for an older copy looks for its anchor, which exists before a signature."""
-        if self._options.anchor is None or trusted.signed is None:
+        known = trusted.signed is None or trusted.origin in self._anchors
+        if self._options.anchor is None or known:
             return
         self._add(
             FaultKind.ANCHOR_MISSING,
@@ -298,6 +300,7 @@ def _summary(trusted: Trusted, records: RecordsCheck) -> LogSummary:
         torn_tails=records.torn_tails,
         torn_bytes=records.torn_bytes,
         unread_tail=records.unread_tail,
+        given_up=tuple(records.given_up),
         sessions=records.sessions.started,
         open_sessions=len(records.sessions.open),
         heartbeats=records.sessions.heartbeats,
@@ -325,6 +328,12 @@ def _summarise_log(log: LogSummary, proved: list[str], open_ends: list[str]) -> 
     if log.torn_tails:
         proved.append(
             f"{where}{counted(log.torn_tails, 'torn tail')} recovered ({log.torn_bytes} bytes)"
+        )
+    for each in log.given_up:
+        lost = f"{counted(each.lost, 'signed record')}" if each.known else "nobody knows how many"
+        open_ends.append(
+            f"{where}records were given up before record {each.index}: {lost}. An operator "
+            "accepted a new anchor"
         )
     if log.unread_tail:
         open_ends.append(f"{where}{log.unread_tail} bytes behind the last record are no record")
