@@ -20,7 +20,7 @@ from custody.gateway.command_refusals import (
     overtaken,
 )
 from custody.model.approval import Answered, Approvals, Question, QuestionAnswer
-from custody.model.command import Verdict
+from custody.model.command import NO_RULE, Verdict
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.event import CommandsReceived
 from custody.model.identity import Session
@@ -119,9 +119,7 @@ class Gate:
             return Denial(NOT_RECORDED_COMMAND, (), 0)
         if refused is None:
             return Permit(numbers)
-        verdict = verdicts[refused]
-        refusal = denied(verdict, message.commands[refused].problem, budget=verdict.rule == BUDGET)
-        return Denial(refusal, numbers, refused)
+        return Denial(_refusal(message, verdicts[refused], refused), numbers, refused)
 
     def _asks(self, session: Session, verdicts: list[Verdict], refused: int) -> bool:
         """Whether nothing stands against the message but what a human may allow."""
@@ -242,6 +240,13 @@ def _log_failure(session: Session, error: Exception) -> None:
     else:
         # Only the kind is logged: the text of a foreign error may quote the command.
         _log.error("%s: the gate failed with %s", session.id, type(error).__name__)
+
+
+def _refusal(message: CommandsReceived, verdict: Verdict, culprit: int) -> Refusal:
+    if message.unreadable is not None and verdict.rule == NO_RULE:
+        return message.unreadable
+    problem = message.commands[culprit].problem
+    return denied(verdict, problem, budget=verdict.rule == BUDGET)
 
 
 def _first_refused(verdicts: list[Verdict]) -> int:

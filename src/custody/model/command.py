@@ -5,6 +5,7 @@ stand in it (marks, columns) but never whether they do: that is masking's to dec
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -87,12 +88,16 @@ class Command(msgspec.Struct, frozen=True):
     resolved: bool = True
 
 
+NO_RULE: Final = "grant"
+"""Stands for a rule's name where the grants decided, or where no rule matched."""
+
+
 class Verdict(msgspec.Struct, frozen=True):
     """What policy decided, why, and under which policy."""
 
     decision: Decision
     rule: str
-    """The rule's name, or ``grant`` where no rule matched."""
+    """The rule's name, or ``NO_RULE``."""
     reason: str
     policy: bytes
     """The digest of the policy that decided."""

@@ -108,6 +108,10 @@ class CommandsReceived(msgspec.Struct, frozen=True):
     stage: str = "execute"
     token: int = 0
     """The codec's own mark for this message; it comes back in ``ResponseReceived``."""
+    unreadable: Refusal | None = None
+    """The message could not be read: what its sender is told, in the protocol's own words, where no
+    grant allows what nobody can read.
+    """
 
 
 class Forward(msgspec.Struct, frozen=True):

@@ -56,6 +56,8 @@ class Refusal(msgspec.Struct, frozen=True):
     hint: str = ""
     fatal: bool = False
     """The session cannot live on."""
+    position: int = 0
+    """The character of the command's text that it is about, from 1; 0: none."""
     native: str = ""
     """A protocol's own code, where it refuses in its own words or repeats a target's; the gateway
     passes it on and never reads it."""

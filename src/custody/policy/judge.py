@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from custody.model.command import Command, Verdict
+from custody.model.command import NO_RULE, Command, Verdict
 from custody.model.identity import Loop, Session
 from custody.model.words import Decision, Effect, SessionId, TargetName
 from custody.policy.condition import ConditionFailure
 from custody.policy.grant import FOREVER, Grant
 from custody.policy.reach import REPLICATION, ceiling, holding, outside, replicates
-from custody.policy.rule import RESERVED, Rule, compile_rule
+from custody.policy.rule import Rule, compile_rule
 from custody.policy.variables import ConditionVariables, TargetFacts
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ class CompiledPolicy:
         self._key: Final = _key(mentioned, by_object=self._by_object)
         self._by_text: Final = "text" in mentioned.get("command", ())
         self._rollback: Final = Verdict(
-            Decision.ALLOW, RESERVED, "ROLLBACK is never refused.", self.digest
+            Decision.ALLOW, NO_RULE, "ROLLBACK is never refused.", self.digest
         )
-        self.granted: Final = Verdict(Decision.ALLOW, RESERVED, "A grant allows it.", self.digest)
+        self.granted: Final = Verdict(Decision.ALLOW, NO_RULE, "A grant allows it.", self.digest)
         self._standings: dict[SessionId, SessionStanding] = {}
         self._verdicts: dict[tuple[int, object], Verdict] = {}
         self._numbers = 0
@@ -175,7 +175,7 @@ class CompiledPolicy:
             reason = f"No grant allows {missing} on {target}; granted: {granted}."
             if loop.scope is not None or loop.principal is not None:
                 reason = f"This loop may not {missing} on {target}; it may: {granted}."
-        return Verdict(Decision.DENY, RESERVED, reason, self.digest)
+        return Verdict(Decision.DENY, NO_RULE, reason, self.digest)
 
     def _judge(self, standing: SessionStanding, command: Command, now: int) -> Verdict:
         denial = self.over_ceiling(standing, command)

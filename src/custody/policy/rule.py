@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import msgspec
 
 from custody.model import value_readers as read
-from custody.model.command import Command, Verdict
+from custody.model.command import NO_RULE, Command, Verdict
 from custody.model.config_key import ConfigKey
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Session
@@ -16,7 +16,6 @@ from custody.model.words import Decision, Effect, LoopId, SessionId, TargetName
 from custody.policy.condition import Condition, ConditionFailure, compile_condition
 from custody.policy.variables import ConditionVariables
 
-RESERVED: Final = "grant"
 """What a verdict names where no rule matched."""
 
 
@@ -80,10 +79,10 @@ def _default_reason(rule: Rule) -> str:
 def compile_rule(rule: Rule, policy: bytes) -> CompiledRule:
     """Raises ``CustodyError`` that names the rule, the fault and the cure."""
     owner = f'rule "{rule.name}"'
-    if rule.name == RESERVED:
+    if rule.name == NO_RULE:
         raise CustodyError(
             "policy.reserved-name",
-            f'A rule is named "{RESERVED}", which verdicts use where no rule matched.',
+            f'A rule is named "{NO_RULE}", which verdicts use where no rule matched.',
             "Give the rule another name.",
         )
     if rule.then is Decision.ASK and not rule.approvers:

@@ -241,7 +241,25 @@ def test_nothing(text: str) -> None:
     ],
 )
 def test_unreadable(text: str, reason: str) -> None:
-    assert analyse(text) == Unreadable(reason)
+    read = analyse(text)
+    assert isinstance(read, Unreadable)
+    assert read.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "position"),
+    [
+        ("selec name", 'syntax error at or near "selec"', 1),
+        ("SELECT 1; SELEC", 'syntax error at or near "SELEC"', 11),
+        ("SELECT 'ä', fro m x", 'syntax error at or near "x"', 19),
+        ("SELECT 1 +", "syntax error at end of input", 11),
+        ("SELECT 'abc", 'unterminated quoted string at or near "\'abc"', 8),
+    ],
+)
+def test_a_syntax_error_has_the_parsers_words_and_its_place(
+    text: str, message: str, position: int
+) -> None:
+    assert analyse(text) == Unreadable("syntax", message, position)
 
 
 @given(st.text(max_size=60))

@@ -66,7 +66,15 @@ def ready(status: str) -> bytes:
 
 def error(refusal: Refusal) -> bytes:
     severity = "FATAL" if refusal.fatal else "ERROR"
-    return _report(b"E", severity, sqlstate(refusal), refusal.message, refusal.detail, refusal.hint)
+    return _report(
+        b"E",
+        severity,
+        sqlstate(refusal),
+        refusal.message,
+        refusal.detail,
+        refusal.hint,
+        refusal.position,
+    )
 
 
 def notice(text: str) -> bytes:
@@ -74,13 +82,21 @@ def notice(text: str) -> bytes:
 
 
 def _report(  # noqa: PLR0917 - the fields of one message
-    kind: bytes, severity: str, code: str, message: str, detail: str = "", hint: str = ""
+    kind: bytes,
+    severity: str,
+    code: str,
+    message: str,
+    detail: str = "",
+    hint: str = "",
+    position: int = 0,
 ) -> bytes:
     fields = [("S", severity), ("V", severity), ("C", code), ("M", message)]
     if detail:
         fields.append(("D", detail))
     if hint:
         fields.append(("H", hint))
+    if position:
+        fields.append(("P", str(position)))
     body = b""
     for letter, text in fields:
         plain = text.replace("\0", "").encode(errors="replace")[:ERROR_TEXT_AT_MOST]

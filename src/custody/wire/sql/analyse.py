@@ -51,6 +51,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     **utility.HANDLERS,
 }
 _STATEMENTS_AT_MOST: Final = 10_000
+_MESSAGE_AT_MOST: Final = 1_000
 _MARKS_AT_MOST: Final = 10_000
 """Literals of a statement that are masked one by one."""
 
@@ -65,8 +66,8 @@ def analyse(text: str) -> Analysis:
         return Unreadable("encoding")
     try:
         return _Message(text, source).statements()
-    except SyntaxFaultError:
-        return Unreadable("syntax")
+    except SyntaxFaultError as fault:
+        return Unreadable("syntax", fault.message[:_MESSAGE_AT_MOST], fault.position)
     except RecursionError:
         return Unreadable("too-deep")
 

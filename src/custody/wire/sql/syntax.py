@@ -327,6 +327,10 @@ class Unreadable(msgspec.Struct, frozen=True, array_like=True, tag="unreadable")
     """
 
     reason: str
+    message: str = ""
+    """Of ``syntax``: the parser's own words, which quote the text."""
+    position: int = 0
+    """Of ``syntax``: the character that they are about, from 1; 0: none."""
 
 
 Analysis = Statements | Unreadable

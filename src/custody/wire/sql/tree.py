@@ -22,10 +22,14 @@ _ANY_DECODER: Final = msgspec.json.Decoder()
 
 
 class SyntaxFaultError(CustodyError):
-    """PostgreSQL's parser refused the text. Its message may quote the text, so it is not kept."""
+    """PostgreSQL's parser refused the text. ``message`` is the parser's own: it quotes the text and
+    is for its sender alone. ``position`` counts characters from 1; 0: none.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, message: str = "", position: int = 0) -> None:
         super().__init__("sql.syntax", "The statement is not valid SQL for PostgreSQL's parser.")
+        self.message: Final = message
+        self.position: Final = position
 
 
 def parse(text: bytes) -> list[Node]:
@@ -33,7 +37,9 @@ def parse(text: bytes) -> list[Node]:
     result = lib.pg_query_parse(text)
     try:
         if result.error:
-            raise SyntaxFaultError
+            fault = result.error.contents
+            message = (fault.message or b"").decode(errors="replace")
+            raise SyntaxFaultError(message, max(0, fault.cursorpos))
         tree = _DECODER.decode(result.parse_tree)
     finally:
         lib.pg_query_free_parse_result(result)

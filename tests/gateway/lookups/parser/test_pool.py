@@ -41,8 +41,9 @@ def test_texts_are_parsed_and_remembered() -> None:
         assert isinstance(first, Statements)
         assert first.statements[0].stamp
         assert pool.recall("SELECT 'a'") is first
-        assert await pool.parse("SELEC") == Unreadable("syntax")
-        assert pool.recall("SELEC") == Unreadable("syntax")
+        typo = Unreadable("syntax", 'syntax error at or near "SELEC"', 1)
+        assert await pool.parse("SELEC") == typo
+        assert pool.recall("SELEC") == typo
 
     play(scene)
 

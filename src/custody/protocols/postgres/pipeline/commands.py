@@ -25,6 +25,7 @@ from custody.protocols.postgres.pipeline.pending_queue import (
     PendingMessage,
     PendingQueue,
 )
+from custody.protocols.postgres.refusals import unreadable
 from custody.protocols.postgres.statements import fast_path
 from custody.protocols.postgres.statements.interpretation import Interpretation
 from custody.protocols.postgres.statements.reader import (
@@ -52,6 +53,7 @@ from custody.protocols.postgres.values.bind import (
     values,
 )
 from custody.protocols.postgres.values.value_types import Types, has_own
+from custody.wire.sql.syntax import Unreadable
 
 _CACHED: Final = 256
 _CACHED_TEXT: Final = 4096
@@ -346,7 +348,9 @@ class CommandReader:
         return long
 
     def _undecodable(self, raw: bytes) -> CommandReading:
-        return at_once(unknown(self._meanings, raw.decode("ascii", "backslashreplace"), "encoding"))
+        read = unknown(self._meanings, raw.decode("ascii", "backslashreplace"), "encoding")
+        read.unreadable = unreadable(Unreadable("encoding"))
+        return at_once(read)
 
     def _keep(
         self, kept: ReadingCache, raw: bytes, settings: Settings, read: MessageReading

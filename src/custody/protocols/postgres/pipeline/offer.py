@@ -112,7 +112,7 @@ class Offer:
         pending.next_token = token + 1
         if stage != "parse":
             due.token = token
-        event = CommandsReceived(read.commands, (wire,), stage, token)
+        event = CommandsReceived(read.commands, (wire,), stage, token, read.unreadable)
         self._offered = (event, due)
         self._event = event
 

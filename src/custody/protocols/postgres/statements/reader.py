@@ -9,6 +9,8 @@ from collections.abc import Callable, Generator, Hashable, Sequence
 from typing import Final, Protocol, cast
 
 from custody.model.command import Argument, Column, Command
+from custody.model.refusal import Refusal
+from custody.protocols.postgres.refusals import unreadable
 from custody.protocols.postgres.statements.catalogue import (
     CatalogueAnswer,
     CatalogueQuestion,
@@ -70,7 +72,9 @@ class MeaningSource(Protocol):
 class MessageReading:
     """What a reading came to. ``facts`` are the answers of the catalogue that it rests on."""
 
-    __slots__ = ("commands", "facts", "interpretations", "lasting", "merged", "statements")
+    __slots__ = (
+        "commands", "facts", "interpretations", "lasting", "merged", "statements", "unreadable",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.commands: tuple[Command, ...] = ()
@@ -81,6 +85,8 @@ class MessageReading:
         self.facts: CatalogueFacts = ()
         self.lasting = False
         """The same text means the same in the same settings, as long as the facts hold."""
+        self.unreadable: Refusal | None = None
+        """What is said of a text that could not be read, where nothing allows it."""
 
 
 CommandReading = Generator[Hashable, object, MessageReading]
@@ -218,7 +224,7 @@ def read_text(memory: ReadMemory, text: str, view: SessionView) -> CommandReadin
     asker = _Asker(memory.recall)
     analysis = yield from asker.find(ParseQuestion(text))
     if not isinstance(analysis, Statements):
-        return unknown(memory.meanings, text, _reason(analysis))
+        return _unread(memory, text, analysis)
     statements = analysis.statements
     if len(statements) == 1:
         again = memory.again(text, statements[0], view, (), "simple")
@@ -266,7 +272,7 @@ def read_parse(memory: ReadMemory, text: str, view: SessionView) -> CommandReadi
     asker = _Asker(memory.recall)
     analysis = yield from asker.find(ParseQuestion(text))
     if not isinstance(analysis, Statements):
-        return unknown(memory.meanings, text, _reason(analysis))
+        return _unread(memory, text, analysis)
     statements = analysis.statements
     if len(statements) == 1:
         again = memory.again(text, statements[0], view, ())
@@ -314,8 +320,11 @@ def _one(  # noqa: PLR0917 - what a meaning depends on, no less
     return command, means
 
 
-def _reason(analysis: object) -> str:
-    return analysis.reason if isinstance(analysis, Unreadable) else "overload"
+def _unread(memory: ReadMemory, text: str, analysis: object) -> MessageReading:
+    why = analysis if isinstance(analysis, Unreadable) else Unreadable("overload")
+    read = unknown(memory.meanings, text, why.reason)
+    read.unreadable = unreadable(why)
+    return read
 
 
 def _runs_others(statement: Statement) -> bool:
