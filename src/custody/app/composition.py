@@ -70,16 +70,17 @@ class Advisors:
         )
 
     def __call__(self, target: Target, database: str, loop: Loop) -> Advisor:
-        del loop  # every loop asks with the target's own credential, on the gateway's behalf
+        # Loops take turns at the parser; look-ups are asked for all of them, with the target's own
+        # credential.
         inquirer = find_protocol(target.protocol).inquirer
         if inquirer is None:
-            return CodecAdvisor(self._parser, NO_CATALOGUE)
+            return CodecAdvisor(self._parser, NO_CATALOGUE, loop.id)
         key = (target.name, database)
         lookups = self._lookups.get(key)
         if lookups is None:
             lookups = Lookups(target, database, self._vault, inquirer, self._start)
             self._lookups[key] = lookups
-        return CodecAdvisor(self._parser, lookups)
+        return CodecAdvisor(self._parser, lookups, loop.id)
 
     def _start(self, lookups: Lookups) -> None:
         self._tasks.create_task(self._run(lookups))

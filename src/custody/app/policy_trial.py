@@ -71,8 +71,8 @@ async def _commands(text: str, session: Session) -> Sequence[Command]:
         )
     reading = read_alone(text, session)
     # Nobody waits behind this text, so a slow machine may take its time over it.
-    async with ParserPool(workers=1, timeout=5.0) as parser:
-        advisor = CodecAdvisor(parser, NO_CATALOGUE)
+    async with ParserPool(workers=1) as parser:
+        advisor = CodecAdvisor(parser, NO_CATALOGUE, session.loop.id)
         try:
             question = next(reading)
             while True:

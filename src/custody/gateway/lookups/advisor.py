@@ -16,7 +16,7 @@ class Parser(Protocol):
 
     def recall(self, text: str) -> Analysis | None: ...
 
-    async def parse(self, text: str) -> Analysis: ...
+    async def parse(self, text: str, asker: Hashable) -> Analysis: ...
 
 
 class NoCatalogue:
@@ -37,9 +37,11 @@ NO_CATALOGUE: Final = NoCatalogue()
 
 
 class CodecAdvisor:
-    def __init__(self, parser: Parser, lookups: Advisor) -> None:
+    def __init__(self, parser: Parser, lookups: Advisor, asker: Hashable) -> None:
+        """``asker``: all who share a turn at the parser have the same."""
         self._parser: Final = parser
         self._lookups: Final = lookups
+        self._asker: Final = asker
 
     def recall(self, question: Hashable) -> object | None:
         if isinstance(question, ParseQuestion):
@@ -48,7 +50,7 @@ class CodecAdvisor:
 
     async def find(self, question: Hashable) -> object | None:
         if isinstance(question, ParseQuestion):
-            return await self._parser.parse(question.text)
+            return await self._parser.parse(question.text, self._asker)
         return await self._lookups.find(question)
 
     def forget(self) -> None:

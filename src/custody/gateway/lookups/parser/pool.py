@@ -6,38 +6,21 @@ read. One hostile text costs one worker; texts that wait are given to another, t
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Hashable
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
 from custody.gateway.lookups.parser.cache import AnalysisCache
 from custody.gateway.lookups.parser.frames import REQUEST_BYTES_AT_MOST
+from custody.gateway.lookups.parser.limits import PROCESSOR_SECONDS, patience_for
 from custody.gateway.lookups.parser.process import Worker
+from custody.gateway.lookups.parser.text_queue import WaitingText, WaitingTexts
 from custody.wire.sql.syntax import Analysis, Unreadable
 
-_WAITING_AT_MOST: Final = 1_024
 _FAREWELL_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.5
 """Before a worker that could not even start is started again."""
-
-
-class _Request:
-    """A text that waits. Its answer is settled once: by a worker, by time, or by the end."""
-
-    __slots__ = ("answer", "data", "length", "settle")
-
-    def __init__(
-        self,
-        data: bytes,
-        length: int,
-        answer: asyncio.Future[Analysis],
-        settle: Callable[[Analysis], None],
-    ) -> None:
-        self.data: Final = data
-        self.length: Final = length
-        self.answer: Final = answer
-        self.settle: Final = settle
 
 
 class ParserPool:
@@ -47,17 +30,22 @@ class ParserPool:
         self,
         *,
         workers: int = 2,
-        timeout: float = 0.2,
-        patience: float = 5.0,
+        processor_seconds: float = PROCESSOR_SECONDS,
+        patience: float = 20.0,
         cache: AnalysisCache | None = None,
     ) -> None:
-        """``timeout``: seconds that one text may take; ``patience``: that it may wait in all."""
+        """``processor_seconds``: as ``processor_limit`` takes them; ``patience``: seconds that a
+        short text may wait in all, for a worker and with it. Longer ones may wait as much longer as
+        they may take.
+        """
         self._workers: Final = workers
-        self._timeout: Final = timeout
+        self._processor_seconds: Final = processor_seconds
         self._patience: Final = patience
         self._cache: Final = cache or AnalysisCache()
-        self._waiting: Final[deque[_Request]] = deque()
+        self._waiting: Final = WaitingTexts()
         self._idle: Final[deque[Worker]] = deque()
+        self._with_long: Final[set[Worker]] = set()
+        """Workers that read a long text."""
         self._alive: Final[set[Worker]] = set()
         self._asked: Final[dict[str, asyncio.Future[Analysis]]] = {}
         self._owner: Final = asyncio.TaskGroup()
@@ -94,30 +82,30 @@ class ParserPool:
         """What is known already; never waits."""
         return self._cache.recall(text)
 
-    async def parse(self, text: str) -> Analysis:
-        """What the text means. Answers to the same text asked at once are shared."""
+    async def parse(self, text: str, asker: Hashable) -> Analysis:
+        """What the text means. Answers to the same text asked at once are shared. Askers take
+        turns; who share one have the same ``asker``.
+        """
         known = self._cache.recall(text)
         if known is not None:
             return known
-        answer = self._asked.get(text) or self._ask(text)
+        answer = self._asked.get(text) or self._ask(text, asker)
         if isinstance(answer, Unreadable):
             return answer
         # The future is shared: one asker's end must not end it for the others.
         return await asyncio.shield(answer)
 
-    def _ask(self, text: str) -> asyncio.Future[Analysis] | Unreadable:
+    def _ask(self, text: str, asker: Hashable) -> asyncio.Future[Analysis] | Unreadable:
         try:
             data = text.encode()
         except UnicodeEncodeError:
             return Unreadable("encoding")
         if len(data) > REQUEST_BYTES_AT_MOST:
             return Unreadable("too-long")
-        if self._closed.is_set() or len(self._waiting) >= _WAITING_AT_MOST:
+        if self._closed.is_set():
             return Unreadable("overload")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Analysis] = loop.create_future()
-        self._asked[text] = answer
-        patience = loop.call_later(self._patience, self._give_up, answer)
 
         def settle(result: Analysis) -> None:
             patience.cancel()
@@ -126,7 +114,11 @@ class ParserPool:
             if not answer.done():
                 answer.set_result(kept)
 
-        self._waiting.append(_Request(data, len(text), answer, settle))
+        if not self._waiting.add(WaitingText(data, len(text), asker, settle, answer.done)):
+            return Unreadable("overload")
+        self._asked[text] = answer
+        wait = self._patience + patience_for(len(data), self._processor_seconds)
+        patience = loop.call_later(wait, self._give_up, answer)
         self._dispatch()
         return answer
 
@@ -136,31 +128,39 @@ class ParserPool:
             answer.set_result(Unreadable("overload"))
 
     def _dispatch(self) -> None:
-        while self._idle and self._waiting:
+        while self._idle:
             worker = self._idle.popleft()
             if not worker.ready:
                 continue
-            request = self._waiting.popleft()
-            if request.answer.done():
-                request.settle(Unreadable("overload"))
+            # One worker is kept for short texts, where there are several.
+            text = self._waiting.next(long=len(self._with_long) < max(1, self._workers - 1))
+            if text is None:
+                self._idle.appendleft(worker)
+                return
+            if text.over():
+                text.settle(Unreadable("overload"))
                 self._idle.appendleft(worker)
                 continue
-            worker.ask(request.data, request.length, request.settle)
+            if text.long:
+                self._with_long.add(worker)
+            worker.ask(text.data, text.length, text.settle)
 
     def _ready(self, worker: Worker) -> None:
+        self._with_long.discard(worker)
         self._idle.append(worker)
         self._dispatch()
 
     def _gone(self, worker: Worker) -> None:
         if worker in self._idle:
             self._idle.remove(worker)
+        self._with_long.discard(worker)
         if not self._closed.is_set():
             self.lost += 1
 
     async def _keep(self) -> None:
         """Keep one worker alive until the pool closes."""
         while not self._closed.is_set():
-            worker = Worker(self._timeout, self._ready, self._gone)
+            worker = Worker(self._processor_seconds, self._ready, self._gone)
             self._alive.add(worker)
             try:
                 await worker.start()

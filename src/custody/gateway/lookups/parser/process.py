@@ -6,6 +6,7 @@ that breaks its protocol, or does not answer in time, is killed and never spoken
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Final, cast
 import msgspec
 
 from custody.gateway.lookups.parser.frames import LENGTH, REPLY_BYTES_AT_MOST, decode
+from custody.gateway.lookups.parser.limits import patience_for
 from custody.wire.sql.syntax import Analysis, Unreadable
 
 # Nothing of the gateway's environment: it may hold targets' passwords.
@@ -24,9 +26,12 @@ class Worker(asyncio.SubprocessProtocol):
     """``idle`` is called when it can take a text, ``gone`` once when it cannot any more."""
 
     def __init__(
-        self, timeout: float, idle: Callable[["Worker"], None], gone: Callable[["Worker"], None]
+        self,
+        processor_seconds: float,
+        idle: Callable[["Worker"], None],
+        gone: Callable[["Worker"], None],
     ) -> None:
-        self._timeout: Final = timeout
+        self._processor_seconds: Final = processor_seconds
         self._idle: Final = idle
         self._gone: Final = gone
         self._event_loop: Final = asyncio.get_running_loop()
@@ -36,7 +41,6 @@ class Worker(asyncio.SubprocessProtocol):
         self._answer: Callable[[Analysis], None] | None = None
         self._length = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._due = 0.0
         self._doomed = False
         self.ready = False
         self.was_ready = False
@@ -50,6 +54,7 @@ class Worker(asyncio.SubprocessProtocol):
             sys.executable,
             "-m",
             "custody.gateway.lookups.parser.worker",
+            str(self._processor_seconds),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -62,8 +67,8 @@ class Worker(asyncio.SubprocessProtocol):
         """Give it a text of ``length`` characters; ``answer`` is called once, whatever comes."""
         self._answer = answer
         self._length = length
-        self._due = self._event_loop.time() + self._timeout
-        self._timer = self._event_loop.call_at(self._due, self._late)
+        patience = patience_for(len(text), self._processor_seconds)
+        self._timer = self._event_loop.call_later(patience, self._late)
         if self._input is not None:
             self._input.write(LENGTH.pack(len(text)) + text)
 
@@ -100,11 +105,15 @@ class Worker(asyncio.SubprocessProtocol):
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         del fd, exc
-        self._lost()
+        if self._answer is None:
+            self._lost()
+        else:
+            self.kill()  # how it ended says why, and comes next
 
     def process_exited(self) -> None:
-        self._lost()
         if self._transport is not None:
+            late = self._transport.get_returncode() == -signal.SIGPROF
+            self._lost(Unreadable("time-out") if late else None)
             self._transport.close()
         self.ended.set()
 
@@ -136,13 +145,8 @@ class Worker(asyncio.SubprocessProtocol):
             answer(analysis)
 
     def _late(self) -> None:
-        overslept = self._event_loop.time() - self._due
-        if overslept > self._timeout / 4:
-            # It was the gateway's own loop that was late: its answer may lie in the pipe.
-            self._due = self._event_loop.time() + self._timeout
-            self._timer = self._event_loop.call_at(self._due, self._late)
-            return
-        self._lost(Unreadable("time-out"))
+        """It hangs, or the machine has no time for it at all: that says nothing of the text."""
+        self._lost(Unreadable("overload"))
         self.kill()
 
     def _lost(self, why: Unreadable | None = None) -> None:
