@@ -8,7 +8,7 @@ from tests.gateway.fakes import ADMISSION
 from tests.gateway.stage import bench, kinds, line, run, until
 
 from custody.gateway.admission import is_token
-from custody.gateway.refusals import not_authenticated
+from custody.gateway.session_refusals import not_authenticated
 from custody.model.identity import Admission, NotAdmitted
 from custody.model.record import LoginRefused
 from custody.model.secret import Secret

@@ -16,7 +16,8 @@ from typing import Final, Protocol
 
 import msgspec
 
-from custody.gateway.refusals import (
+from custody.gateway.services import ListenerSpec, SessionServices
+from custody.gateway.session_refusals import (
     IDLE,
     NOT_RECORDED,
     no_stream,
@@ -24,7 +25,6 @@ from custody.gateway.refusals import (
     not_yours,
     past_use,
 )
-from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.target import Target
 from custody.model.errors import CustodyError
 from custody.model.event import LoginRequest

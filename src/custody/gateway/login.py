@@ -14,8 +14,13 @@ import msgspec
 
 from custody.gateway.admission import AdmissionControl, Admitted, Caller, TurnedAway
 from custody.gateway.connection import Connection, ConnectionOwner
-from custody.gateway.refusals import TARGET_BROKE_TLS, TARGET_LEFT, no_tls_there, unreachable
 from custody.gateway.services import ListenerSpec, SessionServices
+from custody.gateway.session_refusals import (
+    TARGET_BROKE_TLS,
+    TARGET_LEFT,
+    no_tls_there,
+    unreachable,
+)
 from custody.gateway.target import Target
 from custody.gateway.upstream import connect, secure
 from custody.model.codec import Advisor, CodecFaces, UpstreamLogin

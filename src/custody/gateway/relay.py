@@ -19,8 +19,8 @@ from custody.gateway.held_message import HeldMessage
 from custody.gateway.login import LoginResult
 from custody.gateway.outbox import Outbox
 from custody.gateway.recorded_entry import RecordedEntry
-from custody.gateway.refusals import unrecorded_end
 from custody.gateway.services import SessionServices
+from custody.gateway.session_refusals import unrecorded_end
 from custody.model.approval import Question
 from custody.model.codec import CodecFaces
 from custody.model.command import Wire

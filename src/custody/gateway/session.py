@@ -13,15 +13,15 @@ from custody.gateway.admission import AdmissionControl
 from custody.gateway.connection import Connection
 from custody.gateway.ids import new_cancel_key, new_session_id
 from custody.gateway.login import LoginResult, LoginStage
-from custody.gateway.refusals import (
+from custody.gateway.registry import Registry
+from custody.gateway.relay import Relay
+from custody.gateway.services import ListenerSpec, SessionServices
+from custody.gateway.session_refusals import (
     INTERNAL,
     LOGIN_TOO_LONG,
     broken_protocol,
     unrecorded_end,
 )
-from custody.gateway.registry import Registry
-from custody.gateway.relay import Relay
-from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.target import Target
 from custody.gateway.upstream import send_once
 from custody.model.codec import CodecFaces, ServerLogin

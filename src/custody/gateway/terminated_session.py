@@ -15,7 +15,10 @@ from custody.gateway.command_refusals import NOT_RECORDED_COMMAND, TOO_MANY_OPEN
 from custody.gateway.gate import UNRECORDED_COMMANDS, Denial, Permit
 from custody.gateway.held_message import HeldMessage
 from custody.gateway.ids import new_session_id
-from custody.gateway.refusals import (
+from custody.gateway.registry import Registry
+from custody.gateway.services import ListenerSpec, SessionServices
+from custody.gateway.session import error_place
+from custody.gateway.session_refusals import (
     INTERNAL,
     LOGIN_TOO_LONG,
     SESSION_OVER,
@@ -23,9 +26,6 @@ from custody.gateway.refusals import (
     unreachable,
     unrecorded_end,
 )
-from custody.gateway.registry import Registry
-from custody.gateway.services import ListenerSpec, SessionServices
-from custody.gateway.session import error_place
 from custody.model.approval import Question
 from custody.model.command import Command
 from custody.model.errors import CustodyError, LogFailureError
