@@ -107,8 +107,7 @@ class Worker(asyncio.SubprocessProtocol):
         del fd, exc
         if self._answer is None:
             self._lost()
-        else:
-            self.kill()  # how it ended says why, and comes next
+        # Else it is ending, and how it ended says why. One that does not end is late.
 
     def process_exited(self) -> None:
         if self._transport is not None:
