@@ -132,7 +132,8 @@ def test_a_worker_that_hangs_is_lost_and_says_nothing_of_its_text() -> None:
 
 def test_long_texts_leave_a_worker_for_short_ones() -> None:
     async def scene(pool: ParserPool) -> None:
-        await asyncio.gather(read(pool, "SELECT 0"), read(pool, "SELECT 1"))
+        while len(workers_of(pool)) < 2:
+            await asyncio.sleep(0.01)
         for worker in workers_of(pool):
             os.kill(process(worker), signal.SIGSTOP)
         long = [
