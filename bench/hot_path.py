@@ -28,7 +28,7 @@ from custody.app.evidence_log import make_masker
 from custody.app.init import initialise
 from custody.config.load import compile_policy, load_config
 from custody.evidence import KeyholderProcess, LogOptions, open_log
-from custody.gateway import Gate, Meter, SessionServices
+from custody.gateway import Gate, LongMasking, Meter, SessionServices
 from custody.gateway.admission import Admitted
 from custody.gateway.login import LoginResult
 from custody.gateway.lookups.parser.cache import AnalysisCache
@@ -203,9 +203,10 @@ async def relayed(folder: Path, clockwork: Clockwork | None) -> AsyncIterator[tu
                 )
             meter = Meter(note=lambda *_: None, end_loop=lambda *_: None, policy=b"")
             meter.open_account(LOOP, AMPLE)
+            masking = LongMasking(masker)
             gate = Gate(
                 policy,
-                masker,
+                masking,
                 face,
                 lambda: Milliseconds(time.time_ns() // 1_000_000),
                 meter=meter,
@@ -217,6 +218,7 @@ async def relayed(folder: Path, clockwork: Clockwork | None) -> AsyncIterator[tu
             )
             services = SessionServices(
                 gate=gate,
+                masking=masking,
                 policy=policy,
                 log=log,
                 ticket_authenticator=cast("Any", None),

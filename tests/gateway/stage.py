@@ -19,6 +19,7 @@ from tests.protocols.toys.line_codec import CODES, LineCodec, line_wire
 from custody.gateway.budget.meter import UsageCounter
 from custody.gateway.gate import Gate
 from custody.gateway.listener import make_listener
+from custody.gateway.long_records import LongMasking
 from custody.gateway.registry import Registry
 from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.target import Target
@@ -125,8 +126,10 @@ async def bench(
     hidden = Target(
         TargetName("secret-target"), "toy", "127.0.0.1", setup.server.port, "off", None, "db", "a"
     )
+    masking = LongMasking(masker or NoMask())
     services = SessionServices(
-        gate=Gate(policy, masker or NoMask(), log, clock, meter=meter, approvals=approvals),
+        gate=Gate(policy, masking, log, clock, meter=meter, approvals=approvals),
+        masking=masking,
         policy=policy,
         log=log,
         ticket_authenticator=setup.tickets,

@@ -23,6 +23,7 @@ from custody.gateway import (
     CodecAdvisor,
     Gate,
     ListenerSpec,
+    LongMasking,
     Lookups,
     Parser,
     SessionServices,
@@ -106,8 +107,10 @@ def make_session_services(
     approvals: Approvals,
 ) -> SessionServices:
     policy = compile_policy(config)
+    masking = LongMasking(masker)
     return SessionServices(
-        gate=Gate(policy, masker, log, clock, meter=gateway.meter, approvals=approvals),
+        gate=Gate(policy, masking, log, clock, meter=gateway.meter, approvals=approvals),
+        masking=masking,
         policy=policy,
         log=log,
         ticket_authenticator=gateway.ticket_authenticator,

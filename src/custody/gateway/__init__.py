@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from custody.gateway.budget.meter import Meter, UsageCounter
     from custody.gateway.gate import Clock, Gate
     from custody.gateway.listener import Listener, make_listener, note_unrecorded, watch
+    from custody.gateway.long_records import LongMasking
     from custody.gateway.lookups.advisor import NO_CATALOGUE, CodecAdvisor, Parser
     from custody.gateway.lookups.catalogue import Lookups, try_login
     from custody.gateway.lookups.parser.pool import ParserPool
@@ -23,6 +24,7 @@ _NAMES: Final = {
     "budget.meter": ("Meter", "UsageCounter"),
     "gate": ("Clock", "Gate"),
     "listener": ("Listener", "make_listener", "note_unrecorded", "watch"),
+    "long_records": ("LongMasking",),
     "lookups.advisor": ("NO_CATALOGUE", "CodecAdvisor", "Parser"),
     "lookups.catalogue": ("Lookups", "try_login"),
     "lookups.parser.pool": ("ParserPool",),
@@ -39,6 +41,7 @@ __all__ = [
     "Gate",
     "Listener",
     "ListenerSpec",
+    "LongMasking",
     "Lookups",
     "Meter",
     "Parser",

@@ -121,6 +121,19 @@ class Gate:
             return Permit(numbers)
         return Denial(_refusal(message, verdicts[refused], refused), numbers, refused)
 
+    def records(self, session: Session, message: CommandsReceived) -> bool:
+        """Whether a record is made of it at this stage: of an allowed Parse, none is."""
+        if message.stage != "parse":
+            return True
+        try:
+            now = self._clock()
+            return any(
+                self._policy.decide(session, command, now).decision is not _ALLOW
+                for command in message.commands
+            )
+        except Exception:  # noqa: BLE001 - ``judge`` will meet it again, and refuse
+            return False
+
     def _asks(self, session: Session, verdicts: list[Verdict], refused: int) -> bool:
         """Whether nothing stands against the message but what a human may allow."""
         return all(

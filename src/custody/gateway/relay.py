@@ -7,16 +7,18 @@ record is durable, a response's final bytes until its record is queued (``strict
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
 
+from custody.gateway.answer_queue import AnswerQueue
 from custody.gateway.connection import Connection
 from custody.gateway.gate import UNRECORDED_COMMANDS, Denial, Permit
 from custody.gateway.held_message import HeldMessage
 from custody.gateway.login import LoginResult
+from custody.gateway.long_records import MaskingPause, is_long, long_commands
 from custody.gateway.outbox import Outbox
 from custody.gateway.recorded_entry import RecordedEntry
 from custody.gateway.services import SessionServices
@@ -36,13 +38,11 @@ from custody.model.event import (
     StreamEnded,
 )
 from custody.model.event import Forward as RelayEvent
-from custody.model.record import Body, Gap, Injected, Response, ResponseUnknown
+from custody.model.record import Body, Gap, Injected, Opaque, ResponseUnknown
 from custody.model.refusal import NativeCodes, Refusal
 from custody.model.words import SessionId, Side
 
 DRAIN_TIMEOUT_S: Final = 5.0
-ANSWERS_QUEUED: Final = 16
-"""Answers whose final bytes were released and that are still to be masked and sealed."""
 
 # Where every statement passes, a name of the module is quicker than an enumeration's member.
 _replace: Final = msgspec.structs.replace
@@ -64,10 +64,6 @@ class RelayHost(Protocol):
     def failed(self, error: Exception) -> None: ...
 
 
-_Answer = tuple[Response, RecordedEntry | None, int, int]
-"""What came back; the message that asked, which of its commands, and how long it took (µs)."""
-
-
 class Relay:
     def __init__(
         self,
@@ -81,7 +77,6 @@ class Relay:
     ) -> None:
         self._host: Final = host
         self._gate: Final = services.gate
-        self._strict: Final = services.strict_responses
         self._held_bytes: Final = services.held_bytes
         self._codes: Final = codes
         self._codec: Final = faces.codec
@@ -95,7 +90,6 @@ class Relay:
         if faces.consultant is not None:
             faces.consultant.consult(login.advisor.recall)
         self._messages: Final[dict[int, RecordedEntry]] = {}
-        self._answers: Final[deque[_Answer]] = deque()
         self._event_loop: Final = asyncio.get_running_loop()
         self._commands = 0
         self._refused = 0
@@ -106,6 +100,12 @@ class Relay:
         self._leaving = ""
         self._asked: tuple[HeldMessage, CommandsReceived, RecordedEntry] | None = None
         """What a human is asked about. The codec gives no message behind it."""
+        self._pause: Final = MaskingPause(
+            services.masking, self._session, tasks, self.pump, host.failed
+        )
+        self._answers: Final = AnswerQueue(
+            self, self._session, self._gate, self._pause, strict=services.strict_responses
+        )
         self._handlers: Final[dict[type, Callable[..., None]]] = {
             CommandsReceived: self._commands_received,
             RelayEvent: self._relay,
@@ -122,7 +122,8 @@ class Relay:
         """Handle every event that there is. Raises ``WireError`` as the codec does."""
         next_event, handlers = self._codec.next_event, self._handlers
         client, server = _CLIENT, _SERVER
-        while not self._over:
+        pause = self._pause
+        while not (self._over or pause.open):
             event = next_event(client)
             if event is None:
                 event = next_event(server)
@@ -163,6 +164,8 @@ class Relay:
 
     def closed(self, side: Side) -> None:
         """Nothing more comes from this side."""
+        if self._pause.defer(lambda: self.closed(side)):
+            return
         if side is Side.CLIENT:
             self._leaving = self._leaving or "client.closed"
             self._abandon(self._leaving)
@@ -172,6 +175,8 @@ class Relay:
 
     def end_when_drained(self, last: Side, reason: str) -> None:
         """End the session once what is in line for that side has left, or after a while."""
+        if self._pause.defer(lambda: self.end_when_drained(last, reason)):
+            return
         reason = self._leaving or reason
         box = self.to_client if last is Side.CLIENT else self.to_server
         box.call_after(lambda: self._host.end(reason))
@@ -184,7 +189,8 @@ class Relay:
         """
         self._over = True
         self.to_server.clear()
-        self._record_answers()
+        self._answers.record()
+        self._pause.abandon()
         try:
             self._abandon("session.ended")
             for message in self._messages.values():
@@ -202,9 +208,13 @@ class Relay:
 
     # Client to server.
 
-    def _commands_received(self, event: CommandsReceived) -> None:
-        if self._answers:
-            self._record_answers()
+    def _commands_received(self, event: CommandsReceived, *, prepared: bool = False) -> None:
+        self._answers.record()
+        long = () if prepared else long_commands(event.commands)
+        if long and self._gate.records(self._session, event):
+            act = partial(self._commands_received, event, prepared=True)
+            self._pause.begin(long, act, partial(self._left, event))
+            return
         held = RecordedEntry(self, event.wire)
         ruling = self._gate.judge(self._session, event, held)
         if isinstance(ruling, Permit):
@@ -217,6 +227,11 @@ class Relay:
             self._deny(event, held, ruling)
         else:
             self._hold_for_answer(event, held, ruling)
+
+    def _left(self, event: CommandsReceived) -> None:
+        """The session ended before a long message was judged; nothing of it moved."""
+        size = sum(map(len, event.wire))
+        self._note(Opaque("a long command that its session left before it was judged", size))
 
     def _permit(
         self, event: CommandsReceived, held: RecordedEntry, numbers: tuple[int, ...]
@@ -311,8 +326,16 @@ class Relay:
     def _stream_ended(self, event: StreamEnded) -> None:
         message = self._messages.get(event.token) if event.token is not None else None
         number = message.numbers[event.index] if message is not None else None
-        self._note(_replace(event.stream, command=number))
-        self.to_server.put(event.wire)
+        stream = _replace(event.stream, command=number)
+
+        def record() -> None:
+            self._note(stream)
+            self.to_server.put(event.wire)
+
+        if is_long(stream):
+            self._pause.begin([stream], record, lambda: self._note(stream))
+        else:
+            record()
 
     def _relay(self, event: RelayEvent) -> None:
         if event.to is _SERVER:
@@ -339,39 +362,10 @@ class Relay:
             message.open -= 1
             if not message.open:
                 del self._messages[token]
-        answer = response, message, event.index, took
-        if self._strict:
-            held = RecordedEntry(self, event.wire)
-            if self._record_answer(answer, held):
-                self.to_client.hold(held)
-            return
-        self.to_client.put(event.wire)
-        answers = self._answers
-        answers.append(answer)
-        if len(answers) == 1:
-            # Masking and sealing are done while the client already reads its answer. The event
-            # loop sends after one turn of callbacks, so these wait for the one after.
-            self._event_loop.call_soon(self._event_loop.call_soon, self._record_answers)
-        elif len(answers) >= ANSWERS_QUEUED:
-            self._record_answers()
-
-    def _record_answers(self) -> None:
-        """Record the answers that are queued, before anything that comes after them."""
-        answers = self._answers
-        while answers:
-            if not self._record_answer(answers.popleft(), None):
-                return
-
-    def _record_answer(self, answer: _Answer, held: RecordedEntry | None) -> bool:
-        response, message, index, took = answer
         if message is not None:
-            response = _replace(response, command=message.numbers[index], duration_us=took)
-        try:
-            self._gate.note_response(self._session, response, held)
-        except LogFailureError as error:
-            self.log_failed(error)
-            return False
-        return True
+            number = message.numbers[event.index]
+            response = _replace(response, command=number, duration_us=took)
+        self._answers.put(response, event.wire)
 
     # Inquiries.
 
@@ -391,7 +385,7 @@ class Relay:
     # Records.
 
     def _note(self, body: Body, held: RecordedEntry | None = None) -> None:
-        self._record_answers()
+        self._answers.record()
         self._gate.note(self._session, body, held)
 
     def _note_gap(self) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from custody.gateway.gate import Clock, Gate
+from custody.gateway.long_records import LongMasking
 from custody.gateway.target import Target
 from custody.model.codec import Advisor
 from custody.model.identity import Loop
@@ -34,6 +35,8 @@ class AdvisorFactory(Protocol):
 
 class SessionServices(msgspec.Struct, frozen=True):
     gate: Gate
+    masking: LongMasking
+    """Masks what is too long for the event loop."""
     policy: Policy
     log: EvidenceLog
     ticket_authenticator: TicketAuthenticator

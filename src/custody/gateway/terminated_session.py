@@ -15,6 +15,7 @@ from custody.gateway.command_refusals import NOT_RECORDED_COMMAND, TOO_MANY_OPEN
 from custody.gateway.gate import UNRECORDED_COMMANDS, Denial, Permit
 from custody.gateway.held_message import HeldMessage
 from custody.gateway.ids import new_session_id
+from custody.gateway.long_records import is_long, long_commands
 from custody.gateway.registry import Registry
 from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.session import error_place
@@ -32,7 +33,7 @@ from custody.model.errors import CustodyError, LogFailureError
 from custody.model.event import CommandsReceived, LoginRequest
 from custody.model.identity import Admission, Credential, Session
 from custody.model.interfaces import Durable
-from custody.model.record import Body, Gap, Receipt, Response, ResponseUnknown, SessionEnd
+from custody.model.record import Body, Gap, Receipt, Response, ResponseUnknown, SessionEnd, Stream
 from custody.model.refusal import Refusal, RefusedError
 from custody.model.secret import Secret
 from custody.model.terminator import TargetAddress
@@ -187,6 +188,8 @@ class TerminatedSession:
         return credential
 
     async def permit(self, command: Command) -> int:
+        if long := long_commands((command,)):
+            await self._services.masking.prepare(self._known().session, long)
         session = self._known().session
         self._heard = self._event_loop.time()
         self._commands += 1
@@ -260,6 +263,8 @@ class TerminatedSession:
             _log.error("%s: a gap is not recorded yet: %s", self.id, error.code)
 
     async def respond(self, response: Response) -> None:
+        if is_long(response):
+            await self._services.masking.prepare(self._known().session, [response])
         session = self._known().session
         if response.command is not None:
             self._open.discard(response.command)
@@ -267,6 +272,8 @@ class TerminatedSession:
         await self._noted(lambda heard: gate.note_response(session, response, heard), wait=strict)
 
     async def record(self, body: Body) -> None:
+        if isinstance(body, Stream) and is_long(body):
+            await self._services.masking.prepare(self._known().session, [body])
         session = self._known().session
         gate = self._services.gate
         await self._noted(lambda heard: gate.note(session, body, heard), wait=True)

@@ -6,11 +6,12 @@ characters where that one stood, so that a find can be replaced where it was wri
 
 import html
 import re
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 from custody.masking.ascii_fold import BORDER
 
+_BORDER: Final = ord(BORDER)
 _DEEPEST: Final = 3
 """Escapes of escapes of escapes are still read."""
 _BACKSLASH: Final = re.compile(
@@ -28,11 +29,34 @@ CUE: Final = (
 )
 
 
-class Reading(NamedTuple):
-    """``places`` holds for each character of ``text`` where it began, and the end."""
+_Way = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 
-    text: str
-    places: list[int]
+
+class Reading:
+    """A text as it reads. Where its characters stood is worked out only where somebody asks."""
+
+    __slots__ = ("_source", "_way", "text")
+
+    def __init__(self, text: str, source: "Reading | None" = None, way: _Way | None = None) -> None:
+        self.text: Final = text
+        self._source: Final = source
+        self._way: Final = way
+
+    def places(self) -> Sequence[int]:
+        """For each character of ``text`` where it began, and the end."""
+        if self._source is None or self._way is None:
+            return range(len(self.text) + 1)
+        pattern, read = self._way
+        old = self._source.places()
+        places: list[int] = []
+        at = 0
+        for found in pattern.finditer(self._source.text):
+            start, end = found.span()
+            places += old[at:start]
+            places += [old[start]] * len(read(found))
+            at = end
+        places += old[at:]
+        return places
 
 
 def _backslash(found: re.Match[str]) -> str:
@@ -42,15 +66,17 @@ def _backslash(found: re.Match[str]) -> str:
     if sign is not None:
         return _WHITE.get(sign, sign)
     code = int(octal, 8) if octal is not None else int(four or eight or two, 16)
-    return chr(code) if code <= 0x10FFFF and not 0xD800 <= code < 0xE000 else "\ufffd"
+    valid = code <= 0x10FFFF and not 0xD800 <= code < 0xE000 and code != _BORDER
+    return chr(code) if valid else "\ufffd"
 
 
 def _percent(found: re.Match[str]) -> str:
-    return bytes.fromhex(found.group().replace("%", "")).decode("utf-8", "replace")
+    data = bytes.fromhex(found.group().replace("%", ""))
+    return data.decode("utf-8", "replace").replace(BORDER, " ")
 
 
 def _entity(found: re.Match[str]) -> str:
-    return html.unescape(found.group())[:1] or " "
+    return html.unescape(found.group())[:1].replace(BORDER, " ") or " "
 
 
 def _doubled(found: re.Match[str]) -> str:
@@ -70,33 +96,14 @@ def readings(text: str) -> Iterator[Reading]:
     """What ``text`` says once its escapes are read; nothing where it has none. Each level of
     escapes inside escapes is a reading of its own.
     """
-    reading = Reading(text, [])
+    reading = Reading(text)
     for _ in range(_DEEPEST):
         known = reading
         for sign, pattern, read in _WAYS:
             if sign in reading.text:
-                reading = _read(reading, pattern, read)
-        if reading is known or reading.text == known.text:
+                new = pattern.sub(read, reading.text)
+                if new != reading.text:
+                    reading = Reading(new, reading, (pattern, read))
+        if reading is known:
             return
         yield reading
-
-
-def _read(
-    known: Reading, pattern: re.Pattern[str], read: Callable[[re.Match[str]], str]
-) -> Reading:
-    parts: list[str] = []
-    places: list[int] = []
-    at = 0
-    old = known.places or range(len(known.text) + 1)
-    for found in pattern.finditer(known.text):
-        start, end = found.span()
-        new = read(found).replace(BORDER, " ")
-        parts += (known.text[at:start], new)
-        places += old[at:start]
-        places += [old[start]] * len(new)
-        at = end
-    if not parts:
-        return known
-    parts.append(known.text[at:])
-    places += old[at:]
-    return Reading("".join(parts), places)

@@ -78,7 +78,7 @@ class Marks:
 
     def length(self, count: int) -> str:
         """The mark for a value of which only the length may be kept."""
-        said = f"{count}" if count <= _LONGEST else f"{_LONGEST}+"
+        said = f"{max(count, 0)}" if count <= _LONGEST else f"{_LONGEST}+"
         return f"‹{BINARY.label}:{said} bytes›"  # noqa: RUF001 - as above
 
     def is_own(self, text: str) -> bool:

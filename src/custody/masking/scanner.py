@@ -17,6 +17,7 @@ from custody.masking import ascii_fold, disguises
 from custody.masking.ascii_fold import BORDER, DELETED
 from custody.masking.cue_matcher import Cues, re2_options
 from custody.masking.detectors import SHAPES, Shape
+from custody.masking.disguises import Reading
 from custody.masking.marks import OWN, REDACTED, MarkKind, Marks
 
 _PASSES: Final = 6
@@ -150,7 +151,7 @@ class Scanner:
         try:
             hits, disguised = self._look(joined, None)
             for reading in disguises.readings(joined) if disguised else ():
-                hits += self._look(reading.text, reading.places)[0]
+                hits += self._look(reading.text, reading)[0]
         except _TooDenseError:
             # Naming each would hold everybody up; a text so dense is redacted as a whole.
             found = [(Span(0, len(text), REDACTED.redaction),) for text in texts]
@@ -171,9 +172,9 @@ class Scanner:
             joined = self._tokens.blank(joined)
         return joined
 
-    def _look(self, joined: str, origins: Sequence[int] | None) -> tuple[list[_Hit], bool]:
+    def _look(self, joined: str, reading: Reading | None) -> tuple[list[_Hit], bool]:
         """What stands in ``joined``, in places of the texts as they were written; and whether
-        something there is written with escapes. ``origins``: where each character stood.
+        something there is written with escapes. ``reading``: what knows where each character stood.
         """
         folded = joined if joined.isascii() else ascii_fold.fold(joined)
         data = folded.encode("ascii")
@@ -187,8 +188,9 @@ class Scanner:
         if len(hits) > HITS_AT_MOST:
             raise _TooDenseError
         places = ascii_fold.places(joined) if len(folded) != len(joined) else None
-        if places is None and origins is None:
+        if not hits or (places is None and reading is None):
             return hits, disguised
+        origins = reading.places() if reading is not None else None
         return [_moved(hit, places, origins) for hit in hits], disguised
 
     def _spans(

@@ -6,6 +6,7 @@ touches has one. A literal that nobody marked is a literal that is not proven.
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final, NamedTuple, assert_never
 
 from custody.masking import ascii_fold, literals
@@ -19,6 +20,8 @@ from custody.model.command import TextMark
 
 _LONGEST_PLAIN_NUMBER: Final = 5
 _PASSES: Final = 4
+LITERALS_AT_MOST: Final = 10_000
+"""Pieces of a text that are weighed one by one; with more, nothing is kept from the first on."""
 _DIGIT: Final = re.compile(r"\d")
 _IN_COMMENT: Final = re.compile(r"'[^']*+'?|\"[^\"]*+\"?|\.?\d[\w.]*")
 
@@ -69,7 +72,9 @@ class StatementMasker:
     def mask_blind(self, text: str) -> str:
         """Every literal goes: nothing is known of them."""
         changes: list[_Change] = []
-        for piece in literals.pieces(text):
+        for number, piece in enumerate(literals.pieces(text)):
+            if number >= LITERALS_AT_MOST:
+                return _cut_off(text)
             if piece.doubtful or not piece.terminated:
                 changes.append(_Change(piece.start, len(text), quote_mark(REDACTED.redaction)))
                 break
@@ -80,9 +85,13 @@ class StatementMasker:
         """Literals whose escapes or doubled quotes hide a find are rewritten, masked."""
         if not literals.may_hide(text):
             return text
+        pieces = list(islice(literals.pieces(text), LITERALS_AT_MOST + 1))
+        if len(pieces) > LITERALS_AT_MOST:
+            # Some of them may read differently from how they are written.
+            return _cut_off(text)
         candidates = [
             piece
-            for piece in literals.pieces(text)
+            for piece in pieces
             if piece.sort in {LexemeKind.STRING, LexemeKind.IDENTIFIER}
             and literals.is_disguised(text[piece.start : piece.end], piece.value)
         ]
@@ -146,7 +155,9 @@ class StatementMasker:
     def _uncovered(self, text: str, covered: Sequence[_Change]) -> list[_Change]:
         changes: list[_Change] = []
         at = 0
-        for piece in literals.pieces(text):
+        for number, piece in enumerate(literals.pieces(text)):
+            if number >= LITERALS_AT_MOST:
+                return [_Change(piece.start, len(text), quote_mark(REDACTED.redaction))]
             while at < len(covered) and covered[at].end <= piece.start:
                 at += 1
             if at < len(covered) and covered[at].start < piece.end:
@@ -192,6 +203,12 @@ def canonical(value: str) -> str:
 
 def is_short_number(text: str) -> bool:
     return len(_DIGIT.findall(text)) <= _LONGEST_PLAIN_NUMBER
+
+
+def _cut_off(text: str) -> str:
+    """``text`` up to its first literal."""
+    first = next(literals.pieces(text))
+    return text[: first.start] + quote_mark(REDACTED.redaction)
 
 
 def _quoted_as(piece: Lexeme, value: str) -> str:

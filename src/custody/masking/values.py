@@ -139,7 +139,7 @@ class ValueMasker:
             return kind.redaction
         if self._strict:
             return self._tokens.length(length)
-        return REDACTED.redaction if self._hides(hexadecimal) else hexadecimal
+        return REDACTED.redaction if self._hides(hexadecimal) else self._scan(hexadecimal)
 
     def _hides(self, value: str) -> bool:
         try:
@@ -161,6 +161,7 @@ class ValueMasker:
         unread: Sequence[tuple[int, int, int]] = (),
     ) -> tuple[tuple[Row, ...], bool]:
         """The masked cells within ``response_bytes``, and whether anything was left out."""
+        unread = [place for place in unread if _holds(captured, *place[:2])]
         kinds = self._kinds_of(columns)
         limit = self._bounds.response_bytes
         known = _with_cells(captured, {(row, column): "" for row, column, _ in unread})
@@ -300,6 +301,12 @@ class ValueMasker:
         if whole is None:
             return self._cutter.cut_masked(cell, limit)
         return CUT if whole else self._cutter.cut_original(cell, limit)
+
+
+def _holds(rows: Sequence[Row], row: int, column: int) -> bool:
+    """Whether a value stands there."""
+    within = 0 <= row < len(rows) and 0 <= column < len(rows[row])
+    return within and rows[row][column] is not None
 
 
 def _with_cells(rows: Sequence[Row], changes: Mapping[tuple[int, int], str]) -> list[Row]:
