@@ -21,8 +21,6 @@ from custody.protocols.postgres.statements.catalogue import (
     RelationFact,
     RelationFacts,
     RelationsQuestion,
-    SessionDefaultsQuestion,
-    SessionFacts,
     TableFact,
     Unanswered,
 )
@@ -32,7 +30,6 @@ from custody.wire.sql.syntax import ParseQuestion
 UNANSWERED = Unanswered()
 TEXTS = AnalysisCache()
 FACTS: dict[Hashable, object] = {
-    SessionDefaultsQuestion(): SessionFacts('"$user", public', "app", conforming=True),
     RelationsQuestion("accounts"): RelationFacts(
         (RelationFact("public", "accounts", "r", ("aid", "balance")),)
     ),

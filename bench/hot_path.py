@@ -77,7 +77,6 @@ class Advice:
         table = ("public", "pgbench_accounts", "r")
         nothing: frozenset[str] = frozenset()
         self._facts: dict[Hashable, object] = {
-            c.SessionDefaultsQuestion(): c.SessionFacts('"$user", public', "app", conforming=True),
             c.RelationsQuestion("pgbench_accounts"): c.RelationFacts(
                 (c.RelationFact(*table, names),)
             ),

@@ -32,8 +32,6 @@ from custody.protocols.postgres.statements.catalogue import (
     RelationFact,
     RelationFacts,
     RelationsQuestion,
-    SessionDefaultsQuestion,
-    SessionFacts,
     TableFact,
     Unanswered,
 )
@@ -126,8 +124,6 @@ class Driver:
             case ParseQuestion():
                 # The parser is C and is fuzzed by crashing workers, not here.
                 return Unreadable("syntax")
-            case SessionDefaultsQuestion() if self._whim():
-                return SessionFacts('"$user", public', "app", conforming=True)
             case ColumnsQuestion() if self._whim():
                 return TableFact("public", "users", "r", ((1, "id"), (2, "ssn")))
             case RelationsQuestion(name) if self._whim():

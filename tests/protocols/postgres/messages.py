@@ -176,7 +176,7 @@ def function_result(value: bytes | None) -> bytes:
     return frame("V", struct.pack(">i", len(value)) + value)
 
 
-LOGGED_IN = (
+LET_IN = (
     AUTHENTICATION_OK
     + parameter("server_version", "15.4")
     + parameter("client_encoding", "UTF8")
@@ -184,3 +184,11 @@ LOGGED_IN = (
     + key_data(b"\0\0\0\x07serv")
     + ready()
 )
+FIRST_ANSWER = (
+    columns(*((name, 0, 0, 25, 0) for name in ("path", "user", "conforming")))
+    + row(b'"$user", public', b"app", b"on")
+    + complete("SELECT 1")
+    + ready()
+)
+"""To what the gateway asks the session before its client is let in."""
+LOGGED_IN = LET_IN + FIRST_ANSWER

@@ -33,16 +33,12 @@ from custody.model.words import Side
 from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.frames import error as refusal_message
 from custody.protocols.postgres.options import PostgresOptions
-from custody.protocols.postgres.statements.catalogue import SessionDefaultsQuestion, SessionFacts
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import ParseQuestion
 
 CLIENT_KEY = b"\0\0\0\x01" + bytes(range(32))
 NO = Refusal(RefusalCode.DENIED, "not here", detail="because", hint="ask")
 NO_MESSAGE = refusal_message(NO)
-FACTS: dict[Hashable, object] = {
-    SessionDefaultsQuestion(): SessionFacts('"$user", public', "app", conforming=True)
-}
 Judge = Callable[[Command], bool]
 
 
@@ -61,7 +57,7 @@ class Dialogue:
     ) -> None:
         self.codec = codec
         self.judge = judge
-        self.facts = {**FACTS, **facts}
+        self.facts = dict(facts)
         self.events: list[Event] = []
         self.to_server = b""
         self.to_client = b""

@@ -12,8 +12,8 @@ from custody.model.errors import CustodyError, WireError
 from custody.protocols.postgres.inquirer import ANSWER_BYTES_AT_MOST, PostgresInquirer
 from custody.protocols.postgres.statements.catalogue import (
     ColumnsQuestion,
-    SessionDefaultsQuestion,
-    SessionFacts,
+    RelationFacts,
+    RelationsQuestion,
     TableFact,
     sql,
 )
@@ -32,7 +32,7 @@ def tls_answer(inquirer: PostgresInquirer) -> bool | None:
 def logged_in() -> PostgresInquirer:
     inquirer = PostgresInquirer(random=bytes)
     inquirer.begin(upstream())
-    assert b"default_transaction_read_only = on" in inquirer.receive(m.LOGGED_IN)
+    assert b"default_transaction_read_only = on" in inquirer.receive(m.LET_IN)
     assert not is_ready(inquirer)
     assert inquirer.receive(3 * m.complete("SET") + m.ready()) == b""
     assert is_ready(inquirer)
@@ -44,7 +44,7 @@ def test_it_is_read_only_from_the_start() -> None:
     sent = inquirer.begin(upstream())
     assert b"database\0orders" in sent
     assert b"statement_timeout" not in sent  # it would hide the role's own
-    first = inquirer.receive(m.LOGGED_IN)
+    first = inquirer.receive(m.LET_IN)
     assert b"SET default_transaction_read_only = on; SET statement_timeout" in first
     assert not is_ready(inquirer)
 
@@ -134,11 +134,11 @@ def test_a_real_server_answers_and_nothing_can_be_written(postgres: ScratchPostg
         line.sendall(inquirer.begin(login))
         while not is_ready(inquirer):
             line.sendall(inquirer.receive(line.recv(65536)))
-        line.sendall(inquirer.ask(SessionDefaultsQuestion()))
+        line.sendall(inquirer.ask(RelationsQuestion("pg_class")))
         while not is_ready(inquirer):
             inquirer.receive(line.recv(65536))
         facts = inquirer.take_answer()
-        assert isinstance(facts, SessionFacts)
-        assert facts.role == postgres.superuser
+        assert isinstance(facts, RelationFacts)
+        assert [each.schema for each in facts.found] == ["pg_catalog"]
         line.sendall(m.query("CREATE TABLE never (a int)"))
         assert b"25006" in line.recv(65536)

@@ -4,7 +4,7 @@ import struct
 
 from tests.protocols.conformance import Line, Subject, Transcript
 from tests.protocols.postgres import messages as m
-from tests.protocols.postgres.playbook import FACTS, faces_of, upstream
+from tests.protocols.postgres.playbook import faces_of, upstream
 
 from custody.model.words import Side
 from custody.protocols.postgres.options import PostgresOptions
@@ -105,7 +105,7 @@ TRANSCRIPTS = (SIMPLE, EXTENDED, COPYING, LARGE)
 def answer(question: object) -> object:
     if isinstance(question, ParseQuestion):
         return analyse(question.text)
-    return FACTS.get(question)
+    return None
 
 
 SUBJECT = Subject(

@@ -167,8 +167,6 @@ class PostgresCodec:
 
     def answer(self, question: Hashable, answer: object) -> None:
         if self._offering is None or self._replies is None:
-            if self._server_login is not None:
-                self._server_login.answer(question, answer)
             return
         self._offering.answer(question, answer)
         self._replies.answer(question, answer)

@@ -132,7 +132,7 @@ def test_a_worker_that_hangs_is_lost_and_says_nothing_of_its_text() -> None:
 
 def test_long_texts_leave_a_worker_for_short_ones() -> None:
     async def scene(pool: ParserPool) -> None:
-        while len(workers_of(pool)) < 2:
+        while len(workers_of(pool)) < 2:  # noqa: ASYNC110  # processes set no event here
             await asyncio.sleep(0.01)
         for worker in workers_of(pool):
             os.kill(process(worker), signal.SIGSTOP)

@@ -158,7 +158,7 @@ def test_the_client_is_told_the_servers_parameters_and_a_key_of_our_own() -> Non
     p.forwards(m.startup(user="app", database="orders", application_name="psql"))
     p.server(m.LOGGED_IN)
     assert p.of(SessionReady)
-    status = m.LOGGED_IN[len(m.AUTHENTICATION_OK) : -len(m.key_data(b"\0\0\0\x07serv") + m.ready())]
+    status = m.LET_IN[len(m.AUTHENTICATION_OK) : -len(m.key_data(b"\0\0\0\x07serv") + m.ready())]
     told = p.to_client[len(m.CLEARTEXT) :]
     own = b"\0\0\0\x07" + CLIENT_KEY[4:8]  # the server's process number, our secret
     assert told.startswith(m.AUTHENTICATION_OK + status + m.key_data(own))

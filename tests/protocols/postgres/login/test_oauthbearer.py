@@ -70,7 +70,7 @@ def test_a_token_is_brought_and_the_session_begins() -> None:
     assert login.login.target == "orders"
     p.silent()
     p._send(list(p.codec.admit(login, upstream())))
-    p.server(m.AUTHENTICATION_OK, m.ready())
+    p.server(m.AUTHENTICATION_OK, m.ready(), m.FIRST_ANSWER)
     assert p.of(SessionReady)
     assert p.to_client[len(OFFER) :].startswith(m.AUTHENTICATION_OK)
 

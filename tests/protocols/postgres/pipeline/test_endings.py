@@ -62,7 +62,7 @@ def test_a_replication_connection_is_an_opaque_stream() -> None:
     given = upstream(stream="replication", parameters=login.login.parameters)
     p._send(p.codec.admit(login, given))
     assert b"replication\0true\0" in p.to_server
-    p.server(m.LOGGED_IN).forget()
+    p.server(m.LET_IN).forget()
     up, down = m.query("IDENTIFY_SYSTEM"), b"anything at all"
     p.client(up).server(down).forwards(up).replies(down)
     (first,) = [e for e in p.events if isinstance(e, RecordFirst)]

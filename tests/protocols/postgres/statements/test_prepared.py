@@ -66,8 +66,6 @@ def test_ten_thousand_statements_are_prepared_in_no_time(how: str) -> None:
         (c.RelationsQuestion("t"), [()]),
         (c.FunctionsQuestion("f"), [("public", "f")]),
         (c.UserCodeQuestion(), [("operator",)]),
-        (c.SessionDefaultsQuestion(), [("public",)]),
-        (c.SessionDefaultsQuestion(), [("public", "u", "on", "more")]),
     ],
 )
 def test_a_malformed_answer_breaks_the_connection_for_look_ups(

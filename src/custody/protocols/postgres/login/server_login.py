@@ -4,21 +4,20 @@ Law: the client hears nothing of the server before the server has let the gatewa
 the server's own parameters, a cancel key of the gateway's, and never the server's.
 """
 
-from collections.abc import Hashable
 from typing import Final
 
 from custody.model.codec import UpstreamLogin
 from custody.model.errors import WireError
-from custody.model.event import Event, Inquiry, LoginFailed, Send, SessionReady, TlsAnswered
+from custody.model.event import Event, LoginFailed, Send, SessionReady, TlsAnswered
 from custody.model.words import Side
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.frames import HEADER
+from custody.protocols.postgres.login.first_question import FIRST_QUESTION, SessionFacts, facts_in
 from custody.protocols.postgres.login.server_authentication import (
     ServerAuthentication,
     refused_by_server,
 )
 from custody.protocols.postgres.login.startup_packet import AUTHENTICATION_OK, Startup, own_key
-from custody.protocols.postgres.statements.catalogue import SessionDefaultsQuestion, SessionFacts
 from custody.protocols.postgres.statements.first_view import opening
 from custody.protocols.postgres.statements.session_view import SessionView
 from custody.wire.buffer import Buffer
@@ -43,7 +42,7 @@ class PostgresServerLogin:
         self._relayed = b""
         self._asked = False
         self._answered = False
-        self._defaults: SessionFacts | None = None
+        self._facts: SessionFacts | None = None
         self.parameters: dict[str, str] = {}
         self.server_key = b""
         self.client_key = b""
@@ -61,11 +60,6 @@ class PostgresServerLogin:
         self._started = True
         return self._authentication.start(tls=tls, channel_binding=channel_binding)
 
-    def answer(self, question: Hashable, answer: object) -> None:
-        if question == SessionDefaultsQuestion():
-            self._answered = True
-            self._defaults = answer if isinstance(answer, SessionFacts) else None
-
     def next_event(self) -> Event | None:  # noqa: PLR0911  # one for each stage
         if self.failed or self.view is not None:
             return None
@@ -73,22 +67,22 @@ class PostgresServerLogin:
             return self._tls_answer()
         if not self._started:
             return None
-        if self._logged_in():
-            return self._complete()
         while (message := self._next_message()) is not None:
             kind, body = message
-            event = self._take(kind, body)
+            event = self._answer(kind, body) if self._asked else self._take(kind, body)
             if event is not None:
                 return event
-            if self._logged_in():
+            if self._answered:
                 return self._complete()
+            if self.status and not self._asked:
+                self._asked = True
+                if self._upstream.stream:
+                    return self._complete()  # a replication connection takes no SQL
+                return Send(Side.SERVER, frames.query(FIRST_QUESTION))
         if self._buffer.ended:
             self.failed = True
             return refused_by_server(frames.error_report(b""))
         return None
-
-    def _logged_in(self) -> bool:
-        return bool(self.status)
 
     def _tls_answer(self) -> Event | None:
         """One unframed byte; or an error from a server that does not know the request."""
@@ -152,20 +146,34 @@ class PostgresServerLogin:
             raise frames.malformed("login", "server")
         return None
 
+    def _answer(self, kind: int, body: bytes) -> Event | None:
+        """A message that came in answer to the first question."""
+        if kind == ord("D"):
+            self._facts = facts_in(body, self.parameters.get("client_encoding", ""))
+        elif kind == ord("E"):
+            if frames.error_report(body).severity != "ERROR":
+                self.failed = True
+                return refused_by_server(frames.error_report(body))
+            self._facts = None
+        elif kind == ord("Z") and body in {b"I", b"T", b"E"}:
+            self.status = body.decode()
+            self._answered = True
+        elif kind in b"SN":
+            return self._take(kind, body)
+        elif kind not in b"TC":
+            raise frames.malformed("login", "server")
+        return None
+
     def _relay(self, kind: bytes, body: bytes) -> None:
         self._relayed += frames.frame(kind, body)
         if len(self._relayed) > RELAYED_AT_MOST:
             raise WireError("postgres.login", "The server's login never ends.", blame="server")
 
-    def _complete(self) -> Event | None:
-        if not self._answered:
-            if self._asked:
-                return None
-            self._asked = True
-            return Inquiry(SessionDefaultsQuestion())
-        upstream, facts = self._upstream, self._defaults
+    def _complete(self) -> Event:
+        upstream = self._upstream
+        facts = self._facts
         view = opening(
-            upstream.user,
+            facts.role if facts is not None else upstream.user,
             upstream.parameters,
             facts.search_path if facts is not None else None,
             conforming=facts is not None and facts.conforming,

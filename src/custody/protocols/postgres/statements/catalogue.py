@@ -39,10 +39,6 @@ class UserCodeQuestion(msgspec.Struct, frozen=True):
     """Operators, casts, types and relations that run a volatile function of a user's."""
 
 
-class SessionDefaultsQuestion(msgspec.Struct, frozen=True):
-    """What a session starts with for this role and database, before its own options."""
-
-
 class GuardsQuestion(msgspec.Struct, frozen=True):
     """What a session's bounds are by default, for this role and database."""
 
@@ -63,7 +59,6 @@ CatalogueQuestion = (
     RelationsQuestion
     | FunctionsQuestion
     | UserCodeQuestion
-    | SessionDefaultsQuestion
     | GuardsQuestion
     | ColumnsQuestion
     | TypeQuestion
@@ -119,14 +114,6 @@ class UserCodeFacts(msgspec.Struct, frozen=True):
     complete: bool = True
 
 
-class SessionFacts(msgspec.Struct, frozen=True):
-    search_path: str
-    """As SHOW prints it."""
-    role: str
-    conforming: bool
-    """``standard_conforming_strings`` is on."""
-
-
 class GuardFacts(msgspec.Struct, frozen=True):
     defaults: tuple[tuple[str, str], ...]
     """Setting and value, by the server, the database or the role."""
@@ -168,14 +155,7 @@ class TypeFact(msgspec.Struct, frozen=True):
 
 
 CatalogueAnswer = (
-    RelationFacts
-    | FunctionFacts
-    | UserCodeFacts
-    | SessionFacts
-    | GuardFacts
-    | TableFact
-    | TypeFact
-    | Unanswered
+    RelationFacts | FunctionFacts | UserCodeFacts | GuardFacts | TableFact | TypeFact | Unanswered
 )
 
 KnownFacts = Callable[[CatalogueQuestion], CatalogueAnswer | None]
@@ -226,10 +206,6 @@ JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang
 WHERE p.proname OPERATOR(pg_catalog.=) {name}::pg_catalog.name
 ORDER BY p.oid LIMIT {limit}"""
 
-_DEFAULTS = """\
-SELECT pg_catalog.current_setting('search_path'), CURRENT_USER::pg_catalog.text,
-       pg_catalog.current_setting('standard_conforming_strings')"""
-
 # What this connection began with is not enough: the role may have got its bounds since. The last
 # column orders them as ``process_settings`` does (postinit.c).
 _GUARDS = """\
@@ -277,7 +253,7 @@ LEFT JOIN pg_catalog.pg_range r ON r.rngtypid OPERATOR(pg_catalog.=) t.oid
 WHERE t.oid OPERATOR(pg_catalog.=) {oid}::pg_catalog.oid"""
 
 
-def sql(question: CatalogueQuestion) -> str:  # noqa: PLR0911  # a table
+def sql(question: CatalogueQuestion) -> str:  # a table
     """The SELECT that asks it, for the gateway's own read-only connection."""
     match question:
         case RelationsQuestion(name=name):
@@ -286,8 +262,6 @@ def sql(question: CatalogueQuestion) -> str:  # noqa: PLR0911  # a table
             return _FUNCTIONS.format(name=quote(name), limit=ROWS_AT_MOST + 1)
         case UserCodeQuestion():
             return surprises.sql(SURPRISES_AT_MOST + 1)
-        case SessionDefaultsQuestion():
-            return _DEFAULTS
         case GuardsQuestion():
             return _GUARDS.format(names=", ".join(map(quote, sorted(RELATIVE))))
         case ColumnsQuestion(oid=oid):
@@ -310,7 +284,7 @@ def read(question: CatalogueQuestion, rows: Sequence[Row]) -> CatalogueAnswer:
     raise malformed("look-up", "server")
 
 
-def _read(  # noqa: C901, PLR0911  # a table
+def _read(  # noqa: PLR0911  # a table
     question: CatalogueQuestion, rows: Sequence[Row]
 ) -> CatalogueAnswer:
     match question:
@@ -335,11 +309,6 @@ def _read(  # noqa: C901, PLR0911  # a table
             )
             complete = len(rows) <= SURPRISES_AT_MOST
             return UserCodeFacts(operators, types, functions, relations, complete=complete)
-        case SessionDefaultsQuestion():
-            if not rows:
-                return SessionFacts("", "", conforming=False)
-            path, role, conforming = rows[0]
-            return SessionFacts(path or "", role or "", conforming=conforming == "on")
         case GuardsQuestion():
             ranked = sorted((row[2] or "", row[0] or "", row[1] or "") for row in rows)
             # The last of a name goes before all others.

@@ -17,10 +17,8 @@ from custody.wire.sql.syntax import SettingUse
 def opening(
     user: str, parameters: Iterable[tuple[str, str]], search_path: str | None, *, conforming: bool
 ) -> SessionView:
-    """The view of a session that logs in as ``user`` with these start-up parameters.
-
-    ``search_path`` and ``conforming`` are the answer to ``SessionDefaultsQuestion``; ``None``
-    and false where there is none.
+    """The view of a session that began as ``user`` with these start-up parameters. ``search_path``
+    and ``conforming`` are what it answered itself; ``None`` and false where it did not.
     """
     roles: frozenset[str] | None = frozenset((user,))
     begun: list[SettingUse] = []
