@@ -136,6 +136,10 @@ class NoAdvice:
 
     def forget(self) -> None: ...
 
+    def unsettle(self) -> None: ...
+
+    def settle(self) -> None: ...
+
 
 def clock() -> Milliseconds:
     return Milliseconds(1_000)

@@ -113,7 +113,7 @@ class Relay:
             StreamEnded: self._stream_ended,
             RecordFirst: self._record_first,
             Inquiry: self._inquiry,
-            CatalogueStale: lambda _: self._advisor.forget(),
+            CatalogueStale: self._catalogue_stale,
             Send: self._send,
             SideEnded: self._ended,
         }
@@ -188,6 +188,7 @@ class Relay:
         Gives the counts of commands, of refused ones, and of bytes sent up and down.
         """
         self._over = True
+        self._advisor.settle()  # whether the target did what it was sent, nobody can know
         self.to_server.clear()
         self._answers.record()
         self._pause.abandon()
@@ -237,6 +238,8 @@ class Relay:
         self, event: CommandsReceived, held: RecordedEntry, numbers: tuple[int, ...]
     ) -> None:
         self._codec.allow(event)
+        if event.unsettles:
+            self._advisor.unsettle()
         if self._unrecorded:
             self._note_gap()
         held.numbers = numbers
@@ -346,6 +349,11 @@ class Relay:
     def _send(self, event: Send) -> None:
         box = self.to_server if event.to is Side.SERVER else self.to_client
         box.put((event.data,))
+
+    def _catalogue_stale(self, event: CatalogueStale) -> None:
+        self._advisor.forget()
+        if event.settled:
+            self._advisor.settle()
 
     def _ended(self, event: SideEnded) -> None:
         self._leaving = self._leaving or event.reason

@@ -94,6 +94,9 @@ class Inquiry(msgspec.Struct, frozen=True):
 class CatalogueStale(msgspec.Struct, frozen=True):
     """What was learnt from the target's catalogue may be true no more: the host forgets it."""
 
+    settled: bool = False
+    """Nothing that this session has done is still to take effect: as before ``unsettles``."""
+
 
 class CommandsReceived(msgspec.Struct, frozen=True):
     """One message that holds one or more commands; all are judged, then it moves whole or not.
@@ -108,6 +111,10 @@ class CommandsReceived(msgspec.Struct, frozen=True):
     stage: str = "execute"
     token: int = 0
     """The codec's own mark for this message; it comes back in ``ResponseReceived``."""
+    unsettles: bool = False
+    """It may change the target's catalogue, and its transaction decides when: what is learnt from
+    here on is not to be kept, until a ``CatalogueStale`` that is ``settled``.
+    """
     unreadable: Refusal | None = None
     """The message could not be read: what its sender is told, in the protocol's own words, where no
     grant allows what nobody can read.

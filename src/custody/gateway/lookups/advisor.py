@@ -32,6 +32,10 @@ class NoCatalogue:
 
     def forget(self) -> None: ...
 
+    def unsettle(self) -> None: ...
+
+    def settle(self) -> None: ...
+
 
 NO_CATALOGUE: Final = NoCatalogue()
 
@@ -42,6 +46,7 @@ class CodecAdvisor:
         self._parser: Final = parser
         self._lookups: Final = lookups
         self._asker: Final = asker
+        self._unsettled = False
 
     def recall(self, question: Hashable) -> object | None:
         if isinstance(question, ParseQuestion):
@@ -55,3 +60,13 @@ class CodecAdvisor:
 
     def forget(self) -> None:
         self._lookups.forget()
+
+    def unsettle(self) -> None:
+        if not self._unsettled:
+            self._unsettled = True
+            self._lookups.unsettle()
+
+    def settle(self) -> None:
+        if self._unsettled:
+            self._unsettled = False
+            self._lookups.settle()

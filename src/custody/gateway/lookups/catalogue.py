@@ -54,6 +54,8 @@ class Lookups:
         self._asked: Final[dict[Hashable, asyncio.Future[object]]] = {}
         self._queue: Final[asyncio.Queue[Hashable]] = asyncio.Queue()
         self._generation = 0
+        self._unsettled = 0
+        """Sessions whose transactions may change the catalogue."""
         self._failed_at = -FAILED_FOR_S
         self._running = False
 
@@ -89,6 +91,14 @@ class Lookups:
         self._known.clear()
         self._generation += 1
 
+    def unsettle(self) -> None:
+        """Once for each session, which calls ``settle`` once behind it."""
+        self._unsettled += 1
+
+    def settle(self) -> None:
+        self._unsettled -= 1
+        self.forget()
+
     async def run(self) -> None:
         """Answer questions until there were none for a while."""
         connection: _Line | None = None
@@ -105,7 +115,8 @@ class Lookups:
                         if connection is None or connection.broken:
                             connection = await self._open()
                         answer = await connection.ask(question)
-                    self._settle(question, answer, keep=generation == self._generation)
+                    keep = generation == self._generation and not self._unsettled
+                    self._answer(question, answer, keep=keep)
                 except (CustodyError, TimeoutError, OSError) as error:
                     name = error.code if isinstance(error, CustodyError) else "time-out"
                     _log.warning("%s: a look-up failed: %s", self._target.name, name)
@@ -113,17 +124,17 @@ class Lookups:
                         connection.close()
                         connection = None
                     self._failed_at = self._event_loop.time()
-                    self._settle(question, None, keep=False)
+                    self._answer(question, None, keep=False)
                     while not self._queue.empty():
-                        self._settle(self._queue.get_nowait(), None, keep=False)
+                        self._answer(self._queue.get_nowait(), None, keep=False)
         finally:
             self._running = False
             if connection is not None:
                 connection.close()
             for question in list(self._asked):
-                self._settle(question, None, keep=False)
+                self._answer(question, None, keep=False)
 
-    def _settle(self, question: Hashable, answer: object | None, *, keep: bool) -> None:
+    def _answer(self, question: Hashable, answer: object | None, *, keep: bool) -> None:
         if keep and answer is not None:
             self._known[question] = (self._event_loop.time(), answer)
             self._known.move_to_end(question)

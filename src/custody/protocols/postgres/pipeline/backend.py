@@ -64,6 +64,9 @@ class Backend:
                 return self._events.popleft()
             if self._held is not None:
                 return self._next_question()
+            if self._pending.catalogue_stale is not None:
+                stale, self._pending.catalogue_stale = self._pending.catalogue_stale, None
+                return stale
             if self._pending.skipped:
                 self._events.extend(self._give(self._settling.skipped(), ()))
                 continue
@@ -295,7 +298,9 @@ class Backend:
             token = due.token if due is not None else None
             events.append(ResponseReceived(response, wire, token, one.index))
             wire = ()
-            if interpretation is not None and interpretation.stales:
+            if interpretation is not None and (
+                interpretation.stales or (pending.unsettled >= 0 and answer.tag == "COMMIT")
+            ):
                 events.append(CatalogueStale())
         return events
 

@@ -112,7 +112,8 @@ class Offer:
         pending.next_token = token + 1
         if stage != "parse":
             due.token = token
-        event = CommandsReceived(read.commands, (wire,), stage, token, read.unreadable)
+        unsettles = stage != "parse" and any(each.stales for each in due.interpretations)
+        event = CommandsReceived(read.commands, (wire,), stage, token, unsettles, read.unreadable)
         self._offered = (event, due)
         self._event = event
 
@@ -129,6 +130,8 @@ class Offer:
         self.discarding = False
         if message.stage != "parse":
             self._doubt(message.commands, due)
+        if message.unsettles:
+            self._pending.unsettled = due.domain
         self._commit(due)
 
     def _doubt(self, commands: Sequence[Command], due: PendingMessage) -> None:

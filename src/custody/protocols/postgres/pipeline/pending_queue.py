@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from custody.model.errors import WireError
-from custody.model.event import StreamEnded
+from custody.model.event import CatalogueStale, StreamEnded
 from custody.model.record import ErrorReport
 from custody.protocols.postgres.pipeline.forecast import SessionForecast
 from custody.protocols.postgres.pipeline.names import (
@@ -114,7 +114,9 @@ class PendingMessage:
 class PendingQueue:
     """Shared by the two sides of a codec."""
 
-    def __init__(self, view: SessionView, *, capture_bytes: int) -> None:
+    def __init__(  # noqa: PLR0915  # one line for each fact
+        self, view: SessionView, *, capture_bytes: int
+    ) -> None:
         self.due: Final[deque[PendingMessage]] = deque()
         self.sent = 0
         """Messages that were forwarded."""
@@ -149,7 +151,12 @@ class PendingQueue:
         """Of them, those of this pipeline."""
         self.skipped: Final[deque[PendingMessage]] = deque()
         """Forwarded, and certainly ignored by the server; still to be reported."""
-        self.stale = False
+        self.unsettled = -1
+        """The last pipeline with a command that may change the catalogue, while its transaction has
+        not ended.
+        """
+        self.catalogue_stale: CatalogueStale | None = None
+        """A transaction with such a command ended; still to be reported."""
         self.error_since_ready = False
         self.next_token = 1
         self.changed = False
@@ -245,6 +252,11 @@ class PendingQueue:
         """ReadyForQuery came for that domain."""
         self.answered_domain = max(self.answered_domain, domain)
         if status == "I":
+            if self.unsettled >= 0:
+                settled = domain >= self.unsettled
+                self.catalogue_stale = CatalogueStale(settled)
+                if settled:
+                    self.unsettled = -1
             if self.portals.things:
                 self.portals.end(domain)
             if domain >= self.doubt:
