@@ -113,7 +113,7 @@ class Relay:
             StreamEnded: self._stream_ended,
             RecordFirst: self._record_first,
             Inquiry: self._inquiry,
-            CatalogueStale: self._catalogue_stale,
+            CatalogueStale: lambda event: self._advisor.forget(settled=event.settled),
             Send: self._send,
             SideEnded: self._ended,
         }
@@ -188,7 +188,7 @@ class Relay:
         Gives the counts of commands, of refused ones, and of bytes sent up and down.
         """
         self._over = True
-        self._advisor.settle()  # whether the target did what it was sent, nobody can know
+        self._advisor.forget(settled=True)  # what the target did of what it was sent, nobody knows
         self.to_server.clear()
         self._answers.record()
         self._pause.abandon()
@@ -349,11 +349,6 @@ class Relay:
     def _send(self, event: Send) -> None:
         box = self.to_server if event.to is Side.SERVER else self.to_client
         box.put((event.data,))
-
-    def _catalogue_stale(self, event: CatalogueStale) -> None:
-        self._advisor.forget()
-        if event.settled:
-            self._advisor.settle()
 
     def _ended(self, event: SideEnded) -> None:
         self._leaving = self._leaving or event.reason

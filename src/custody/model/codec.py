@@ -173,16 +173,14 @@ class Advisor(Protocol):
         """
         ...
 
-    def forget(self) -> None:
-        """The target may have changed: trust nothing that was found before now."""
+    def forget(self, *, settled: bool) -> None:
+        """The target may have changed: trust nothing that was found before now. ``settled``: what
+        ``unsettle`` spoke of has happened, or never will.
+        """
         ...
 
     def unsettle(self) -> None:
         """A session may change the target, and others cannot see when: keep nothing that is found
-        from now on, until that session calls ``settle``. Again: does nothing.
+        from now on, until that is ``settled``. Again: does nothing.
         """
-        ...
-
-    def settle(self) -> None:
-        """What ``unsettle`` spoke of has happened, or never will: forget, and keep again."""
         ...

@@ -7,7 +7,6 @@ the gateway's own; a codec cannot reach either by itself.
 from collections.abc import Hashable
 from typing import Final, Protocol
 
-from custody.model.codec import Advisor
 from custody.wire.sql.syntax import Analysis, ParseQuestion
 
 
@@ -17,6 +16,22 @@ class Parser(Protocol):
     def recall(self, text: str) -> Analysis | None: ...
 
     async def parse(self, text: str, asker: Hashable) -> Analysis: ...
+
+
+class CatalogueLookups(Protocol):
+    """What is known of one database; shared by its sessions."""
+
+    def recall(self, question: Hashable) -> object | None: ...
+
+    async def find(self, question: Hashable) -> object | None: ...
+
+    def forget(self) -> None: ...
+
+    def unsettle(self) -> None:
+        """Once for each session, which calls ``settle`` once behind it."""
+        ...
+
+    def settle(self) -> None: ...
 
 
 class NoCatalogue:
@@ -41,7 +56,7 @@ NO_CATALOGUE: Final = NoCatalogue()
 
 
 class CodecAdvisor:
-    def __init__(self, parser: Parser, lookups: Advisor, asker: Hashable) -> None:
+    def __init__(self, parser: Parser, lookups: CatalogueLookups, asker: Hashable) -> None:
         """``asker``: all who share a turn at the parser have the same."""
         self._parser: Final = parser
         self._lookups: Final = lookups
@@ -58,15 +73,13 @@ class CodecAdvisor:
             return await self._parser.parse(question.text, self._asker)
         return await self._lookups.find(question)
 
-    def forget(self) -> None:
+    def forget(self, *, settled: bool) -> None:
         self._lookups.forget()
+        if settled and self._unsettled:
+            self._unsettled = False
+            self._lookups.settle()
 
     def unsettle(self) -> None:
         if not self._unsettled:
             self._unsettled = True
             self._lookups.unsettle()
-
-    def settle(self) -> None:
-        if self._unsettled:
-            self._unsettled = False
-            self._lookups.settle()
