@@ -11,7 +11,9 @@ import psycopg
 import pytest
 from psycopg import errors
 from tests.real.configs import HEAD, target
+from tests.real.raw_line import call
 from tests.real.running import RunningGateway, running_gateway
+from tests.real.test_raw_messages import Wire
 
 from custody.demo.scratch_postgres import ScratchPostgres
 
@@ -98,12 +100,13 @@ def test_a_session_that_ends_inside_its_transaction_may_have_committed(
         changes.execute(VOLATILE)
         assert reads.execute("SELECT total()").fetchone() == (1,)
         changes.pgconn.send_query(b"COMMIT")
-        changes.close()
+        changes.pgconn.flush()
         while "volatile" not in postgres.execute(
             "SELECT provolatile::text || 'olatile' FROM pg_proc WHERE proname = 'total'",
             database="moving",
         ):
             pass
+        changes.close()  # it never hears of it
         with pytest.raises(errors.InsufficientPrivilege, match="execute"):
             reads.execute("SELECT total()")
     assert rows(postgres, "kept") == "0"
@@ -135,3 +138,44 @@ def test_a_path_of_the_database_or_of_the_clients_own_is_seen(gateway: RunningGa
         pytest.raises(errors.InsufficientPrivilege, match=r"hidden\.prices"),
     ):
         connection.execute("INSERT INTO prices VALUES (2)")
+
+
+SETS_PATH = """
+CREATE OR REPLACE FUNCTION innocent() RETURNS text LANGUAGE sql {how}
+AS $$ SELECT set_config('search_path', 'hidden', false) $$;
+CREATE OR REPLACE FUNCTION outer_one() RETURNS text LANGUAGE plpgsql STABLE
+AS $$ BEGIN RETURN public.innocent(); END $$;
+"""
+
+
+@pytest.mark.parametrize("how", ["STABLE", "IMMUTABLE"])
+@pytest.mark.parametrize(
+    "call",
+    ["SELECT innocent()", "SELECT outer_one()", "SELECT 1 FROM innocent()", "VALUES (innocent())"],
+)
+def test_a_function_that_calls_itself_stable_may_have_changed_the_path(
+    gateway: RunningGateway, postgres: ScratchPostgres, how: str, call: str
+) -> None:
+    postgres.execute(SETS_PATH.replace("{how}", how), database="moving")
+    with session(gateway, "writers") as connection:
+        connection.execute("INSERT INTO prices VALUES (1)")
+        connection.execute(call)
+        with pytest.raises(errors.InsufficientPrivilege, match=r"hidden\.prices"):
+            connection.execute("INSERT INTO prices VALUES (2)")
+        connection.execute("SET search_path = public")
+        connection.execute("INSERT INTO prices VALUES (3)")
+    assert rows(postgres, "hidden.prices") == "0"
+
+
+def test_a_call_by_the_protocol_may_have_changed_the_path(
+    gateway: RunningGateway, postgres: ScratchPostgres
+) -> None:
+    with session(gateway, "agents") as connection:
+        wire = Wire(connection)
+        oid = connection.execute("SELECT 'set_config'::regproc::oid").fetchone()
+        assert oid is not None
+        wire.say(call(int(str(oid[0])), b"search_path", b"hidden", b"false"), 1)
+        connection.execute("INSERT INTO prices VALUES (7)")
+        wire.close()
+    (found,) = [each for each in gateway.commands() if "(7)" in each["text"]]
+    assert "hidden.prices" in found["objects"]

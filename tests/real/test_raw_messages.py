@@ -104,8 +104,8 @@ MALFORMED: dict[str, tuple[Write, ...]] = {
 class Wire:
     """A logged-in connection, spoken to in bytes."""
 
-    def __init__(self, conninfo: str) -> None:
-        self._login = psycopg.connect(conninfo, autocommit=True)
+    def __init__(self, login: psycopg.Connection[tuple[object, ...]]) -> None:
+        self._login = login
         self._socket = socket.socket(fileno=os.dup(self._login.fileno()))
         self._socket.settimeout(30)
 
@@ -155,7 +155,7 @@ def _readies(written: bytes) -> int:
 
 
 def played(conninfo: str, writes: tuple[Write, ...]) -> list[list[str]]:
-    wire = Wire(conninfo)
+    wire = Wire(psycopg.connect(conninfo, autocommit=True))
     try:
         return [wire.say(written, _readies(written)) for written in writes]
     finally:

@@ -329,6 +329,29 @@ def test_a_function_call_is_a_command() -> None:
         assert response.arguments[0].value == "abc"
 
 
+def test_behind_a_function_call_the_path_is_unknown_until_it_is_set() -> None:
+    with playbook() as p:
+        p.client(m.function_call(2078, [b"search_path", b"hidden", b"f"]))
+        p.client(m.query("SELECT * FROM prices"))
+        assert "public.prices" not in p.commands[-1].objects  # any schema, as the catalogue knows
+        p.server(m.function_result(b"hidden") + m.ready() + m.complete("SELECT 0") + m.ready())
+        p.client(m.query("SELECT * FROM prices"))
+        assert not p.commands[-1].resolved
+        p.server(m.complete("SELECT 0") + m.ready())
+        p.client(m.query("SET search_path = public"))
+        p.server(m.complete("SET") + m.ready())
+        p.client(m.query("SELECT * FROM prices"))
+        assert "public.prices" in p.commands[-1].objects
+
+
+def test_a_function_call_that_fails_changes_no_path() -> None:
+    with playbook() as p:
+        p.client(m.function_call(2078, [b"search_path", b"hidden", b"f"]))
+        p.server(m.error("42501", "no") + m.ready())
+        p.client(m.query("SELECT * FROM prices"))
+        assert "public.prices" in p.commands[-1].objects
+
+
 def test_a_refused_function_call() -> None:
     with playbook(denying("FUNCTION CALL")) as p:
         p.client(m.query("BEGIN"))

@@ -53,7 +53,7 @@ from custody.protocols.postgres.values.bind import (
     values,
 )
 from custody.protocols.postgres.values.value_types import Types, has_own
-from custody.wire.sql.syntax import Unreadable
+from custody.wire.sql.syntax import SetParameter, Unreadable
 
 _CACHED: Final = 256
 _CACHED_TEXT: Final = 4096
@@ -298,7 +298,8 @@ class CommandReader:
         )
         read = MessageReading()
         read.commands = (command,)
-        read.interpretations = (Interpretation(command, stales=True),)
+        changes = (SetParameter("search_path", None),)
+        read.interpretations = (Interpretation(command, changes=changes, stales=True),)
         return read, PendingMessage(
             FUNCTION, self._pending.domain, interpretations=read.interpretations
         )

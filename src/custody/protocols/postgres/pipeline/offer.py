@@ -29,7 +29,7 @@ from custody.protocols.postgres.statements.interpretation import may_recode
 from custody.protocols.postgres.statements.reader import CommandReading, MessageReading
 
 _SIMPLE: Final = frozenset({QUERY, FUNCTION})
-_RUNNING: Final = frozenset({QUERY, EXECUTE})
+_RUNNING: Final = frozenset({QUERY, EXECUTE, FUNCTION})
 
 Done = Callable[[MessageReading], None]
 

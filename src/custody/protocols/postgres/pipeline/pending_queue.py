@@ -59,7 +59,7 @@ REFUSED_PIPELINE: Final = 10
 """The injected failing Describe."""
 COPY_END: Final = 11
 
-_RUNNING: Final = frozenset({QUERY, EXECUTE})
+_RUNNING: Final = frozenset({QUERY, EXECUTE, FUNCTION})
 PARAMETERS_AT_MOST: Final = 256
 NOTICES_AT_MOST: Final = 32
 

@@ -276,7 +276,9 @@ class Settlement:
         return True
 
     def _function_result(self, data: bytes, position: int, stop: int) -> bool:
-        self._expect(_FUNCTION, "FunctionCallResponse")
+        due = self._expect(_FUNCTION, "FunctionCallResponse")
+        for interpretation in due.interpretations:
+            apply_session_changes(self._pending, due, interpretation, "")
         length = int.from_bytes(data[position : position + 4], "big", signed=True)
         value = None if length < 0 else data[position + 4 : min(stop, position + 4 + length)]
         # Its type is the function's, which the message does not say.

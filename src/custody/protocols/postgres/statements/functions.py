@@ -189,7 +189,11 @@ def _surprised(statement: Statement, settings: Settings, known: KnownFacts) -> b
 
 
 def wander(statement: Statement, settings: Settings, known: KnownFacts) -> bool:
-    """Whether it runs code that may change the session's settings out of sight."""
+    """Whether it runs code that may change the session's settings out of sight. A function that
+    calls itself STABLE or IMMUTABLE may.
+    """
+    if calls_unknown_sql(statement, settings, known):
+        return True
     if Effect.EXECUTE not in statement.effects and Effect.UNKNOWN not in statement.effects:
         return bool(effects(statement, settings, known)) and not _native(statement, settings, known)
     return (
