@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.masking.records import ALL_DETECTORS
+from tests.masking.records import ALL_DETECTORS, NO_RULES
 from tests.masking.scenes import (
     ORDERS,
     REDACTING,
@@ -31,16 +31,28 @@ FAULTS = (
     {"message": 'value "9plum9" is out of range for type integer', "code": "22003"},
     {"message": 'syntax error at or near "plum"', "code": "42601"},
     {"message": "unterminated quoted string at or near \"'plum", "code": "42601"},
-    {"message": "the customer plum is not known", "code": "P0001"},
     {"message": "plum", "code": "00000"},
     {"hint": 'Perhaps you meant "plum".', "code": "22P02"},
     {"context": 'COPY users, line 1: "1\tplum"', "code": "22P02"},
     {"context": 'COPY users, line 1, column ssn: "plum"', "code": "22P02", "relation": "users"},
-    {"context": "SQL statement \"SELECT 'plum'\"\nPL/pgSQL function f() line 3 at SQL statement"},
 )
+TOLD = (
+    {"message": "the customer plum is not known", "code": "P0001"},
+    {"context": "SQL statement \"SELECT 'plum'\"\nPL/pgSQL function f() line 3 at SQL statement"},
+    {"message": "ssn plum", "code": "00000", "context": "PL/pgSQL function f() line 1 at RAISE"},
+    {"message": "plum", "code": "22000", "context": "PL/pgSQL-Funktion f() Zeile 1 bei RAISE"},
+    {"detail": "plum", "code": "23514", "context": "PL/pgSQL function f() line 1 at RAISE"},
+    {"hint": "plum", "code": "XX000", "context": 'PL/Python function "f"'},
+    {
+        "message": 'invalid input syntax for type integer: "plum"',
+        "code": "22P02",
+        "context": "PL/pgSQL function f() line 1 at assignment",
+    },
+)
+"""What a function composed, or says of values that it found: a trigger's is any table's."""
 
 
-@pytest.mark.parametrize("fields", FAULTS)
+@pytest.mark.parametrize("fields", [*FAULTS, *TOLD])
 def test_a_fault_of_a_command_that_touches_a_masked_column(fields: dict[str, str]) -> None:
     fault = mask_fault(REDACTING, (USERS,), **fields)
     assert b"plum" not in msgspec.json.encode(fault)
@@ -52,6 +64,16 @@ def test_the_same_fault_elsewhere_is_kept(fields: dict[str, str]) -> None:
     fields = {name: text for name, text in fields.items() if name != "relation"}
     kept = mask_fault(REDACTING, (ORDERS,), **fields)
     assert b"plum" in msgspec.json.encode(kept) or "pl" in kept.message
+
+
+@pytest.mark.parametrize("fields", TOLD)
+def test_what_a_function_tells_is_masked_whatever_the_command_touches(
+    fields: dict[str, str],
+) -> None:
+    told = mask_fault(REDACTING, (ORDERS,), **fields)
+    assert b"plum" not in msgspec.json.encode(told)
+    kept = mask_fault(NO_RULES, (ORDERS,), **fields)
+    assert b"plum" in msgspec.json.encode(kept)
 
 
 def test_a_fault_in_a_relation_that_nobody_listed() -> None:

@@ -28,10 +28,9 @@ class ColumnPattern(msgspec.Struct, frozen=True):
     name: str
 
     def meets(self, column: Column) -> bool:
-        return (
-            (self.name in (ANY, column.name) or not column.name)
-            and (self.relation in (ANY, column.relation) or not column.relation)
-            and (self.schema in (ANY, column.schema) or not column.schema)
+        """Whether it names the column, or that of a relation which shares its rows."""
+        return (self.name in (ANY, column.name) or not column.name) and any(
+            self.meets_relation(*place) for place in ((column.schema, column.relation), *column.kin)
         )
 
     def meets_relation(self, schema: str, relation: str) -> bool:
@@ -106,11 +105,16 @@ _SAMPLE_RELATIONS: Final = frozenset(
     }
 )
 """Catalogue relations that hold samples of other relations' values."""
+_SESSION_COLUMNS: Final = {
+    "pg_settings": frozenset({"setting", "reset_val"}),
+    "pg_stat_activity": frozenset({"query", "application_name"}),
+}
+"""Columns of views that hold what a session put there, which may come from anywhere."""
 _KNOWN_VIEWS: Final = frozenset(
     {
         "pg_available_extension_versions", "pg_available_extensions", "pg_group", "pg_indexes",
         "pg_locks", "pg_matviews", "pg_policies", "pg_publication_tables", "pg_roles", "pg_rules",
-        "pg_seclabels", "pg_sequences", "pg_settings", "pg_stat_all_indexes",
+        "pg_seclabels", "pg_sequences", "pg_stat_all_indexes",
         "pg_stat_all_tables", "pg_stat_database", "pg_stat_user_indexes", "pg_stat_user_tables",
         "pg_statio_user_tables", "pg_tables", "pg_timezone_abbrevs", "pg_timezone_names",
         "pg_user", "pg_views",
@@ -172,7 +176,10 @@ class ColumnRules:
             for pattern, kind in self._builtin:
                 if pattern.meets(column):
                     return kind
-            if self.configured and column.relation in _SAMPLE_RELATIONS:
+            if self.configured and (
+                column.relation in _SAMPLE_RELATIONS
+                or column.name in _SESSION_COLUMNS.get(column.relation, ())
+            ):
                 return BUILTIN_KIND
         return None
 
@@ -218,8 +225,9 @@ class ColumnRules:
             return False
         if relation.columns is None:
             return True
+        places = ((relation.schema, relation.name), *relation.kin)
         return any(
-            pattern.meets_relation(relation.schema, relation.name)
+            any(pattern.meets_relation(*place) for place in places)
             and (pattern.name == ANY or pattern.name in relation.columns)
             for pattern, _ in self._rules
         )

@@ -42,10 +42,24 @@ _CLOSING: Final = {
     "\u300c": "\u300d",
 }
 _COPY: Final = re.compile(r'COPY ([^,"]{1,200}), line \d{1,20}, column ([^,:"]{1,200}): "')
+_COPY_LINE: Final = re.compile(r"COPY [^\n]{1,300}\Z")
+_OWN_CALLER: Final = re.compile(
+    r"(?:PL/pgSQL function|SQL function|SQL statement|PL/pgSQL assignment|SQL expression)\b"
+)
 _NUMBER: Final = re.compile(r"[0-9][\w.,]*")
 _RAISED: Final = ("P0", "00000", "01000")
 """SQLSTATEs of RAISE: any text that a function composed."""
 _PLACES: Final = frozenset({"F", "L", "R", "file", "line", "routine", "P", "p", "position"})
+
+
+def _is_composed(context: str) -> bool:
+    """Whether the words may be those of a function: it raised them, or is written in a language
+    whose faults nobody here can tell from the server's.
+    """
+    first = context.partition("\n")[0]
+    if " RAISE" in first or first.endswith("RAISE"):
+        return True
+    return "function" in first and _OWN_CALLER.match(first) is None
 
 
 class FaultMasker:
@@ -57,6 +71,15 @@ class FaultMasker:
         self._rules: Final = rules
         self._statements: Final = statements
         self._tokens: Final = tokens
+
+    def tells(self, fault: ErrorReport) -> bool:
+        """Whether a function may have composed it, out of any relation's values, whatever the
+        command touches itself: a trigger, a policy, a check.
+        """
+        return self._rules.configured and (
+            fault.code.startswith(_RAISED[0])
+            or bool(fault.context and not _COPY_LINE.match(fault.context))
+        )
 
     def touches(self, fault: ErrorReport, relations: tuple[Relation, ...]) -> bool:
         """Whether the fault itself names a relation that a rule names, or that nobody listed."""
@@ -73,7 +96,7 @@ class FaultMasker:
 
     def mask(self, fault: ErrorReport) -> ErrorReport:
         """For a fault of a command that touches masked columns."""
-        if fault.code.startswith(_RAISED):
+        if fault.code.startswith(_RAISED) or _is_composed(fault.context):
             message, detail, hint = (
                 REDACTED.redaction if text else ""
                 for text in (fault.message, fault.detail, fault.hint)

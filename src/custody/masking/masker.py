@@ -233,7 +233,8 @@ class RecordMasker:
     def _fault(
         self, fault: ErrorReport, relations: tuple[Relation, ...], *, touched: bool
     ) -> ErrorReport:
-        if touched or self._faults.touches(fault, relations):
+        faults = self._faults
+        if touched or faults.touches(fault, relations) or faults.tells(fault):
             fault = self._faults.mask(fault)
         masked: ErrorReport = self._fields.mask(fault)
         return masked

@@ -18,6 +18,8 @@ class Column(msgspec.Struct, frozen=True):
     schema: str
     relation: str
     name: str
+    kin: tuple[tuple[str, str], ...] = ()
+    """As in ``Relation``: the column's values may be those of a column of theirs."""
 
 
 class Relation(msgspec.Struct, frozen=True):
@@ -28,6 +30,9 @@ class Relation(msgspec.Struct, frozen=True):
     schema: str
     name: str
     columns: tuple[str, ...] | None
+    kin: tuple[tuple[str, str], ...] = ()
+    """Schema and name of all that it inherits from and that inherits from it, partitions included,
+    at any distance: what is read from one may stand in another."""
 
 
 class TextMark(msgspec.Struct, frozen=True):

@@ -52,7 +52,9 @@ def test_it_is_read_only_from_the_start() -> None:
 def test_a_question_and_its_answer() -> None:
     inquirer = logged_in()
     assert inquirer.ask(QUESTION) == m.query(sql(QUESTION))
-    answer = m.column("a") + m.row(b"public", b"t", b"r", b"1", b"id") + m.complete("SELECT 1")
+    answer = (
+        m.column("a") + m.row(b"public", b"t", b"r", b"1", b"id", None) + m.complete("SELECT 1")
+    )
     assert inquirer.receive(answer[:20]) == b""
     assert not is_ready(inquirer)
     inquirer.receive(answer[20:] + m.ready())

@@ -56,6 +56,24 @@ _DEFINE: Final = """
     pg_clear_attribute_stats pg_clear_relation_stats pg_extension_config_dump
     pg_import_system_collations pg_restore_attribute_stats pg_restore_relation_stats
 """
+# They show other sessions' statements, what a session put into parameters, or pages of a table.
+_SHOW_OTHERS: Final = """
+    current_query pg_cursor pg_prepared_statement pg_prepared_xact pg_show_all_settings
+    pg_stat_get_activity pg_stat_get_backend_activity pg_stat_get_wal_senders
+"""
+_SHOW_ROWS: Final = """
+    pg_logical_slot_get_binary_changes pg_logical_slot_get_changes
+    pg_logical_slot_peek_binary_changes pg_logical_slot_peek_changes pg_read_binary_file
+    pg_read_file pg_read_file_old
+"""
+_SHOW_PAGES: Final = frozenset(
+    ("brin_page_items", "bt_multi_page_stats", "bt_page_items", "get_raw_page",
+     "gin_leafpage_items", "gist_page_items", "gist_page_items_bytea", "hash_page_items",
+     "heap_page_item_attrs", "heap_page_items", "pg_get_wal_block_info", "pg_get_wal_record_info",
+     "pg_get_wal_records_info", "pg_stat_statements", "tuple_data_split")
+)  # fmt: skip
+"""Of extensions: pages, the write-ahead log, and statements with their values."""
+_OPAQUE: Final = frozenset((*_SHOW_OTHERS.split(), *_SHOW_ROWS.split()))
 # Server files, the write-ahead log, other sessions, replication, the server's own state.
 _EXECUTE: Final = """
     RI_FKey_cascade_del RI_FKey_cascade_upd RI_FKey_check_ins RI_FKey_check_upd
@@ -119,9 +137,10 @@ class Builtin(msgspec.Struct, frozen=True):
 
 
 _NOTHING: Final = Builtin()
+_SHOWING: Final = Builtin(opaque=True)
 _OUTWARD: Final = Builtin((Effect.EXECUTE,), opaque=True)
 _BY_NAME: Final[dict[str, Builtin]] = {
-    name: Builtin(effects, opaque)
+    name: Builtin(effects, opaque or name in _OPAQUE)
     for names, effects, opaque in (
         (_QUIET, (), False),
         (_READ_MORE, (Effect.READ,), True),
@@ -147,8 +166,8 @@ def effects_of(schema: str, name: str) -> Builtin:
     if name.startswith(_EXTENSION_PREFIXES):
         return _OUTWARD
     if schema in {"", "pg_catalog"} or name in _ANYWHERE:
-        return _BY_NAME.get(name, _NOTHING)
-    return _NOTHING
+        return _BY_NAME.get(name, _SHOWING if name in _SHOW_PAGES | _OPAQUE else _NOTHING)
+    return _SHOWING if name in _SHOW_PAGES else _NOTHING
 
 
 def takes_secrets(name: str) -> bool:

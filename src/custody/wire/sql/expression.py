@@ -21,6 +21,7 @@ from custody.wire.sql.collector import (
 )
 from custody.wire.sql.node import Node
 from custody.wire.sql.session import constant, parameter_set_by_call
+from custody.wire.sql.shown_parameters import holds_no_text
 from custody.wire.sql.syntax import ColumnUse, FunctionUse, OperatorUse, TypeUse
 
 _COMPARISONS: Final = frozenset(
@@ -236,7 +237,7 @@ def _call(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     collector.effect(*builtin.effects)
     if builtin.opaque:
         collector.opaque = True
-    if name == "current_setting" and not _own_parameter(arguments):
+    if name == "current_setting" and not _holds_no_text(arguments):
         # What the session itself put there may come from any column.
         collector.opaque = True
     if name == "set_config" and collector.live:
@@ -271,10 +272,10 @@ def _set_by_call(collector: StatementCollector, arguments: list[Node]) -> None:
         collector.setting(name.lower(), constant(arguments[1]))
 
 
-def _own_parameter(arguments: list[Node]) -> bool:
-    """Whether a parameter of PostgreSQL's own is meant: those of a user have a point."""
+def _holds_no_text(arguments: list[Node]) -> bool:
+    """Whether a parameter is meant that no session can put a text or a number into."""
     name = constant(arguments[0]) if arguments else None
-    return name is not None and "." not in name
+    return name is not None and holds_no_text(name)
 
 
 def _type_name(collector: StatementCollector, node: Node, scope: NameScope) -> None:

@@ -15,6 +15,7 @@ from custody.wire.sql.guards import is_guard
 from custody.wire.sql.node import Node
 from custody.wire.sql.query import into, write_target
 from custody.wire.sql.session import constant, option, parameter_set, truthy, value_set, word
+from custody.wire.sql.shown_parameters import holds_no_text
 from custody.wire.sql.syntax import (
     Begin,
     Close,
@@ -106,8 +107,8 @@ def variable_set(collector: StatementCollector, node: Node, _scope: NameScope) -
 
 def show(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
     collector.action = "SHOW"
-    # A parameter of the user's own holds what the session put there, from any column.
-    collector.opaque = "." in node.get("name", "")
+    # What the session put there may come from any column.
+    collector.opaque = not holds_no_text(node.get("name", ""))
 
 
 def discard(collector: StatementCollector, node: Node, _scope: NameScope) -> None:

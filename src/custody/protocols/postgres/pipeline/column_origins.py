@@ -14,8 +14,11 @@ from custody.protocols.postgres.statements.reader import Recall
 from custody.protocols.postgres.values.row_capture import RowDescription
 from custody.protocols.postgres.values.text import type_name
 
-_TABLES: Final = frozenset("rpfm")
-"""Kinds of relations whose columns are their own: a view's are somebody else's."""
+_TABLES: Final = frozenset("rpf")
+"""Kinds of relations whose columns are their own: a view's are somebody else's, and so are those of
+a materialized view."""
+_SHOWN: Final = frozenset(("pg_settings", "pg_stat_activity"))
+"""Views of PostgreSQL's own of which masking knows what each column shows."""
 
 
 class ColumnOrigins:
@@ -82,9 +85,12 @@ class ColumnOrigins:
 
 
 def _origin(fact: object | None, attribute: int) -> Column | None:
-    if not isinstance(fact, TableFact) or fact.kind not in _TABLES:
+    if not isinstance(fact, TableFact) or fact.kin is None:
+        return None
+    shown = fact.schema == "pg_catalog" and fact.name in _SHOWN
+    if fact.kind not in _TABLES and not shown:
         return None
     for number, name in fact.columns:
         if number == attribute:
-            return Column(fact.schema, fact.name, name)
+            return Column(fact.schema, fact.name, name, fact.kin)
     return None

@@ -5,13 +5,14 @@ result is bounded; a reader is pure and total for rows of that SELECT. All names
 their schema, so that no search_path can turn a look-up into something else.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Final, assert_never
 
 import msgspec
 
 from custody.protocols.postgres.frames import malformed
-from custody.protocols.postgres.statements import surprises
+from custody.protocols.postgres.statements import relation_sql, surprises
 from custody.wire.sql.guards import RELATIVE
 
 Row = Sequence[str | None]
@@ -21,6 +22,9 @@ ROWS_AT_MOST: Final = 500
 """Relations or functions of one name that are looked at; more make the answer incomplete."""
 SURPRISES_AT_MOST: Final = 10_000
 """As many names that surprise."""
+
+
+Kin = tuple[tuple[str, str], ...]
 
 
 class RelationsQuestion(msgspec.Struct, frozen=True):
@@ -74,6 +78,8 @@ class RelationFact(msgspec.Struct, frozen=True):
     """In their order, dropped ones left out."""
     types: tuple[int, ...] = ()
     """Their types' OIDs."""
+    kin: Kin | None = ()
+    """All that it inherits from and that inherits from it; ``None``: too many to name."""
 
 
 class RelationFacts(msgspec.Struct, frozen=True):
@@ -136,6 +142,8 @@ class TableFact(msgspec.Struct, frozen=True):
     kind: str
     columns: tuple[tuple[int, str], ...]
     """Attribute number and name; system columns are not here."""
+    kin: Kin | None = ()
+    """As in ``RelationFact``."""
 
 
 class TypeFact(msgspec.Struct, frozen=True):
@@ -171,19 +179,6 @@ def quote(value: str) -> str:
         return f" E'{doubled}'"
     return "'" + value.replace("'", "''") + "'"
 
-
-_RELATIONS = """\
-SELECT n.nspname, c.relname, c.relkind::pg_catalog.text,
-       a.attname, a.atttypid::pg_catalog.oid::pg_catalog.text
-FROM (SELECT oid, relname, relkind, relnamespace FROM pg_catalog.pg_class
-      WHERE relname OPERATOR(pg_catalog.=) {name}::pg_catalog.name
-        AND relkind::pg_catalog.text OPERATOR(pg_catalog.=)
-            ANY (ARRAY['r','p','v','m','f','S','c']::pg_catalog.text[])
-      ORDER BY oid LIMIT {limit}) c
-JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
-  AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
-ORDER BY c.oid, a.attnum"""
 
 _FUNCTIONS = """\
 SELECT n.nspname, p.prokind::pg_catalog.text,
@@ -230,34 +225,12 @@ WHERE pg_catalog.split_part(c.setting, '=', 1) OPERATOR(pg_catalog.=)
           SELECT d.oid FROM pg_catalog.pg_database d
           WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())))"""
 
-_COLUMNS = """\
-SELECT n.nspname, c.relname, c.relkind::pg_catalog.text, a.attnum::pg_catalog.text, a.attname
-FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
-  AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
-WHERE c.oid OPERATOR(pg_catalog.=) {oid}::pg_catalog.oid
-ORDER BY a.attnum"""
-
-
-_TYPE = """\
-SELECT t.typname, t.typtype::pg_catalog.text, p.proname,
-       t.typbasetype::pg_catalog.oid::pg_catalog.text,
-       r.rngsubtype::pg_catalog.oid::pg_catalog.text,
-       t.typelem::pg_catalog.oid::pg_catalog.text
-FROM pg_catalog.pg_type t
-LEFT JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.typsend::pg_catalog.oid
-LEFT JOIN pg_catalog.pg_range r ON r.rngtypid OPERATOR(pg_catalog.=) t.oid
-  OR (pg_catalog.to_jsonb(r) OPERATOR(pg_catalog.->>) 'rngmultitypid')
-     OPERATOR(pg_catalog.=) t.oid::pg_catalog.text
-WHERE t.oid OPERATOR(pg_catalog.=) {oid}::pg_catalog.oid"""
-
 
 def sql(question: CatalogueQuestion) -> str:  # a table
     """The SELECT that asks it, for the gateway's own read-only connection."""
     match question:
         case RelationsQuestion(name=name):
-            return _RELATIONS.format(name=quote(name), limit=ROWS_AT_MOST + 1)
+            return relation_sql.relations(quote(name), ROWS_AT_MOST + 1)
         case FunctionsQuestion(name=name):
             return _FUNCTIONS.format(name=quote(name), limit=ROWS_AT_MOST + 1)
         case UserCodeQuestion():
@@ -265,9 +238,9 @@ def sql(question: CatalogueQuestion) -> str:  # a table
         case GuardsQuestion():
             return _GUARDS.format(names=", ".join(map(quote, sorted(RELATIVE))))
         case ColumnsQuestion(oid=oid):
-            return _COLUMNS.format(oid=int(oid))
+            return relation_sql.columns(oid)
         case TypeQuestion(oid=oid):
-            return _TYPE.format(oid=int(oid))
+            return relation_sql.value_type(oid)
         case _:
             assert_never(question)
 
@@ -317,7 +290,8 @@ def _read(  # noqa: PLR0911  # a table
             if not rows:
                 return TableFact("", "", "", ())
             columns = tuple((int(row[3]), row[4] or "") for row in rows if row[3] is not None)
-            return TableFact(rows[0][0] or "", rows[0][1] or "", rows[0][2] or "", columns)
+            schema, name, kind = (text or "" for text in rows[0][:3])
+            return TableFact(schema, name, kind, columns, _kin(rows[0][5]))
         case TypeQuestion():
             if not rows:
                 return TypeFact("", "", "", 0, 0)
@@ -327,15 +301,24 @@ def _read(  # noqa: PLR0911  # a table
             assert_never(question)
 
 
+def _kin(text: str | None) -> Kin | None:
+    found = tuple((schema, name) for schema, name in json.loads(text or "[]"))
+    return found if len(found) <= relation_sql.KIN_AT_MOST else None
+
+
 def _relations(rows: Sequence[Row]) -> RelationFacts:
     columns: dict[tuple[str, str, str], list[tuple[str, int]]] = {}
+    kin: dict[tuple[str, str, str], Kin | None] = {}
     for row in rows:
         key = (row[0] or "", row[1] or "", row[2] or "")
         listed = columns.setdefault(key, [])
+        kin.setdefault(key, _kin(row[5]))
         if row[3] is not None:
             listed.append((row[3], int(row[4] or 0)))
     found = tuple(
-        RelationFact(*key, tuple(name for name, _ in listed), tuple(oid for _, oid in listed))
+        RelationFact(
+            *key, tuple(name for name, _ in listed), tuple(oid for _, oid in listed), kin[key]
+        )
         for key, listed in columns.items()
     )
     return RelationFacts(found[:ROWS_AT_MOST], complete=len(found) <= ROWS_AT_MOST)

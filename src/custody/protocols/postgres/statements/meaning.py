@@ -19,7 +19,7 @@ from custody.protocols.postgres.statements.catalogue import (
     KnownFacts,
     RelationsQuestion,
 )
-from custody.protocols.postgres.statements.name_resolver import NameResolver
+from custody.protocols.postgres.statements.name_resolver import NameResolver, row_types
 from custody.protocols.postgres.statements.session_view import SessionView
 from custody.wire.sql.guards import loosens_beyond
 from custody.wire.sql.syntax import Change, Execute, SetParameter, SettingUse, Statement
@@ -80,6 +80,9 @@ def wanted(statement: Statement, view: SessionView) -> tuple[CatalogueQuestion, 
         for use in inner.relations:
             if use.name != "*":
                 found[RelationsQuestion(use.name)] = None
+        for written in inner.types:
+            for name in row_types(written):
+                found[RelationsQuestion(name)] = None
         for question in functions.questions(inner):
             found[question] = None
         if inner.settings or view.settings.begun:
@@ -245,6 +248,7 @@ def meaning(  # noqa: C901  # the table of what makes a meaning
         resolver.add(what)
     for use in statement.relations:
         resolver.relation(use)
+    resolver.types(statement.types)
     if _loosens((*statement.settings, *settings.begun), known):
         effects.add(Effect.GRANT)
     effects |= temporary_relations.effects(statement, settings)

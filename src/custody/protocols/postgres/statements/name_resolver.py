@@ -17,12 +17,16 @@ from custody.protocols.postgres.statements.catalogue import (
 from custody.protocols.postgres.statements.search_path import TEMPORARY, schemas
 from custody.protocols.postgres.statements.session_view import Settings
 from custody.protocols.postgres.statements.temporary_relations import behind
-from custody.wire.sql.syntax import ColumnUse, RelationUse, WriteBound
+from custody.protocols.postgres.values.scalars import NAMES
+from custody.wire.sql.syntax import ColumnUse, RelationUse, TypeUse, WriteBound
 
 if TYPE_CHECKING:
     from custody.protocols.postgres.statements.meaning import Meaning
 
 _PLAIN_TABLES: Final = frozenset(("r", "p", "f"))
+_BUILT_IN: Final = frozenset(NAMES.values())
+_ROW_TYPES: Final = frozenset(("r", "p", "f", "c"))
+"""Kinds of relations whose row type has the values of their own columns."""
 
 
 class NameResolver:
@@ -57,6 +61,31 @@ class NameResolver:
             # A view that the session made is only another name for what it stands on.
             self.objects[base] = None
 
+    def types(self, uses: Sequence[TypeUse]) -> None:
+        for use in uses:
+            self._type(use)
+
+    def _type(self, use: TypeUse) -> None:
+        """A type stands for the relation whose rows it is of, and so for its columns; for masking
+        alone: nobody reads the relation.
+        """
+        for name in row_types(use):
+            facts = self._known(RelationsQuestion(name))
+            if not isinstance(facts, RelationFacts) or not facts.complete:
+                self.resolved = False
+                continue
+            for fact in facts.found:
+                if self._is_meant(use, fact):
+                    self.relations[_relation(fact, _ROW_TYPES)] = None
+            made = {made for _, made in self._settings.relations or ()}
+            if name in made | (self._settings.temporary or frozenset()):
+                self.relations[Relation(TEMPORARY, name, None)] = None
+
+    def _is_meant(self, use: RelationUse | TypeUse, fact: RelationFact) -> bool:
+        if use.schema:
+            return use.schema == fact.schema
+        return self._schemas is None or fact.schema in self._schemas
+
     def _find(self, use: RelationUse) -> tuple[Relation, ...]:
         facts = self._known(RelationsQuestion(use.name))
         found: list[Relation] = []
@@ -66,12 +95,7 @@ class NameResolver:
             possible = facts.found
         if not isinstance(facts, RelationFacts) or not facts.complete:
             self.resolved = False
-        for fact in possible:
-            if use.schema == fact.schema or (
-                not use.schema and (self._schemas is None or fact.schema in self._schemas)
-            ):
-                plain = fact.kind in _PLAIN_TABLES
-                found.append(Relation(fact.schema, fact.name, fact.columns if plain else None))
+        found += [_relation(fact, _PLAIN_TABLES) for fact in possible if self._is_meant(use, fact)]
         wanted = {use.schema} if use.schema else None
         if not use.schema and _may(settings.temporary, use.name):
             found.append(Relation(TEMPORARY, use.name, None))
@@ -126,17 +150,31 @@ class NameResolver:
         )
 
 
+def row_types(use: TypeUse) -> tuple[str, ...]:
+    """Names of relations that the type may stand for; an array's begins with a line below."""
+    if use.schema == "pg_catalog" or (not use.schema and use.name in _BUILT_IN):
+        return ()
+    plain = use.name.lstrip("_")
+    return (use.name,) if plain == use.name or not plain else (use.name, plain)
+
+
+def _relation(fact: RelationFact, plain: frozenset[str]) -> Relation:
+    known = fact.kind in plain and fact.kin is not None
+    return Relation(fact.schema, fact.name, fact.columns if known else None, fact.kin or ())
+
+
 def _column(relation: Relation, use: ColumnUse) -> Column | None:
     if relation.columns is None:
         return None
     if use.name:
         return (
-            Column(relation.schema, relation.name, use.name)
+            Column(relation.schema, relation.name, use.name, relation.kin)
             if use.name in relation.columns
             else None
         )
     if 0 <= use.position < len(relation.columns):
-        return Column(relation.schema, relation.name, relation.columns[use.position])
+        name = relation.columns[use.position]
+        return Column(relation.schema, relation.name, name, relation.kin)
     return None
 
 

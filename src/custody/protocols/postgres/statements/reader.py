@@ -369,4 +369,4 @@ def _copied(statement: Statement, command: Command) -> tuple[Column | None, tupl
     relation = command.relations[0]
     if relation.columns is None:
         return None, ()
-    return Column(relation.schema, relation.name, ""), relation.columns
+    return Column(relation.schema, relation.name, "", relation.kin), relation.columns

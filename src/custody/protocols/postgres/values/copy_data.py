@@ -109,7 +109,8 @@ def columns_of(
     if table is None:
         return tuple(OutputColumn(name, "") for name in listed)
     return tuple(
-        OutputColumn(name, "", Column(table.schema, table.relation, name)) for name in listed
+        OutputColumn(name, "", Column(table.schema, table.relation, name, table.kin))
+        for name in listed
     )
 
 
