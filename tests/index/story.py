@@ -106,13 +106,13 @@ class Story:
         loop: str = "loop_a",
         outcome: Outcome = Outcome.OK,
         error: str = "",
+        truncated: bool = False,
     ) -> None:
         report = ErrorReport("ERROR", "42P01", error) if error else None
-        self.tell(
-            Response(command, outcome, "", len(rows), 0, 5, captured=rows, error=report),
-            loop,
-            session,
+        response = Response(
+            command, outcome, "", len(rows), 0, 5, captured=rows, error=report, truncated=truncated
         )
+        self.tell(response, loop, session)
 
     def end(self, session: str = "ses_a", loop: str = "loop_a") -> None:
         self.tell(SessionEnd("client.goodbye", 1, 0, 10, 20), loop, session)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.index.story import DAY, NEXT_DAY, everything, usual
 
-from custody.index import IndexDamagedError, SqliteIndex, Watermark
+from custody.index import IndexDamagedError, OwnDayFiles, SqliteIndex, Watermark
 
 
 def damage_header(path: Path) -> None:
@@ -35,12 +35,12 @@ def damage_tables(path: Path) -> None:
 def test_a_damaged_day_is_named_discarded_and_built_again(tmp_path: Path, damage: object) -> None:
     assert callable(damage)
     story = usual()
-    index = SqliteIndex(tmp_path / "index")
+    index = SqliteIndex(OwnDayFiles(tmp_path / "index"))
     story.into(index)
     whole = everything(index)
     index.close()
     damage(tmp_path / "index" / f"{NEXT_DAY}.db")
-    index = SqliteIndex(tmp_path / "index")
+    index = SqliteIndex(OwnDayFiles(tmp_path / "index"))
     with pytest.raises(IndexDamagedError) as caught:
         everything(index)
     assert caught.value.day == NEXT_DAY
@@ -54,7 +54,10 @@ def test_a_damaged_day_is_named_discarded_and_built_again(tmp_path: Path, damage
 
 def test_a_writer_notices_that_its_file_was_discarded(tmp_path: Path) -> None:
     story = usual()
-    writer, other = SqliteIndex(tmp_path / "index"), SqliteIndex(tmp_path / "index")
+    writer, other = (
+        SqliteIndex(OwnDayFiles(tmp_path / "index")),
+        SqliteIndex(OwnDayFiles(tmp_path / "index")),
+    )
     story.into(writer)
     other.discard(DAY)
     assert writer.watermark() is None

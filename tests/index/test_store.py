@@ -14,6 +14,7 @@ from tests.index.story import DAY, NEXT_DAY, START, Story, everything, text_of, 
 from custody.index import (
     Filter,
     Order,
+    OwnDayFiles,
     SearchField,
     SqliteIndex,
     Term,
@@ -29,7 +30,7 @@ from custody.model.record import (
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[SqliteIndex]:
-    opened = SqliteIndex(tmp_path / "index")
+    opened = SqliteIndex(OwnDayFiles(tmp_path / "index"))
     yield opened
     opened.close()
 
@@ -120,7 +121,7 @@ def test_of_an_end_that_a_crash_repeated_the_first_counts(index: SqliteIndex) ->
 def test_rebuilt_equals_built_live(index: SqliteIndex, tmp_path: Path, batch: int) -> None:
     story = usual()
     story.into(index, batch)
-    other = SqliteIndex(tmp_path / "other")
+    other = SqliteIndex(OwnDayFiles(tmp_path / "other"))
     story.into(other)
     assert everything(index) == everything(other)
     assert index.watermark() == other.watermark() == story.through
@@ -164,17 +165,17 @@ def test_dying_within_a_batch_loses_and_doubles_nothing(
         tell(self, key, value)
 
     story = usual()
-    first = SqliteIndex(tmp_path / "index")
+    first = SqliteIndex(OwnDayFiles(tmp_path / "index"))
     with monkeypatch.context() as patched:
         patched.setattr(DayWriter, "_searchable", dying_searchable)
         patched.setattr(DayWriter, "_tell", dying_tell)
         with suppress(DiedError):
             story.into(first, 8)
     first.close()
-    second = SqliteIndex(tmp_path / "index")
+    second = SqliteIndex(OwnDayFiles(tmp_path / "index"))
     reached = second.watermark()
     story.into(second, 8, 0 if reached is None else reached.index)
-    whole = SqliteIndex(tmp_path / "whole")
+    whole = SqliteIndex(OwnDayFiles(tmp_path / "whole"))
     story.into(whole)
     assert everything(second) == everything(whole)
     assert everything(second, parse_query('"e"', START)) == everything(
@@ -242,7 +243,7 @@ def test_searching_equals_a_scan(
 ) -> None:
     whole = data.draw(st.sampled_from(texts))
     cut = data.draw(st.integers(0, len(whole)))
-    index = SqliteIndex(tmp_path_factory.mktemp("scan"))
+    index = SqliteIndex(OwnDayFiles(tmp_path_factory.mktemp("scan")))
     story = Story()
     story.loop()
     story.session()
@@ -299,7 +300,10 @@ def test_nobody_else_may_read_it(index: SqliteIndex, tmp_path: Path) -> None:
 
 
 def test_only_one_process_writes(tmp_path: Path) -> None:
-    first, second = SqliteIndex(tmp_path / "index"), SqliteIndex(tmp_path / "index")
+    first, second = (
+        SqliteIndex(OwnDayFiles(tmp_path / "index")),
+        SqliteIndex(OwnDayFiles(tmp_path / "index")),
+    )
     with first.writing() as held:
         assert held
         with second.writing() as also:

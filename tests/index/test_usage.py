@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.index.story import DAY, NEXT_DAY, START, Story, everything
 
-from custody.index import Filter, SqliteIndex, Term, UsageRequest
+from custody.index import Filter, OwnDayFiles, SqliteIndex, Term, UsageRequest
 from custody.index.filter import SearchField
 from custody.model.record import Opaque
 from custody.model.words import Decision, Effect, Outcome
@@ -39,7 +39,7 @@ def busy() -> Story:
 
 @pytest.fixture
 def index(tmp_path: Path) -> SqliteIndex:
-    index = SqliteIndex(tmp_path)
+    index = SqliteIndex(OwnDayFiles(tmp_path))
     busy().into(index)
     return index
 
@@ -85,7 +85,7 @@ def test_starts_are_told_with_what_came_later(tmp_path: Path) -> None:
     story = busy()
     story.tell(Opaque("a replication connection's stream", 9), "loop_0", "ses_0")
     story.tell(Opaque("something else", 9), "loop_0", "ses_0")
-    index = SqliteIndex(tmp_path)
+    index = SqliteIndex(OwnDayFiles(tmp_path))
     story.into(index)
     begun = list(index.starts(DAY))
     assert [each.kind for each in begun if each.kind != "opaque"] == [

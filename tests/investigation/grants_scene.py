@@ -7,7 +7,7 @@ from tests.index.story import START, Story
 
 from custody.config.load import compile_policy, parse_config
 from custody.config.tables import Config
-from custody.index import FiledRecord, SqliteIndex
+from custody.index import FiledRecord, OwnDayFiles, SqliteIndex
 from custody.model.command import Command
 from custody.model.identity import Identity, Loop, Session
 from custody.model.record import (
@@ -148,7 +148,7 @@ class Work(Story):
         self.tell(LoopEnd(reason), loop)
 
     def index(self, folder: Path) -> SqliteIndex:
-        index = SqliteIndex(folder)
+        index = SqliteIndex(OwnDayFiles(folder))
         self.into(index)
         return index
 

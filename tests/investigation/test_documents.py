@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from custody.index import KEYS, IndexedEvent, parse_query
-from custody.index.entry import RESULT_CHARACTERS
 from custody.investigation.documents import event_item
 from custody.model.record import Body
 
@@ -37,7 +36,3 @@ def test_it_names_every_kind_of_record() -> None:
     kinds = {str(body.__struct_config__.tag) for body in Body.__args__}
     unlisted = {"command", "response.unknown", "session.carry", "heartbeat"}
     assert all(f"`{kind}`" in PAGE for kind in kinds - unlisted)
-
-
-def test_it_says_how_much_of_a_result_is_searched() -> None:
-    assert f"first {RESULT_CHARACTERS:,} characters" in PAGE.replace("\n", " ")

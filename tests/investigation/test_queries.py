@@ -17,7 +17,7 @@ from custody.app.admin.read_calls import EvidenceView, ReadCalls
 from custody.app.admin.ticket_calls import TicketCalls
 from custody.app.indexer.tail import LogFollower
 from custody.gateway.budget.meter import Meter
-from custody.index import SqliteIndex
+from custody.index import OwnDayFiles, SqliteIndex
 from custody.investigation.log_records import EvidenceRecords
 from custody.investigation.queries import Investigation
 from custody.model.errors import CustodyError
@@ -37,7 +37,7 @@ class Room:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
-        self.index = SqliteIndex(scene.data / "index")
+        self.index = SqliteIndex(OwnDayFiles(scene.data / "index"))
         self.reader = scene.reader()
         self.state = State.open(scene.data / "state.db")
         self.tail = LogFollower(self.index, self.reader)
@@ -205,8 +205,9 @@ def test_what_cannot_be_answered_is_said(
 
 def test_an_empty_gateway_has_empty_answers(room: Room) -> None:
     for call in ("loops", "sessions"):
-        assert room.ask(call) == {"items": [], "next": None}
-    assert room.ask("search", query="") == {"items": [], "next": None}
+        assert room.ask(call) == {"items": [], "next": None, "indexed": None}
+    empty: dict[str, object] = {"items": [], "next": None, "indexed": None, "cut": 0}
+    assert room.ask("search", query="") == empty
 
 
 def test_the_index_follows_and_takes_nothing_twice(room: Room) -> None:
@@ -231,7 +232,8 @@ def test_a_damaged_index_is_built_again_while_it_is_asked(room: Room) -> None:
     for path in (room.scene.data / "index").glob("*.db*"):
         path.unlink()
     assert room.ask("search", query="kind:*") == before
-    assert room.ask("index.rebuild") == {"items": [], "next": None}
+    rebuilt = room.ask("index.rebuild")
+    assert (rebuilt["items"], rebuilt["indexed"]) == ([], before["indexed"])
     assert room.ask("search", query="kind:*") == before
 
 
@@ -245,7 +247,7 @@ def test_the_index_of_another_log_is_not_believed(room: Room, tmp_path: Path) ->
     other.tell(small)
     (room.scene.data / "index").rename(other.data / "index")
     second = Room(other)
-    assert second.ask("loops") == {"items": [], "next": None}
+    assert second.ask("loops")["items"] == []
     assert [item["kind"] for item in second.ask("search", query="kind:gap")["items"]] == ["gap"]
     second.close()
 

@@ -8,11 +8,11 @@ is shown by its code, so that nothing looks absent that is present. ``--json`` g
 import json
 import unicodedata
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from custody.cli.output import console
+from custody.cli.output import INCOMPLETE, OK, console, say
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -21,6 +21,7 @@ _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories of what does not show itself, or shows other text otherwise than it is."""
 _BLANKS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 """Letters and symbols, by category, that look like nothing."""
+_RANGES_SHOWN: Final = 5
 _STYLE: Final = "reverse"
 
 
@@ -87,16 +88,40 @@ def ascii_json(document: object) -> str:
     return text.replace("\x7f", "\\u007f")
 
 
-def warn_if_behind(document: Mapping[str, object]) -> None:
-    """Say on standard error that newer records are missing from an answer."""
+def exit_code_of(document: Mapping[str, Any]) -> int:
+    """That of an answer out of evidence that could all be read, or could not."""
+    missing = any("missing" in item for item in document.get("items", ()) if isinstance(item, dict))
+    return INCOMPLETE if missing or document.get("unread") else OK
+
+
+def warn_of_missing(document: Mapping[str, Any]) -> int:
+    """Say on standard error what is missing from an answer; the exit code that follows from it."""
     if "behind" in document:
-        typer.echo(
-            "warning: the search index is still catching up; the newest records are missing here",
-            err=True,
+        reached = document.get("indexed") or {}
+        so_far = f" (complete up to {reached['until']})" if reached else ""
+        say(
+            "warning: the search index is still catching up; the newest records are missing "
+            f"here{so_far}"
         )
+    unread = document.get("unread")
+    if unread:
+        places = [
+            f"{each['log']} {each['first']}"
+            + (f" to {each['last']}" if each["last"] > each["first"] else "")
+            + f" ({each['code']})"
+            for each in unread["ranges"]
+        ]
+        more = ", …" if len(places) > _RANGES_SHOWN else ""
+        shown_places = visible(", ".join(places[:_RANGES_SHOWN]))
+        say(
+            f"warning: {unread['records']} records could not be read, so they are missing from "
+            f"every answer: {shown_places}{more}. `custody verify` says what is wrong"
+        )
+    return exit_code_of(document)
 
 
-def print_document(document: Mapping[str, object]) -> None:
-    """One document on one line of standard output."""
-    warn_if_behind(document)
+def print_document(document: Mapping[str, Any]) -> int:
+    """One document on one line of standard output; the exit code that follows from it."""
+    code = warn_of_missing(document)
     typer.echo(ascii_json(document))
+    return code

@@ -10,6 +10,7 @@ from custody.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from custody.evidence.disk.files import DiskFiles, replace_file
+    from custody.evidence.keys.anchor import read_anchor
     from custody.evidence.keys.keyclient import KeyholderProcess
     from custody.evidence.keys.keyring import (
         KEY_ENCRYPTION_KEY,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     )
     from custody.evidence.log.log import Log, LogOptions
     from custody.evidence.log.reader import DurableEnd, EvidenceReader, ReadRecord, RecordBatch
+    from custody.evidence.log.signed_sizes import read_signed_sizes
     from custody.evidence.log.startup import open_log, system_environment
     from custody.evidence.record.seal import SealError
     from custody.evidence.tlog.policy import TlogPolicy, parse_policy
@@ -42,8 +44,10 @@ _NAMES: Final = {
         "load_token_key",
         "verifier_policy",
     ),
+    "keys.anchor": ("read_anchor",),
     "log.log": ("Log", "LogOptions"),
     "log.reader": ("DurableEnd", "EvidenceReader", "ReadRecord", "RecordBatch"),
+    "log.signed_sizes": ("read_signed_sizes",),
     "log.startup": ("open_log", "system_environment"),
     "record.seal": ("SealError",),
     "tlog.policy": ("TlogPolicy", "parse_policy"),
@@ -70,6 +74,8 @@ __all__ = [
     "load_token_key",
     "open_log",
     "parse_policy",
+    "read_anchor",
+    "read_signed_sizes",
     "replace_file",
     "system_environment",
     "verifier_policy",

@@ -4,6 +4,7 @@ Law: nothing here is evidence and nothing here is needed; all of it can be delet
 is rebuilt from the log. What stands in it was masked before it reached the log.
 """
 
+from custody.index.day_files import OwnDayFiles, PrivateDayFiles
 from custody.index.day_reader import position_of
 from custody.index.entry import EventContext
 from custody.index.filter import (
@@ -12,11 +13,13 @@ from custody.index.filter import (
     FiledRecord,
     Filter,
     Index,
+    IndexCoverage,
     IndexDamagedError,
     IndexedEvent,
     Order,
     SearchField,
     Term,
+    UnreadRecords,
     Watermark,
 )
 from custody.index.query_language import KEYS, parse_query
@@ -32,12 +35,16 @@ __all__ = [
     "FiledRecord",
     "Filter",
     "Index",
+    "IndexCoverage",
     "IndexDamagedError",
     "IndexedEvent",
     "Order",
+    "OwnDayFiles",
+    "PrivateDayFiles",
     "SearchField",
     "SqliteIndex",
     "Term",
+    "UnreadRecords",
     "UsageRequest",
     "UsageStart",
     "Watermark",

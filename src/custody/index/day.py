@@ -6,7 +6,7 @@ nothing and doubles nothing. The file is never readable by others.
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -14,13 +14,37 @@ import msgspec
 
 from custody.index.entry import EventAmendment, EventContext, EventDraft, searched
 from custody.index.fault import named
-from custody.index.filter import IndexDamagedError, Watermark
+from custody.index.filter import IndexDamagedError, UnreadRecords, Watermark
 from custody.index.schema import TABLES, VERSION
 from custody.index.text import fold, pack, words
 from custody.model.record import StoredRecord
 
 BUSY_SECONDS: Final = 10.0
 COMMANDS_KEPT: Final = 10_000
+RANGES_KEPT: Final = 100
+
+
+class UnreadSoFar(msgspec.Struct, frozen=True):
+    """What could not be read of the log, from its beginning up to the end of this day."""
+
+    records: int = 0
+    ranges: tuple[UnreadRecords, ...] = ()
+
+    def and_also(self, more: Sequence[UnreadRecords]) -> "UnreadSoFar":
+        ranges = list(self.ranges)
+        for each in more:
+            before = ranges[-1] if ranges else None
+            if before is not None and _follows(before, each):
+                ranges[-1] = UnreadRecords(each.log, before.first, each.last, each.code)
+            elif len(ranges) < RANGES_KEPT:
+                ranges.append(each)
+        return UnreadSoFar(
+            self.records + sum(each.last + 1 - each.first for each in more), tuple(ranges)
+        )
+
+
+def _follows(before: UnreadRecords, each: UnreadRecords) -> bool:
+    return (before.log, before.last + 1, before.code) == (each.log, each.first, each.code)
 
 
 class DayState(NamedTuple):
@@ -32,13 +56,16 @@ class DayState(NamedTuple):
     earliest: int
     latest: int
     """The least and the greatest time of an event, ms; 0 and 0 where there is none."""
+    unread: UnreadSoFar
 
 
-def connect(path: Path, day: str) -> sqlite3.Connection:
-    """Open an existing file; never makes one. Raises as ``fault.named`` does."""
+def connect(path: Path, day: str, *, alone: bool = False) -> sqlite3.Connection:
+    """Open an existing file; never makes one. ``alone`` reads a file that nobody writes, and makes
+    nothing beside it. Raises as ``fault.named`` does.
+    """
     with named(day):
         connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw",
+            f"{path.absolute().as_uri()}?mode={'ro&immutable=1' if alone else 'rw'}",
             uri=True,
             timeout=BUSY_SECONDS,
             isolation_level=None,
@@ -59,12 +86,27 @@ def about(connection: sqlite3.Connection, day: str) -> DayState:
             Watermark(rows["log"], int(rows["next"])),
             int(rows["earliest"]),
             int(rows["latest"]),
+            msgspec.json.decode(rows["unread"], type=UnreadSoFar),
         )
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, msgspec.DecodeError):
         raise IndexDamagedError(day, "it does not say what it holds") from None
     if known.version != VERSION:
         raise IndexDamagedError(day, f"it has version {known.version}, not {VERSION}")
     return known
+
+
+OF_SESSION: Final = "session = ?"
+OF_LOOP: Final = "session = '' AND target = '' AND identity <> '' AND loop = ?"
+
+
+def place_of(connection: sqlite3.Connection, condition: str, value: str) -> EventContext | None:
+    """What a file tells of a session or loop: ``OF_SESSION`` or ``OF_LOOP``."""
+    row = connection.execute(
+        "SELECT loop, session, target, identity, issuer FROM place"  # noqa: S608 - the conditions above
+        f" WHERE {condition} ORDER BY id LIMIT 1",
+        (value,),
+    ).fetchone()
+    return None if row is None else EventContext(*row)
 
 
 _AMEND: Final = (
@@ -91,7 +133,7 @@ class DayWriter:
         self.known: DayState = about(self._connection, day)
 
     @classmethod
-    def create(cls, path: Path, day: str, first: Watermark) -> Self:
+    def create(cls, path: Path, day: str, first: Watermark, unread: UnreadSoFar) -> Self:
         """Make the file of a new day; it appears whole or not at all."""
         fresh = path.with_suffix(".new")
         for leftover in (fresh, Path(f"{fresh}-wal"), Path(f"{fresh}-shm")):
@@ -110,6 +152,7 @@ class DayWriter:
                     ("next", str(first.index)),
                     ("earliest", "0"),
                     ("latest", "0"),
+                    ("unread", msgspec.json.encode(unread).decode()),
                 ],
             )
         connection.close()
@@ -148,13 +191,22 @@ class DayWriter:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    def add_unread(self, more: Sequence[UnreadRecords]) -> None:
+        """Within ``write``."""
+        unread = self.known.unread.and_also(more)
+        self.known = self.known._replace(unread=unread)
+        self._connection.execute(
+            "UPDATE meta SET value = ? WHERE key = 'unread'",
+            (msgspec.json.encode(unread).decode(),),
+        )
+
     def _tell(self, key: str, value: int) -> None:
         self._connection.execute("UPDATE meta SET value = ? WHERE key = ?", (str(value), key))
 
     def insert(self, record: StoredRecord, draft: EventDraft) -> None:
         """Keep an event, unless it is there. Within ``write``."""
         added = self._connection.execute(
-            "INSERT OR IGNORE INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT OR IGNORE INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 record.index,
                 self._place(draft.place),
@@ -171,6 +223,7 @@ class DayWriter:
                 draft.outcome,
                 draft.rows,
                 msgspec.json.encode(draft.detail).decode() if draft.detail else "",
+                int(draft.cut),
             ),
         )
         if added.rowcount:
@@ -199,6 +252,8 @@ class DayWriter:
                 position,
             ),
         )
+        if amendment.cut:
+            self._connection.execute("UPDATE event SET cut = 1 WHERE position = ?", (position,))
         if amendment.result:
             added = self._connection.execute(
                 "INSERT OR IGNORE INTO result VALUES (?, ?)", (position, amendment.result)
@@ -208,19 +263,12 @@ class DayWriter:
         return True
 
     def place_of_session(self, session: str) -> EventContext | None:
-        return self._told("session = ?", session)
+        with named(self.day):
+            return place_of(self._connection, OF_SESSION, session)
 
     def place_of_loop(self, loop: str) -> EventContext | None:
-        return self._told("session = '' AND target = '' AND identity <> '' AND loop = ?", loop)
-
-    def _told(self, condition: str, value: str) -> EventContext | None:
         with named(self.day):
-            row = self._connection.execute(
-                "SELECT loop, session, target, identity, issuer FROM place"  # noqa: S608 - the conditions above
-                f" WHERE {condition} ORDER BY id LIMIT 1",
-                (value,),
-            ).fetchone()
-        return None if row is None else EventContext(*row)
+            return place_of(self._connection, OF_LOOP, loop)
 
     def _owner(self, amendment: EventAmendment) -> int | None:
         if amendment.kind == "command":

@@ -6,12 +6,12 @@ stretch of positions at a time, beginning where the first hits are wanted.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Final, Self
 
 import msgspec
 
-from custody.index.day import about, connect
+from custody.index.day import OF_LOOP, OF_SESSION, about, connect, place_of
+from custody.index.day_files import DayFile
 from custody.index.entry import EventContext
 from custody.index.fault import named
 from custody.index.filter import Filter, IndexedEvent, Order, SearchField
@@ -49,17 +49,17 @@ _PACKED: Final = frozenset({SearchField.EFFECT, SearchField.OBJECT})
 class DayReader:
     """Raises ``IndexDamagedError`` or ``index.failed``, as all of the index does."""
 
-    def __init__(self, path: Path, day: str) -> None:
+    def __init__(self, file: DayFile, day: str) -> None:
         self.day: Final = day
-        self._connection: Final = connect(path, day)
+        self._connection: Final = connect(file.path, day, alone=file.alone)
         try:
             with named(day):
                 self._connection.execute("PRAGMA query_only = ON")
-            self._known: Final = about(self._connection, day)
+            self.known: Final = about(self._connection, day)
         except BaseException:
             self._connection.close()
             raise
-        self._log: Final = self._known.log
+        self._log: Final = self.known.log
         self._year: Final = int(self._log.rpartition("/")[2]) << YEAR_SHIFT
 
     def __enter__(self) -> Self:
@@ -134,6 +134,26 @@ class DayReader:
                     counts[each] += times
         return counts
 
+    def cut(self, asked: Filter) -> int:
+        """How many events that fit were not captured whole."""
+        if self._out_of_time(asked):
+            return 0
+        with named(self.day):
+            where = condition(asked, 0, 1 << YEAR_SHIFT)
+            (count,) = self._connection.execute(
+                f"SELECT count(*) FROM event WHERE event.cut = 1 AND {where.sql}",  # noqa: S608 - names from above
+                where.parameters,
+            ).fetchone()
+        return int(count)
+
+    def place_of_session(self, session: str) -> EventContext | None:
+        with named(self.day):
+            return place_of(self._connection, OF_SESSION, session)
+
+    def place_of_loop(self, loop: str) -> EventContext | None:
+        with named(self.day):
+            return place_of(self._connection, OF_LOOP, loop)
+
     def spans(self, asked: Filter, span_ms: int) -> Counter[int]:
         """How many hits begin in each span of time."""
         counts: Counter[int] = Counter()
@@ -180,8 +200,8 @@ class DayReader:
 
     def _out_of_time(self, asked: Filter) -> bool:
         # A file's day is its segment's; its events' own times may differ from that.
-        return (asked.since is not None and self._known.latest < asked.since) or (
-            asked.until is not None and self._known.earliest >= asked.until
+        return (asked.since is not None and self.known.latest < asked.since) or (
+            asked.until is not None and self.known.earliest >= asked.until
         )
 
     def _event(self, row: tuple[Any, ...]) -> tuple[IndexedEvent, str]:

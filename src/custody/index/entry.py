@@ -5,7 +5,7 @@ gives something to find, but for heartbeats; an answer amends the event that it 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol, assert_never
+from typing import Any, Protocol, assert_never
 
 import msgspec
 
@@ -42,9 +42,6 @@ from custody.model.record import (
 )
 from custody.model.words import Outcome
 
-RESULT_CHARACTERS: Final = 4096
-"""How much of one answer's captured data can be searched. ``show`` has all that was captured."""
-
 
 class EventContext(msgspec.Struct, frozen=True):
     """Who and where."""
@@ -71,6 +68,8 @@ class EventDraft(msgspec.Struct, frozen=True):
     outcome: str = ""
     rows: int | None = None
     detail: Mapping[str, Any] = {}
+    cut: bool = False
+    """There was more than was captured."""
 
 
 class EventAmendment(msgspec.Struct, frozen=True):
@@ -85,6 +84,7 @@ class EventAmendment(msgspec.Struct, frozen=True):
     rows: int | None
     detail: Mapping[str, Any]
     result: str = ""
+    cut: bool = False
 
 
 class ContextSource(Protocol):
@@ -164,11 +164,8 @@ def entries(record: StoredRecord, known: ContextSource) -> Sequence[EventDraft |
             return (EventDraft(here, "injected", message, detail={"command": n}),)
         case Stream() as stream:
             facts = _facts(stream, "command", "direction", "kind", "bytes", "truncated")
-            return (
-                EventDraft(
-                    here, "stream", _cells(stream.captured, RESULT_CHARACTERS), detail=facts
-                ),
-            )
+            text = _cells(stream.captured)
+            return (EventDraft(here, "stream", text, detail=facts, cut=stream.truncated),)
         case AdminAct(act=act, subject=subject, detail=detail):
             facts = {"act": act, "subject": subject}
             return (
@@ -182,8 +179,9 @@ def entries(record: StoredRecord, known: ContextSource) -> Sequence[EventDraft |
             return (EventDraft(here, "opaque", what, detail={"bytes": size}),)
         case Gap(what=what, count=count):
             return (EventDraft(here, "gap", what, detail={"count": count}),)
-        case ConfigLoaded(policy=policy, mask=mask, summary=summary):
-            return (EventDraft(here, "config", summary, detail={"policy": policy, "mask": mask}),)
+        case ConfigLoaded() as loaded:
+            facts = _facts(loaded, "policy", "mask", "rules")
+            return (EventDraft(here, "config", loaded.summary, detail=facts),)
         case ClockJump(offset_ms=offset):
             return (EventDraft(here, "clock", f"{offset} ms", detail={"offset_ms": offset}),)
         case Recovery(torn_bytes=torn, size=size, sessions=sessions, lost=lost):
@@ -271,6 +269,7 @@ def _command(seen: CommandSeen, here: EventContext) -> EventDraft:
         verdict=seen.decision,
         rule=seen.rule,
         detail=detail,
+        cut=any(each.truncated for each in command.arguments),
     )
 
 
@@ -292,6 +291,7 @@ def _answer(response: Response, n: int, here: EventContext, index: int) -> Event
         rows=response.rows,
         detail=detail,
         result=_result(response),
+        cut=_cut(response),
     )
 
 
@@ -304,13 +304,19 @@ def _loose_answer(response: Response, here: EventContext) -> EventDraft:
         outcome=response.outcome,
         rows=response.rows,
         detail=detail,
+        cut=_cut(response),
     )
 
 
+def _cut(response: Response) -> bool:
+    return response.truncated or response.notices_dropped > 0
+
+
 def _result(response: Response) -> str:
+    """All that was captured: what is not here is nowhere."""
     reports = [*([response.error] if response.error else []), *response.notices]
-    spoken = "\n".join(_report(report) for report in reports)[:RESULT_CHARACTERS]
-    cells = _cells(response.captured, RESULT_CHARACTERS - len(spoken))
+    spoken = "\n".join(_report(report) for report in reports)
+    cells = _cells(response.captured)
     return f"{spoken}\n{cells}" if spoken and cells else spoken or cells
 
 
@@ -319,17 +325,9 @@ def _report(report: ErrorReport) -> str:
     return "\n".join(each for each in said if each)
 
 
-def _cells(rows: Sequence[Sequence[str | None]], bound: int) -> str:
-    """The values, a row to a line, up to the bound: a cut value is found by its beginning."""
-    lines: list[str] = []
-    left = bound
-    for row in rows:
-        if left <= 0:
-            break
-        line = "\t".join(cell for cell in row if cell is not None)[:left]
-        lines.append(line)
-        left -= len(line) + 1
-    return "\n".join(lines)
+def _cells(rows: Sequence[Sequence[str | None]]) -> str:
+    """The values, a row to a line."""
+    return "\n".join("\t".join(cell for cell in row if cell is not None) for row in rows)
 
 
 def _facts(body: msgspec.Struct, *names: str) -> dict[str, Any]:

@@ -42,6 +42,28 @@ class Watermark(msgspec.Struct, frozen=True):
     index: int
 
 
+class UnreadRecords(msgspec.Struct, frozen=True, array_like=True):
+    """Records ``first`` to ``last`` of a log that could not be read, and the code that says why."""
+
+    log: str
+    first: int
+    last: int
+    code: str
+
+
+class IndexCoverage(msgspec.Struct, frozen=True):
+    """How far an answer out of the index is complete."""
+
+    through: Watermark | None = None
+    """``None``: nothing is indexed."""
+    latest: int = 0
+    """The greatest time of an event on the newest day, ms."""
+    unread: int = 0
+    """Records that could not be read."""
+    ranges: tuple[UnreadRecords, ...] = ()
+    """Which they are; the first of them where they are many."""
+
+
 class IndexedEvent(msgspec.Struct, frozen=True):
     """A record as it is searched. A command is joined with its response once that came.
 
@@ -151,9 +173,20 @@ class FacetCounts(msgspec.Struct, frozen=True):
 class Index(Protocol):
     """All methods may raise ``IndexDamagedError``."""
 
-    def append(self, batch: Sequence[FiledRecord], through: Watermark) -> None:
+    def append(
+        self, batch: Sequence[FiledRecord], through: Watermark, unread: Sequence[UnreadRecords] = ()
+    ) -> None:
         """Take records in, in the log's order; twice is once. Readers see all or nothing of a
-        day's part, and ``through`` only with all of it.
+        day's part, and ``through`` only with all of it. ``unread`` are those before ``through``
+        that cannot be taken in.
+        """
+        ...
+
+    def coverage(self) -> IndexCoverage: ...
+
+    def cut(self, asked: Filter) -> int:
+        """How many events that may be hits were not captured whole: all that the filter names but
+        its words and texts fits them.
         """
         ...
 

@@ -5,17 +5,16 @@ unlinking its file. What is damaged is discarded, with every later day, and the 
 back to what is left; so it is built again from there.
 """
 
-import fcntl
-import os
-import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from itertools import groupby
-from pathlib import Path
 from typing import Final
 
-from custody.index.day import DayWriter, about, connect
+import msgspec
+
+from custody.index.day import DayWriter, UnreadSoFar
+from custody.index.day_files import DayFiles
 from custody.index.day_reader import DayReader, position_of
 from custody.index.entry import EventAmendment, EventContext, entries
 from custody.index.filter import (
@@ -23,10 +22,12 @@ from custody.index.filter import (
     FacetCounts,
     FiledRecord,
     Filter,
+    IndexCoverage,
     IndexDamagedError,
     IndexedEvent,
     Order,
     SearchField,
+    UnreadRecords,
     Watermark,
 )
 from custody.index.usage import CommandUse, UsageRequest, UsageStart
@@ -42,20 +43,19 @@ LOOK_BACK: Final = 32
 """How many days back the beginning of a session or loop is looked for."""
 REMEMBERED: Final = 10_000
 
-_NAME: Final = re.compile(r"(\d{4}-\d{2}-\d{2})\.db", re.ASCII)
-
 
 class SqliteIndex:
     """The ``Index`` of one gateway, in one folder. Not for several threads at once to write."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder: Final = folder
+    def __init__(self, files: DayFiles) -> None:
+        self._files: Final = files
         self._writers: Final[OrderedDict[str, DayWriter]] = OrderedDict()
         self._busy = ""
         """The day whose transaction is open: its writer stays."""
+        self._owed: Final[list[UnreadRecords]] = []
+        """What could not be read, where no day of its log is there yet to say so."""
         self._sessions: Final[OrderedDict[str, EventContext]] = OrderedDict()
         self._loops: Final[OrderedDict[str, EventContext]] = OrderedDict()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def close(self) -> None:
         while self._writers:
@@ -63,43 +63,41 @@ class SqliteIndex:
 
     def days(self) -> list[str]:
         """The days that are indexed, oldest first."""
-        names = (_NAME.fullmatch(entry.name) for entry in self._folder.iterdir())
-        return sorted(name[1] for name in names if name)
+        return self._files.days()
 
-    @contextmanager
-    def writing(self) -> Iterator[bool]:
+    def writing(self) -> AbstractContextManager[bool]:
         """Hold the writer's lock; gives False at once where another process holds it."""
-        descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            held = False
-            with suppress(BlockingIOError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                held = True
-            yield held
-        finally:
-            os.close(descriptor)
+        return self._files.writing()
 
     # The writer's side.
 
     def watermark(self) -> Watermark | None:
-        days = self.days()
-        if not days:
-            return None
-        connection = connect(self._path(days[-1]), days[-1])
-        try:
-            return about(connection, days[-1]).watermark
-        finally:
-            connection.close()
+        return self.coverage().through
 
-    def append(self, batch: Sequence[FiledRecord], through: Watermark) -> None:
+    def coverage(self) -> IndexCoverage:
+        """How far it reaches, and what it could not take in on the way."""
+        for reader in self._newest():
+            known = reader.known
+            unread = known.unread
+            return IndexCoverage(known.watermark, known.latest, unread.records, unread.ranges)
+        return IndexCoverage()
+
+    def append(
+        self, batch: Sequence[FiledRecord], through: Watermark, unread: Sequence[UnreadRecords] = ()
+    ) -> None:
         self._let_go_of_discarded()
+        self._owed.extend(unread)
         for day, group in groupby(batch, key=lambda filed: filed.day):
             self._append_day(day, list(group))
         days = self.days()
         if days:
             writer = self._writer(days[-1])
-            if _place(through) > _place(writer.known.watermark) and writer.known.log == through.log:
-                writer.write(lambda: None, through)
+            if writer.known.log != through.log:
+                return
+            owed = tuple(self._owed)
+            if _place(through) > _place(writer.known.watermark) or owed:
+                writer.write(lambda: writer.add_unread(owed), through)
+                self._owed.clear()
 
     def _append_day(self, day: str, group: list[FiledRecord]) -> None:
         first, last = group[0].record, group[-1].record
@@ -150,7 +148,7 @@ class SqliteIndex:
         """What its start told, or an earlier part of it; looked for in the newest days."""
         if session not in self._sessions:
             for day in reversed(self.days()[-LOOK_BACK:]):
-                place = self._writer(day).place_of_session(session)
+                place = self._told(day, lambda teller: teller.place_of_session(session))
                 if place is not None:
                     _remember(self._sessions, session, place)
                     break
@@ -159,17 +157,30 @@ class SqliteIndex:
     def of_loop(self, loop: str) -> EventContext | None:
         if loop not in self._loops:
             for day in reversed(self.days()[-LOOK_BACK:]):
-                place = self._writer(day).place_of_loop(loop)
+                place = self._told(day, lambda teller: teller.place_of_loop(loop))
                 if place is not None:
                     _remember(self._loops, loop, place)
                     break
         return self._loops.get(loop)
 
+    def _told(
+        self, day: str, ask: Callable[[DayWriter | DayReader], EventContext | None]
+    ) -> EventContext | None:
+        """Out of a day that may not be written: reading it must not make a copy of it."""
+        writer = self._writers.get(day)
+        if writer is not None:
+            return ask(writer)
+        with DayReader(self._files.to_read(day), day) as reader:
+            return ask(reader)
+
     def _writer(self, day: str, first: Watermark | None = None) -> DayWriter:
         if day not in self._writers:
-            path = self._path(day)
+            path = self._files.to_write(day)
             if first is not None and not path.exists():
-                self._writers[day] = DayWriter.create(path, day, first)
+                before = self.coverage()
+                unread = UnreadSoFar(before.unread, before.ranges)
+                self._writers[day] = DayWriter.create(path, day, first, unread)
+                self._files.give(path)
             else:
                 self._writers[day] = DayWriter(path, day)
         self._writers.move_to_end(day)
@@ -199,10 +210,7 @@ class SqliteIndex:
             self._writers.pop(day).close()
         self._sessions.clear()
         self._loops.clear()
-        path = self._path(day)
-        # The file itself first: without it, nobody reads what stands beside it.
-        for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-            each.unlink(missing_ok=True)
+        self._files.forget(day)
 
     # The readers' side.
 
@@ -235,6 +243,13 @@ class SqliteIndex:
             if reader is not None:
                 with reader:
                     yield from reader.candidates(asked, order, start)
+
+    def cut(self, asked: Filter) -> int:
+        """As ``Index.cut``: of what a search for words may have missed."""
+        unspoken = {SearchField.WORD, SearchField.TEXT}
+        terms = tuple(term for term in asked.terms if term.field not in unspoken)
+        wanted = msgspec.structs.replace(asked, terms=terms)
+        return sum(reader.cut(wanted) for reader in self._readers())
 
     def facet(self, asked: Filter, field: SearchField, *, limit: int) -> FacetCounts:
         counts: Counter[str] = Counter()
@@ -270,17 +285,22 @@ class SqliteIndex:
                 with reader:
                     yield reader
 
+    def _newest(self) -> Iterator[DayReader]:
+        """The newest day, if there is any."""
+        for day in self.days()[-1:]:
+            reader = self._reader(day)
+            if reader is not None:
+                with reader:
+                    yield reader
+
     def _reader(self, day: str) -> DayReader | None:
         try:
-            return DayReader(self._path(day), day)
+            return DayReader(self._files.to_read(day), day)
         except CustodyError:
             # Retention may have taken the day between the listing and now.
-            if self._path(day).exists():
+            if day in self.days():
                 raise
             return None
-
-    def _path(self, day: str) -> Path:
-        return self._folder / f"{day}.db"
 
 
 def _place(watermark: Watermark) -> int:

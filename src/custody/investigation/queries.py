@@ -128,7 +128,21 @@ class Investigation:
         """Commands that a query finds; other kinds of record where it has a ``kind:``."""
         wanted = self._parse(asked.query)
         page = self._page(wanted, asked.order, asked)
-        return _document([event_item(event) for event in page.events], page)
+        document = _document([event_item(event) for event in page.events], page)
+        return document if asked.cursor else {**document, "cut": self._index.cut(wanted)}
+
+    def completeness(self) -> Document:
+        """What goes with every answer: how far the index reaches, and what it could not take in."""
+        known = self._index.coverage()
+        through = known.through
+        document: Document = {
+            "indexed": through
+            and {"log": through.log, "records": through.index, "until": moment(known.latest)}
+        }
+        if known.unread:
+            ranges = [msgspec.structs.asdict(each) for each in known.ranges]
+            document["unread"] = {"records": known.unread, "ranges": ranges}
+        return document
 
     def timeline(self, asked: TimelineRequest) -> Document:
         """Everything that happened in a loop and in those below it, in order."""
@@ -165,13 +179,15 @@ class Investigation:
             )
         tally = self._index.facet(self._parse(asked.query), asked.field, limit=asked.limit)
         items = [{"value": value, "count": count} for value, count in tally.counts]
-        return {"items": items, "next": None, "complete": tally.complete}
+        cut = self._index.cut(self._parse(asked.query))
+        return {"items": items, "next": None, "complete": tally.complete, "cut": cut}
 
     def histogram(self, asked: HistogramRequest) -> Document:
         """How many hits begin in each span of time that has any."""
         tally = self._index.histogram(self._parse(asked.query), span_ms=asked.span_ms)
         items = [{"time": moment(int(start)), "count": count} for start, count in tally.counts]
-        return {"items": items, "next": None, "complete": tally.complete}
+        cut = self._index.cut(self._parse(asked.query))
+        return {"items": items, "next": None, "complete": tally.complete, "cut": cut}
 
     def suggest_grants(self, asked: SuggestRequest) -> Document:
         """The narrowest grants that would have allowed what somebody did."""

@@ -255,10 +255,15 @@ class Gap(msgspec.Struct, frozen=True, tag="gap"):
 
 
 class ConfigLoaded(msgspec.Struct, frozen=True, tag="config"):
+    """Digests are SHA-256, hexadecimal."""
+
     policy: str
+    """Of all that decides who may come in and what is allowed: grants, rules, logins, providers."""
     mask: str
     summary: str
     """What an investigator should know of it: names of targets, grants, rules; never a secret."""
+    rules: str = ""
+    """Of grants and rules alone: what verdicts carry."""
 
 
 class AdminAct(msgspec.Struct, frozen=True, tag="admin"):

@@ -13,7 +13,7 @@ from tests.investigation.evidence_scene import LOOP, SESSION, Scene, append, usu
 from custody.app.indexer.child import NICENESS
 from custody.app.indexer.parent import IndexerProcess
 from custody.evidence.log.log import Log
-from custody.index import Order, SqliteIndex, parse_query
+from custody.index import Order, OwnDayFiles, SqliteIndex, parse_query
 
 
 def indexer(scene: Scene, log: Log) -> IndexerProcess:
@@ -26,7 +26,7 @@ def indexer(scene: Scene, log: Log) -> IndexerProcess:
 
 
 def texts(scene: Scene) -> list[str]:
-    index = SqliteIndex(scene.data / "index")
+    index = SqliteIndex(OwnDayFiles(scene.data / "index"))
     page = index.search(parse_query("kind:command", 0), order=Order.OLDEST, limit=1000)
     return [event.text for event in page.events]
 
@@ -106,7 +106,7 @@ def test_a_backlog_is_caught_up_with_before_a_question_is_answered(scene: Scene)
                         pass  # it waits a few seconds at most, which a busy machine may need twice
                 assert len(texts(scene)) == 1000
                 assert (
-                    SqliteIndex(scene.data / "index")
+                    SqliteIndex(OwnDayFiles(scene.data / "index"))
                     .search(parse_query("2999", 0), order=Order.NEWEST, limit=1)
                     .events
                 )

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from tests.evidence.log.test_recovery import torn_scene, work
 from tests.evidence.scenes import NAME, SESSION, Scene, command, session_start
 
+from custody.evidence.disk.segment import segment_path, walk_year
 from custody.evidence.log.log import Log
 from custody.evidence.log.open_day import wrapped_path
 from custody.evidence.log.reader import DurableEnd, EvidenceReader
+from custody.evidence.record.frame import HEADER_SIZE
 from custody.model.errors import CustodyError
 from custody.model.record import StoredRecord
 
@@ -119,3 +121,77 @@ def test_a_damaged_record_does_not_hide_the_next() -> None:
     opened = [isinstance(each.record, StoredRecord) for each in records]
     assert any(opened)
     assert not all(opened)
+
+
+PLACES = [each.place for each in walk_year(SCENE.disk, SCENE.evidence, "2026")]
+
+
+def harmed(acts: list[tuple[str, int]]) -> tuple[Scene, set[int]]:
+    """The log with frames flipped or blanked, or whole segments; which records are lost."""
+    scene = Scene(segment_bytes=8192, disk=SCENE.disk.copy())
+    gone: set[int] = set()
+    for act, index in acts:
+        place = PLACES[index]
+        path = segment_path(scene.evidence, place.segment)
+        same = [n for n, each in enumerate(PLACES) if each.segment == place.segment]
+        if act == "segment":
+            scene.disk.drop(path)
+            gone.update(same)
+            continue
+        data = bytearray(scene.disk.files().get(path, b""))
+        if not data:
+            continue
+        if act == "flip":
+            data[place.offset + HEADER_SIZE + 3] ^= 1
+        elif act == "length":
+            data[place.offset + 8] ^= 1
+        else:
+            later = [PLACES[n].offset for n in same if n > index]
+            end = later[0] if later else len(data)
+            data[place.offset : end] = bytes(end - place.offset)
+        if index not in gone:
+            scene.disk.put(path, bytes(data))
+        gone.add(index)
+    return scene, gone
+
+
+ACTS = st.lists(
+    st.tuples(
+        st.sampled_from(["flip", "length", "blank", "segment"]),
+        st.integers(0, len(STORED) - 1),
+    ),
+    max_size=5,
+    unique_by=lambda act: act[1],
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ACTS, st.integers(1, 50), st.integers(0, len(STORED) - 1))
+def test_damage_hides_nothing_but_itself(acts: list[tuple[str, int]], limit: int, at: int) -> None:
+    scene, gone = harmed(acts)
+    reader = scene.reader()
+    found: dict[int, object] = {}
+    lost: set[int] = set()
+    index = 0
+    for _ in range(1000):
+        passage = reader.follow(LOG, index, limit)
+        found |= {each.number: each.record for each in passage.records}
+        if passage.lost is not None:
+            lost |= set(range(passage.lost.first, passage.lost.end))
+        index = passage.following
+        if not passage.records and not passage.more:
+            break
+    assert lost == gone
+    assert found == {n: STORED[n] for n in range(len(STORED)) if n not in gone}
+    reader.close()
+
+    anew = scene.reader()
+    one = anew.record(LOG, at)
+    assert (one.record if one is not None else None) == (None if at in gone else STORED[at])
+    passage = anew.follow(LOG, at, 1)
+    if at in gone:
+        assert passage.lost is not None
+        assert passage.lost.first == at
+        assert passage.lost.end - 1 in gone
+    else:
+        assert [each.record for each in passage.records] == [STORED[at]]

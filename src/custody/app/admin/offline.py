@@ -1,13 +1,17 @@
 """Reading and writing evidence where no gateway runs.
 
-Law: readers bring the index up to date and read; writers take the log's lock first, so that a
-gateway cannot run beside them. Neither leaves anything running, nor opens what it does not need.
+Law: readers change nothing, so that they may read what is not theirs; writers take the log's lock
+first, so that a gateway cannot run beside them. Neither leaves anything running, nor opens what it
+does not need.
 """
 
 import asyncio
+import shutil
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from custody.app.admin.dispatch import CallDispatcher, CallHandler
@@ -29,6 +33,9 @@ WRITES: Final = frozenset(
 )  # fmt: skip
 """Calls that write to the evidence log, so need its lock where no gateway runs."""
 
+REBUILD: Final = "index.rebuild"
+"""The call that builds the index itself again."""
+
 LISTS: Final = frozenset({"ticket.list", "identity.list", "login.list"})
 """Calls that read the state database."""
 
@@ -43,7 +50,7 @@ async def answer_offline(config: Config, call: str, arguments: Mapping[str, obje
         elif call in WRITES or call in LISTS:
             handlers = await _access(config, stack, writes=call in WRITES)
         else:
-            handlers = _evidence(config, stack)
+            handlers = _evidence(config, stack, owns_index=call == REBUILD)
         return await CallDispatcher(*handlers).dispatch(call, arguments)
 
 
@@ -68,7 +75,7 @@ async def _access(
     from custody.state import State, StateThread
 
     recorder = await _open_log(config, stack) if writes else ClosedLog()
-    state = stack.enter_context(State.open(config.gateway.data / "state.db"))
+    state = stack.enter_context(State.open(_state_file(config, stack, writes=writes)))
     thread = await stack.enter_async_context(StateThread())
     gateway = make_gateway(
         config, recorder=recorder, state=state, thread=thread, sealer=None, refreshers={}
@@ -79,10 +86,13 @@ async def _access(
     return AccessCalls(gateway), TicketCalls(gateway.access.tickets)
 
 
-def _evidence(config: Config, stack: AsyncExitStack) -> tuple[CallHandler, ...]:
+def _evidence(
+    config: Config, stack: AsyncExitStack, *, owns_index: bool
+) -> tuple[CallHandler, ...]:
+    """Whoever only reads brings a private copy of the index up to date, where it is not."""
     from custody.app.admin.read_calls import EvidenceView, ReadCalls
     from custody.evidence import DiskFiles, EvidenceReader, KeyholderProcess
-    from custody.index import SqliteIndex
+    from custody.index import OwnDayFiles, PrivateDayFiles, SqliteIndex
     from custody.investigation.log_records import EvidenceRecords
     from custody.investigation.queries import Investigation
 
@@ -90,7 +100,12 @@ def _evidence(config: Config, stack: AsyncExitStack) -> tuple[CallHandler, ...]:
     keys = stack.enter_context(KeyholderProcess(config.gateway.keys, name=name))
     reader = EvidenceReader(DiskFiles(), data / "evidence", name, keys)
     stack.callback(reader.close)
-    index = SqliteIndex(data / "index")
+    folder = data / "index"
+    if owns_index:
+        index = SqliteIndex(OwnDayFiles(folder))
+    else:
+        private = stack.enter_context(TemporaryDirectory(prefix="custody-index-"))
+        index = SqliteIndex(PrivateDayFiles(folder, Path(private)))
     stack.callback(index.close)
 
     async def catch_up() -> bool:
@@ -98,6 +113,18 @@ def _evidence(config: Config, stack: AsyncExitStack) -> tuple[CallHandler, ...]:
 
     reading = Investigation(index, EvidenceRecords(reader), _now)
     return (ReadCalls(EvidenceView(reading, catch_up, index.discard), _nothing_paused),)
+
+
+def _state_file(config: Config, stack: AsyncExitStack, *, writes: bool) -> Path:
+    """The state database; for who only reads, a private copy of it."""
+    path = config.gateway.data / "state.db"
+    if writes:
+        return path
+    private = Path(stack.enter_context(TemporaryDirectory(prefix="custody-state-")))
+    for name in (path.name, f"{path.name}-wal"):
+        with suppress(FileNotFoundError):
+            shutil.copyfile(path.with_name(name), private / name)
+    return private / path.name
 
 
 def _nothing_paused(_loop: str) -> str:

@@ -14,7 +14,7 @@ import msgspec
 
 from custody.app.admin.documents import Document, NoArguments, document, typed
 from custody.evidence import DiskFiles, EvidenceReader, KeyService
-from custody.index import IndexDamagedError, SqliteIndex
+from custody.index import IndexDamagedError, OwnDayFiles, SqliteIndex
 from custody.investigation.grants.suggest import SuggestRequest
 from custody.investigation.grants.unused_grants import UnusedRequest
 from custody.investigation.log_records import EvidenceRecords
@@ -66,7 +66,7 @@ def gateway_evidence_view(
     """That of a running gateway, whose index a process of its own keeps (``catch_up`` is that
     process's). ``keys`` is asked from a thread.
     """
-    index = SqliteIndex(data / "index")
+    index = SqliteIndex(OwnDayFiles(data / "index"))
     reader = EvidenceReader(DiskFiles(), data / "evidence", name, keys)
     reading = Investigation(index, EvidenceRecords(reader), lambda: time.time_ns() // 1_000_000)
     return EvidenceView(reading, catch_up, index.discard)
@@ -95,7 +95,8 @@ class ReadCalls:
     async def _rebuild(self) -> Document:
         await asyncio.to_thread(self._view.discard, "")
         fresh = await self._view.catch_up()
-        return document() if fresh else {**document(), "behind": True}
+        known = await asyncio.to_thread(self._view.reading.completeness)
+        return {**document(), **known} if fresh else {**document(), **known, "behind": True}
 
     async def _read(self, answer: ReadCall, asked: msgspec.Struct) -> Document:
         view = self._view
@@ -107,6 +108,7 @@ class ReadCalls:
                 await asyncio.to_thread(view.discard, error.day)
                 fresh = await view.catch_up()
                 found = await asyncio.to_thread(answer, view.reading, asked)
+            found |= await asyncio.to_thread(view.reading.completeness)
         # What is not there because it was not indexed yet must not look as if it never was.
         return found if fresh else {**found, "behind": True}
 

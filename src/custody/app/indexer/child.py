@@ -25,7 +25,7 @@ from custody.app.indexer.pipe import (
 from custody.app.indexer.tail import LogFollower
 from custody.app.process import harden, log_to_stderr, lower_priority
 from custody.evidence import DiskFiles, DurableEnd, EvidenceReader
-from custody.index import SqliteIndex
+from custody.index import OwnDayFiles, SqliteIndex
 from custody.model.errors import CustodyError, LogFailureError
 
 NICENESS: Final = 10
@@ -99,7 +99,7 @@ class ParentKeys:
 def work(pipe: Pipe, data: Path, name: str) -> None:
     """Follow until the parent is gone."""
     reader = EvidenceReader(DiskFiles(), data / "evidence", name, ParentKeys(name, pipe))
-    index = SqliteIndex(data / "index")
+    index = SqliteIndex(OwnDayFiles(data / "index"))
     tail = LogFollower(index, reader)
     with index.writing() as held:
         try:

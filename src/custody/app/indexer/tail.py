@@ -5,11 +5,11 @@ built again; a disk that fails is left for the next time. The log itself is only
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from custody.evidence import DurableEnd, EvidenceReader, ReadRecord, RecordBatch
-from custody.index import FiledRecord, IndexDamagedError, Watermark
+from custody.index import FiledRecord, IndexDamagedError, UnreadRecords, Watermark
 from custody.model.errors import CustodyError
 
 BATCH: Final = 1000
@@ -24,7 +24,9 @@ class FollowedIndex(Protocol):
 
     def watermark(self) -> Watermark | None: ...
 
-    def append(self, batch: Sequence[FiledRecord], through: Watermark) -> None: ...
+    def append(
+        self, batch: Sequence[FiledRecord], through: Watermark, unread: Sequence[UnreadRecords]
+    ) -> None: ...
 
     def discard(self, since: str = "") -> Sequence[str]: ...
 
@@ -86,11 +88,25 @@ class LogFollower:
     def _take(self, passage: RecordBatch) -> int:
         filed = [kept for record in passage.records if (kept := _filed(record)) is not None]
         through = Watermark(passage.log, passage.following)
-        if passage.records:
-            self._index.append(filed, through)
+        unread = [*_unread(passage)]
+        if passage.records or unread:
+            self._index.append(filed, through, unread)
         self._reached = through
         self._marked = self._index.watermark()
         return len(filed)
+
+
+def _unread(passage: RecordBatch) -> Iterator[UnreadRecords]:
+    """What the passage passes without taking it in."""
+    log = passage.log
+    if passage.lost is not None:
+        first, end = passage.lost.first, passage.lost.end
+        said = "records %d to %d of %s cannot be read; `custody verify` says what is wrong"
+        _log.warning(said, first, end - 1, log)
+        yield UnreadRecords(log, first, end - 1, "evidence.damaged")
+    for each in passage.records:
+        if isinstance(each.record, CustodyError):
+            yield UnreadRecords(log, each.number, each.number, each.record.code)
 
 
 def _filed(read: ReadRecord) -> FiledRecord | None:

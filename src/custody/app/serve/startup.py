@@ -3,8 +3,12 @@
 Law: the configuration is on the record first; what an operator can mend now is said now.
 """
 
+import hashlib
 import logging
+from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from custody.app.gateway import Gateway, clock
 from custody.config.tables import Config
@@ -29,8 +33,26 @@ async def record_config(
         f"providers: {', '.join(each.name for each in _vouching(config)) or 'none'}; "
         f"local: {'yes' if config.login.local else 'no'}"
     )
-    loaded = ConfigLoaded(sessions.policy.digest.hex(), masker.digest.hex(), summary)
+    rules = sessions.policy.digest.hex()
+    loaded = ConfigLoaded(access_digest(config, rules), masker.digest.hex(), summary, rules)
     await gateway.recorder.write(Record(clock(), loaded))
+
+
+def access_digest(config: Config, rules: str) -> str:
+    """SHA-256 over all that decides who may come in and what is allowed. ``rules``: of grants and
+    rules. Secrets are left out, not hashed.
+    """
+    providers = [msgspec.structs.replace(each, client_secret=None) for each in config.oidc]
+    parts = ("custody-access/1", rules, config.login, providers, config.workload, config.saml)
+    form = msgspec.json.encode(parts, order="deterministic", enc_hook=_plain)
+    return hashlib.sha256(form).hexdigest()
+
+
+def _plain(value: object) -> str:
+    """A path, or a value of a room's own, as it was written."""
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no canonical form")
 
 
 def _vouching(config: Config) -> tuple[OidcSettings | WorkloadSettings | SamlSettings, ...]:

@@ -1,12 +1,12 @@
 """`custody search`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from custody.app.admin.client import all_items, ask
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
-from custody.cli.terminal import print_document, warn_if_behind
+from custody.cli.terminal import print_document, visible, warn_of_missing
 
 
 def search(
@@ -27,7 +27,7 @@ def search(
     cursor: Annotated[str | None, typer.Option(help="Go on: `next` of the last page.")] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
-) -> None:
+) -> int:
     """Find commands by what they say, who ran them, where, and how they ended.
 
     For example: custody search 'verdict:deny target:orders since:1h "drop table"'
@@ -42,8 +42,7 @@ def search(
             read, "search", {**asked, "order": order, "cursor": cursor}, most=limit
         )
     if json:
-        print_document(document)
-        return
+        return print_document(document)
     from custody.cli import tables
 
     out = console()
@@ -53,8 +52,21 @@ def search(
     else:
         for line in tables.hits(items, out.width):
             out.print(line)
-    warn_if_behind(document)
+    code = warn_of_missing(document)
     if not items:
         say("nothing found")
     if document["next"] is not None:
         say(f"more: --cursor {document['next']}")
+    _say_reach(document)
+    return code
+
+
+def _say_reach(document: dict[str, Any]) -> None:
+    """How far "nothing else" can be relied on."""
+    indexed = document.get("indexed")
+    reach = f"complete up to {visible(indexed['until'])}" if indexed else "nothing is indexed yet"
+    cut = document.get("cut")
+    from custody.cli.tables import many
+
+    more = f"; {many(cut, 'answer')} that may fit held more than was captured" if cut else ""
+    say(f"{reach}{more}")

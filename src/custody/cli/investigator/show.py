@@ -6,7 +6,7 @@ import typer
 
 from custody.app.admin.client import all_items, pages
 from custody.cli.output import ConfigOption, JsonOption, console, read_config
-from custody.cli.terminal import print_document, warn_if_behind
+from custody.cli.terminal import exit_code_of, print_document, warn_of_missing
 
 
 def show(
@@ -20,19 +20,20 @@ def show(
     cursor: Annotated[str | None, typer.Option(help="Go on: `next` of the last page.")] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
-) -> None:
+) -> int:
     """Show a session as a transcript, or one command, with all that was captured."""
     read = read_config(config, judges=False)
     asked = {"id": what, "cursor": cursor}
     if json:
-        print_document(all_items(read, "show", asked, most=limit or 1000))
-        return
+        return print_document(all_items(read, "show", asked, most=limit or 1000))
     from custody.cli.investigator import transcript
 
     out = console()
+    code, seen = 0, False
     first = cursor is None
     for document in pages(read, "show", asked, most=limit):
-        warn_if_behind(document)
+        code = max(code, exit_code_of(document) if seen else warn_of_missing(document))
+        seen = True
         if first and "session" in document:
             for line in transcript.heading(document["session"]):
                 out.print(line)
@@ -40,3 +41,4 @@ def show(
         for item in document["items"]:
             for line in transcript.event(item, rows):
                 out.print(line)
+    return code

@@ -6,7 +6,7 @@ import typer
 
 from custody.app.admin.client import all_items, pages
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
-from custody.cli.terminal import print_document, warn_if_behind
+from custody.cli.terminal import exit_code_of, print_document, warn_of_missing
 
 
 def timeline(
@@ -22,7 +22,7 @@ def timeline(
     ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
-) -> None:
+) -> int:
     """Show everything that happened in a loop, in order, through all of its sessions.
 
     What its sub-agents did, in loops of their own, stands further in.
@@ -30,14 +30,15 @@ def timeline(
     read = read_config(config, judges=False)
     asked = {"loop": loop, "cursor": cursor, "alone": alone}
     if json:
-        print_document(all_items(read, "timeline", asked, most=limit or 1000))
-        return
+        return print_document(all_items(read, "timeline", asked, most=limit or 1000))
     from custody.cli.family import Depths, further_in
     from custody.cli.investigator.transcript import event
 
     out = console()
+    code, seen = 0, False
     for document in pages(read, "timeline", asked, most=limit):
-        warn_if_behind(document)
+        code = max(code, exit_code_of(document) if seen else warn_of_missing(document))
+        seen = True
         depths = Depths(document.get("children", ()))
         for item in document["items"]:
             depth = depths.of(item["loop"])
@@ -47,3 +48,4 @@ def timeline(
                 out.print(further_in(line, depth))
         if not document.get("children_complete", True):
             say("warning: this loop has more children than are shown; look at each with its id")
+    return code

@@ -6,7 +6,7 @@ import typer
 
 from custody.app.admin.client import ask
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
-from custody.cli.terminal import print_document, visible, warn_if_behind
+from custody.cli.terminal import print_document, visible, warn_of_missing
 from custody.model.errors import CustodyError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def suggest(
     ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
-) -> None:
+) -> int:
     """Propose the narrowest grants that would have allowed what was done.
 
     Prints [[grant]] tables to paste; what they leave out, and what cannot be known, goes to
@@ -67,10 +67,9 @@ def suggest(
         objects=objects,
     )
     if json:
-        print_document(document)
-        return
+        return print_document(document)
     typer.echo(document["toml"], nl=False)
-    warn_if_behind(document)
+    code = warn_of_missing(document)
     if document["refused"]:
         from custody.cli import tables
         from custody.cli.operator import grants_tables
@@ -78,6 +77,7 @@ def suggest(
         say("\nRefused in this period, and so not in the grants above:")
         tables.print_whole(_errors(), grants_tables.refused(document["refused"]))
     _say_rest(document)
+    return code
 
 
 @app.command()
@@ -86,18 +86,18 @@ def unused(
     since: Annotated[str, typer.Option(help="How far to look back: 24h, 30d.")] = "90d",
     config: ConfigOption = None,
     json: JsonOption = False,
-) -> None:
+) -> int:
     """Name what was never used: grants, and targets, effects and groups within grants."""
     document = _ask(read_config(config, judges=False), "grants.unused", since)
     if json:
-        print_document(document)
-        return
+        return print_document(document)
     from custody.cli import tables
     from custody.cli.operator import grants_tables
 
     tables.print_whole(console(), grants_tables.unused(document["items"]))
-    warn_if_behind(document)
+    code = warn_of_missing(document)
     _say_rest(document)
+    return code
 
 
 def _ask(config: "Config", call: str, since: str, **more: object) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import typer
 
 from custody.app.admin.client import actor, all_items, ask
 from custody.cli.output import ConfigOption, JsonOption, console, read_config, say
-from custody.cli.terminal import print_document, print_line, warn_if_behind
+from custody.cli.terminal import print_document, print_line, warn_of_missing
 
 app = typer.Typer(
     add_completion=False,
@@ -29,14 +29,17 @@ def loops(
         return
     document = all_items(read_config(config, judges=False), "loops", {"cursor": cursor}, most=limit)
     if json:
-        print_document(document)
+        if code := print_document(document):
+            raise typer.Exit(code)
         return
     from custody.cli import tables
 
     tables.print_whole(console(), tables.loops(document["items"]))
-    warn_if_behind(document)
+    code = warn_of_missing(document)
     if document["next"] is not None:
         say(f"more: --cursor {document['next']}")
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command()

@@ -18,21 +18,24 @@ from custody.evidence.disk.segment import (
     segment_path,
     segments_of_year,
 )
-from custody.evidence.record.frame import HEADER_SIZE, Frame, measure
+from custody.evidence.record.frame import HEADER_SIZE, Frame, find, measure
 
 _SEGMENTS_HELD: Final = 16
+_LOST: Final = (1 << 64) - 1
+_LOST_AT_MOST: Final = 1 << 24
+"""Records that one damaged stretch of a segment may have held."""
 _READ_BYTES: Final = 256 * 1024
 
 
 class _Starts:
-    """Where the frames of a segment begin; the first has index ``first``."""
+    """Where the frames of a segment begin; the first has index ``first``. ``_LOST``: damaged."""
 
     __slots__ = ("end", "first", "offsets")
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, start: int) -> None:
         self.first = first
         self.offsets = array("Q")
-        self.end = 0
+        self.end = start
 
 
 class RecordFinder:
@@ -42,7 +45,8 @@ class RecordFinder:
         self._files = files
         self._evidence = evidence
         self._held: OrderedDict[SegmentName, _Starts] = OrderedDict()
-        self._firsts: dict[SegmentName, int] = {}
+        self._firsts: dict[SegmentName, tuple[int, int]] = {}
+        """Index and offset of a segment's first readable frame."""
 
     def find(self, year: str, index: int) -> FramePosition | None:
         """Where the frame of this index begins; ``None`` where there is none."""
@@ -51,7 +55,9 @@ class RecordFinder:
             return None
         segment, known = starts
         at = index - known.first
-        return FramePosition(segment, known.offsets[at]) if at < len(known.offsets) else None
+        if at >= len(known.offsets) or known.offsets[at] == _LOST:
+            return None
+        return FramePosition(segment, known.offsets[at])
 
     def before(self, year: str, index: int) -> FramePosition | None:
         """Where the frame of this index begins or, at the end of the log, will be looked for."""
@@ -60,9 +66,25 @@ class RecordFinder:
             return None
         segment, known = starts
         at = index - known.first
-        if at > len(known.offsets):
-            return None
-        return FramePosition(segment, known.offsets[at] if at < len(known.offsets) else known.end)
+        if at == len(known.offsets):
+            return FramePosition(segment, known.end)
+        return self.find(year, index)
+
+    def after(self, year: str, index: int) -> tuple[int, FramePosition] | None:
+        """The first record from this index on whose frame is readable, behind damage."""
+        for first, segment in self.segments(year):
+            starts = self._starts(year, max(first, index)) if first >= index else None
+            if starts is None:
+                starts = self._starts(year, index)
+            if starts is None:
+                continue
+            found, known = starts
+            if found != segment:
+                continue
+            for at in range(max(0, index - known.first), len(known.offsets)):
+                if known.offsets[at] != _LOST:
+                    return known.first + at, FramePosition(segment, known.offsets[at])
+        return None
 
     def has_records(self, year: str) -> bool:
         """Whether this year's log has any record."""
@@ -85,12 +107,17 @@ class RecordFinder:
         if at < 0:
             return None
         first, segment = segments[at]
-        known = self._held.pop(segment, None) or _Starts(first)
+        known = self._held.pop(segment, None) or _Starts(first, self._firsts[segment][1])
         self._held[segment] = known
         if len(self._held) > _SEGMENTS_HELD:
             self._held.popitem(last=False)
         if index - first >= len(known.offsets):
             self._learn(segment, known)
+            goes_on = at + 1 < len(segments)
+            while index - first >= len(known.offsets) and self._resume(
+                segment, known, until=segments[at + 1][0] if goes_on else None
+            ):
+                self._learn(segment, known)
         return segment, known
 
     def _learn(self, segment: SegmentName, known: _Starts) -> None:
@@ -111,15 +138,42 @@ class RecordFinder:
         finally:
             opened.close()
 
+    def _resume(self, segment: SegmentName, known: _Starts, until: int | None) -> bool:
+        """Pass over damage to the next readable frame of the segment, if there is any. ``until``:
+        the record that the log goes on with in the next one.
+        """
+        expected = known.first + len(known.offsets)
+        if until == expected:
+            return False
+        opened = self._files.open(segment_path(self._evidence, segment))
+        try:
+            data = opened.read_at(opened.size() - known.end, known.end)
+        finally:
+            opened.close()
+        at = 1
+        while found := find(data, at):
+            position, frame = found
+            if expected <= frame.index < expected + _LOST_AT_MOST:
+                known.offsets.extend([_LOST] * (frame.index - expected))
+                known.end += position
+                return True
+            at = frame.end
+        return False
+
     def _first(self, segment: SegmentName) -> int | None:
         known = self._firsts.get(segment)
         if known is None:
             opened = self._files.open(segment_path(self._evidence, segment))
             try:
                 frame = first_frame(opened)
+                start = 0
+                if not isinstance(frame, Frame) and opened.read_at(_READ_BYTES, 0).strip(b"\0"):
+                    # Its first frame is damaged, or torn; those behind it may be whole.
+                    found = find(opened.read_at(opened.size(), 0), 1)
+                    start, frame = found or (0, frame)
             finally:
                 opened.close()
             if not isinstance(frame, Frame):
                 return None
-            known = self._firsts[segment] = frame.index
-        return known
+            known = self._firsts[segment] = (frame.index, start)
+        return known[0]

@@ -118,6 +118,11 @@ class SegmentWalk:
             self._file.close()
             self._file = None
 
+    def go_on_at(self, place: FramePosition | None, index: int) -> None:
+        """Read on with this record, from there; from nowhere, where there is no place."""
+        self.close()
+        self.place, self.index, self.fault = place or self.place, index, None
+
     def _read_here(self, found: list[LocatedFrame], limit: int, end: int | None) -> None:
         """Frames out of one stretch of the present segment."""
         segment, start = self._here()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from custody.evidence.disk.damage import LostRecords, behind_damage
 from custody.evidence.disk.files import Files, read_if_there
 from custody.evidence.disk.find_record import RecordFinder
 from custody.evidence.disk.segment import FramePosition, SegmentWalk, days, read_frame
@@ -17,7 +18,9 @@ from custody.evidence.disk.wrapped_keys import DayKey, WrappedDay, scope_of
 from custody.evidence.disk.wrapped_keys import parse as parse_wrapped
 from custody.evidence.keys.keyring import KeyService
 from custody.evidence.log.open_day import wrapped_path
-from custody.evidence.record.frame import Frame
+from custody.evidence.log.publish import log_directory
+from custody.evidence.log.signed_sizes import signed_size
+from custody.evidence.record.frame import Frame, FrameFault
 from custody.evidence.record.leaf import Leaf, LeafError, parse
 from custody.evidence.record.payload import decode
 from custody.evidence.record.seal import SealError, derive, place, unseal
@@ -25,6 +28,7 @@ from custody.model.errors import CustodyError
 from custody.model.record import Milliseconds, StoredRecord
 from custody.model.words import LoopId, SessionId
 
+_ENDS: Final = (None, FrameFault.UNUSED)
 _DAYS_HELD: Final = 16
 _KEYS_HELD: Final = 4096
 
@@ -55,6 +59,8 @@ class RecordBatch(NamedTuple):
     following: int
     more: bool
     """Whether it is worth asking again at once."""
+    lost: LostRecords | None = None
+    """Records before ``following`` that damage hides."""
 
 
 class EvidenceReader:
@@ -89,14 +95,22 @@ class EvidenceReader:
         Cheap to call again where it left off. Raises ``CustodyError`` where no such place is.
         """
         walk = self._stand_at(log, index)
+        if walk.index > index:
+            return _lost(log, index, walk.index)
         end = durable.size if durable is not None and durable.log == log else None
         found = walk.take(end, limit)
+        if not found and self._pass_damage(log, walk, end):
+            return _lost(log, index, walk.index)
         if not found and (durable is None or durable.log > log):
             later = [each for each in self.logs() if each > log]
             if later:
                 return RecordBatch((), later[0], 0, more=True)
         records = [self._read(log, each.frame) for each in found]
-        return RecordBatch(records, log, index + len(found), len(found) == limit)
+        following = index + len(found)
+        more = len(found) == limit or (
+            bool(found) and following < (self._signed(log) if end is None else end)
+        )
+        return RecordBatch(records, log, following, more)
 
     def record(self, log: str, index: int) -> ReadRecord | None:
         """One record; ``None`` where there is no such one."""
@@ -120,6 +134,25 @@ class EvidenceReader:
         except CustodyError as error:
             return ReadRecord(day, frame.index, error)
 
+    def _pass_damage(self, log: str, walk: SegmentWalk, end: int | None) -> bool:
+        """Whether the walk went on behind bytes that it could not read."""
+        index = walk.index
+        vouched = end if end is not None else self._signed(log)
+        if index >= vouched and (end is not None or walk.fault in _ENDS):
+            return False
+        files, evidence, year = self._files, self._evidence, _year(log)
+        further = behind_damage(files, evidence, year, walk.place, index, vouched)
+        if further is None or (end is not None and further.index > end):
+            return False
+        if further.index == index and further.place is None:
+            return False
+        walk.go_on_at(further.place, further.index)
+        return True
+
+    def _signed(self, log: str) -> int:
+        """What the exposed checkpoint says; whether it is signed is for ``verify`` to say."""
+        return signed_size(self._files, log_directory(self._evidence, log))
+
     def _stand_at(self, log: str, index: int) -> SegmentWalk:
         walk = self._walk
         if walk is not None and self._walk_log == log and walk.index == index:
@@ -128,11 +161,20 @@ class EvidenceReader:
         start: FramePosition | None = None
         if index > 0:
             start = self._finder.before(_year(log), index)
-            if start is None:
+            if start is None and (further := self._finder.after(_year(log), index)):
+                index, start = further
+            if start is None and index < (signed := self._signed(log)):
+                index = signed  # nothing is left of the end
+            elif start is None:
                 raise CustodyError("evidence.no-record", f"{log} has no record {index - 1}.")
         self._walk = walk = SegmentWalk(self._files, self._evidence, _year(log), start, index)
         self._walk_log = log
         return walk
+
+
+def _lost(log: str, first: int, end: int) -> RecordBatch:
+    lost = LostRecords(log, first, end) if end > first else None
+    return RecordBatch((), log, end, more=True, lost=lost)
 
 
 class PayloadReader:

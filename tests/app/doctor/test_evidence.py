@@ -1,0 +1,83 @@
+"""`custody doctor` looks at the evidence's keeping."""
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.investigation.evidence_scene import Scene, usual
+
+from custody.app.doctor.evidence import examine_evidence
+from custody.app.doctor.findings import Finding, Level
+from custody.app.indexer.tail import LogFollower
+from custody.config.load import load_config
+from custody.config.tables import Config
+from custody.index import OwnDayFiles, SqliteIndex
+
+CONFIG = """
+[gateway]
+name = "gw1.example.com"
+[listen.postgres]
+address = "127.0.0.1:0"
+"""
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    scene = Scene(tmp_path)
+    scene.tell(usual())
+    (tmp_path / "custody.toml").write_text(CONFIG)
+    return scene
+
+
+def config_of(scene: Scene) -> Config:
+    return load_config(scene.root / "custody.toml")
+
+
+def found(scene: Scene, *, serving: bool = False) -> list[Finding]:
+    return list(examine_evidence(config_of(scene), serving=serving))
+
+
+def faults(scene: Scene, *, serving: bool = False) -> list[str]:
+    return [each.what for each in found(scene, serving=serving) if each.level is Level.FAULT]
+
+
+def follow(scene: Scene) -> None:
+    reader = scene.reader()
+    index = SqliteIndex(OwnDayFiles(scene.data / "index"))
+    LogFollower(index, reader).catch_up()
+    index.close()
+    reader.close()
+
+
+def test_a_stopped_gateway_in_order(scene: Scene) -> None:
+    assert faults(scene) == []
+    follow(scene)
+    assert faults(scene) == []
+
+
+def test_a_lost_anchor(scene: Scene) -> None:
+    (scene.root / "anchor").unlink()
+    assert any("knows nothing of gw1.example.com/2" in each for each in faults(scene))
+
+
+def test_an_index_that_does_not_catch_up(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("custody.app.doctor.evidence.LAG_SECONDS", 0.0)
+    assert any("does not catch up" in each for each in faults(scene, serving=True))
+    follow(scene)
+    assert faults(scene, serving=True) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_files_of_another_account(scene: Scene) -> None:
+    follow(scene)
+    day = next((scene.data / "index").glob("*.db"))
+    os.chown(day, 12345, 12345)
+    assert any(str(day) in each for each in faults(scene))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_an_index_that_root_makes_belongs_to_the_gateways_account(scene: Scene) -> None:
+    for path in [scene.data, *scene.data.rglob("*")]:
+        os.chown(path, 12345, 12345)
+    follow(scene)
+    assert faults(scene) == []
