@@ -28,15 +28,18 @@ from custody.model.secret import Secret
 from custody.model.words import Method
 
 CLIENT = "192.0.2.7:4711"
+OURS = frozenset({"custody"})
 
 
-def token(issuer: str, says: str) -> Secret:
+def token(issuer: str, says: str, *audience: str) -> Secret:
     """Shaped as a token is; the fake issuers below look at no signature."""
 
     def part(of: object) -> str:
         return base64.urlsafe_b64encode(json.dumps(of).encode()).decode().rstrip("=")
 
-    return Secret(f"{part({'alg': 'RS256'})}.{part({'iss': issuer, 'sub': says})}.c2ln")
+    return Secret(
+        f"{part({'alg': 'RS256'})}.{part({'iss': issuer, 'sub': says, 'aud': audience})}.c2ln"
+    )
 
 
 class Checks:
@@ -66,13 +69,15 @@ class Counter:
             agent=job("agent-7", "agents"),
         )  # fmt: skip
         self.tags = Checks(tag=job("acme/shop", "ci"))
+        self.people = Checks(ada=ada, stranger=ada)
         self.house = House(
             folder,
             grant("read", groups=("agents", "ci"), targets=("*",)),
             issuers=(
-                TokenIssuer("ci", CI, workload=self.main, password=True),
-                TokenIssuer("ci-tags", CI, workload=self.tags),
-                TokenIssuer("corp", CORP, oidc=self.corp),
+                TokenIssuer("ci", CI, OURS, workload=self.main, password=True),
+                TokenIssuer("ci-tags", CI, OURS, workload=self.tags),
+                TokenIssuer("corp", CORP, OURS, oidc=self.corp),
+                TokenIssuer("ci-people", CI, frozenset({"people"}), oidc=self.people),
             ),
         )
 
@@ -119,6 +124,23 @@ def test_a_workloads_token_becomes_a_loop(counter: Counter) -> None:
 def test_of_two_tables_of_one_issuer_the_one_that_takes_it_counts(counter: Counter) -> None:
     counter.started(token(CI, "tag"), JWT)
     assert len(counter.main.asked) == len(counter.tags.asked) == 1
+
+
+@pytest.mark.parametrize("also", [(), ("people",)])
+def test_what_a_workloads_table_refuses_no_provider_of_the_same_issuer_takes(
+    counter: Counter, also: tuple[str, ...]
+) -> None:
+    brought = token(CI, "stranger", "custody", *also)
+    for kind in (JWT, ID_TOKEN, ACCESS_TOKEN):
+        assert counter.refused(brought, kind) == "identity.requirement"
+    assert counter.admit(brought, "ci-people") == "token.unknown"
+    assert not counter.people.asked
+
+
+def test_what_is_meant_for_people_alone_is_the_providers(counter: Counter) -> None:
+    answer = counter.ask(token(CI, "ada", "people"), ID_TOKEN, requested_type=LOGIN)
+    assert isinstance(answer, StartedLogin)
+    assert counter.people.asked == [TokenKind.ID_TOKEN]
 
 
 @pytest.mark.parametrize(

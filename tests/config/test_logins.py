@@ -27,6 +27,13 @@ audience = ["custody"]
 preset = "github"
 require = { repository = "acme/shop", ref = ["refs/heads/main", "refs/tags/*"] }
 """
+SAME_ISSUER = """
+[[oidc]]
+name = "hub"
+issuer = "https://token.actions.githubusercontent.com"
+client_id = "custody"
+flows = ["device"]
+"""
 CONSOLE = """
 [listen.console]
 address = "127.0.0.1:8443"
@@ -112,6 +119,15 @@ def test_a_budget_says_what_is_limited_and_what_follows() -> None:
         (OIDC.replace('"corp"', '"local"'), "config.duplicate-name", "local"),
         (OIDC + WORKLOAD.replace('"github"', '"corp"', 1), "config.duplicate-name", "same name"),
         (WORKLOAD.replace("require", "requires"), "config.unknown-key", "`require`"),
+        (SAME_ISSUER + WORKLOAD, "config.same-tokens", "[[workload]] number 1"),
+        (
+            WORKLOAD
+            + SAME_ISSUER.replace('client_id = "custody"', 'client_id = "x"')
+            + 'audience = ["y", "custody"]',
+            "config.same-tokens",
+            "an audience of its own",
+        ),
+        (SAME_ISSUER + SAME_ISSUER.replace('"hub"', '"other"'), "config.same-tokens", "[[oidc]]"),
         (WORKLOAD.partition("require")[0], "config.missing-key", "require"),
         (WORKLOAD.partition("require")[0] + "require = {}", "config.value", "at least one claim"),
         (WORKLOAD.replace('["custody"]', "[]"), "config.value", "empty"),
@@ -195,3 +211,9 @@ def test_a_listener_takes_tokens_of_an_issuer_that_there_is() -> None:
     error = refused(oauth)
     assert error.code == "config.unknown-provider"
     assert "Known here: none." in str(error)
+
+
+def test_an_audience_tells_two_tables_of_one_issuer_apart() -> None:
+    people = SAME_ISSUER.replace('client_id = "custody"', 'client_id = "people"')
+    config = read(TEXT + CONSOLE + WORKLOAD + WORKLOAD.replace('"github"', '"tags"', 1) + people)
+    assert [each.name for each in config.workload] == ["github", "tags"]

@@ -23,7 +23,7 @@ from custody.access.requests import (
     StartedLogin,
 )
 from custody.access.token_passwords import KEPT_AFTER_LAPSE_MS, TokenPasswords
-from custody.identity.oidc import TokenKind, unverified_issuer
+from custody.identity.oidc import TokenKind, unverified_origin
 from custody.model.errors import CustodyError
 from custody.model.identity import Proof, RememberedLogin
 from custody.model.interfaces import TicketAuthenticator
@@ -50,6 +50,8 @@ class TokenIssuer(msgspec.Struct, frozen=True):
 
     name: str
     issuer: str
+    audience: frozenset[str]
+    """What its tokens are meant for, one of them."""
     oidc: OidcChecks | None = None
     workload: WorkloadChecks | None = None
     password: bool = False
@@ -215,8 +217,14 @@ class Exchange:
         raise refusal
 
     def _of(self, token: Secret) -> Sequence[TokenIssuer]:
-        issuer = unverified_issuer(token)
-        return [each for each in self._issuers if issuer and each.issuer == issuer]
+        origin = unverified_origin(token)
+        found = [each for each in self._issuers if origin.issuer and each.issuer == origin.issuer]
+        # What is meant for workloads has their requirements to meet: no [[oidc]] of the same issuer
+        # takes it, whatever else it is meant for.
+        workloads = [each for each in found if each.workload is not None]
+        if any(origin.audience & each.audience for each in workloads):
+            return workloads
+        return found
 
     async def _use_up(self, proof: Proof) -> None:
         if not proof.use:

@@ -54,11 +54,23 @@ async def make_providers(config: Config, url: str, clock: Clock) -> Providers:
     saml = {one.name: await _saml(one, url, clock) for one in config.saml}
     issuers = [
         *(
-            TokenIssuer(one.name, one.issuer, workload=workload[one.name], password=one.password)
+            TokenIssuer(
+                one.name,
+                one.issuer,
+                frozenset(one.audience),
+                workload=workload[one.name],
+                password=one.password,
+            )
             for one in config.workload
         ),
         *(
-            TokenIssuer(one.name, one.issuer, oidc=oidc[one.name], password=one.password)
+            TokenIssuer(
+                one.name,
+                one.issuer,
+                frozenset(one.audience or (one.client_id,)),
+                oidc=oidc[one.name],
+                password=one.password,
+            )
             for one in config.oidc
         ),
     ]

@@ -25,6 +25,7 @@ def check_logins(
     if console is not None:
         _check_console(console, faults)
     _check_names([*oidc, *workload, *saml], faults)
+    _check_audiences(oidc, workload, faults)
     _check_doors(oidc, saml, console, faults)
     tokens = {each.name for _, each in oidc} | {each.name for _, each in workload}
     _check_oauth(document.written.get("listen"), tokens, faults)
@@ -68,6 +69,30 @@ def _check_names(
                 "Give each its own.",
             )
         taken.add(each.name)
+
+
+def _check_audiences(
+    oidc: Sequence[tuple[KeyPath, OidcSettings]],
+    workload: Sequence[tuple[KeyPath, WorkloadSettings]],
+    faults: ConfigFaults,
+) -> None:
+    """No token is for two tables, unless both say what they require of it."""
+    taken: list[tuple[KeyPath, str, frozenset[str]]] = [
+        (at, each.issuer, frozenset(each.audience)) for at, each in workload
+    ]
+    for at, each in oidc:
+        ours = frozenset(each.audience or (each.client_id,))
+        for other, issuer, audience in taken:
+            if issuer == each.issuer and ours & audience:
+                faults.add(
+                    "config.same-tokens",
+                    at,
+                    f"A token of its issuer may be for it and for [[{other[0]}]] number "
+                    f"{int(other[1]) + 1}, and which of them takes it decides what it may do.",
+                    "Give each an audience of its own; of [[oidc]] it is its client_id, unless it "
+                    "says otherwise.",
+                )
+        taken.append((at, each.issuer, ours))
 
 
 def _check_doors(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         TokenKind,
     )
     from custody.identity.oidc.settings import ClientAuth, Flow, OidcSettings
-    from custody.identity.oidc.tokens.compact import unverified_issuer
+    from custody.identity.oidc.tokens.compact import unverified_origin
     from custody.identity.oidc.tokens.fingerprint import fingerprint
     from custody.identity.oidc.workload import WorkloadIssuer
     from custody.identity.oidc.workload_settings import WorkloadSettings
@@ -42,7 +42,7 @@ _NAMES: Final = {
         "TokenKind",
     ),
     "settings": ("ClientAuth", "Flow", "OidcSettings"),
-    "tokens.compact": ("unverified_issuer",),
+    "tokens.compact": ("unverified_origin",),
     "tokens.fingerprint": ("fingerprint",),
     "workload": ("WorkloadIssuer",),
     "workload_settings": ("WorkloadSettings",),
@@ -68,7 +68,7 @@ __all__ = [
     "WorkloadIssuer",
     "WorkloadSettings",
     "fingerprint",
-    "unverified_issuer",
+    "unverified_origin",
 ]
 
 if not TYPE_CHECKING:

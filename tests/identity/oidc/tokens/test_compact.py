@@ -10,7 +10,7 @@ from tests.identity.oidc.issuing import ISSUER, encode, id_claims, signed
 
 from custody.identity.oidc.issuer_trust import ASYMMETRIC
 from custody.identity.oidc.tokens.claims import find, fit
-from custody.identity.oidc.tokens.compact import parse_compact, unverified_issuer
+from custody.identity.oidc.tokens.compact import parse_compact, unverified_origin
 from custody.identity.oidc.tokens.strict_json import MAX_DEPTH, read_object
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret
@@ -33,7 +33,7 @@ objects = st.dictionaries(
 def test_any_text_is_a_token_or_refused(text: str) -> None:
     with contextlib.suppress(CustodyError):
         parse_compact(Secret(text), ASYMMETRIC)
-    assert isinstance(unverified_issuer(Secret(text)), str)
+    assert isinstance(unverified_origin(Secret(text)).issuer, str)
 
 
 @given(objects, objects, st.binary(max_size=80))
@@ -106,11 +106,12 @@ def test_json_means_one_thing(text: str, fine: bool) -> None:  # noqa: FBT001 - 
     assert caught.value.code == "identity.malformed"
 
 
-def test_the_issuer_is_known_before_anything_is_proved() -> None:
-    assert unverified_issuer(Secret(GOOD)) == ISSUER
-    assert unverified_issuer(signed(id_claims(iss=7))) == ""
-    assert unverified_issuer(Secret("ct_0123456789")) == ""
-    assert unverified_issuer(Secret("x" * 100_000)) == ""
+def test_its_origin_is_known_before_anything_is_proved() -> None:
+    assert unverified_origin(Secret(GOOD)) == (ISSUER, frozenset({"custody"}))
+    assert unverified_origin(signed(id_claims(iss=7))).issuer == ""
+    assert unverified_origin(signed(id_claims(aud=["a", 7, "b"]))).audience == {"a", "b"}
+    for text in ("ct_0123456789", "x" * 100_000, "a.b.c"):
+        assert unverified_origin(Secret(text)) == ("", frozenset())
 
 
 @pytest.mark.parametrize(

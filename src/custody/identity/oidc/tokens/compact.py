@@ -8,7 +8,7 @@ those that the issuer publishes; it can bring neither a key nor the place of one
 import base64
 import binascii
 from collections.abc import Collection
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -54,19 +54,28 @@ def parse_compact(token: Secret, algorithms: Collection[str]) -> CompactToken:
     )
 
 
-def unverified_issuer(token: Secret) -> str:
-    """What the token itself calls its issuer: good for choosing who checks it, and nothing else.
+class TokenOrigin(NamedTuple):
+    """What a token says of itself, unproven: good for choosing who checks it, and nothing else."""
 
-    Empty for what is no token at all.
-    """
+    issuer: str
+    audience: frozenset[str]
+
+
+def unverified_origin(token: Secret) -> TokenOrigin:
+    """Empty for what is no token at all."""
     text = token.reveal()
     if len(text) > MAX_TOKEN:
-        return ""
+        return TokenOrigin("", frozenset())
     try:
-        issuer = read_object(decoded(parts_of(text)[1]), "The token").get("iss")
+        claims = read_object(decoded(parts_of(text)[1]), "The token")
     except CustodyError:
-        return ""
-    return issuer if isinstance(issuer, str) else ""
+        return TokenOrigin("", frozenset())
+    issuer, audience = claims.get("iss"), claims.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    return TokenOrigin(
+        issuer if isinstance(issuer, str) else "",
+        frozenset(each for each in audiences if isinstance(each, str)),
+    )
 
 
 def parts_of(text: str) -> tuple[str, str, str]:
