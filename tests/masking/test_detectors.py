@@ -1,5 +1,7 @@
 """What each detector finds, and what it leaves alone."""
 
+import base64
+
 import pytest
 from tests.masking.records import ALL_DETECTORS, NO_RULES, masked_text
 
@@ -38,6 +40,12 @@ CARDS = (
     "卡号4111111111111111卡",
     "(4111111111111111)",
     "id 7 4111 1111 1111 1111 123",
+    "4111\n1111\n1111\n1111",
+    "4111 \r\n 1111\t1111     1111",
+    "4111      1111      1111      1111",
+    "a4111111111111111",
+    "feed4111111111111111",
+    "4111111111111111b",
 )
 NO_CARDS = (
     "4111111111111112",
@@ -176,6 +184,39 @@ def test_found(kind: str, text: str) -> None:
     masked = masked_text(ALL_DETECTORS, f"SELECT 1 -- [{text}]")
     assert f"‹{kind}:" in masked
     assert not any(part in masked for part in text.split() if len(part) > 3 and part.isdigit())
+
+
+CARD = "4111111111111111"
+ENCODED = (
+    CARD.encode().hex(),
+    "0x" + CARD.encode().hex().upper(),
+    "\\x" + f"card {CARD}".encode().hex(),
+    f"X'{CARD.encode().hex()}'",
+    f"decode('{CARD.encode().hex()}', 'hex')",
+    base64.b64encode(CARD.encode()).decode(),
+    base64.b64encode(f"a long text about card {CARD} and more of it".encode()).decode(),
+    base64.encodebytes(b"x" * 50 + f" card {CARD} ".encode() + b"y" * 60).decode(),
+    "".join(f"\\u{ord(char):04x}" for char in CARD),
+    "".join(f"%{ord(char):02X}" for char in CARD),
+    "".join(f"&#{ord(char)};" for char in CARD),
+    "".join(f"\\x{ord(char):02x}" for char in CARD),
+    "".join(f"\\{ord(char):03o}" for char in CARD),
+)
+
+
+@pytest.mark.parametrize("text", ENCODED)
+@pytest.mark.parametrize("around", ["{}", "SELECT '{}'", '{{"k": "{}"}}', "a {} b"])
+def test_a_card_is_found_in_an_encoding(text: str, around: str) -> None:
+    masked = masked_text(ALL_DETECTORS, around.format(text))
+    assert text not in masked
+    assert "‹" in masked
+
+
+@pytest.mark.parametrize(
+    "text", ["U&'\\0034111111111111111'", "E'\\x34111111111111111'", "E'\\u0034111111111111111'"]
+)
+def test_a_card_is_found_in_an_escaped_literal(text: str) -> None:
+    assert "11111111" not in masked_text(ALL_DETECTORS, f"SELECT {text}")
 
 
 @pytest.mark.parametrize(

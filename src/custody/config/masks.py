@@ -17,7 +17,7 @@ _PLACE: Final = re.compile(r"mask\[\d+\](?:\.(\w+)(?:\[\d+\])?)? ?")
 def check_masks(placed: Sequence[tuple[KeyPath, MaskRule]], faults: ConfigFaults) -> None:
     """Whether the rules can work, each and together."""
     # The detectors cost 40 ms of imports, which most commands need not pay.
-    from custody.masking import check_rules  # noqa: PLC0415 - see above
+    from custody.masking import check_rules, uncovered  # noqa: PLC0415 - see above
 
     for at, rule in placed:
         try:
@@ -27,6 +27,8 @@ def check_masks(placed: Sequence[tuple[KeyPath, MaskRule]], faults: ConfigFaults
     if not faults.found:
         try:
             check_rules([rule for _, rule in placed])
+            for sentence in uncovered([rule for _, rule in placed]):
+                faults.warn(sentence)
         except CustodyError as error:  # what only all rules together break, such as their number
             faults.add(error.code, ("mask",), error.fault, error.cure)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from custody.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from custody.masking.coverage import uncovered
     from custody.masking.marks import MaskForm
     from custody.masking.mask_rule import MaskRule
     from custody.masking.masker import RecordMasker
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from custody.masking.truncation import CAPTURE_MARGIN, CaptureBounds
 
 _NAMES: Final = {
+    "coverage": ("uncovered",),
     "marks": ("MaskForm",),
     "masker": ("RecordMasker",),
     "mask_rule": ("MaskRule",),
@@ -31,6 +33,7 @@ __all__ = [
     "MaskRule",
     "RecordMasker",
     "check_rules",
+    "uncovered",
 ]
 
 if not TYPE_CHECKING:

@@ -38,7 +38,7 @@ class NumberMatch(NamedTuple):
 def cards(data: bytes, start: int, end: int) -> Iterator[NumberMatch]:
     """Payment cards, ISO/IEC 7812: issuer ranges, lengths 12 to 19, Luhn's check digit."""
     written = data[start:end]
-    digits = written.translate(None, b" ._-")
+    digits = written.translate(None, b" \t\r\n._-")
     if len(digits) <= 19 and (len(digits) == len(written) or _is_card(digits, written)):
         # The usual case: one number and nothing else.
         if _is_card(digits, written) and not _inside_hexadecimal(data, start, end):
@@ -145,8 +145,11 @@ def _inside_hexadecimal(data: bytes, start: int, end: int) -> bool:
             return True
     before = _WORD_BEFORE.search(data[low:start])
     after = _WORD_AFTER.match(data, end, high)
-    letters = (before.group() if before else b"") + (after.group() if after else b"")
-    return bool(letters) and _HEXADECIMAL.fullmatch(letters) is not None
+    left, right = before.group() if before else b"", after.group() if after else b""
+    if _HEXADECIMAL.fullmatch(left + right) is None:
+        return False
+    # Letters on one side alone are a word that the number stands beside.
+    return bool(left and right) or any(48 <= char <= 57 for char in left + right)
 
 
 IBAN_LENGTHS: Final = {

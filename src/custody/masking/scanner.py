@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import re2
 
-from custody.masking import ascii_fold, disguises
+from custody.masking import ascii_fold, disguises, encodings
 from custody.masking.ascii_fold import BORDER, DELETED
 from custody.masking.cue_matcher import Cues, re2_options
 from custody.masking.detectors import SHAPES, Shape
@@ -26,8 +26,7 @@ _SHORTEST_NUMBER: Final = 12
 """Fewer digits alone are nothing that a detector looks for."""
 _OPEN: Final = "‹"  # noqa: RUF001 - begins every mark
 _CONTROL_CUE: Final = rb"[\x00-\x08\x0b\x0c\x0e-\x19\x1b-\x1e\x7f]"
-_HEXADECIMAL_CUE: Final = rb"\\x[0-9A-Fa-f]{16}"
-_HEXADECIMAL: Final = rb"\\x((?:[0-9A-Fa-f]{2}){8,})"
+_ENCODED_CUE: Final = rb"\\x[0-9A-Fa-f]{16}|[0-9A-Fa-f]{22}|[A-Za-z0-9+/_-]{20}"
 _PATTERN_MEMORY: Final = 16 << 20
 _BY_PLACE: Final = itemgetter(0, 1)
 
@@ -70,9 +69,8 @@ class Scanner:
         "_control",
         "_cues",
         "_disguised",
+        "_encoded",
         "_exact",
-        "_hexadecimal",
-        "_hidden_pattern",
         "_own",
         "_tokens",
     )
@@ -94,14 +92,13 @@ class Scanner:
                 cues.append((shape.lane, shape.cue))
                 self._exact.append((shape, re2.compile(shape.pattern, options=exact), kind))
         self._control: Final = len(cues)
-        self._hexadecimal: Final = len(cues) + 1
+        self._encoded: Final = len(cues) + 1
         self._disguised: Final = len(cues) + 2
         cues += [
             ("marks", _CONTROL_CUE),
-            ("marks", _HEXADECIMAL_CUE),
+            ("marks", _ENCODED_CUE),
             ("words", disguises.CUE),
         ]
-        self._hidden_pattern: Final = re2.compile(_HEXADECIMAL, options=exact)
         self._cues: Final = Cues(cues)
 
     def is_clean(self, text: str) -> bool:
@@ -214,18 +211,17 @@ class Scanner:
         for cue in sorted(cues):
             if cue in (self._control, self._disguised):
                 continue
-            if cue == self._hexadecimal:
+            if cue == self._encoded:
                 yield from self._hidden(data)
                 continue
             shape, pattern, kind = self._exact[cue]
             yield from _hits_of(shape, pattern, kind, data)
 
     def _hidden(self, data: bytes) -> Iterator[_Hit]:
-        """Finds inside the hexadecimal form of binary strings; the whole form is then redacted."""
-        for match in self._hidden_pattern.finditer(data):
-            start, end = match.span(1)
-            if self.hides(data[start:end]):
-                yield _Hit(start - 2, end, REDACTED, None)
+        """Finds inside hexadecimal and base64; the whole form is then redacted."""
+        for start, end, text in encodings.decoded(data):
+            if any(self.find([text])):
+                yield _Hit(start, end, REDACTED, None)
 
     def hides(self, hexadecimal: bytes) -> bool:
         """Whether the decoded bytes hold a find. ``hexadecimal`` has an even number of digits."""
