@@ -12,6 +12,7 @@ import psycopg
 from psycopg.pq import ExecStatus
 from tests.bypass.corpus import judge, opened
 
+from custody.model.command import Command
 from custody.model.words import Effect
 from custody.protocols.postgres.statements import catalogue
 
@@ -32,6 +33,10 @@ class Tried(msgspec.Struct, frozen=True):
     """A probe did."""
     error: str
     """Of the last message, as the server says it; empty where all went well."""
+    seen: str = ""
+    """What ``look`` gave in the same session, behind the messages."""
+    written: frozenset[str] = frozenset()
+    """Objects of the last message."""
 
 
 class ProbedServer:
@@ -62,15 +67,23 @@ class ProbedServer:
 
     def judged(self, messages: tuple[str, ...]) -> frozenset[Effect]:
         """All that the messages are judged to do, one after the other in one session."""
-        effects: set[Effect] = set()
+        return frozenset(
+            effect for commands in self.commands(messages) for c in commands for effect in c.effects
+        )
+
+    def commands(self, messages: tuple[str, ...]) -> list[list[Command]]:
+        """The commands of each message, judged as if those before it had succeeded."""
+        found = []
         _, view = judge("PREPARE before(text) AS SELECT $1", opened(), self.known)
         for message in messages:
             commands, view = judge(message, view, self.known)
-            effects.update(*(command.effects for command in commands))
-        return frozenset(effects)
+            found.append(commands)
+        return found
 
-    def try_out(self, messages: tuple[str, ...]) -> Tried:
-        effects = self.judged(messages)
+    def try_out(self, messages: tuple[str, ...], *, look: str = "") -> Tried:
+        commands = self.commands(messages)
+        effects = frozenset(effect for each in commands for c in each for effect in c.effects)
+        written = frozenset(name for command in commands[-1] for name in command.objects)
         before = self._count()
         error = ""
         for message in messages:
@@ -78,8 +91,13 @@ class ProbedServer:
             if error:
                 break
         ran = self._count() != before
+        seen = self._look(look) if look else ""
         self._clean(restore=effects != {Effect.READ})
-        return Tried(effects, ran, error)
+        return Tried(effects, ran, error, seen, written)
+
+    def _look(self, query: str) -> str:
+        result = self._line.pgconn.exec_(query.encode())
+        return (result.get_value(0, 0) or b"").decode()
 
     def plan(self, statement: str) -> str:
         """EXPLAIN VERBOSE; empty where the server refuses the statement."""
