@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+from tests.bypass.limits import EVERYTHING, WITHIN
 
 from custody.model.command import Command
 from custody.model.words import Effect
@@ -79,6 +80,12 @@ def innocents() -> list[Case]:
             if lines:
                 cases.append(Case(f"{path.stem}:{line}", "\n".join(lines)))
     return cases
+
+
+def limited() -> list[Case]:
+    """What may touch anything, and what may not."""
+    texts = (EVERYTHING + WITHIN).splitlines()
+    return [Case(text, text) for text in texts if text]
 
 
 class Recorded:

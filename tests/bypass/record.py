@@ -7,7 +7,7 @@ import json
 import sys
 
 import psycopg
-from tests.bypass.corpus import HERE, evasions, innocents, run
+from tests.bypass.corpus import HERE, evasions, innocents, limited, run
 
 from custody.protocols.postgres.statements import catalogue
 
@@ -23,7 +23,7 @@ def main(conninfo: str) -> None:
             rows[repr(question)] = text
             return catalogue.read(question, text)
 
-        for case in (*evasions(), *innocents()):
+        for case in (*evasions(), *innocents(), *limited()):
             run(case, known)
     (HERE / "catalogue.json").write_text(
         "{\n"

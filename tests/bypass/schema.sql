@@ -39,3 +39,7 @@ create cast (pair as int) with function public.mkint(pair);
 create function public.harm(text) returns int language plpgsql volatile as $$ begin delete from payments; return 1; end $$;
 create function public.rowharm(orders) returns int language plpgsql volatile as $$ begin delete from payments; return 1; end $$;
 create function public.total(orders) returns int language plpgsql volatile as $$ begin delete from payments; return 1; end $$;
+-- What is reached from what: foreign keys, types, indexes.
+create table public.lines (id int primary key, order_id int references public.orders(id) on delete cascade);
+create table public.parcels (id int, line_id int references public.lines(id) on delete set null on update cascade);
+create table public.priced (p public.posint);

@@ -22,10 +22,10 @@ from custody.index import (
 )
 from custody.index.day import DayWriter
 from custody.index.text import fold
+from custody.model.command import Command
 from custody.model.errors import CustodyError
-from custody.model.record import (
-    LoopEnd,
-)
+from custody.model.record import CommandSeen, LoopEnd
+from custody.model.words import Decision, Effect
 
 
 @pytest.fixture
@@ -310,3 +310,36 @@ def test_only_one_process_writes(tmp_path: Path) -> None:
             assert not also
     with second.writing() as now:
         assert now
+
+
+def test_every_action_in_a_command_is_found(index: SqliteIndex) -> None:
+    story = Story()
+    story.loop()
+    story.session()
+    inside = Command(
+        "SELECT",
+        frozenset({Effect.READ, Effect.WRITE}),
+        ("public.orders",),
+        True,
+        "WITH d AS (DELETE FROM orders WHERE id = 1 RETURNING *) SELECT * FROM d",
+        cascade=True,
+        actions=("DELETE",),
+    )
+    story.tell(CommandSeen(inside, Decision.ALLOW, "grant", "", "", "orders"), "loop_a", "ses_a")
+    story.command("SELECT 1")
+    story.into(index)
+    for query, ids in (
+        ("action:DELETE", ["ses_a-1"]),
+        ("action:DEL*", ["ses_a-1"]),
+        ("action:SELECT kind:command", ["ses_a-1", "ses_a-2"]),
+        ("-action:DELETE kind:command", ["ses_a-2"]),
+        ("action:ELETE", []),
+    ):
+        found = everything(index, parse_query(query, START))
+        assert sorted(event.id for event in found) == ids, query
+    (event,) = everything(index, parse_query("action:DELETE", START))
+    assert event.action == "SELECT"
+    assert event.detail["actions"] == ["DELETE"]
+    assert event.detail["cascade"] is True
+    counted = index.facet(parse_query("kind:command", START), SearchField.ACTION, limit=10).counts
+    assert dict(counted) == {"SELECT": 2, "DELETE": 1}

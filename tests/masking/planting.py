@@ -63,6 +63,8 @@ def values(  # noqa: C901 - one branch for each kind of type
         return text
     if kind is type(None):
         return st.none()
+    if kind is msgspec.UnsetType:
+        return st.just(msgspec.UNSET)
     if kind is bool:
         return st.booleans()
     if kind is int:

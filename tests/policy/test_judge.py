@@ -205,7 +205,7 @@ def test_the_same_answer_comes_again_and_from_a_fresh_policy() -> None:
     ("when", "one", "other"),
     [
         ("command.arguments > 1", command("read", arguments=1), command("read", arguments=2)),
-        ("size(command) == 8 && command.arguments > 1", command("read"),
+        ("size(command) == 10 && command.arguments > 1", command("read"),
          command("read", arguments=2)),
         ('command.text == "b"', command("read", text="a"), command("read", text="b")),
         ('"b" in command.objects', command("read"), command("read", objects=("b",))),

@@ -69,10 +69,19 @@ def test_every_wrapping_of_a_statement_is_judged(
     hold(server, [wrapped(wrapping, f"SELECT {expression}") for expression in SAMPLES])
 
 
+@pytest.mark.parametrize("expression", list(user_expressions()))
+def test_what_a_plan_runs_that_is_only_shown_is_judged(
+    server: ProbedServer, expression: str
+) -> None:
+    tried = server.try_out((f"EXPLAIN SELECT {expression}",))
+    assert not tried.ran or tried.effects & JUDGED
+
+
 def test_a_plan_that_is_only_shown_runs_nothing_and_needs_no_more_than_read(
     server: ProbedServer,
 ) -> None:
-    tried = [server.try_out((f"EXPLAIN SELECT {expression}",)) for expression in SAMPLES]
+    called = ("probe('x')", "('x'::text).probe", "'x' @@@ 'y'")
+    tried = [server.try_out((f"EXPLAIN SELECT {expression}",)) for expression in called]
     assert all(each.effects == {Effect.READ} for each in tried)
     assert not any(each.ran or each.error for each in tried)
 

@@ -15,7 +15,7 @@ from custody.index.day_files import DayFile
 from custody.index.entry import EventContext
 from custody.index.fault import named
 from custody.index.filter import Filter, IndexedEvent, Order, SearchField
-from custody.index.text import unpack
+from custody.index.text import SEPARATOR, unpack
 from custody.index.usage import CommandUse, UsageRequest, UsageStart, starts, uses
 from custody.index.where import SqlCondition, condition
 
@@ -129,7 +129,7 @@ class DayReader:
         """How many hits have each value; an event with several values counts for each."""
         counts: Counter[str] = Counter()
         for value, times in self._grouped(asked, _FACETS[field]):
-            for each in unpack(value) if field in _PACKED else (value,):
+            for each in _unpacked(field, value):
                 if each:
                     counts[each] += times
         return counts
@@ -220,7 +220,7 @@ class DayReader:
             issuer=row[8],
             effects=unpack(row[9]),
             objects=unpack(row[10]),
-            action=row[11],
+            action=row[11].partition(SEPARATOR)[0],
             text=row[12],
             arguments=_arguments(row[13]),
             verdict=row[14],
@@ -230,6 +230,13 @@ class DayReader:
             detail=msgspec.json.decode(row[18]) if row[18] else {},
         )
         return event, row[19]
+
+
+def _unpacked(field: SearchField, value: str) -> tuple[str, ...]:
+    if field in _PACKED:
+        return unpack(value)
+    # A command's own action, then those of the statements inside it.
+    return tuple(value.split(SEPARATOR)) if field is SearchField.ACTION else (value,)
 
 
 YEAR_SHIFT: Final = 40

@@ -9,6 +9,7 @@ from typing import Any, Protocol, assert_never
 
 import msgspec
 
+from custody.index.text import SEPARATOR
 from custody.model.command import Argument
 from custody.model.record import (
     AdminAct,
@@ -256,6 +257,11 @@ def _command(seen: CommandSeen, here: EventContext) -> EventDraft:
         detail["stage"] = seen.stage
     if not command.bounded:
         detail["bounded"] = False
+    if command.cascade is True:
+        detail["cascade"] = True
+    inside = command.actions or ()
+    if inside:
+        detail["actions"] = list(inside)
     if command.problem:
         detail["problem"] = command.problem
     return EventDraft(
@@ -265,7 +271,7 @@ def _command(seen: CommandSeen, here: EventContext) -> EventDraft:
         arguments=tuple(_argument(each) for each in command.arguments),
         effects=tuple(sorted(command.effects)),
         objects=command.objects,
-        action=command.action,
+        action=SEPARATOR.join((command.action, *inside)),
         verdict=seen.decision,
         rule=seen.rule,
         detail=detail,

@@ -140,6 +140,11 @@ def _compare(made: _Built, field: SearchField, term: Term) -> None:
             end = "" if term.prefix else SEPARATOR
             made.add("instr(event.objects, ?)", f"{SEPARATOR}{term.value}{end}")
             made.add("instr(event.objects, ?)", f".{term.value}{end}")
+        case SearchField.ACTION:
+            # The command's own, or one of a statement inside it.
+            end = "" if term.prefix else SEPARATOR
+            inside = f"instr('{SEPARATOR}' || event.action || '{SEPARATOR}', ?)"
+            made.add(inside, f"{SEPARATOR}{term.value}{end}")
         case _:
             column = _OF_PLACE.get(field) or f"event.{_OF_EVENT[field]}"
             if term.prefix:

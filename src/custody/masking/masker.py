@@ -7,6 +7,8 @@ the record. All fields that only steer masking are empty afterwards.
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+from msgspec import UNSET
+
 from custody.masking.ascii_fold import BORDER
 from custody.masking.columns import ColumnRules
 from custody.masking.detectors import SECRETS
@@ -143,6 +145,7 @@ class RecordMasker:
             command.form,
             command.problem,
             *command.objects,
+            *(command.actions or ()),
         )
         joined = BORDER.join((text, *words))
         clean = joined in self._clean
@@ -160,16 +163,19 @@ class RecordMasker:
         if arguments:
             arguments = self._values.arguments(arguments, touched=touched, blind=blind)
         action, fingerprint, form, problem = words[:4]
+        behind = 4 + len(command.objects)
         return Command(
             action,
             command.effects,
-            words[4:],
+            words[4:behind],
             command.bounded,
             text,
             arguments,
             fingerprint,
             form,
             problem,
+            cascade=command.cascade,
+            actions=words[behind:] or UNSET,
         )
 
     def _response(self, body: Response) -> Response:

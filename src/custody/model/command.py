@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from custody.model.words import Decision, Effect
 
@@ -91,6 +92,10 @@ class Command(msgspec.Struct, frozen=True):
     marks: tuple[TextMark, ...] = ()
     relations: tuple[Relation, ...] = ()
     resolved: bool = True
+    cascade: bool | UnsetType = UNSET
+    """It may touch more than ``objects`` names, or reached some of these by a CASCADE."""
+    actions: tuple[str, ...] | UnsetType = UNSET
+    """What it does inside beside ``action``: a CTE's DELETE, what an EXECUTE runs."""
 
 
 NO_RULE: Final = "grant"

@@ -39,6 +39,8 @@ COMMAND: Final[Mapping[str, Callable[[Command], object]]] = {
     "fingerprint": lambda command: command.fingerprint,
     "form": lambda command: command.form,
     "arguments": lambda command: len(command.arguments),
+    "cascade": lambda command: command.cascade is True,
+    "actions": lambda command: (command.action, *(command.actions or ())),
 }
 
 SESSION: Final[Mapping[str, Callable[[Session], object]]] = {

@@ -1,7 +1,8 @@
 """What a text means without a target, for `custody policy explain`.
 
-Law: what only the target's catalogue could tell counts as the worst that it could be; a name behind
-a table's is taken for one of its columns, or no ordinary statement could be explained.
+Law: what only the target's catalogue could tell counts as the worst that it could be. A name behind
+a table's is taken for one of its columns, and what foreign keys and dependencies add is left out,
+or no ordinary statement could be explained.
 """
 
 from typing import Final
@@ -29,15 +30,16 @@ def read_alone(text: str, session: Session) -> ReadAlone:
     view = opening(session.user, (), ASSUMED_PATH, conforming=True)
     commands: list[Command] = []
     for read in analysis.statements:
-        statement = _with_columns(read)
+        statement = _as_named(read)
         commands.append(understand(text, statement, view, _nobody_asked))
         view = view.apply(changes(statement, view, _nobody_asked))
     return commands
 
 
-def _with_columns(statement: Statement) -> Statement:
+def _as_named(statement: Statement) -> Statement:
     unexplained = tuple(use for use in statement.attributes if not use.relations)
-    return msgspec.structs.replace(statement, attributes=unexplained)
+    named = tuple(reach for reach in statement.reaches if reach.how == "sequence")
+    return msgspec.structs.replace(statement, attributes=unexplained, reaches=named)
 
 
 def _nobody_asked(_question: object) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from custody.model.words import Effect
-from custody.wire.sql import expression, query, utility
+from custody.wire.sql import expression, query, utility, writes
 from custody.wire.sql.collector import Handler, Literal, NameScope, StatementCollector, qualified
 from custody.wire.sql.node import Node
 from custody.wire.sql.session import constant
@@ -48,6 +48,7 @@ _PLANNABLE: Final = {
 HANDLERS: Final[dict[str, Handler]] = {
     **expression.HANDLERS,
     **query.HANDLERS,
+    **writes.HANDLERS,
     **utility.HANDLERS,
 }
 _STATEMENTS_AT_MOST: Final = 10_000
@@ -171,6 +172,10 @@ class _Message:
             blind=collector.blind and not collector.changes,
             problem=collector.problem,
             settings=tuple(collector.settings),
+            planned=tuple(collector.planned),
+            reaches=tuple(collector.reaches),
+            cascades=collector.cascades,
+            actions=tuple(word for word in collector.actions if word != collector.action),
         )
 
     def _sign_before(self, place: int) -> int:

@@ -19,12 +19,16 @@ from custody.wire.sql.syntax import (
     FunctionUse,
     OperatorUse,
     ParameterUse,
+    Reach,
     RelationUse,
     SetParameter,
     SettingUse,
     TypeUse,
     WriteBound,
 )
+
+ANY: Final = "*"
+"""As a relation's name, all of its schema; as a schema's, all there are."""
 
 Handler = Callable[["StatementCollector", Any, "NameScope"], None]
 
@@ -124,6 +128,12 @@ class StatementCollector:
         self.parameters: Final[dict[int, ParameterUse]] = {}
         self.changes: Final[list[Change]] = []
         self.settings: Final[dict[SettingUse, None]] = {}
+        self.planned: Final[dict[str, None]] = {}
+        self.plans_only = False
+        """What is walked is planned by this statement, and not run."""
+        self.reaches: Final[dict[Reach, None]] = {}
+        self.cascades = False
+        self.actions: Final[dict[str, None]] = {}
         self.copy: Copy | None = None
         self.opaque = False
         self.blind = True
@@ -174,6 +184,18 @@ class StatementCollector:
         """Any of the session's settings may change."""
         self.change(SetParameter("", None))
 
+    def reach(self, how: str, schema: str, name: str, columns: tuple[str, ...] = ()) -> None:
+        if self.live:
+            self.reaches[Reach(how, schema, name, columns)] = None
+
+    def everything(self, use: Effect) -> None:
+        """It may touch any relation of the database."""
+        self.relation(ANY, ANY, use)
+
+    def act(self, action: str) -> None:
+        if self.live:
+            self.actions[action] = None
+
     def setting(self, name: str, value: str | None) -> None:
         """A parameter gets a value, by whatever means. ``name`` in lower case."""
         if loosens(name, value):
@@ -202,6 +224,10 @@ class StatementCollector:
             self.operators.update(inner.operators)
             self.types.update(inner.types)
             self.settings.update(inner.settings)
+            self.reaches.update(inner.reaches)
+            self.planned.update(inner.planned)
+            self.cascades = self.cascades or inner.cascades
+            self.actions.update(inner.actions)
             for use in inner.attributes:
                 self.attribute(use.name, tuple(place + offset for place in use.relations))
             self.changes.extend(inner.changes)
@@ -214,10 +240,30 @@ class StatementCollector:
     def function(self, use: FunctionUse) -> None:
         if self.live:
             self.functions[use] = None
+        else:
+            self.plan(use.name)
+
+    def operator(self, schema: str, name: str) -> None:
+        if self.live:
+            self.operators[OperatorUse(schema, name)] = None
+        else:
+            self.plan(name)
+
+    def type(self, schema: str, name: str) -> None:
+        if self.live:
+            self.types[TypeUse(schema, name)] = None
+        else:
+            self.plan(name)
+
+    def plan(self, name: str) -> None:
+        if self.plans_only:
+            self.planned[name] = None
 
     def attribute(self, name: str, relations: tuple[int, ...] = ()) -> None:
         if self.live:
             self.attributes[AttributeUse(name, relations)] = None
+        else:
+            self.plan(name)
 
     def literal(self, place: int, columns: tuple[ColumnUse, ...], *, proven: bool) -> Literal:
         known = self.literals.get(place)

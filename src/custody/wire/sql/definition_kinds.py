@@ -29,14 +29,17 @@ def kind_of(object_type: Any) -> str:  # noqa: ANN401  # a decoded tree
     return _WORDS.get(bare, bare.replace("_", " "))
 
 
+WIDE: Final = (
+    "AlterPublicationStmt AlterTableMoveAllStmt ClusterStmt CreatePublicationStmt ReindexStmt"
+)
+"""What may be about many relations at once."""
 PLAIN: Final = """
-    AlterCollationStmt AlterDatabaseRefreshCollStmt AlterDatabaseStmt
-    AlterEnumStmt AlterEventTrigStmt AlterExtensionContentsStmt AlterFdwStmt AlterObjectDependsStmt
-    AlterOpFamilyStmt AlterPolicyStmt AlterPublicationStmt AlterStatsStmt AlterTableMoveAllStmt
-    AlterTableSpaceOptionsStmt AlterTSConfigurationStmt AlterTSDictionaryStmt ClusterStmt
+    AlterCollationStmt AlterDatabaseRefreshCollStmt AlterDatabaseStmt AlterEnumStmt
+    AlterEventTrigStmt AlterFdwStmt AlterObjectDependsStmt AlterOpFamilyStmt AlterPolicyStmt
+    AlterStatsStmt AlterTableSpaceOptionsStmt AlterTSConfigurationStmt AlterTSDictionaryStmt
     CreateAmStmt CreateConversionStmt CreateEnumStmt CreateEventTrigStmt CreateFdwStmt
-    CreatePolicyStmt CreatePublicationStmt CreatedbStmt CreateStatsStmt CreateTransformStmt
-    CreateTrigStmt DropdbStmt DropUserMappingStmt RefreshMatViewStmt ReindexStmt
+    CreatePolicyStmt CreatedbStmt CreateStatsStmt CreateTransformStmt CreateTrigStmt DropdbStmt
+    DropUserMappingStmt RefreshMatViewStmt
 """
 _ACTIONS: Final = {
     "AlterDatabaseRefreshCollStmt": "ALTER DATABASE",

@@ -4,30 +4,27 @@ Law: a definition's text runs nothing, except where PostgreSQL evaluates it at o
 default, the bounds of a partition); only there do functions count.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from custody.model.words import Effect
-from custody.wire.sql.collector import Handler, NameScope, StatementCollector, names, qualified
-from custody.wire.sql.definition_kinds import PLAIN, kind_of, plain_action
+from custody.wire.sql.collector import (
+    ANY,
+    Handler,
+    NameScope,
+    StatementCollector,
+    names,
+    qualified,
+)
+from custody.wire.sql.definition_kinds import PLAIN, WIDE, kind_of, plain_action
+from custody.wire.sql.named_objects import describe, drop, mention, move, named
 from custody.wire.sql.node import Node
 from custody.wire.sql.query import into
 from custody.wire.sql.routines import attach, create_function
 from custody.wire.sql.special import effects_of_writing, is_settings
-from custody.wire.sql.syntax import MadeFunction, MadeRelation, TemporaryDropped
+from custody.wire.sql.syntax import MadeFunction, MadeRelation
 
 DEFINE, GRANT, EXECUTE = Effect.DEFINE, Effect.GRANT, Effect.EXECUTE
-
-_RELATIONS: Final = frozenset(
-    f"OBJECT_{kind}"
-    for kind in ("TABLE", "VIEW", "MATVIEW", "SEQUENCE", "INDEX", "FOREIGN_TABLE", "COLUMN")
-)
-_OWN_DROPS: Final = frozenset(("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_SEQUENCE"))
-_OF_A_TABLE: Final = frozenset(("OBJECT_TRIGGER", "OBJECT_RULE", "OBJECT_POLICY"))
-
-
-def mention(collector: StatementCollector, relation: Node, use: Effect = DEFINE) -> int:
-    """A relation that the statement is about."""
-    return collector.relation(relation.get("schemaname", ""), relation.get("relname", ""), use)
 
 
 def defines(action: str, *effects: Effect) -> Handler:
@@ -45,12 +42,14 @@ def defines(action: str, *effects: Effect) -> Handler:
     return handle
 
 
-def secretive(action: str, *effects: Effect) -> Handler:
+def secretive(
+    action: str, *effects: Effect, inner: Callable[..., Handler] | None = None
+) -> Handler:
     """As ``defines``, for statements whose options hold passwords or connection strings."""
-    inner = defines(action, *effects)
+    as_usual = (inner or defines)(action, *effects)
 
     def handle(collector: StatementCollector, node: Node, scope: NameScope) -> None:
-        inner(collector, node, scope)
+        as_usual(collector, node, scope)
         collector.all_secret = True
 
     return handle
@@ -187,63 +186,6 @@ def create_schema(collector: StatementCollector, node: Node, scope: NameScope) -
     collector.action = "CREATE SCHEMA"
 
 
-def _named(collector: StatementCollector, kind: str, thing: Node) -> None:
-    """The relation that an object of a DROP, COMMENT, … stands for, if it is one."""
-    found = names(thing["List"].get("items")) if "List" in thing else names([thing])
-    if kind in _OF_A_TABLE or kind in {"OBJECT_COLUMN", "OBJECT_TABCONSTRAINT"}:
-        found = found[:-1]
-    elif kind == "OBJECT_SCHEMA" and found:
-        collector.relation(found[-1], "*", DEFINE)
-        return
-    elif kind not in _RELATIONS:
-        return
-    if found:
-        collector.relation(found[-2] if len(found) > 1 else "", found[-1], DEFINE)
-
-
-def drop(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
-    collector.effect(DEFINE)
-    kind = str(node.get("removeType"))
-    for thing in node.get("objects", []):
-        _named(collector, kind, thing)
-    if kind in _OWN_DROPS:
-        cascades = node.get("behavior") == "DROP_CASCADE"
-        for use in collector.relations:
-            collector.change(TemporaryDropped("" if cascades else use.name))
-    collector.action = f"DROP {kind_of(node.get('removeType'))}"
-
-
-def describe(action: str) -> Handler:
-    """COMMENT and SECURITY LABEL."""
-
-    def handle(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
-        collector.effect(DEFINE)
-        _named(collector, str(node.get("objtype")), node.get("object", {}))
-        collector.action = action
-
-    return handle
-
-
-def move(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
-    """RENAME, SET SCHEMA, OWNER TO: another name, place or master for the same thing."""
-    kind = str(node.get("renameType", node.get("objectType", "")))
-    collector.effect(DEFINE)
-    if kind == "OBJECT_ROLE" or "newowner" in node:
-        collector.effect(GRANT)
-    relation = node.get("relation")
-    if relation:
-        mention(collector, relation)
-        name = node.get("newname", relation.get("relname", ""))
-        collector.change(MadeRelation(node.get("newschema", relation.get("schemaname", "")), name))
-    elif kind == "OBJECT_SCHEMA":
-        _named(collector, kind, node.get("object", {}))
-        collector.change(MadeRelation("", ""))
-        collector.change(MadeFunction(""))
-    else:
-        collector.change(MadeFunction(node.get("newname", "")))
-    collector.action = f"ALTER {kind_of(kind)}"
-
-
 def grant(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
     collector.effect(GRANT)
     everywhere = node.get("targtype") == "ACL_TARGET_ALL_IN_SCHEMA"
@@ -251,7 +193,7 @@ def grant(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
         if "RangeVar" in thing:
             mention(collector, thing["RangeVar"], GRANT)
         elif everywhere or node.get("objtype") == "OBJECT_SCHEMA":
-            collector.relation(names([thing])[0] if names([thing]) else "", "*", GRANT)
+            collector.relation(names([thing])[0] if names([thing]) else "", ANY, GRANT)
     collector.action = "GRANT" if node.get("is_grant") else "REVOKE"
 
 
@@ -282,6 +224,34 @@ def index(collector: StatementCollector, node: Node, scope: NameScope) -> None:
         collector.change(MadeRelation(schema, node["idxname"]))
 
 
+def contents(collector: StatementCollector, node: Node, scope: NameScope) -> None:
+    """ALTER EXTENSION … ADD and DROP."""
+    defines("ALTER EXTENSION")(collector, node, scope)
+    named(collector, str(node.get("objtype")), node.get("object", {}))
+
+
+def wide(action: str, *effects: Effect) -> Handler:
+    """DDL that is about a relation, or a schema's, or else about any."""
+    inner = defines(action, *effects)
+
+    def handle(collector: StatementCollector, node: Node, scope: NameScope) -> None:
+        first = len(collector.relations)
+        inner(collector, node, scope)
+        for element in node.get("pubobjects", []):
+            part = element.get("PublicationObjSpec", {})
+            if "name" in part:
+                collector.relation(part["name"], ANY, DEFINE)
+        schema = node.get("local_schema", "")
+        if node.get("kind") == "REINDEX_OBJECT_SCHEMA":
+            schema = node.get("name", "")
+        if schema:
+            collector.relation(schema, ANY, DEFINE)
+        if len(collector.relations) == first or node.get("for_all_tables"):
+            collector.everything(DEFINE)
+
+    return handle
+
+
 def extension(action: str) -> Handler:
     inner = defines(action)
 
@@ -295,6 +265,8 @@ def extension(action: str) -> Handler:
 
 DEFINITIONS: Final[dict[str, Handler]] = {
     **{name: defines(plain_action(name)) for name in PLAIN.split()},
+    **{name: wide(plain_action(name)) for name in WIDE.split()},
+    "AlterExtensionContentsStmt": contents,
     "AlterDatabaseSetStmt": defines("ALTER DATABASE", GRANT),
     "AlterDefaultPrivilegesStmt": defines("ALTER DEFAULT PRIVILEGES", GRANT),
     "AlterDomainStmt": makes("ALTER DOMAIN"),
@@ -340,7 +312,7 @@ DEFINITIONS: Final[dict[str, Handler]] = {
     "DropTableSpaceStmt": defines("DROP TABLESPACE", DEFINE, EXECUTE),
     "GrantRoleStmt": grant_role,
     "GrantStmt": grant,
-    "ImportForeignSchemaStmt": secretive("IMPORT FOREIGN SCHEMA", DEFINE, EXECUTE),
+    "ImportForeignSchemaStmt": secretive("IMPORT FOREIGN SCHEMA", DEFINE, EXECUTE, inner=wide),
     "IndexStmt": index,
     "ReassignOwnedStmt": defines("REASSIGN OWNED", DEFINE, GRANT),
     "RenameStmt": move,

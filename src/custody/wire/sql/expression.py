@@ -12,6 +12,7 @@ import msgspec
 from custody.model.words import Effect
 from custody.wire.sql.builtins import effects_of, takes_secrets
 from custody.wire.sql.collector import (
+    ANY,
     FromItem,
     Handler,
     NameScope,
@@ -20,9 +21,9 @@ from custody.wire.sql.collector import (
     qualified,
 )
 from custody.wire.sql.node import Node
-from custody.wire.sql.session import constant, parameter_set_by_call
+from custody.wire.sql.session import constant, parameter_set_by_call, relation_named
 from custody.wire.sql.shown_parameters import holds_no_text
-from custody.wire.sql.syntax import ColumnUse, FunctionUse, OperatorUse, TypeUse
+from custody.wire.sql.syntax import ColumnUse, FunctionUse
 
 _COMPARISONS: Final = frozenset(
     (
@@ -48,6 +49,7 @@ _BETWEEN: Final = frozenset(
     ("AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM")
 )
 _MATCHES: Final = frozenset(("AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR"))
+_SEQUENCES: Final = frozenset(("currval", "nextval", "pg_sequence_last_value", "setval"))
 _SAMPLING: Final = frozenset(("bernoulli", "system"))
 
 
@@ -174,8 +176,8 @@ def _compare(collector: StatementCollector, one: Node, other: Node, scope: NameS
 def operator(collector: StatementCollector, parts: list[Node] | None) -> str:
     """Note an operator; its bare name comes back."""
     schema, name = qualified(parts)
-    if schema != "pg_catalog" and collector.live:
-        collector.operators[OperatorUse(schema, name)] = None
+    if schema != "pg_catalog":
+        collector.operator(schema, name)
     return name
 
 
@@ -184,7 +186,7 @@ def _operation(collector: StatementCollector, node: Node, scope: NameScope) -> N
     left, right = node.get("lexpr"), node.get("rexpr")
     if kind in _BETWEEN:
         for name in ("<=", ">="):
-            collector.operators[OperatorUse("", name)] = None
+            collector.operator("", name)
         direct = True
     else:
         name = operator(collector, node.get("name"))
@@ -248,11 +250,23 @@ def _call(collector: StatementCollector, node: Node, scope: NameScope) -> None:
             shown = change.values is not None
             collector.change(msgspec.structs.replace(change, maybe=True) if shown else change)
         _set_by_call(collector, arguments)
+    if name in _SEQUENCES and schema in {"", "pg_catalog"}:
+        _sequence(collector, name, arguments)
     if takes_secrets(name):
         with collector.secret_literals():
             collector.visit(node, scope)
     else:
         collector.visit(node, scope)
+
+
+def _sequence(collector: StatementCollector, function: str, arguments: list[Node]) -> None:
+    """The sequence that a function's first argument names, as ``regclass`` reads it."""
+    given = constant(arguments[0]) if arguments else None
+    parts = None if given is None else relation_named(given)
+    if parts is not None:
+        collector.reach("sequence", *parts)
+    elif function in {"nextval", "setval"}:
+        collector.reach("sequence", ANY, ANY)
 
 
 def _fixed_name(arguments: list[Node], scope: NameScope) -> list[Node]:
@@ -280,8 +294,7 @@ def _holds_no_text(arguments: list[Node]) -> bool:
 
 def _type_name(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     schema, name = qualified(node.get("names"))
-    if collector.live:
-        collector.types[TypeUse(schema, name)] = None
+    collector.type(schema, name)
     neutral(collector, node.get("typmods", []), scope)
 
 
@@ -289,13 +302,13 @@ def _sublink(collector: StatementCollector, node: Node, scope: NameScope) -> Non
     if node.get("operName"):
         operator(collector, node["operName"])
     elif node.get("subLinkType") in {"ANY_SUBLINK", "ALL_SUBLINK"}:
-        collector.operators[OperatorUse("", "=")] = None
+        collector.operator("", "=")
     collector.visit(node, scope)
 
 
 def _case(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     if node.get("arg"):
-        collector.operators[OperatorUse("", "=")] = None
+        collector.operator("", "=")
     collector.visit(node, scope)
 
 

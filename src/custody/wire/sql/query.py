@@ -4,7 +4,7 @@ Law: a name is taken for a CTE only where PostgreSQL would take it for one; the 
 statement writes to is always a relation.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from custody.model.words import Effect
 from custody.wire.sql.collector import (
@@ -15,13 +15,11 @@ from custody.wire.sql.collector import (
     names,
     output_columns,
 )
-from custody.wire.sql.constant_fold import ConstantFolding
 from custody.wire.sql.expression import assign, neutral
 from custody.wire.sql.node import Node
-from custody.wire.sql.restriction import WriteTarget, demand
 from custody.wire.sql.session import constant
 from custody.wire.sql.special import effects_of_writing, is_settings
-from custody.wire.sql.syntax import ColumnUse, MadeRelation, TemporaryRelation, WriteBound
+from custody.wire.sql.syntax import ColumnUse, MadeRelation, TemporaryRelation
 
 
 def range_variable(collector: StatementCollector, node: Node, scope: NameScope) -> None:
@@ -55,6 +53,8 @@ def write_target(collector: StatementCollector, node: Node, scope: NameScope) ->
     collector.effect(*effects_of_writing(schema, name))
     if is_settings(schema, name):
         collector.setting_unknown()
+    elif effects_of_writing(schema, name):
+        collector.everything(Effect.DEFINE)
     alias = node.get("alias", {})
     scope.items.append(FromItem(alias.get("aliasname", name), "" if alias else schema, name, index))
     return index
@@ -100,10 +100,10 @@ def with_clause(collector: StatementCollector, clause: Node | None, scope: NameS
 
 def select(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     """A SELECT, VALUES or TABLE, on its own or inside."""
-    _select(collector, node, scope, ())
+    select_into(collector, node, scope, ())
 
 
-def _select(
+def select_into(
     collector: StatementCollector,
     node: Node,
     outer: NameScope,
@@ -116,14 +116,14 @@ def _select(
     with_clause(collector, node.get("withClause"), scope)
     if node.get("op", "SETOP_NONE") != "SETOP_NONE":
         for side in ("larg", "rarg"):
-            _select(collector, node.get(side, {}), scope, columns, lone=lone)
+            select_into(collector, node.get(side, {}), scope, columns, lone=lone)
     if lone:
         collector.effect(Effect.READ)
     from_clause(collector, node.get("fromClause", []), scope)
     scope.fixed = _fixed(node, scope)
     for row in node.get("valuesLists", []):
-        _row(collector, row.get("List", {}).get("items", []), columns, scope)
-    _row(collector, node.get("targetList", []), columns, scope)
+        assign_row(collector, row.get("List", {}).get("items", []), columns, scope)
+    assign_row(collector, node.get("targetList", []), columns, scope)
     if "intoClause" in node:
         clause = node["intoClause"]
         into(collector, clause.get("rel", {}), on_commit=clause.get("onCommit", ""))
@@ -171,7 +171,7 @@ def _fixed(node: Node, scope: NameScope) -> dict[tuple[str, ...], Node]:
     return fixed
 
 
-def _row(
+def assign_row(
     collector: StatementCollector,
     values: list[Node],
     columns: tuple[ColumnUse, ...],
@@ -188,22 +188,22 @@ def _row(
 
 def from_clause(collector: StatementCollector, items: list[Node], scope: NameScope) -> None:
     for item in items:
-        _from_item(collector, item, scope)
+        from_item(collector, item, scope)
 
 
-def _from_item(collector: StatementCollector, item: Node, scope: NameScope) -> None:
+def from_item(collector: StatementCollector, item: Node, scope: NameScope) -> None:
     if "RangeVar" in item:
         range_variable(collector, item["RangeVar"], scope)
     elif "JoinExpr" in item:
         join = item["JoinExpr"]
-        _from_item(collector, join.get("larg", {}), scope)
-        _from_item(collector, join.get("rarg", {}), scope)
+        from_item(collector, join.get("larg", {}), scope)
+        from_item(collector, join.get("rarg", {}), scope)
         collector.visit(join.get("quals", {}), scope)
         _derived(join, scope)
         _derived({"alias": join.get("join_using_alias", {})}, scope)
     elif "RangeTableSample" in item:
         sample = item["RangeTableSample"]
-        _from_item(collector, sample.get("relation", {}), scope)
+        from_item(collector, sample.get("relation", {}), scope)
         collector.visit({"RangeTableSample": {**sample, "relation": {}}}, scope)
     else:
         # A sub-select, a function, a JSON or XML table: columns of its own. Those that are LATERAL
@@ -229,166 +229,7 @@ def _derived(node: Node, scope: NameScope, *, certain: bool = False) -> None:
         scope.items.append(FromItem(name, "", name, -1, columns))
 
 
-def _column_targets(
-    collector: StatementCollector, targets: list[Node], index: int, scope: NameScope
-) -> tuple[ColumnUse, ...]:
-    """The columns of an INSERT's list; one with a subscript or a field is not its column whole."""
-    found = []
-    for element in targets:
-        target = element.get("ResTarget", {})
-        found.append(ColumnUse((index,), target.get("name", "")))
-        collector.visit(target.get("indirection", []), scope)
-    return tuple(found)
-
-
-_POSITIONS: Final = 1664
-"""As many columns as an INSERT without a list can have (PostgreSQL's limit for a target list)."""
-
-
-def insert(collector: StatementCollector, node: Node, outer: NameScope) -> None:
-    scope = NameScope(outer)
-    with_clause(collector, node.get("withClause"), scope)
-    index = write_target(collector, node.get("relation", {}), scope)
-    source = node.get("selectStmt", {}).get("SelectStmt")
-    if source is not None:
-        if "cols" in node:
-            columns = _column_targets(collector, node["cols"], index, scope)
-        else:
-            columns = _by_position(source, index)
-        # The rows of the source see the CTEs, not the table that they go to.
-        inner = NameScope(outer)
-        inner.ctes.update(scope.ctes)
-        _select(collector, source, inner, columns, lone=_reads(source))
-    conflict = node.get("onConflictClause")
-    if conflict:
-        scope.items.append(FromItem("excluded", "", "excluded", index))
-        collector.visit(conflict.get("infer", {}), scope)
-        _set_clause(collector, conflict.get("targetList", []), index, scope)
-        collector.visit(conflict.get("whereClause", {}), scope)
-    returned = _returning(collector, node, index, scope)
-    if returned and conflict and conflict.get("action") == "ONCONFLICT_UPDATE":
-        collector.effect(Effect.READ)
-
-
-def _by_position(source: Node, index: int) -> tuple[ColumnUse, ...]:
-    rows = [row.get("List", {}).get("items", []) for row in source.get("valuesLists", [])]
-    width = max([len(row) for row in rows] + [len(source.get("targetList", []))])
-    if source.get("op", "SETOP_NONE") != "SETOP_NONE":
-        return _by_position(source.get("larg", {}), index)
-    # Behind a star nothing can be counted.
-    for position, value in enumerate(source.get("targetList", [])):
-        fields = value.get("ResTarget", {}).get("val", {}).get("ColumnRef", {}).get("fields", [])
-        if fields and "A_Star" in fields[-1]:
-            width = position
-            break
-    return tuple(ColumnUse((index,), "", place) for place in range(min(width, _POSITIONS)))
-
-
-def _reads(source: Node) -> bool:
-    """A source of rows that is more than VALUES: it has output of its own."""
-    return "valuesLists" not in source
-
-
-def _set_clause(
-    collector: StatementCollector, targets: list[Node], index: int, scope: NameScope
-) -> None:
-    for element in targets:
-        target = element.get("ResTarget", {})
-        use = ColumnUse((index,), target.get("name", ""))
-        collector.visit(target.get("indirection", []), scope)
-        value = target.get("val", {})
-        if "MultiAssignRef" not in value:
-            assign(collector, value, use, scope)
-            continue
-        # (a, b) = (1, 2): the same source stands behind each of its columns.
-        reference = value["MultiAssignRef"]
-        source, place = reference.get("source", {}), reference.get("colno", 1)
-        fields = source.get("RowExpr", {}).get("args", [])
-        if place <= len(fields):
-            assign(collector, fields[place - 1], use, scope)
-        elif place == 1:
-            collector.visit(source, scope)
-
-
-def _returning(collector: StatementCollector, node: Node, index: int, scope: NameScope) -> bool:
-    clause = node.get("returningClause")
-    if not clause:
-        return False
-    inner = NameScope(scope)
-    inner.items.extend(FromItem(name, "", name, index) for name in ("old", "new"))
-    collector.visit(clause, inner)
-    return True
-
-
-def _bounded(collector: StatementCollector, target: WriteTarget, condition: Any) -> None:  # noqa: ANN401 - a parser's node; no type is published for it
-    folding = ConstantFolding()
-    demanded = demand(target, condition, folding)
-    if demanded is None:
-        collector.bounded = False
-    for one_of in demanded or ():
-        collector.bounds.append(WriteBound(target.item.relation, tuple(sorted(one_of))))
-    collector.blind = collector.blind and not folding.used_integers
-
-
-def update(collector: StatementCollector, node: Node, outer: NameScope) -> None:
-    scope = NameScope(outer)
-    with_clause(collector, node.get("withClause"), scope)
-    index = write_target(collector, node.get("relation", {}), scope)
-    item = scope.items[-1]
-    from_clause(collector, node.get("fromClause", []), scope)
-    _set_clause(collector, node.get("targetList", []), index, scope)
-    collector.visit(node.get("whereClause", {}), scope)
-    _bounded(collector, WriteTarget(item, alone=len(scope.items) == 1), node.get("whereClause"))
-    if _returning(collector, node, index, scope):
-        collector.effect(Effect.READ)
-
-
-def delete(collector: StatementCollector, node: Node, outer: NameScope) -> None:
-    scope = NameScope(outer)
-    with_clause(collector, node.get("withClause"), scope)
-    index = write_target(collector, node.get("relation", {}), scope)
-    item = scope.items[-1]
-    from_clause(collector, node.get("usingClause", []), scope)
-    collector.visit(node.get("whereClause", {}), scope)
-    _bounded(collector, WriteTarget(item, alone=len(scope.items) == 1), node.get("whereClause"))
-    if _returning(collector, node, index, scope):
-        collector.effect(Effect.READ)
-
-
-def merge(collector: StatementCollector, node: Node, outer: NameScope) -> None:
-    scope = NameScope(outer)
-    with_clause(collector, node.get("withClause"), scope)
-    index = write_target(collector, node.get("relation", {}), scope)
-    target = WriteTarget(scope.items[-1], alone=False)
-    _from_item(collector, node.get("sourceRelation", {}), scope)
-    collector.visit(node.get("joinCondition", {}), scope)
-    _bounded(collector, target, node.get("joinCondition"))
-    for clause in node.get("mergeWhenClauses", []):
-        when = clause.get("MergeWhenClause", {})
-        collector.visit(when.get("condition", {}), scope)
-        act = when.get("commandType")
-        if when.get("matchKind") == "MERGE_WHEN_NOT_MATCHED_BY_SOURCE" and act in {
-            "CMD_UPDATE",
-            "CMD_DELETE",
-        }:
-            _bounded(collector, target, when.get("condition"))
-        if act == "CMD_UPDATE":
-            _set_clause(collector, when.get("targetList", []), index, scope)
-            continue
-        values = when.get("values", [])
-        columns = _column_targets(collector, when.get("targetList", []), index, scope) or tuple(
-            ColumnUse((index,), "", place) for place in range(len(values))
-        )
-        _row(collector, values, columns, scope)
-    if _returning(collector, node, index, scope):
-        collector.effect(Effect.READ)
-
-
 HANDLERS: Final[dict[str, Handler]] = {
-    "DeleteStmt": delete,
-    "InsertStmt": insert,
-    "MergeStmt": merge,
     "RangeVar": range_variable,
     "SelectStmt": select,
-    "UpdateStmt": update,
 }

@@ -121,6 +121,18 @@ def split_identifiers(value: str) -> tuple[str, ...] | None:
         rest = rest[1:].lstrip(" \t\n\r\f\v")
 
 
+def relation_named(value: str) -> tuple[str, str] | None:
+    """Schema (or empty) and name in a text as ``regclass`` reads it; ``None``: a number, say."""
+    quoted = value.split('"')
+    folded = "".join(
+        part if place % 2 else part.lower().replace(".", "\0") for place, part in enumerate(quoted)
+    )
+    parts = [part.strip() for part in folded.split("\0")]
+    if len(quoted) % 2 == 0 or '""' in value or not all(parts) or parts[-1].isdigit():
+        return None
+    return (parts[-2] if len(parts) > 1 else ""), parts[-1]
+
+
 def option(options: list[Node] | None, name: str) -> Any:  # noqa: ANN401  # a decoded tree
     """The value of a DefElem; ``True`` where it is written without one, ``None`` if absent."""
     found: Any = None

@@ -133,6 +133,20 @@ class SetParameter(msgspec.Struct, frozen=True, array_like=True, tag="set"):
     maybe: bool = False
 
 
+class Reach(msgspec.Struct, frozen=True, array_like=True):
+    """What a statement touches beside the relation that it names.
+
+    ``how``: ``delete`` and ``update`` follow foreign keys, ``truncate`` all references, ``drop``
+    and ``drop-type`` what depends on it, ``parent`` goes to the table of an index or a sequence,
+    and ``sequence`` is itself what is touched. ``columns`` are those that an update assigns.
+    """
+
+    how: str
+    schema: str
+    name: str
+    columns: tuple[str, ...] = ()
+
+
 class SettingUse(msgspec.Struct, frozen=True, array_like=True):
     """A parameter that guards the server only by its default gets a value; ``None`` where the text
     does not show it.
@@ -311,6 +325,15 @@ class Statement(msgspec.Struct, frozen=True, array_like=True):
     """Why ``effects`` hold ``unknown``."""
     settings: tuple[SettingUse, ...] = ()
     """Whether these loosen a guard depends on the role's defaults."""
+    planned: tuple[str, ...] = ()
+    """Names of types, functions and operators of a plan that is only shown: the values of its
+    literals are made all the same, and with them a domain's check inside an array or a range runs.
+    """
+    reaches: tuple[Reach, ...] = ()
+    cascades: bool = False
+    """It says CASCADE."""
+    actions: tuple[str, ...] = ()
+    """Of the statements inside that write rows (CTEs, EXPLAIN, cursors, bodies)."""
     stamp: int = 0
     """Equal for statements that differ in places and values only; 0 where nobody has said so."""
 

@@ -9,9 +9,10 @@ from typing import Final
 from custody.model.words import Effect
 from custody.wire.sql import bodies
 from custody.wire.sql.collector import Handler, NameScope, StatementCollector, qualified
-from custody.wire.sql.definitions import DEFINITIONS, mention
+from custody.wire.sql.definitions import DEFINITIONS
 from custody.wire.sql.expression import neutral
 from custody.wire.sql.guards import is_guard
+from custody.wire.sql.named_objects import mention
 from custody.wire.sql.node import Node
 from custody.wire.sql.query import into, write_target
 from custody.wire.sql.session import constant, option, parameter_set, truthy, value_set, word
@@ -133,8 +134,10 @@ def explain(collector: StatementCollector, node: Node, scope: NameScope) -> None
     elif runs:
         collector.visit(query, scope)
     else:
+        collector.plans_only = True
         with collector.not_executed():
             collector.visit(query, scope)
+        collector.plans_only = False
     collector.action = "EXPLAIN"
 
 
@@ -181,6 +184,8 @@ def close(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
 def copy(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     collector.action = "COPY"
     incoming = bool(node.get("is_from"))
+    if incoming:
+        collector.act("COPY")
     relation = -1
     if "relation" in node:
         if incoming:
@@ -242,8 +247,14 @@ def lock(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
 def truncate(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     collector.action = "TRUNCATE TABLE"
     collector.bounded = False
-    for relation in node.get("relations", []):
-        write_target(collector, relation.get("RangeVar", {}), scope)
+    collector.act("TRUNCATE TABLE")
+    collector.cascades = node.get("behavior") == "DROP_CASCADE"
+    for element in node.get("relations", []):
+        relation = element.get("RangeVar", {})
+        write_target(collector, relation, scope)
+        if collector.cascades:
+            name = relation.get("relname", "")
+            collector.reach("truncate", relation.get("schemaname", ""), name)
     collector.effect(WRITE, DEFINE)
 
 
@@ -264,6 +275,8 @@ def create_as(collector: StatementCollector, node: Node, scope: NameScope) -> No
 def maintain(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     """VACUUM and ANALYZE."""
     collector.action = "VACUUM" if node.get("is_vacuumcmd") else "ANALYZE"
+    if not node.get("rels"):
+        collector.everything(DEFINE)
     for element in node.get("rels", []):
         relation = element.get("VacuumRelation", {}).get("relation")
         if relation:

@@ -31,6 +31,11 @@ from custody.protocols.postgres.statements.meaning import (
     unreadable,
 )
 from custody.protocols.postgres.statements.meaning_cache import MeaningCache
+from custody.protocols.postgres.statements.reach import (
+    ReachFacts,
+    ReachQuestion,
+    SchemaQuestion,
+)
 from custody.protocols.postgres.statements.session_view import SessionView
 from custody.wire.sql.analyse import analyse
 from custody.wire.sql.syntax import Statement, Statements
@@ -68,6 +73,8 @@ def known(question: CatalogueQuestion) -> CatalogueAnswer:
             return FunctionFacts(tuple(FUNCTIONS.get(name, ())))
         case UserCodeQuestion():
             return UserCodeFacts(frozenset(("@@@",)), frozenset(("trap",)))
+        case ReachQuestion() | SchemaQuestion():
+            return ReachFacts(())
         case _:
             return Unanswered()
 

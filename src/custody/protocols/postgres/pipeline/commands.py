@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from custody.model.command import Argument, Command
+from custody.model.words import Effect
 from custody.protocols.postgres import frames
 from custody.protocols.postgres.frames import SYNC_MESSAGE
 from custody.protocols.postgres.options import PostgresOptions
@@ -28,6 +29,7 @@ from custody.protocols.postgres.pipeline.pending_queue import (
 from custody.protocols.postgres.refusals import unreadable
 from custody.protocols.postgres.statements import fast_path
 from custody.protocols.postgres.statements.interpretation import Interpretation
+from custody.protocols.postgres.statements.reach import EVERYTHING
 from custody.protocols.postgres.statements.reader import (
     CommandReading,
     MeaningSource,
@@ -289,7 +291,7 @@ class CommandReader:
         command = Command(
             action="FUNCTION CALL",
             effects=effects,
-            objects=(),
+            objects=(EVERYTHING,) if Effect.EXECUTE in effects else (),
             bounded=True,
             text=text,
             arguments=given,

@@ -12,7 +12,12 @@ from typing import Final, assert_never
 import msgspec
 
 from custody.protocols.postgres.frames import malformed
-from custody.protocols.postgres.statements import relation_sql, surprises
+from custody.protocols.postgres.statements import reach, relation_sql, surprises
+from custody.protocols.postgres.statements.reach import (
+    ReachFacts,
+    ReachQuestion,
+    SchemaQuestion,
+)
 from custody.wire.sql.guards import RELATIVE
 
 Row = Sequence[str | None]
@@ -64,6 +69,8 @@ CatalogueQuestion = (
     | FunctionsQuestion
     | UserCodeQuestion
     | GuardsQuestion
+    | ReachQuestion
+    | SchemaQuestion
     | ColumnsQuestion
     | TypeQuestion
 )
@@ -163,7 +170,14 @@ class TypeFact(msgspec.Struct, frozen=True):
 
 
 CatalogueAnswer = (
-    RelationFacts | FunctionFacts | UserCodeFacts | GuardFacts | TableFact | TypeFact | Unanswered
+    RelationFacts
+    | FunctionFacts
+    | UserCodeFacts
+    | GuardFacts
+    | ReachFacts
+    | TableFact
+    | TypeFact
+    | Unanswered
 )
 
 KnownFacts = Callable[[CatalogueQuestion], CatalogueAnswer | None]
@@ -226,7 +240,7 @@ WHERE pg_catalog.split_part(c.setting, '=', 1) OPERATOR(pg_catalog.=)
           WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())))"""
 
 
-def sql(question: CatalogueQuestion) -> str:  # a table
+def sql(question: CatalogueQuestion) -> str:  # noqa: PLR0911  # a table
     """The SELECT that asks it, for the gateway's own read-only connection."""
     match question:
         case RelationsQuestion(name=name):
@@ -237,6 +251,8 @@ def sql(question: CatalogueQuestion) -> str:  # a table
             return surprises.sql(SURPRISES_AT_MOST + 1)
         case GuardsQuestion():
             return _GUARDS.format(names=", ".join(map(quote, sorted(RELATIVE))))
+        case ReachQuestion(name=name) | SchemaQuestion(name=name):
+            return reach.sql(question, quote(name))
         case ColumnsQuestion(oid=oid):
             return relation_sql.columns(oid)
         case TypeQuestion(oid=oid):
@@ -286,6 +302,8 @@ def _read(  # noqa: PLR0911  # a table
             ranked = sorted((row[2] or "", row[0] or "", row[1] or "") for row in rows)
             # The last of a name goes before all others.
             return GuardFacts(tuple({name: value for _, name, value in ranked}.items()))
+        case ReachQuestion() | SchemaQuestion():
+            return reach.read([(r[0] or "", r[1] or "", r[2] or "", r[3] or "") for r in rows])
         case ColumnsQuestion():
             if not rows:
                 return TableFact("", "", "", ())

@@ -56,7 +56,11 @@ def further_questions(
 
 def _may_surprise(statement: Statement) -> bool:
     return bool(
-        statement.operators or statement.types or statement.attributes or statement.functions
+        statement.operators
+        or statement.types
+        or statement.attributes
+        or statement.functions
+        or statement.planned
     )
 
 
@@ -78,6 +82,14 @@ def effects(statement: Statement, settings: Settings, known: KnownFacts) -> froz
     if _may_surprise(statement) and _surprised(statement, settings, known):
         return found | _EXECUTE
     return found
+
+
+def calls_behind_dots(statement: Statement, settings: Settings, known: KnownFacts) -> bool:
+    """Whether a name behind a dot may do more than compute: on what, its text does not show."""
+    return any(
+        _effects_of_call(name, settings, known)
+        for name in attributes.calls(statement, settings, known)
+    )
 
 
 def _effects_of_call(name: str, settings: Settings, known: KnownFacts) -> frozenset[Effect]:
@@ -160,9 +172,10 @@ def _surprised(statement: Statement, settings: Settings, known: KnownFacts) -> b
     made = settings.functions
     if made is None:
         return True
+    planned = set(statement.planned)
     operators = {use.name for use in statement.operators}
-    types = {use.name for use in statement.types}
-    called = {use.name for use in statement.functions if not _own(use)}
+    types = planned | {use.name for use in statement.types}
+    called = planned | {use.name for use in statement.functions if not _own(use)}
     behind = set(attributes.calls(statement, settings, known))
     if made and not made.isdisjoint(operators | types | behind):
         return True

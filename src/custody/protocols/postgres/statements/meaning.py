@@ -4,14 +4,15 @@ Law: anything unknown counts as its worst case: a name may be any of its candida
 the catalogue does not describe is ``execute``, an unreadable text is ``unknown``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 
 from custody.model.command import Argument, Column, Command, Relation, TextMark
 from custody.model.words import Effect
-from custody.protocols.postgres.statements import functions, temporary_relations
+from custody.protocols.postgres.statements import functions, reach, temporary_relations
 from custody.protocols.postgres.statements.catalogue import (
     CatalogueQuestion,
     GuardFacts,
@@ -20,7 +21,8 @@ from custody.protocols.postgres.statements.catalogue import (
     RelationsQuestion,
 )
 from custody.protocols.postgres.statements.name_resolver import NameResolver, row_types
-from custody.protocols.postgres.statements.session_view import SessionView
+from custody.protocols.postgres.statements.session_view import SessionView, Settings
+from custody.wire.sql.collector import ANY
 from custody.wire.sql.guards import loosens_beyond
 from custody.wire.sql.syntax import Change, Execute, SetParameter, SettingUse, Statement
 
@@ -49,6 +51,8 @@ class Meaning(msgspec.Struct, frozen=True):
     problem: str
     marks: tuple[TextMark, ...]
     parameters: tuple[tuple[int, MetColumns], ...]
+    cascades: bool
+    actions: tuple[str, ...]
 
 
 def questions(
@@ -73,16 +77,26 @@ def wanted_further(
     )
 
 
+def _relation_names(statement: Statement) -> Iterator[str]:
+    """All that a relation, a row's type or a sequence may be looked for by."""
+    yield from (use.name for use in statement.relations if use.name != ANY)
+    for written in statement.types:
+        yield from row_types(written)
+    yield from (
+        beyond.name
+        for beyond in statement.reaches
+        if beyond.how == "sequence" and beyond.name != ANY
+    )
+
+
 def wanted(statement: Statement, view: SessionView) -> tuple[CatalogueQuestion, ...]:
     """What the meaning depends on in any case, beside the statement and the view."""
     found: dict[CatalogueQuestion, None] = {}
     for inner in _all(statement, view):
-        for use in inner.relations:
-            if use.name != "*":
-                found[RelationsQuestion(use.name)] = None
-        for written in inner.types:
-            for name in row_types(written):
-                found[RelationsQuestion(name)] = None
+        for name in _relation_names(inner):
+            found[RelationsQuestion(name)] = None
+        for beyond in reach.questions(inner):
+            found[beyond] = None
         for question in functions.questions(inner):
             found[question] = None
         if inner.settings or view.settings.begun:
@@ -130,6 +144,8 @@ def assemble(
         found.marks,
         found.relations,
         found.resolved,
+        found.cascades or UNSET,
+        found.actions or UNSET,
     )
 
 
@@ -218,7 +234,7 @@ def _all(statement: Statement, view: SessionView) -> list[Statement]:
     return found
 
 
-def meaning(  # noqa: C901  # the table of what makes a meaning
+def meaning(  # the table of what makes a meaning
     statement: Statement, view: SessionView, known: KnownFacts
 ) -> Meaning:
     """Effects, objects and columns: everything but the text and the values."""
@@ -229,6 +245,8 @@ def meaning(  # noqa: C901  # the table of what makes a meaning
     resolved = not statement.opaque
     bounded = statement.bounded
     executed: dict[int, MetColumns] = {}
+    cascades = statement.cascades
+    actions = dict.fromkeys(statement.actions)
     for change in (each for each in statement.changes if isinstance(each, Execute)):
         inner = view.prepared.get(change.name)
         if inner is None or _depth(inner, view) > _DEEPEST:
@@ -245,6 +263,8 @@ def meaning(  # noqa: C901  # the table of what makes a meaning
         problem = problem or what.problem
         resolved = resolved and what.resolved
         bounded = bounded and what.bounded
+        cascades = cascades or what.cascades
+        actions.update(dict.fromkeys((inner.action, *what.actions)))
         resolver.add(what)
     for use in statement.relations:
         resolver.relation(use)
@@ -261,6 +281,44 @@ def meaning(  # noqa: C901  # the table of what makes a meaning
     if functions.calls_unknown_sql(statement, settings, known):
         resolved = False
     bounded = bounded and all(resolver.confirms(bound) for bound in statement.bounds)
+    _reach(statement, settings, known, resolver, unfollowed=not resolved, effects=effects)
+    marks, parameters = _met(statement, resolver, executed)
+    return Meaning(
+        effects=frozenset(effects),
+        objects=tuple(resolver.objects),
+        bounded=bounded,
+        relations=tuple(resolver.relations),
+        resolved=resolved and resolver.resolved,
+        problem=problem,
+        marks=marks,
+        parameters=parameters,
+        cascades=cascades or reach.EVERYTHING in resolver.objects,
+        actions=tuple(actions),
+    )
+
+
+def _reach(  # what it depends on, no less
+    statement: Statement,
+    settings: Settings,
+    known: KnownFacts,
+    resolver: NameResolver,
+    *,
+    unfollowed: bool,
+    effects: set[Effect],
+) -> None:
+    """What it touches beside what it names; ``unfollowed`` code that runs may touch anything."""
+    for beyond in statement.reaches:
+        resolver.reach(beyond)
+    unknown = functions.calls_behind_dots(statement, settings, known)
+    unknown = unknown or (unfollowed and Effect.EXECUTE in effects)
+    if unknown or not (resolver.objects or effects.isdisjoint(reach.STRONG)):
+        resolver.objects[reach.EVERYTHING] = None
+
+
+def _met(
+    statement: Statement, resolver: NameResolver, executed: dict[int, MetColumns]
+) -> tuple[tuple[TextMark, ...], tuple[tuple[int, MetColumns], ...]]:
+    """What each literal and each parameter meets."""
     marks = []
     for mark in statement.marks:
         met = executed.get(mark.argument)
@@ -274,16 +332,7 @@ def meaning(  # noqa: C901  # the table of what makes a meaning
         columns, sure = resolver.columns(parameter.columns)
         met = MetColumns(columns, parameter.proven and sure, parameter.secret)
         parameters.append((parameter.number, met))
-    return Meaning(
-        effects=frozenset(effects),
-        objects=tuple(resolver.objects),
-        bounded=bounded,
-        relations=tuple(resolver.relations),
-        resolved=resolved and resolver.resolved,
-        problem=problem,
-        marks=tuple(marks),
-        parameters=tuple(parameters),
-    )
+    return tuple(marks), tuple(parameters)
 
 
 def _loosens(settings: Sequence[SettingUse], known: KnownFacts) -> bool:

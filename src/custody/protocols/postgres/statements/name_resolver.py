@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from custody.model.command import Column, Relation
+from custody.model.words import Effect
+from custody.protocols.postgres.statements import reach
 from custody.protocols.postgres.statements.catalogue import (
     KnownFacts,
     RelationFact,
@@ -18,7 +20,8 @@ from custody.protocols.postgres.statements.search_path import TEMPORARY, schemas
 from custody.protocols.postgres.statements.session_view import Settings
 from custody.protocols.postgres.statements.temporary_relations import behind
 from custody.protocols.postgres.values.scalars import NAMES
-from custody.wire.sql.syntax import ColumnUse, RelationUse, TypeUse, WriteBound
+from custody.wire.sql.collector import ANY
+from custody.wire.sql.syntax import ColumnUse, Reach, RelationUse, TypeUse, WriteBound
 
 if TYPE_CHECKING:
     from custody.protocols.postgres.statements.meaning import Meaning
@@ -48,9 +51,13 @@ class NameResolver:
 
     def relation(self, use: RelationUse) -> None:
         """The candidates for one mention, in the order of the statement's relations."""
-        if use.name == "*":
+        if use.name == ANY:
             self._candidates.append(())
-            self.objects[f"{use.schema}.*"] = None
+            self.objects[f"{use.schema}.{ANY}"] = None
+            if use.schema != ANY:
+                whole = Reach("schema", use.schema, ANY)
+                facts = self._known(reach.SchemaQuestion(use.schema))
+                self.objects.update(dict.fromkeys(reach.reached(whole, facts, self._settings)))
             return
         candidates = self._find(use)
         self._candidates.append(candidates)
@@ -85,6 +92,17 @@ class NameResolver:
         if use.schema:
             return use.schema == fact.schema
         return self._schemas is None or fact.schema in self._schemas
+
+    def reach(self, beyond: Reach) -> None:
+        """What it touches beside what it names."""
+        if beyond.name == ANY:
+            self.objects[reach.EVERYTHING] = None
+        elif beyond.how == "sequence":
+            for found in self._find(RelationUse(beyond.schema, beyond.name, Effect.WRITE)):
+                self.objects[f"{found.schema}.{found.name}"] = None
+        else:
+            facts = self._known(reach.ReachQuestion(beyond.how, beyond.name))
+            self.objects.update(dict.fromkeys(reach.reached(beyond, facts, self._settings)))
 
     def _find(self, use: RelationUse) -> tuple[Relation, ...]:
         facts = self._known(RelationsQuestion(use.name))

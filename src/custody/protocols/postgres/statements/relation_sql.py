@@ -29,7 +29,7 @@ SELECT n.nspname, c.relname, c.relkind::pg_catalog.text,
 FROM (SELECT oid, relname, relkind, relnamespace, {kin} AS kin FROM pg_catalog.pg_class g
       WHERE relname OPERATOR(pg_catalog.=) {name}::pg_catalog.name
         AND relkind::pg_catalog.text OPERATOR(pg_catalog.=)
-            ANY (ARRAY['r','p','v','m','f','S','c']::pg_catalog.text[])
+            ANY (ARRAY['r','p','v','m','f','S','c','i','I']::pg_catalog.text[])
       ORDER BY oid LIMIT {limit}) c
 JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
