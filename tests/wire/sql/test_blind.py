@@ -183,3 +183,13 @@ def test_who_says_blind_of_itself(text: str, blind: bool) -> None:  # noqa: FBT0
     analysis = analyse(text)
     assert isinstance(analysis, Statements)
     assert [statement.blind for statement in analysis.statements] == [blind]
+
+
+def test_a_zero_inside_a_condition_is_an_integer_as_any_other() -> None:
+    for text in (
+        "DELETE FROM t WHERE (EXISTS (SELECT 0)) IS NOT DISTINCT FROM 3",
+        "DELETE FROM t WHERE (EXISTS (SELECT 9)) IS NOT DISTINCT FROM 0",
+    ):
+        found = analyse(text)
+        assert isinstance(found, Statements)
+        assert not found.statements[0].blind

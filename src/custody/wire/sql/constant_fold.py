@@ -244,7 +244,8 @@ def _integers_in(value: Any) -> bool:  # noqa: ANN401  # a folded value
     if isinstance(value, (tuple, list)):
         return any(_integers_in(inner) for inner in value)
     if isinstance(value, dict):
-        return any(_integers_in(inner) for inner in value.values())
+        # A zero is an empty field of the tree.
+        return "ival" in value or any(_integers_in(inner) for inner in value.values())
     return isinstance(value, int) and not isinstance(value, bool)
 
 
