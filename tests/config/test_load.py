@@ -84,8 +84,10 @@ def test_the_contract_loads_as_it_stands() -> None:
 
 def test_parts_that_are_not_built_yet_are_accepted_with_a_warning() -> None:
     assert read(CONTRACT).warnings == (
-        "Values of users.ssn are masked in that column alone: in another column or a free text they"
-        ' stand in clear. Add "ssn" to detect.',
+        (
+            "Values of users.ssn are masked in that column alone: in another column or a free text"
+            ' they stand in clear. Add "ssn" to detect.'
+        ),
         "[listen.ssh] belongs to a part that is not built yet and does nothing.",
         "[retention] belongs to a part that is not built yet: nothing is pruned.",
         'A rule that asks denies for now: "approval is not available yet".',
