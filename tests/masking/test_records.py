@@ -312,3 +312,15 @@ def test_names_of_columns_are_looked_at() -> None:
 
 
 # --- faults ---------------------------------------------------------------------------------------
+
+
+def test_what_is_worked_out_from_unmasked_columns_alone_is_kept() -> None:
+    answer = mask_response(
+        REDACTING,
+        columns=tuple(OutputColumn(name, "int8") for name in ("count", "sum", "max", "x")),
+        captured=(("3", "170", "plum", "pear"),),
+        derived=((), (Column("public", "users", "id"),), (SSN,), None),
+        relations=(USERS,),
+    )
+    assert answer.captured == (("3", "170", "‹redacted›", "‹redacted›"),)
+    assert answer.derived == ()

@@ -81,7 +81,7 @@ def evidence_lines(folder: Path, name: str, names: Names) -> list[str]:
     """
     lines: list[tuple[Leaf, str]] = []
     source: dict[str, int] = {}
-    for leaf, text, payload in _records(folder / "data" / "evidence", folder / "keys", name):
+    for leaf, text, payload in records(folder / "data" / "evidence", folder / "keys", name):
         if leaf.type == "heartbeat":
             continue
         # Bytes of the server's source are counted with what went to the client.
@@ -105,7 +105,8 @@ def _ends_in_order(lines: Sequence[tuple[Leaf, str]]) -> Sequence[tuple[Leaf, st
     return ordered
 
 
-def _records(evidence: Path, keys: Path, name: str) -> Iterator[tuple[Leaf, str, str]]:
+def records(evidence: Path, keys: Path, name: str) -> Iterator[tuple[Leaf, str, str]]:
+    """Every record, opened: its leaf, parsed and as it stands, and its payload."""
     files = DiskFiles()
     keyring = load_keyring(files, keys, None, bytes, name)
     for year in sorted(path.name for path in (evidence / "log").iterdir()):

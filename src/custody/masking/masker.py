@@ -183,7 +183,12 @@ class RecordMasker:
         captured, truncated = body.captured, body.truncated
         if captured:
             captured, truncated = self._values.cells(
-                body.columns, captured, touched=touched, truncated=truncated, unread=body.unread
+                body.columns,
+                captured,
+                touched=touched,
+                truncated=truncated,
+                unread=body.unread,
+                derived=body.derived,
             )
         columns, tag = self._columns(body.columns), self._tag(body.tag)
         error = body.error

@@ -15,7 +15,7 @@ from custody.masking.object_cache import ObjectCache
 from custody.masking.scanner import Scanner
 from custody.masking.statements import canonical
 from custody.masking.truncation import CUT, CaptureBounds, Truncator, size
-from custody.model.command import Argument
+from custody.model.command import Argument, Column
 from custody.model.record import OutputColumn
 
 Row = tuple[str | None, ...]
@@ -159,6 +159,7 @@ class ValueMasker:
         touched: bool,
         truncated: bool,
         unread: Sequence[tuple[int, int, int]] = (),
+        derived: Sequence[tuple[Column, ...] | None] = (),
     ) -> tuple[tuple[Row, ...], bool]:
         """The masked cells within ``response_bytes``, and whether anything was left out."""
         unread = [place for place in unread if _holds(captured, *place[:2])]
@@ -171,15 +172,24 @@ class ValueMasker:
                 return tuple(captured), truncated
         default = REDACTED if touched else None
         if touched:
+            known_sources = derived if len(derived) == len(columns) else (None,) * len(columns)
             kinds = [
-                default if column.origin is None else kind
-                for column, kind in zip(columns, kinds, strict=True)
+                kind if column.origin is not None else self._derived(sources, kind)
+                for column, kind, sources in zip(columns, kinds, known_sources, strict=True)
             ]
         rows = self._mask_rows(kinds, default, known)
         if unread:
             rows = _with_cells(rows, self._marks_of(kinds, default, captured, unread))
         kept, cut = self._fit(known, rows, limit, lambda at: self._is_whole(kinds, default, at))
         return kept, truncated or cut
+
+    def _derived(
+        self, sources: tuple[Column, ...] | None, kind: MarkKind | None
+    ) -> MarkKind | None:
+        """What becomes of a column that is no table's: it is worked out from its sources alone."""
+        if sources is None:
+            return REDACTED
+        return REDACTED if self._rules.kind_of(sources) is not None else kind
 
     def _marks_of(
         self,

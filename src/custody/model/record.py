@@ -209,6 +209,9 @@ class Response(msgspec.Struct, frozen=True, tag="response"):
     unread: tuple[tuple[int, int, int], ...] = ()
     """Row, column and length of the captured cells that could not be decoded: what stands there is
     hexadecimal."""
+    derived: tuple[tuple[Column, ...] | None, ...] = ()
+    """Of each result column, the columns that it is worked out from and nothing else, where that is
+    certain: none for a count."""
 
 
 class ResponseUnknown(msgspec.Struct, frozen=True, tag="response.unknown"):

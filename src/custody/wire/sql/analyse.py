@@ -176,6 +176,8 @@ class _Message:
             reaches=tuple(collector.reaches),
             cascades=collector.cascades,
             actions=tuple(word for word in collector.actions if word != collector.action),
+            outputs=collector.outputs if collector.action == "SELECT" else (),
+            shows_secret=collector.shows_secret,
         )
 
     def _sign_before(self, place: int) -> int:

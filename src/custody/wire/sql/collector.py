@@ -18,6 +18,7 @@ from custody.wire.sql.syntax import (
     Copy,
     FunctionUse,
     OperatorUse,
+    OutputUse,
     ParameterUse,
     Reach,
     RelationUse,
@@ -135,6 +136,8 @@ class StatementCollector:
         self.cascades = False
         self.actions: Final[dict[str, None]] = {}
         self.copy: Copy | None = None
+        self.outputs: tuple[OutputUse, ...] = ()
+        self.shows_secret = False
         self.opaque = False
         self.blind = True
         self.plannable = False

@@ -22,7 +22,7 @@ from custody.wire.sql.collector import (
 )
 from custody.wire.sql.node import Node
 from custody.wire.sql.session import constant, parameter_set_by_call, relation_named
-from custody.wire.sql.shown_parameters import holds_no_text
+from custody.wire.sql.shown_parameters import holds_no_text, names_secret
 from custody.wire.sql.syntax import ColumnUse, FunctionUse
 
 _COMPARISONS: Final = frozenset(
@@ -150,13 +150,13 @@ def _parameter(collector: StatementCollector, parameter: Node, scope: NameScope)
     _meet(collector, {"ParamRef": parameter}, (), scope, certain=False)
 
 
-def _compare(collector: StatementCollector, one: Node, other: Node, scope: NameScope) -> None:
+def compare(collector: StatementCollector, one: Node, other: Node, scope: NameScope) -> None:
     """Two sides of a comparison. A row is compared element by element."""
     if "RowExpr" in one and "RowExpr" in other:
         left, right = one["RowExpr"].get("args", []), other["RowExpr"].get("args", [])
         if len(left) == len(right):
             for pair in zip(left, right, strict=True):
-                _compare(collector, *pair, scope)
+                compare(collector, *pair, scope)
             return
     for column, value in ((one, other), (other, one)):
         reference = bare_column(column)
@@ -199,9 +199,9 @@ def _operation(collector: StatementCollector, node: Node, scope: NameScope) -> N
     if direct and left is not None and right is not None:
         if kind == "AEXPR_IN" and "RowExpr" in left:
             for row in _values(collector, right, scope):
-                _compare(collector, left, row, scope)
+                compare(collector, left, row, scope)
         else:
-            _compare(collector, left, right, scope)
+            compare(collector, left, right, scope)
         return
     for side in (left, right):
         if side is not None:
@@ -239,6 +239,8 @@ def _call(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     collector.effect(*builtin.effects)
     if builtin.opaque:
         collector.opaque = True
+    if name in _PARAMETER_CALLS and _names_secret(arguments):
+        collector.shows_secret = True
     if name == "current_setting" and not _holds_no_text(arguments):
         # What the session itself put there may come from any column.
         collector.opaque = True
@@ -284,6 +286,14 @@ def _set_by_call(collector: StatementCollector, arguments: list[Node]) -> None:
         collector.effect(Effect.GRANT)
     else:
         collector.setting(name.lower(), constant(arguments[1]))
+
+
+_PARAMETER_CALLS: Final = frozenset(("current_setting", "set_config"))
+
+
+def _names_secret(arguments: list[Node]) -> bool:
+    name = constant(arguments[0]) if arguments else None
+    return name is not None and names_secret(name)
 
 
 def _holds_no_text(arguments: list[Node]) -> bool:

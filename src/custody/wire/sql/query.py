@@ -15,6 +15,7 @@ from custody.wire.sql.collector import (
     names,
     output_columns,
 )
+from custody.wire.sql.derived_outputs import visit_outputs
 from custody.wire.sql.expression import assign, neutral
 from custody.wire.sql.node import Node
 from custody.wire.sql.session import constant
@@ -123,7 +124,11 @@ def select_into(
     scope.fixed = _fixed(node, scope)
     for row in node.get("valuesLists", []):
         assign_row(collector, row.get("List", {}).get("items", []), columns, scope)
-    assign_row(collector, node.get("targetList", []), columns, scope)
+    targets = node.get("targetList", [])
+    if outer.parent is None and not columns and node.get("op", "SETOP_NONE") == "SETOP_NONE":
+        visit_outputs(collector, targets, scope)
+    else:
+        assign_row(collector, targets, columns, scope)
     if "intoClause" in node:
         clause = node["intoClause"]
         into(collector, clause.get("rel", {}), on_commit=clause.get("onCommit", ""))

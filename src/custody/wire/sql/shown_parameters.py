@@ -4,6 +4,7 @@ Law: a parameter that is not named here may hold any text or number: ``set_confi
 from wherever a query finds one, and SHOW gives it back.
 """
 
+import re
 from typing import Final
 
 _CHOICES: Final = """
@@ -24,6 +25,16 @@ _FIXED: Final = """
     server_version server_version_num shared_buffers wal_block_size wal_segment_size
 """
 _NAMES: Final = frozenset((*_CHOICES.split(), *_FIXED.split()))
+
+
+_SECRET: Final = re.compile(
+    r"pass|pwd|secret|token|api_?key|private_?key|credential|all", re.IGNORECASE
+)
+
+
+def names_secret(name: str) -> bool:
+    """Whether the name says that its value opens something; ``all`` shows each of them."""
+    return ("." in name or name.lower() == "all") and _SECRET.search(name) is not None
 
 
 def holds_no_text(name: str) -> bool:

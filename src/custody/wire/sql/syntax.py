@@ -66,6 +66,15 @@ class ColumnUse(msgspec.Struct, frozen=True, array_like=True):
     position: int = -1
 
 
+class OutputUse(msgspec.Struct, frozen=True, array_like=True):
+    """An output column of a SELECT. ``certain``: its values are worked out from ``columns`` and
+    from nothing else; none for a count.
+    """
+
+    columns: tuple[ColumnUse, ...]
+    certain: bool
+
+
 class WriteBound(msgspec.Struct, frozen=True, array_like=True):
     """A condition that restricts a write only if one of ``names`` is a column of that relation."""
 
@@ -334,6 +343,10 @@ class Statement(msgspec.Struct, frozen=True, array_like=True):
     """It says CASCADE."""
     actions: tuple[str, ...] = ()
     """Of the statements inside that write rows (CTEs, EXPLAIN, cursors, bodies)."""
+    outputs: tuple[OutputUse, ...] = ()
+    """A SELECT's output columns, where each is written out."""
+    shows_secret: bool = False
+    """What it answers may be a secret by its name: a parameter's value."""
     stamp: int = 0
     """Equal for statements that differ in places and values only; 0 where nobody has said so."""
 

@@ -16,7 +16,7 @@ from custody.wire.sql.named_objects import mention
 from custody.wire.sql.node import Node
 from custody.wire.sql.query import into, write_target
 from custody.wire.sql.session import constant, option, parameter_set, truthy, value_set, word
-from custody.wire.sql.shown_parameters import holds_no_text
+from custody.wire.sql.shown_parameters import holds_no_text, names_secret
 from custody.wire.sql.syntax import (
     Begin,
     Close,
@@ -110,6 +110,7 @@ def show(collector: StatementCollector, node: Node, _scope: NameScope) -> None:
     collector.action = "SHOW"
     # What the session put there may come from any column.
     collector.opaque = not holds_no_text(node.get("name", ""))
+    collector.shows_secret = names_secret(node.get("name", ""))
 
 
 def discard(collector: StatementCollector, node: Node, _scope: NameScope) -> None:

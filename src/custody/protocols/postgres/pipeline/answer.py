@@ -119,6 +119,9 @@ class Answer:
             interpretation.resolved if interpretation is not None else False,
             self.arguments,
             unread,
+            interpretation.outputs
+            if interpretation is not None and len(interpretation.outputs) == len(columns)
+            else (),
         )
 
 

@@ -92,6 +92,24 @@ def calls_behind_dots(statement: Statement, settings: Settings, known: KnownFact
     )
 
 
+def are_built_in(statement: Statement, settings: Settings, known: KnownFacts) -> bool:
+    """Whether every function that it calls by name is certainly PostgreSQL's own, or written in C:
+    extensions bring ``min`` and ``max`` for their types.
+    """
+    for use in statement.functions:
+        facts = known(FunctionsQuestion(use.name))
+        if use.schema == CATALOG:
+            continue
+        if settings.functions is None or use.name in settings.functions:
+            return False
+        if not isinstance(facts, FunctionFacts) or not facts.complete:
+            return False
+        candidates = _candidates(use, settings, facts)
+        if any(fact.schema != CATALOG and not fact.native for fact in candidates):
+            return False
+    return True
+
+
 def _effects_of_call(name: str, settings: Settings, known: KnownFacts) -> frozenset[Effect]:
     """Of ``value.name``, should it be a function of one argument."""
     if settings.functions is None or name in settings.functions:

@@ -5,7 +5,7 @@ Law: a value that is made when the command is read and never changed by an answe
 
 from typing import Final
 
-from custody.model.command import Column, Command
+from custody.model.command import Column, Command, Relation
 from custody.model.words import Effect
 from custody.protocols.postgres.values.value_types import ColumnTypes
 from custody.wire.sql.syntax import Change, Copy, Execute, SetParameter, Statement
@@ -16,6 +16,11 @@ _HARMLESS: Final = frozenset({Effect.READ, Effect.WRITE, Effect.DEFINE})
 _ENCODING_ACTIONS: Final = frozenset({"SET", "RESET", "DISCARD ALL"})
 
 
+_CREDENTIALS: Final = Relation("pg_catalog", "pg_authid", None)
+"""Stands for what a parameter holds whose name says that it is a secret: masking knows it."""
+Outputs = tuple[tuple[Column, ...] | None, ...]
+
+
 class Interpretation:
     """One command of a message: what its success means for the session."""
 
@@ -23,6 +28,7 @@ class Interpretation:
         "changes",
         "columns",
         "copy",
+        "outputs",
         "recodes",
         "relations",
         "resolved",
@@ -43,6 +49,10 @@ class Interpretation:
         stales: bool = False,
     ) -> None:
         self.relations = command.relations
+        if statement is not None and statement.shows_secret:
+            self.relations += (_CREDENTIALS,)
+        self.outputs: Outputs = ()
+        """What the columns of its rows are worked out from, where that is certain."""
         self.resolved = command.resolved
         self.changes = changes
         self.recodes = may_recode(command) or _may_set(statement)

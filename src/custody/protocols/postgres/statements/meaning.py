@@ -53,6 +53,8 @@ class Meaning(msgspec.Struct, frozen=True):
     parameters: tuple[tuple[int, MetColumns], ...]
     cascades: bool
     actions: tuple[str, ...]
+    outputs: tuple[tuple[Column, ...] | None, ...] = ()
+    """Of each output column, the columns that it is worked out from; ``None``: nobody knows."""
 
 
 def questions(
@@ -294,6 +296,7 @@ def meaning(  # the table of what makes a meaning
         parameters=parameters,
         cascades=cascades or reach.EVERYTHING in resolver.objects,
         actions=tuple(actions),
+        outputs=_outputs(statement, settings, known, resolver),
     )
 
 
@@ -333,6 +336,20 @@ def _met(
         met = MetColumns(columns, parameter.proven and sure, parameter.secret)
         parameters.append((parameter.number, met))
     return tuple(marks), tuple(parameters)
+
+
+def _outputs(
+    statement: Statement, settings: Settings, known: KnownFacts, resolver: NameResolver
+) -> tuple[tuple[Column, ...] | None, ...]:
+    if not any(use.certain for use in statement.outputs) or not functions.are_built_in(
+        statement, settings, known
+    ):
+        return ()
+    found = []
+    for use in statement.outputs:
+        columns, sure = resolver.columns(use.columns)
+        found.append(columns if use.certain and sure else None)
+    return tuple(found)
 
 
 def _loosens(settings: Sequence[SettingUse], known: KnownFacts) -> bool:

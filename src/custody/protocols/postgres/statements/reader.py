@@ -311,6 +311,7 @@ def _one(  # noqa: PLR0917 - what a meaning depends on, no less
     command = meanings.assemble(text, statement, found, arguments, form=form)
     changes = meanings.changes(statement, view, asker.known)
     means = Interpretation(command, text, changes, statement, stales=meanings.stales(command))
+    means.outputs = found.outputs
     if statement.copy is not None:
         means.copy = statement.copy
         means.table, means.columns = _copied(statement, command)
