@@ -26,7 +26,7 @@ def test_it_names_every_key_of_the_language() -> None:
 def test_it_names_every_key_of_an_item() -> None:
     event = IndexedEvent(
         0, "gw/2026", 0, 0, "command", "", "", 0, "", "", "",
-        (), (), "", "", (), "", "", "", None, {},
+        (), (), "", "", (), "", "", "", None, "", {},
     )  # fmt: skip
     told = PAGE.partition("A command, as an item:")[2].partition("\n\n")[0]
     assert set(event_item(event)) <= set(re.findall(r"`(\w+)`", told))
@@ -34,5 +34,5 @@ def test_it_names_every_key_of_an_item() -> None:
 
 def test_it_names_every_kind_of_record() -> None:
     kinds = {str(body.__struct_config__.tag) for body in Body.__args__}
-    unlisted = {"command", "response.unknown", "session.carry", "heartbeat"}
+    unlisted = {"command", "response.unknown", "transaction", "session.carry", "heartbeat"}
     assert all(f"`{kind}`" in PAGE for kind in kinds - unlisted)

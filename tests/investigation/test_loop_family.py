@@ -14,7 +14,7 @@ def start(loop: str, time: int, parent: str | None = None, identity: str = "ada"
     return IndexedEvent(
         position=time, log="gw/2026", index=time, time=time, kind="loop.start", loop=loop,
         session="", n=-1, target="", identity=identity, issuer="", effects=(), objects=(),
-        action="", text="", arguments=(), verdict="", rule="", outcome="", rows=None,
+        action="", text="", arguments=(), verdict="", rule="", outcome="", rows=None, committed="",
         detail=detail,
     )  # fmt: skip
 

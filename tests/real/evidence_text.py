@@ -30,7 +30,8 @@ _EFFECTS: Final = re.compile(r'(?<="effects":\[)[a-z",]+(?=\])')
 
 _OF_A_LEAF: Final = (
     (re.compile(r'"t":\d+'), '"t":<time>'),
-    (re.compile(r'"(ct|pc|prev)":"[0-9a-f]{64}"'), r'"\1":"<hash>"'),
+    (re.compile(r'"(ct|day|key|pc|prev)":"[0-9a-f]{64}"'), r'"\1":"<hash>"'),
+    (re.compile(r'"durable":\d+'), '"durable":<size>'),
     (re.compile(r'"seg":"\d{4}-\d\d-\d\d/\d+"'), '"seg":"<segment>"'),
 )
 _OF_A_PAYLOAD: Final = (

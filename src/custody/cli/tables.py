@@ -99,6 +99,9 @@ def hits(items: Sequence[Item], width: int) -> Iterator[Text]:
         line.append("  ").append_text(word(item["verdict"] or item["kind"], VERDICT_STYLES))
         if item["outcome"] is not None:
             line.append("  ").append_text(word(item["outcome"], OUTCOME_STYLES))
+        if item["outcome"] == "ok" and item["committed"] in {"no", "unknown"}:
+            held = {"no": "rolled back", "unknown": "perhaps rolled back"}[item["committed"]]
+            line.append("  ").append_text(shown(held, "bold red"))
         if item["rows"] is not None:
             line.append_text(shown(f"  {many(item['rows'], 'row')}", "dim"))
         if item["session"] is None and item["loop"] is not None:

@@ -30,6 +30,7 @@ from custody.model.record import (
     CommandSeen,
     ErrorReport,
     Milliseconds,
+    Notification,
     Receipt,
     Record,
     Response,
@@ -197,7 +198,12 @@ class Gate:
         return tuple(receipt.n for receipt in self._log.append_all(records, durable))
 
     def note(self, session: Session, body: Body, durable: Durable | None = None) -> Receipt:
-        """Mask and record anything else of a session. Raises as masking and the log do."""
+        """Mask and record anything else of a session, and count what a server sent of its own
+        accord. Raises as masking and the log do.
+        """
+        if type(body) is Notification:
+            unasked = Response(None, Outcome.OK, "", 0, body.bytes, 0)
+            self._meter.answered(session, unasked)
         return self._log.append(
             self._masker.mask(Record(self._clock(), body, session.loop.id, session.id)), durable
         )

@@ -9,18 +9,20 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from custody.gateway.answer_queue import AnswerQueue
-from custody.gateway.connection import Connection
 from custody.gateway.gate import UNRECORDED_COMMANDS, Denial, Permit
 from custody.gateway.held_message import HeldMessage
 from custody.gateway.login import LoginResult
 from custody.gateway.long_records import MaskingPause, is_long, long_commands
+from custody.gateway.notification_batch import NotificationBatch
+from custody.gateway.open_transaction import OpenTransaction
 from custody.gateway.outbox import Outbox
 from custody.gateway.recorded_entry import RecordedEntry
+from custody.gateway.relay_host import RelayHost
 from custody.gateway.services import SessionServices
 from custody.gateway.session_refusals import unrecorded_end
 from custody.model.approval import Question
@@ -31,16 +33,18 @@ from custody.model.event import (
     CatalogueStale,
     CommandsReceived,
     Inquiry,
+    Notified,
     RecordFirst,
     ResponseReceived,
     Send,
     SideEnded,
     StreamEnded,
+    TransactionOver,
 )
 from custody.model.event import Forward as RelayEvent
-from custody.model.record import Body, Gap, Injected, Opaque, ResponseUnknown
-from custody.model.refusal import NativeCodes, Refusal
-from custody.model.words import SessionId, Side
+from custody.model.record import Body, Gap, Injected, Opaque
+from custody.model.refusal import NativeCodes
+from custody.model.words import Side
 
 DRAIN_TIMEOUT_S: Final = 5.0
 
@@ -51,17 +55,6 @@ _SERVER: Final = Side.SERVER
 _now: Final = time.monotonic_ns
 
 _log: Final = logging.getLogger("custody.relay")
-
-
-class RelayHost(Protocol):
-    id: SessionId
-    client: Connection
-
-    @property
-    def left(self) -> bool: ...
-    def end(self, reason: str) -> None: ...
-    def kill(self, reason: str, refusal: Refusal) -> None: ...
-    def failed(self, error: Exception) -> None: ...
 
 
 class Relay:
@@ -90,6 +83,8 @@ class Relay:
         if faces.consultant is not None:
             faces.consultant.consult(login.advisor.recall)
         self._messages: Final[dict[int, RecordedEntry]] = {}
+        self._transaction: Final = OpenTransaction()
+        self._unasked: Final = NotificationBatch()
         self._event_loop: Final = asyncio.get_running_loop()
         self._commands = 0
         self._refused = 0
@@ -110,6 +105,8 @@ class Relay:
             CommandsReceived: self._commands_received,
             RelayEvent: self._relay,
             ResponseReceived: self._response,
+            TransactionOver: self._transaction_over,
+            Notified: lambda event: self._unasked.add(event.notification),
             StreamEnded: self._stream_ended,
             RecordFirst: self._record_first,
             Inquiry: self._inquiry,
@@ -130,6 +127,8 @@ class Relay:
                 if event is None:
                     break
             handlers[type(event)](event)
+        if unasked := self._unasked.take():
+            self._note(unasked)
         up, down = self.to_server, self.to_client
         if up.gathered:
             up.flush()
@@ -194,9 +193,8 @@ class Relay:
         self._pause.abandon()
         try:
             self._abandon("session.ended")
-            for message in self._messages.values():
-                for number in message.numbers[len(message.numbers) - message.open :]:
-                    self._note(ResponseUnknown(number))
+            for body in self._transaction.lost(self._messages.values()):
+                self._note(body)
             self._note_gap()
         except CustodyError as error:
             _log.error("%s: open commands were not closed: %s", self._host.id, error.code)
@@ -368,7 +366,12 @@ class Relay:
         if message is not None:
             number = message.numbers[event.index]
             response = _replace(response, command=number, duration_us=took)
+            self._transaction.answered(number, open_ended=response.open)
         self._answers.put(response, event.wire)
+
+    def _transaction_over(self, event: TransactionOver) -> None:
+        if ended := self._transaction.over(event):
+            self._note(ended)
 
     # Inquiries.
 

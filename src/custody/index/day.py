@@ -12,7 +12,13 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
-from custody.index.entry import EventAmendment, EventContext, EventDraft, searched
+from custody.index.entry import (
+    EventAmendment,
+    EventContext,
+    EventDraft,
+    TransactionAmendment,
+    searched,
+)
 from custody.index.fault import named
 from custody.index.filter import IndexDamagedError, UnreadRecords, Watermark
 from custody.index.schema import TABLES, VERSION
@@ -110,11 +116,11 @@ def place_of(connection: sqlite3.Connection, condition: str, value: str) -> Even
 
 
 _AMEND: Final = (
-    "UPDATE event SET outcome = ?, rows = coalesce(?, rows),"
+    "UPDATE event SET outcome = ?, rows = coalesce(?, rows), committed = ?,"
     " detail = json_patch(iif(detail = '', '{}', detail), ?) WHERE position = ?"
 )
 _AMEND_ONCE: Final = (
-    "UPDATE event SET outcome = ?, rows = coalesce(?, rows),"
+    "UPDATE event SET outcome = ?, rows = coalesce(?, rows), committed = ?,"
     " detail = json_patch(?, iif(detail = '', '{}', detail)) WHERE position = ?"
 )
 
@@ -206,7 +212,7 @@ class DayWriter:
     def insert(self, record: StoredRecord, draft: EventDraft) -> None:
         """Keep an event, unless it is there. Within ``write``."""
         added = self._connection.execute(
-            "INSERT OR IGNORE INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT OR IGNORE INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'')",
             (
                 record.index,
                 self._place(draft.place),
@@ -248,6 +254,7 @@ class DayWriter:
             (
                 amendment.outcome,
                 amendment.rows,
+                amendment.committed,
                 msgspec.json.encode(amendment.detail).decode(),
                 position,
             ),
@@ -261,6 +268,24 @@ class DayWriter:
             if added.rowcount:
                 self._searchable(2 * position + 1, amendment.result)
         return True
+
+    def amend_transaction(self, amendment: TransactionAmendment) -> bool:
+        """Say of its commands of this day how they ended; whether its first one is of this day.
+        What was undone before, to a savepoint, stays so. Within ``write``.
+        """
+        place = self._find_place(amendment.place)
+        if place is None:
+            return False
+        self._connection.execute(
+            "UPDATE event SET committed = ? WHERE place = ? AND n BETWEEN ? AND ?"
+            " AND kind = 'command' AND outcome = 'ok'"
+            " AND (committed = '' OR (committed = 'yes' AND ? <> 'yes'))",
+            (amendment.committed, place, amendment.first, amendment.last, amendment.committed),
+        )
+        row = self._connection.execute(
+            "SELECT 1 FROM event WHERE place = ? AND n <= ? LIMIT 1", (place, amendment.first)
+        ).fetchone()
+        return row is not None
 
     def place_of_session(self, session: str) -> EventContext | None:
         with named(self.day):

@@ -26,7 +26,7 @@ FETCH: Final = 256
 _COLUMNS: Final = """event.position, event.time, event.kind, place.loop, place.session, event.n,
     place.target, place.identity, place.issuer, event.effects, event.objects, event.action,
     event.text, event.arguments, event.verdict, event.rule, event.outcome, event.rows,
-    event.detail, coalesce(result.text, '')"""
+    event.committed, event.detail, coalesce(result.text, '')"""
 _FROM: Final = """FROM event JOIN place ON place.id = event.place
     LEFT JOIN result ON result.position = event.position"""
 
@@ -41,6 +41,7 @@ _FACETS: Final = {
     SearchField.VERDICT: "event.verdict",
     SearchField.RULE: "event.rule",
     SearchField.OUTCOME: "event.outcome",
+    SearchField.COMMITTED: "event.committed",
     SearchField.KIND: "event.kind",
 }
 _PACKED: Final = frozenset({SearchField.EFFECT, SearchField.OBJECT})
@@ -227,9 +228,10 @@ class DayReader:
             rule=row[15],
             outcome=row[16],
             rows=row[17],
-            detail=msgspec.json.decode(row[18]) if row[18] else {},
+            committed=row[18],
+            detail=msgspec.json.decode(row[19]) if row[19] else {},
         )
-        return event, row[19]
+        return event, row[20]
 
 
 def _unpacked(field: SearchField, value: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ gives something to find, but for heartbeats; an answer amends the event that it 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, assert_never
+from typing import Any, Final, Protocol, assert_never
 
 import msgspec
 
@@ -31,6 +31,7 @@ from custody.model.record import (
     LogOpen,
     LoopEnd,
     LoopStart,
+    Notification,
     Opaque,
     Recovery,
     Response,
@@ -40,8 +41,9 @@ from custody.model.record import (
     SessionStart,
     StoredRecord,
     Stream,
+    TransactionEnded,
 )
-from custody.model.words import Outcome
+from custody.model.words import Ended, Outcome
 
 
 class EventContext(msgspec.Struct, frozen=True):
@@ -86,6 +88,19 @@ class EventAmendment(msgspec.Struct, frozen=True):
     detail: Mapping[str, Any]
     result: str = ""
     cut: bool = False
+    committed: str = ""
+    """``yes``, ``no`` or ``unknown``; empty where it is still open."""
+
+
+class TransactionAmendment(msgspec.Struct, frozen=True):
+    """How the commands ended whose answers left it open: those of a place, from one ``n`` to
+    another.
+    """
+
+    place: EventContext
+    first: int
+    last: int
+    committed: str
 
 
 class ContextSource(Protocol):
@@ -96,7 +111,15 @@ class ContextSource(Protocol):
     def of_loop(self, loop: str) -> EventContext | None: ...
 
 
-def entries(record: StoredRecord, known: ContextSource) -> Sequence[EventDraft | EventAmendment]:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one arm for each kind of record is the point
+IndexEntry = EventDraft | EventAmendment | TransactionAmendment
+_COMMITTED: Final = {
+    Ended.COMMITTED: "yes",
+    Ended.ROLLED_BACK: "no",
+    Ended.UNKNOWN: "unknown",
+}
+
+
+def entries(record: StoredRecord, known: ContextSource) -> Sequence[IndexEntry]:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one arm for each kind of record is the point
     """What to keep of a record, in the order to keep it."""
     here = place_of(record, known)
     match record.body:
@@ -107,7 +130,15 @@ def entries(record: StoredRecord, known: ContextSource) -> Sequence[EventDraft |
         case Response() as response:
             return (_loose_answer(response, here),)
         case ResponseUnknown(command=n):
-            return (EventAmendment("command", here, n, Outcome.UNKNOWN, None, {}),)
+            return (
+                EventAmendment("command", here, n, Outcome.UNKNOWN, None, {}, committed="unknown"),
+            )
+        case TransactionEnded(first=first, last=last, ended=ended):
+            return (TransactionAmendment(here, first, last, _COMMITTED[ended]),)
+        case Notification() as came:
+            said = _cells(came.captured)
+            facts = _facts(came, "count", "bytes", "truncated")
+            return (EventDraft(here, "notification", said, detail=facts, cut=came.truncated),)
         case SessionStart() as start:
             facts = _facts(start, "protocol", "client", "user", "database", "application", "tls")
             facts["groups"] = list(start.groups)
@@ -298,7 +329,18 @@ def _answer(response: Response, n: int, here: EventContext, index: int) -> Event
         detail=detail,
         result=_result(response),
         cut=_cut(response),
+        committed=_committed(response),
     )
+
+
+def _committed(response: Response) -> str:
+    match response.outcome:
+        case Outcome.OK:
+            return "" if response.open else "yes"
+        case Outcome.UNKNOWN:
+            return "unknown"
+        case _:
+            return "no"
 
 
 def _loose_answer(response: Response, here: EventContext) -> EventDraft:

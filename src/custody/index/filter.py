@@ -93,6 +93,7 @@ class IndexedEvent(msgspec.Struct, frozen=True):
     rule: str
     outcome: str
     rows: int | None
+    committed: str
     detail: Mapping[str, Any]
 
     @property
@@ -120,6 +121,8 @@ class SearchField(StrEnum):
     VERDICT = "verdict"
     RULE = "rule"
     OUTCOME = "outcome"
+    COMMITTED = "committed"
+    """``yes``, ``no``, ``unknown``; empty while its transaction is open."""
     KIND = "kind"
 
 

@@ -6,7 +6,7 @@ Both text tables are contentless and only ever added to: a day goes as a whole f
 
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -39,13 +39,15 @@ CREATE TABLE event (
     outcome TEXT NOT NULL,
     rows INTEGER,
     detail TEXT NOT NULL,
-    cut INTEGER NOT NULL -- whether more was there than was captured
+    cut INTEGER NOT NULL, -- whether more was there than was captured
+    committed TEXT NOT NULL
 );
 CREATE INDEX event_place ON event (place);
 -- What an investigator asks for first is rare: everything but the ordinary.
 CREATE INDEX event_verdict ON event (verdict) WHERE verdict NOT IN ('', 'allow');
 CREATE INDEX event_outcome ON event (outcome) WHERE outcome NOT IN ('', 'ok');
 CREATE INDEX event_kind ON event (kind) WHERE kind <> 'command';
+CREATE INDEX event_committed ON event (committed) WHERE committed NOT IN ('', 'yes');
 CREATE INDEX event_cut ON event (position) WHERE cut = 1;
 
 -- The searchable text of what came back: all that was captured.

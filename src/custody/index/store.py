@@ -16,7 +16,12 @@ import msgspec
 from custody.index.day import DayWriter, UnreadSoFar
 from custody.index.day_files import DayFiles
 from custody.index.day_reader import DayReader, position_of
-from custody.index.entry import EventAmendment, EventContext, entries
+from custody.index.entry import (
+    EventAmendment,
+    EventContext,
+    TransactionAmendment,
+    entries,
+)
 from custody.index.filter import (
     EventPage,
     FacetCounts,
@@ -105,7 +110,7 @@ class SqliteIndex:
         if writer.known.log != first.log:
             raise IndexDamagedError(day, f"it holds {writer.known.log}, not {first.log}")
         fresh = writer.known.watermark.index
-        late: list[EventAmendment] = []
+        late: list[EventAmendment | TransactionAmendment] = []
 
         def act() -> None:
             for filed in group:
@@ -121,10 +126,12 @@ class SqliteIndex:
         finally:
             self._busy = ""
 
-    def _take(self, writer: DayWriter, filed: FiledRecord) -> Iterator[EventAmendment]:
+    def _take(
+        self, writer: DayWriter, filed: FiledRecord
+    ) -> Iterator[EventAmendment | TransactionAmendment]:
         for entry in entries(filed.record, self):
-            if isinstance(entry, EventAmendment):
-                if not writer.amend(entry):
+            if isinstance(entry, (EventAmendment, TransactionAmendment)):
+                if not _amended(writer, entry):
                     yield entry
             else:
                 if entry.kind == "session.start":
@@ -133,11 +140,11 @@ class SqliteIndex:
                     _remember(self._loops, entry.place.loop, entry.place)
                 writer.insert(filed.record, entry)
 
-    def _amend_earlier(self, day: str, amendment: EventAmendment) -> None:
+    def _amend_earlier(self, day: str, amendment: EventAmendment | TransactionAmendment) -> None:
         for earlier in self._before(day):
             writer = self._writer(earlier)
             done: list[bool] = []
-            writer.write(lambda to=writer, kept=done: kept.append(to.amend(amendment)))  # type: ignore[misc]  # the defaults bind the loop's values
+            writer.write(lambda to=writer, kept=done: kept.append(_amended(to, amendment)))  # type: ignore[misc]  # the defaults bind the loop's values
             if done[0]:
                 return
 
@@ -301,6 +308,13 @@ class SqliteIndex:
             if day in self.days():
                 raise
             return None
+
+
+def _amended(writer: DayWriter, amendment: EventAmendment | TransactionAmendment) -> bool:
+    """Whether all that it is about was of this day."""
+    if isinstance(amendment, TransactionAmendment):
+        return writer.amend_transaction(amendment)
+    return writer.amend(amendment)
 
 
 def _place(watermark: Watermark) -> int:

@@ -21,12 +21,14 @@ _OF_EVENT: Final = {
     SearchField.VERDICT: "verdict",
     SearchField.RULE: "rule",
     SearchField.OUTCOME: "outcome",
+    SearchField.COMMITTED: "committed",
     SearchField.KIND: "kind",
 }
 _ORDINARY: Final = {
     # Each of these repeats the condition of a partial index, which SQLite then may use.
     SearchField.VERDICT: ({"", "allow"}, "event.verdict NOT IN ('', 'allow')"),
     SearchField.OUTCOME: ({"", "ok"}, "event.outcome NOT IN ('', 'ok')"),
+    SearchField.COMMITTED: ({"", "yes"}, "event.committed NOT IN ('', 'yes')"),
     SearchField.KIND: ({"command"}, "event.kind <> 'command'"),
 }
 

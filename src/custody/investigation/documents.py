@@ -37,6 +37,7 @@ def event_item(event: IndexedEvent) -> Item:
         "verdict": event.verdict or None,
         "rule": event.rule or None,
         "outcome": event.outcome or None,
+        "committed": event.committed or None,
         "rows": event.rows,
         "detail": dict(event.detail),
     }

@@ -15,7 +15,7 @@ from custody.masking.detectors import SECRETS
 from custody.masking.faults import FaultMasker
 from custody.masking.fields import FieldMasker
 from custody.masking.literals import may_hide
-from custody.masking.marks import Marks
+from custody.masking.marks import REDACTED, Marks
 from custody.masking.mask_rule import MaskRule
 from custody.masking.object_cache import ObjectCache
 from custody.masking.rules import check_rules
@@ -29,10 +29,12 @@ from custody.model.record import (
     Body,
     CommandSeen,
     ErrorReport,
+    Notification,
     OutputColumn,
     Record,
     Response,
     Stream,
+    TransactionEnded,
 )
 from custody.model.words import LoopId, SessionId
 
@@ -82,6 +84,8 @@ class RecordMasker:
             CommandSeen: self._command_seen,
             Response: self._response,
             Stream: self._stream,
+            Notification: self._notification,
+            TransactionEnded: lambda body: body,
         }
         """Every statement passes twice; what is not here is masked field by field."""
         self._clean: Final[dict[str, None]] = {}
@@ -217,6 +221,7 @@ class RecordMasker:
             body.notices_dropped,
             self._fields.mask(body.digest) if body.digest else "",
             arguments=arguments,
+            open=body.open,
         )
 
     def _stream(self, body: Stream) -> Stream:
@@ -240,6 +245,14 @@ class RecordMasker:
             truncated,
             self._fields.mask(body.digest),
         )
+
+    def _notification(self, body: Notification) -> Notification:
+        """Of where its payloads come from nothing is known, as of a result that is not proven."""
+        captured = body.captured
+        if self._rules.touch((), resolved=False):
+            captured = tuple((channel, REDACTED.redaction) for channel, _ in captured)
+        masked: tuple[tuple[str, str], ...] = self._fields.mask(captured)
+        return Notification(body.count, body.bytes, masked, body.truncated)
 
     def _fault(
         self, fault: ErrorReport, relations: tuple[Relation, ...], *, touched: bool

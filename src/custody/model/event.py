@@ -9,10 +9,10 @@ from collections.abc import Hashable
 import msgspec
 
 from custody.model.command import Command, Wire
-from custody.model.record import Body, Response, Stream
+from custody.model.record import Body, Notification, Response, Stream
 from custody.model.refusal import Refusal
 from custody.model.secret import Secret
-from custody.model.words import Side
+from custody.model.words import Ended, Side
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -151,6 +151,23 @@ class ResponseReceived(msgspec.Struct, frozen=True):
     index: int = 0
 
 
+class TransactionOver(msgspec.Struct, frozen=True):
+    """The transaction of the answers that were ``open`` has ended, or what was done in it since a
+    savepoint: behind its first ``since`` answers.
+    """
+
+    ended: Ended
+    since: int = 0
+
+
+class Notified(msgspec.Struct, frozen=True):
+    """Data of the server's own accord came, which belongs to no command; it is on its way to the
+    client. ``notification``: what is kept of it.
+    """
+
+    notification: Notification
+
+
 class StreamEnded(msgspec.Struct, frozen=True):
     """Data from the client came to its end; the host queues the record, then forwards ``wire``."""
 
@@ -180,6 +197,8 @@ Event = (
     | Forward
     | RecordFirst
     | ResponseReceived
+    | TransactionOver
+    | Notified
     | StreamEnded
     | SideEnded
     | Send

@@ -11,7 +11,7 @@ import msgspec
 
 from custody.model.command import Argument, Column, Command, Relation
 from custody.model.identity import Identity, Loop
-from custody.model.words import Decision, Exceeded, LoopId, Method, Outcome, SessionId
+from custody.model.words import Decision, Ended, Exceeded, LoopId, Method, Outcome, SessionId
 
 Milliseconds = NewType("Milliseconds", int)
 """Since the Unix epoch, gateway clock."""
@@ -212,6 +212,31 @@ class Response(msgspec.Struct, frozen=True, tag="response"):
     derived: tuple[tuple[Column, ...] | None, ...] = ()
     """Of each result column, the columns that it is worked out from and nothing else, where that is
     certain: none for a count."""
+    open: bool = False
+    """How its transaction ends is not said yet: a ``transaction`` record follows."""
+
+
+class TransactionEnded(msgspec.Struct, frozen=True, tag="transaction"):
+    """How a transaction ended that held more than one command, by the server's own word; or a part
+    of one that was rolled back to a savepoint, before the record of the whole.
+    """
+
+    first: int
+    """Its commands are those with an ``n`` from here …"""
+    last: int
+    """… to here."""
+    ended: Ended
+
+
+class Notification(msgspec.Struct, frozen=True, tag="notification"):
+    """Data that a server sent of its own accord (NOTIFY), as much as came at once."""
+
+    count: int
+    """Of all that came; ``captured`` holds the first of them, within a bound."""
+    bytes: int
+    captured: tuple[tuple[str, str], ...] = ()
+    """Channel and payload."""
+    truncated: bool = False
 
 
 class ResponseUnknown(msgspec.Struct, frozen=True, tag="response.unknown"):
@@ -328,6 +353,8 @@ Body = (
     | CommandSeen
     | Injected
     | Response
+    | TransactionEnded
+    | Notification
     | ResponseUnknown
     | Stream
     | Opaque

@@ -40,6 +40,15 @@ class Decision(StrEnum):
     ASK = "ask"
 
 
+class Ended(StrEnum):
+    """How a transaction ended."""
+
+    COMMITTED = "committed"
+    ROLLED_BACK = "rolled-back"
+    UNKNOWN = "unknown"
+    """The connection was lost before anybody said, or it outlives the session."""
+
+
 class Outcome(StrEnum):
     """How a command ended."""
 

@@ -71,6 +71,10 @@ def _command(item: Item, rows: int) -> Iterator[RenderableType]:
         yield _loud(f"not understood: {item['detail']['problem']}")
     if item["outcome"] == "unknown":
         yield _loud("unknown outcome: forwarded, and no answer was seen")
+    elif item["outcome"] == "ok" and item["committed"] == "no":
+        yield _loud("rolled back: its transaction did not hold")
+    elif item["outcome"] == "ok" and item["committed"] == "unknown":
+        yield _loud("nobody knows whether its transaction held")
     elif item["outcome"] is None:
         yield _inside(Text("no answer recorded yet", "dim"))
     if "response" in item:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from custody.evidence.record.frame import LEAF_MAX
 from custody.model.errors import CustodyError
-from custody.model.words import Decision, Effect, Outcome
+from custody.model.words import Decision, Effect, Ended, Outcome
 
 VERSION: Final = "custody-leaf/2"
 _VERSIONS: Final = {"custody-leaf/1": 1, VERSION: 2}
@@ -134,6 +134,8 @@ REQUIRED: Final[Mapping[str, Mapping[str, FactCheck]]] = {
     "command": {"effects": _effects, "stage": _one_of(*STAGES), "verdict": _one_of(*Decision)},
     "response": {"outcome": _one_of(*Outcome)},
     "response.unknown": {"command": _count},
+    "transaction": {"ended": _one_of(*Ended), "first": _count, "last": _count},
+    "notification": {"count": _count},
     "clock": {"offset": _integer},
     "gap": {"count": _count},
     "anchor.accepted": {"lost": _count, "size": _count},
@@ -148,6 +150,7 @@ _OPTIONAL: Final[Mapping[str, Mapping[str, FactCheck]]] = {
     "injected": {"command": _count, "mask": _hash},
     "response": {"command": _count, "mask": _hash},
     "stream": {"command": _count, "mask": _hash},
+    "notification": {"mask": _hash},
     "session.start": {"mask": _hash},
     "login.refused": {"mask": _hash},
     "login.accepted": {"mask": _hash},

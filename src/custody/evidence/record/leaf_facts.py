@@ -29,6 +29,7 @@ from custody.model.record import (
     LogOpen,
     LoopEnd,
     LoopStart,
+    Notification,
     Opaque,
     Recovery,
     Response,
@@ -37,6 +38,7 @@ from custody.model.record import (
     SessionEnd,
     SessionStart,
     Stream,
+    TransactionEnded,
 )
 from custody.model.words import Decision, Effect
 
@@ -106,6 +108,14 @@ def _response(body: Response) -> LeafFacts:
     return {"command": body.command, "outcome": body.outcome.value}
 
 
+def _transaction(body: TransactionEnded) -> LeafFacts:
+    return {"ended": body.ended.value, "first": body.first, "last": body.last}
+
+
+def _notification(body: Notification) -> LeafFacts:
+    return {"count": body.count}
+
+
 def _gap(body: Gap) -> LeafFacts:
     return {"count": body.count}
 
@@ -148,6 +158,8 @@ KINDS: Final[Mapping[type, RecordKind]] = {
     Response: RecordKind("response", _response, masked=True),
     ResponseUnknown: RecordKind("response.unknown", _about_command),
     Stream: RecordKind("stream", _about_command, masked=True),
+    TransactionEnded: RecordKind("transaction", _transaction),
+    Notification: RecordKind("notification", _notification, masked=True),
     Opaque: RecordKind("opaque", _nothing),
     Gap: RecordKind("gap", _gap),
     ConfigLoaded: RecordKind("config", _config),

@@ -230,6 +230,8 @@ _FACTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "response.unknown": {"command": ("command",)},
     "injected": {"command": ("command",)},
     "stream": {"command": ("command",)},
+    "transaction": {"ended": ("ended",), "first": ("first",), "last": ("last",)},
+    "notification": {"count": ("count",)},
     "gap": {"count": ("count",)},
     "anchor.accepted": {"lost": ("lost",), "signed": ("signed",), "size": ("size",)},
     "config": {"mask": ("mask",), "policy": ("policy",)},

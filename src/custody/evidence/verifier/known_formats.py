@@ -13,7 +13,7 @@ KNOWN_FORMATS: Final = frozenset(
         "933f465cef854e764a362e371915855b2b3b379e6147ad0c8141d03dfff76147",
         "1bae50bc23a06f35fde0db37b162e7dec74ec3b834c17eb0b32630f6231fd1dc",
         "be64ad0000193a915d878bcde01836d6d6b5006f191a45dd4ab84fcd1b13e48a",
-        "3ad86ddff283d3bf7b52facdafe2a878cfbcccaa79fb1c3b68eb6fc5913c7e1d",
-        "3ad86ddff283d3bf7b52facdafe2a878cfbcccaa79fb1c3b68eb6fc5913c7e1d",  # format 2
+        "68f0c0d39e66411a190fb003e2e4b1b0ca1752dc03b06633800a0b2391759463",
+        "68f0c0d39e66411a190fb003e2e4b1b0ca1752dc03b06633800a0b2391759463",  # format 2
     )
 )

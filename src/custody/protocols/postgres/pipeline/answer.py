@@ -78,6 +78,8 @@ class Answer:
         interpretation: Interpretation | None,
         pending: PendingQueue,
         error: ErrorReport | None = None,
+        *,
+        open_ended: bool = False,
     ) -> Response:
         """The record's body; the host fills in the command's number and the time it took."""
         notices: tuple[ErrorReport, ...] = ()
@@ -122,6 +124,7 @@ class Answer:
             interpretation.outputs
             if interpretation is not None and len(interpretation.outputs) == len(columns)
             else (),
+            open_ended,
         )
 
 

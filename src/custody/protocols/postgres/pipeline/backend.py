@@ -14,9 +14,10 @@ from custody.model.event import CatalogueStale, Event, Forward, Inquiry, Respons
 from custody.model.words import Side
 from custody.protocols.postgres.frames import HEADER
 from custody.protocols.postgres.pipeline.column_origins import ColumnOrigins
+from custody.protocols.postgres.pipeline.finished_answer import FinishedAnswer
 from custody.protocols.postgres.pipeline.pending_queue import PendingQueue
 from custody.protocols.postgres.pipeline.progress import AGAIN, Again
-from custody.protocols.postgres.pipeline.settle import FinishedAnswer, Settlement
+from custody.protocols.postgres.pipeline.settle import Settlement
 from custody.protocols.postgres.statements.catalogue import TypeQuestion
 from custody.protocols.postgres.values.value_types import Types
 from custody.wire.buffer import Buffer
@@ -70,9 +71,13 @@ class Backend:
             if self._pending.skipped:
                 self._events.extend(self._give(self._settling.skipped(), ()))
                 continue
+            if self._pending.transactions.ended:
+                return self._pending.transactions.ended.popleft()
             if self._over or self.buffer.dry:
                 return None
             step = self._read()
+            if self._pending.notified:
+                step = self._behind_notified(step)
             if step is not AGAIN:
                 return step
 
@@ -110,6 +115,15 @@ class Backend:
             return None
         self._asked = self._questions[0]
         return Inquiry(self._asked)
+
+    def _behind_notified(self, step: Event | Again | None) -> Event | Again | None:
+        """What came of the server's own accord is given before what came behind it."""
+        notified = self._pending.notified
+        first = notified.popleft()
+        following = [*notified, *([step] if isinstance(step, Event) else [])]
+        notified.clear()
+        self._events.extendleft(reversed(following))
+        return first
 
     def _read(  # noqa: C901, PLR0912  # the hot loop, in one piece
         self,
@@ -161,8 +175,8 @@ class Backend:
                     position = stop + 6
                 buffer.advance(position)
                 return self._finish((memoryview(data)[start:position],))
-            if self._rest:
-                break
+            if self._rest or (kind == _READY and self._pending.transactions.ended):
+                break  # the end of a transaction is given before what stands behind it
         return self._relay(start, position)
 
     def _relay(self, start: int, position: int) -> Forward | Again:
@@ -294,7 +308,9 @@ class Backend:
             columns = one.columns
             if columns is None:
                 columns = self.origins.columns(answer.description)
-            response = answer.response(one.outcome, columns, interpretation, pending, one.error)
+            response = answer.response(
+                one.outcome, columns, interpretation, pending, one.error, open_ended=one.open
+            )
             token = due.token if due is not None else None
             events.append(ResponseReceived(response, wire, token, one.index))
             wire = ()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from custody.model.errors import WireError
-from custody.model.event import CatalogueStale, StreamEnded
+from custody.model.event import CatalogueStale, Notified, StreamEnded
 from custody.model.record import ErrorReport
 from custody.protocols.postgres.pipeline.forecast import SessionForecast
 from custody.protocols.postgres.pipeline.names import (
@@ -21,6 +21,7 @@ from custody.protocols.postgres.pipeline.names import (
     Names,
     Portal,
 )
+from custody.protocols.postgres.pipeline.transactions import TransactionEnds
 from custody.protocols.postgres.statements.interpretation import Interpretation
 from custody.protocols.postgres.statements.session_view import SessionView
 from custody.protocols.postgres.values.copy_data import StreamTap
@@ -59,6 +60,7 @@ REFUSED_PIPELINE: Final = 10
 """The injected failing Describe."""
 COPY_END: Final = 11
 
+_HARMLESS: Final = frozenset({CLOSE, DESCRIBE, COPY_END})
 _RUNNING: Final = frozenset({QUERY, EXECUTE, FUNCTION})
 PARAMETERS_AT_MOST: Final = 256
 NOTICES_AT_MOST: Final = 32
@@ -158,6 +160,9 @@ class PendingQueue:
         self.catalogue_stale: CatalogueStale | None = None
         """A transaction with such a command ended; still to be reported."""
         self.error_since_ready = False
+        self.transactions: Final = TransactionEnds()
+        self.notified: Final[deque[Notified]] = deque()
+        """What came of the server's own accord, still to be given."""
         self.next_token = 1
         self.changed = False
         """Something changed the session since the last ReadyForQuery."""
@@ -370,6 +375,15 @@ class PendingQueue:
         if name in self.parameters or len(self.parameters) < PARAMETERS_AT_MOST:
             self.parameters[name] = value
         self.view = self.view.reported(name, value)
+
+    def ends(self, due: PendingMessage) -> bool:
+        """Whether a command that is answered now is the last of its text, or before a Sync."""
+        if due.kind == QUERY:
+            return due.index + 1 >= len(due.interpretations)
+        for behind in self.due:
+            if behind.kind not in _HARMLESS:
+                return behind.kind == SYNC
+        return False
 
     def notice(self, report: ErrorReport) -> None:
         if len(self.notices) < NOTICES_AT_MOST:

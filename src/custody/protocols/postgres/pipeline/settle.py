@@ -10,12 +10,13 @@ from typing import Final
 
 from custody.model.errors import WireError
 from custody.model.event import Event, Send, StreamEnded
-from custody.model.record import ErrorReport, OutputColumn
 from custody.model.words import Outcome, Side
 from custody.protocols.postgres.frames import error_report
 from custody.protocols.postgres.pipeline.answer import Answer
+from custody.protocols.postgres.pipeline.finished_answer import FinishedAnswer
 from custody.protocols.postgres.pipeline.named_object_changes import apply_session_changes
 from custody.protocols.postgres.pipeline.names import Definition, Portal
+from custody.protocols.postgres.pipeline.notifications import notification
 from custody.protocols.postgres.pipeline.pending_queue import (
     BIND,
     CLOSE,
@@ -31,7 +32,6 @@ from custody.protocols.postgres.pipeline.pending_queue import (
     PendingMessage,
     PendingQueue,
 )
-from custody.protocols.postgres.statements.interpretation import Interpretation
 from custody.protocols.postgres.values.row_capture import RowDescription, read_description
 from custody.protocols.postgres.values.text import argument
 
@@ -54,31 +54,6 @@ _FUNCTION: Final = frozenset({FUNCTION})
 _SELF_ENDING: Final = frozenset({QUERY, FUNCTION})
 _NO_ANSWER: Final = Answer()
 _OK: Final = Outcome.OK
-
-
-class FinishedAnswer:
-    """A command whose answer is complete."""
-
-    __slots__ = ("answer", "columns", "due", "error", "index", "interpretation", "outcome")
-
-    def __init__(
-        self,
-        outcome: Outcome,
-        due: PendingMessage | None,
-        answer: Answer,
-        error: ErrorReport | None = None,
-    ) -> None:
-        self.outcome = outcome
-        self.due = due
-        self.answer = answer
-        self.error = error
-        self.columns: tuple[OutputColumn, ...] | None = None
-        """The result's columns, where they are known already."""
-        self.index = index = due.index if due is not None else 0
-        self.interpretation: Interpretation | None = None
-        """What was asked, where somebody knows."""
-        if due is not None and index < len(due.interpretations):
-            self.interpretation = due.interpretations[index]
 
 
 class Settlement:
@@ -104,7 +79,7 @@ class Settlement:
             ord("E"): self._error,
             ord("N"): self._notice,
             ord("S"): self._parameter,
-            ord("A"): _passes,
+            ord("A"): self._notified,
             ord("G"): self._copy_in,
             ord("H"): self._copy_out,
             ord("c"): _passes,
@@ -250,7 +225,11 @@ class Settlement:
                 )
         self.answer = Answer()
         if due.token is not None:
-            self.finished.append(FinishedAnswer(_OK, due, answer))
+            finished = FinishedAnswer(_OK, due, answer)
+            asked = finished.interpretation
+            changes = asked.changes if asked else ()
+            finished.open = pending.transactions.completed(tag, changes, last=pending.ends(due))
+            self.finished.append(finished)
         due.index += 1
 
     def _suspended(self, data: bytes, position: int, stop: int) -> bool:
@@ -265,7 +244,9 @@ class Settlement:
                 pending.changed = True
         answer, self.answer = self.answer, Answer()
         if due.token is not None:
-            self.finished.append(FinishedAnswer(_OK, due, answer))
+            finished = FinishedAnswer(_OK, due, answer)
+            finished.open = pending.transactions.completed("", (), last=False)
+            self.finished.append(finished)
         return True
 
     def _empty(self, data: bytes, position: int, stop: int) -> bool:
@@ -295,21 +276,26 @@ class Settlement:
         if due is None:
             # A Sync that came while COPY data was expected may be answered after all, where the
             # COPY failed before it read anything.
+            pending.transactions.ready(status)
             pending.settled(status, pending.domain - 1)
             return True
         if due.kind not in _ENDS:
             self._expect(_ENDS, "ReadyForQuery")
         pending.settle()
         if due.kind in _COMMANDS and due.token is not None:
-            self._end_message(due)
+            self._end_message(due, last=status == "I")
+        pending.transactions.ready(status)
         pending.settled(status, due.domain)
         self.answer = Answer()
         return True
 
-    def _end_message(self, due: PendingMessage) -> None:
+    def _end_message(self, due: PendingMessage, *, last: bool) -> None:
         if due.merged or due.kind == FUNCTION:
             if not due.failed:
-                self.finished.append(FinishedAnswer(_OK, due, self.answer))
+                finished = FinishedAnswer(_OK, due, self.answer)
+                tag = self.answer.tag
+                finished.open = self._pending.transactions.completed(tag, (), last=last)
+                self.finished.append(finished)
             return
         if due.index < len(due.interpretations):
             self._skip(due, self.finished)
@@ -322,6 +308,7 @@ class Settlement:
         fatal = report.severity not in {"ERROR", ""}
         due = self._front()
         pending.error_since_ready = True
+        pending.transactions.failed()
         if due is not None and due.kind in _REFUSED and not fatal:
             self._instead.append(Send(Side.CLIENT, due.error))
             if due.kind == REFUSED_PIPELINE:
@@ -356,6 +343,12 @@ class Settlement:
 
     def _notice(self, data: bytes, position: int, stop: int) -> bool:
         self._pending.notice(error_report(data[position:stop], self._pending.encoding))
+        return True
+
+    def _notified(self, data: bytes, position: int, stop: int) -> bool:
+        pending = self._pending
+        notified = notification(data[position + 4 : stop], stop - position + 5, pending.encoding)
+        pending.notified.append(notified)
         return True
 
     def _parameter(self, data: bytes, position: int, stop: int) -> bool:
