@@ -15,7 +15,7 @@ from custody.evidence.tlog.policy import parse_policy
 from custody.evidence.verifier.verify import VerifyOptions, verify
 from custody.model.record import StoredRecord
 
-LOGS = ["log-1"]
+LOGS = ["log-1", "log-2"]
 
 
 @pytest.fixture(params=LOGS)
@@ -57,6 +57,6 @@ def _without_later_words(found: object, then: object) -> object:
         return {
             key: _without_later_words(value, then.get(key))
             for key, value in found.items()
-            if key in then or value not in (None, "", [])
+            if key in then or value not in (None, "", [], False)
         }
     return found

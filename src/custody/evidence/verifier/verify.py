@@ -157,6 +157,8 @@ class _Verification:
                 lambda done: self._progress(f"records {origin}", done, trusted.checkpoint.size),
             )
         self._check_anchor(published, trusted, anchor, records)
+        if last:
+            self._miss_anchor(trusted)
         self._check_end(trusted, records, last=last)
         self._check_year(records)
         self._carried, self._last = records.sessions.open, trusted.checkpoint
@@ -178,7 +180,6 @@ class _Verification:
         self, published: PublishedTree, trusted: Trusted, anchor: Checkpoint, records: RecordsCheck
     ) -> None:
         if not anchor.size:
-            self._miss_anchor(trusted)
             return
         origin, found = trusted.origin, records.roots.get(anchor.size)
         if records.tree.size < anchor.size:
@@ -203,7 +204,9 @@ class _Verification:
             )
 
     def _miss_anchor(self, trusted: Trusted) -> None:
-        """Whoever looks for an older copy looks for its anchor, which exists before a signature."""
+        """Whoever looks for an older copy looks for its anchor, which exists before a signature. The
+        end of an earlier year stands in the log of the next.
+        """
         known = trusted.signed is None or trusted.origin in self._anchors
         if self._options.anchor is None or known:
             return
