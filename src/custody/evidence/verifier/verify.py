@@ -204,8 +204,8 @@ class _Verification:
             )
 
     def _miss_anchor(self, trusted: Trusted) -> None:
-        """Whoever looks for an older copy looks for its anchor, which exists before a signature. The
-        end of an earlier year stands in the log of the next.
+        """Whoever looks for an older copy looks for its anchor, which exists before a signature;
+        that of the newest log: each year's begins with the end of the one before.
         """
         known = trusted.signed is None or trusted.origin in self._anchors
         if self._options.anchor is None or known:
