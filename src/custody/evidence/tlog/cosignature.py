@@ -7,6 +7,7 @@ where it has it, ML-DSA-44 only.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 from cryptography.exceptions import InvalidSignature
 
@@ -22,11 +23,17 @@ from custody.evidence.tlog.note import (
     verifies,
 )
 
-try:  # FIPS 204 came to the provider with its version 47
-    from cryptography.hazmat.primitives.asymmetric import mldsa as _mldsa
-except ImportError:
-    _mldsa = None  # type: ignore[assignment]  # an older provider
 
+def _fips_204() -> ModuleType | None:
+    """The provider's module, which it has since its version 47."""
+    try:
+        from cryptography.hazmat.primitives.asymmetric import mldsa  # noqa: PLC0415 - may be absent
+    except ImportError:
+        return None
+    return mldsa
+
+
+_mldsa = _fips_204()
 _TIME_BYTES = 8
 _MAX_TIME = 2**63 - 1
 _SUBTREE = b"subtree/v1\n\0"
