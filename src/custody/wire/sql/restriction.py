@@ -4,6 +4,7 @@ Law: a tripwire. A condition restricts if it mentions a column of the written re
 tautology that constant folding shows; ``id > 0`` restricts, ``1=1`` and ``id = id`` do not.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from custody.wire.sql.collector import FromItem, names
@@ -17,14 +18,18 @@ _NOTHING_TO_CONFIRM: Final[Demand] = ()
 
 class WriteTarget:
     """The written relation. ``alone``: no other relation stands beside it, so that a bare name is
-    its column.
+    its column. ``twins`` are other names for it beside it: to be equal to itself restricts nothing.
     """
 
-    __slots__ = ("alone", "item")
+    __slots__ = ("alone", "item", "twins")
 
-    def __init__(self, item: FromItem, *, alone: bool) -> None:
+    def __init__(self, item: FromItem, beside: Iterable[FromItem]) -> None:
+        others = list(beside)
         self.item: Final = item
-        self.alone: Final = alone
+        self.alone: Final = not others
+        self.twins: Final = frozenset(
+            each.alias for each in others if each.relation >= 0 and each.name == item.name
+        )
 
 
 def demand(target: WriteTarget, node: Any, folding: ConstantFolding) -> Demand | None:  # noqa: ANN401 - a parser's node; no type is published for it
@@ -45,7 +50,51 @@ def demand(target: WriteTarget, node: Any, folding: ConstantFolding) -> Demand |
         case "OR_EXPR":
             return _all_of(target, parts, folding)
         case _:
-            return _mention(target, node)
+            return None if joins_itself(target, node) else _mention(target, node)
+
+
+def joins_itself(target: WriteTarget, node: Node) -> bool:
+    """Whether it holds for every row because the row is its own partner: ``t.id = twin.id``,
+    ``id IN (SELECT id FROM t)``, ``EXISTS (SELECT … FROM t x WHERE x.id = t.id)``.
+    """
+    comparison = node.get("A_Expr", {})
+    if comparison.get("kind") == "AEXPR_OP" and names(comparison.get("name")) == ["="]:
+        return _partners(target, comparison, target.twins)
+    link = node.get("SubLink", {})
+    inner = link.get("subselect", {}).get("SelectStmt", {})
+    source = inner.get("fromClause", [])
+    relation = source[0].get("RangeVar", {}) if len(source) == 1 else {}
+    if relation.get("relname") != target.item.name or inner.keys() & _NARROWING:
+        return False
+    if link.get("subLinkType") == "ANY_SUBLINK":
+        given = link.get("testexpr", {}).get("ColumnRef", {}).get("fields")
+        targets = inner.get("targetList", [])
+        value = targets[0].get("ResTarget", {}).get("val", {}) if len(targets) == 1 else {}
+        wanted = value.get("ColumnRef", {}).get("fields")
+        same = bool(given and wanted) and names(given)[-1] == names(wanted)[-1]
+        return same and "whereClause" not in inner
+    if link.get("subLinkType") == "EXISTS_SUBLINK":
+        alias = relation.get("alias", {}).get("aliasname", target.item.name)
+        condition = inner.get("whereClause", {}).get("A_Expr", {})
+        equal = names(condition.get("name")) == ["="]
+        return equal and _partners(target, condition, frozenset((alias,)) - {target.item.alias})
+    return False
+
+
+_NARROWING: Final = frozenset(("limitCount", "havingClause", "limitOffset"))
+
+
+def _partners(target: WriteTarget, comparison: Node, twins: frozenset[str]) -> bool:
+    """Whether the same column of the target and of another name for it are compared."""
+    sides = [
+        names(comparison.get(side, {}).get("ColumnRef", {}).get("fields"))
+        for side in ("lexpr", "rexpr")
+    ]
+    if any(len(fields) < 2 for fields in sides) or sides[0][-1] != sides[1][-1]:
+        return False
+    one, other = sides[0][-2], sides[1][-2]
+    mine = {target.item.alias, target.item.name} if not target.item.schema else {target.item.alias}
+    return (one in mine and other in twins) or (other in mine and one in twins)
 
 
 def _any_of(demands: list[Demand | None]) -> Demand | None:

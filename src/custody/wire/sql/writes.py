@@ -57,6 +57,10 @@ def insert(collector: StatementCollector, node: Node, outer: NameScope) -> None:
     if conflict:
         scope.items.append(FromItem("excluded", "", "excluded", index))
         collector.visit(conflict.get("infer", {}), scope)
+        if source and conflict.get("action") == "ONCONFLICT_UPDATE" and not _few(source):
+            item = next(each for each in scope.items if each.relation == index)
+            condition = conflict.get("whereClause")
+            _bounded(collector, WriteTarget(item, [FromItem("", "", "", -1)]), condition)
         _targeted(collector, "update", node, conflict.get("targetList", []))
         _set_clause(collector, conflict.get("targetList", []), index, scope)
         collector.visit(conflict.get("whereClause", {}), scope)
@@ -77,6 +81,13 @@ def _by_position(source: Node, index: int) -> tuple[ColumnUse, ...]:
             width = position
             break
     return tuple(ColumnUse((index,), "", place) for place in range(min(width, _POSITIONS)))
+
+
+def _few(source: Node) -> bool:
+    """A source of rows that its text narrows: VALUES, a row of its own, a condition, a LIMIT."""
+    narrowed = source.keys() & {"valuesLists", "whereClause", "limitCount"}
+    alone = "fromClause" not in source and source.get("op", "SETOP_NONE") == "SETOP_NONE"
+    return bool(narrowed) or alone
 
 
 def _reads(source: Node) -> bool:
@@ -144,7 +155,7 @@ def update(collector: StatementCollector, node: Node, outer: NameScope) -> None:
     from_clause(collector, node.get("fromClause", []), scope)
     _set_clause(collector, node.get("targetList", []), index, scope)
     collector.visit(node.get("whereClause", {}), scope)
-    _bounded(collector, WriteTarget(item, alone=len(scope.items) == 1), node.get("whereClause"))
+    _bounded(collector, WriteTarget(item, scope.items[1:]), node.get("whereClause"))
     if _returning(collector, node, index, scope):
         collector.effect(Effect.READ)
 
@@ -158,7 +169,7 @@ def delete(collector: StatementCollector, node: Node, outer: NameScope) -> None:
     item = scope.items[-1]
     from_clause(collector, node.get("usingClause", []), scope)
     collector.visit(node.get("whereClause", {}), scope)
-    _bounded(collector, WriteTarget(item, alone=len(scope.items) == 1), node.get("whereClause"))
+    _bounded(collector, WriteTarget(item, scope.items[1:]), node.get("whereClause"))
     if _returning(collector, node, index, scope):
         collector.effect(Effect.READ)
 
@@ -168,9 +179,12 @@ def merge(collector: StatementCollector, node: Node, outer: NameScope) -> None:
     collector.act("MERGE")
     with_clause(collector, node.get("withClause"), scope)
     index = write_target(collector, node.get("relation", {}), scope)
-    target = WriteTarget(scope.items[-1], alone=False)
+    written = scope.items[-1]
     from_item(collector, node.get("sourceRelation", {}), scope)
     collector.visit(node.get("joinCondition", {}), scope)
+    beside = [item for item in scope.items if item is not written]
+    # Of a derived source nobody knows the columns: it is never alone.
+    target = WriteTarget(written, beside)
     _bounded(collector, target, node.get("joinCondition"))
     for clause in node.get("mergeWhenClauses", []):
         when = clause.get("MergeWhenClause", {})
