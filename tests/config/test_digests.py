@@ -66,15 +66,15 @@ CONFIGS: Final = {
 }
 DIGESTS: Final = {
     "contract": (
-        "528779641e50583aa8d5bbfbd12c3f34064409719f8f82894fd744be89196f1d",
+        "16c0fefd938e8ca8c4040eab19d475e229d18a0b0eba66db42d7752ec3139e56",
         "169b05dafbade0c88ed2c8e7af2121e55c864722e11ef736bb5810a39860cc62",
     ),
     "minimal": (
-        "1fb7e1819056faf44746bed1cb55a00fe225009106f5b8a25f8b7f3d26faed3b",
+        "bcb81f1a173e54567bae9f86faace10d05ebc70317f38e8d2ea5d0573c5b27f9",
         "effc2e59da94fea1a7582e16385b43566c21333e57705b32bd4b96ca32406226",
     ),
     "every key": (
-        "09aa6e51985251fb7275c49162469b146dd2c22113ecdd6cd80999bcedf2b09d",
+        "dfe839f896df020e635626e0c815ba070a1d35007bfcc68cdff53537c13221b5",
         "089da30669bb72e5722cd87f95689a11b7225d37aa3270b81c86673981af014e",
     ),
 }

@@ -86,6 +86,16 @@ class Grant(msgspec.Struct, frozen=True):
         ),
     ] = None
     """Patterns, as ``fits`` reads them."""
+    max_rows: Annotated[
+        int | None,
+        ConfigKey(
+            read.integer(1, 1 << 53),
+            "Rows that one statement may write, by the server's own count once it has: the loop "
+            "whose statement crosses it ends, and with its sessions their open transactions.",
+            "no limit",
+            after="budget",
+        ),
+    ] = None
 
     def names(self, identity: Identity) -> bool:
         if self.issuer and self.issuer != identity.issuer:

@@ -17,6 +17,9 @@ from custody.policy.reach import rests_on
 QUANTITIES: Final = ("commands", "rows", "bytes", "writes", "denials")
 """In the order of ``Budget``'s and ``Spent``'s fields."""
 
+MAX_ROWS: Final = "max_rows"
+"""Of one statement that writes; nothing adds up to it."""
+
 _GRAVITY: Final = (Exceeded.ASK, Exceeded.PAUSE, Exceeded.END)
 
 
@@ -34,10 +37,14 @@ Limits = tuple[Limit, ...]
 
 def limits_of(grants: Iterable[Grant], loop: Loop) -> Limits:
     """What holds for a loop, its ancestors' limits not included: those are their own."""
+    grants = tuple(grants)
     budgets = [grant.budget for grant in rests_on(grants, loop) if grant.budget is not None]
     if loop.budget is not None:
         budgets.append(loop.budget)
-    found = (_tightest(quantity, budgets) for quantity in QUANTITIES)
+    found = [_tightest(quantity, budgets) for quantity in QUANTITIES]
+    rows = [grant.max_rows for grant in rests_on(grants, loop) if grant.max_rows is not None]
+    if rows:
+        found.append(Limit(MAX_ROWS, min(rows), Exceeded.END))
     return tuple(limit for limit in found if limit is not None)
 
 
@@ -53,7 +60,7 @@ def _tightest(quantity: str, budgets: Iterable[Budget]) -> Limit | None:
 def wider(asked: Budget, limits: Limits) -> str:
     """The quantity of which more is asked than the limits have; empty where there is none."""
     for limit in limits:
-        wanted = getattr(asked, limit.quantity)
+        wanted = getattr(asked, limit.quantity, None)
         if wanted is not None and wanted > limit.limit:
             return limit.quantity
     return ""

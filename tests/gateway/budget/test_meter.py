@@ -242,3 +242,25 @@ def test_counting_a_statement_costs_about_a_microsecond() -> None:
             counting.meter.charge(of, commands, verdicts, "execute")
         best = min(best, (time.perf_counter() - began) / 1000)
     assert best < 10e-6  # far above what it takes, for a machine that does other things too
+
+
+def test_a_statement_that_writes_too_many_rows_ends_the_loop() -> None:
+    counting = Counting(Limit("max_rows", 100, Exceeded.END))
+    many = Response(None, Outcome.OK, "DELETE 101", 101, 0, 0, wrote=True)
+    few = msgspec.structs.replace(many, rows=100)
+    read = msgspec.structs.replace(many, rows=5_000, wrote=False)
+    for harmless in (few, few, read, msgspec.structs.replace(read, wrote=msgspec.UNSET)):
+        counting.meter.answered(session(of=TOP), harmless)
+    assert not counting.ended
+    counting.meter.answered(session(of=CHILD), many)
+    assert counting.ended == [(TOP.id, "budget.max_rows")]
+    assert counting.records == [
+        (TOP.id, BudgetExceeded("max_rows", 100, 101, Exceeded.END)),
+    ]
+    assert "wrote more than 100 rows by one statement" in counting.sends(READ)
+
+
+def test_a_loop_that_ended_for_its_rows_is_so_after_a_restart() -> None:
+    tally = Tally(Spent(rows=7), Spent(), "max_rows")
+    counting = Counting(Limit("max_rows", 100, Exceeded.END), tally=tally)
+    assert "by one statement" in counting.sends(WRITE)

@@ -10,6 +10,7 @@ from custody.model.identity import Spent, Tally
 from custody.model.words import Exceeded, LoopId
 
 ENDLESS: Final = 1 << 62
+MAX_ROWS: Final = "max_rows"
 
 
 class BudgetLimit(Protocol):
@@ -17,7 +18,9 @@ class BudgetLimit(Protocol):
 
     @property
     def quantity(self) -> str:
-        """``commands``, ``rows``, ``bytes``, ``writes`` or ``denials``."""
+        """``commands``, ``rows``, ``bytes``, ``writes``, ``denials``, or ``max_rows``, which is of
+        one statement.
+        """
         ...
 
     @property
@@ -29,7 +32,7 @@ class BudgetLimit(Protocol):
 
 class Account:
     __slots__ = (
-        "bytes", "commands", "denials", "forgiven", "limits", "loop", "most_bytes",
+        "at_once", "bytes", "commands", "denials", "forgiven", "limits", "loop", "most_bytes",
         "most_commands", "most_denials", "most_rows", "most_writes", "parent", "rows", "stopped",
         "touched", "writes",
     )  # fmt: skip
@@ -51,6 +54,10 @@ class Account:
             (each for each in limits if each.quantity == tally.paused), None
         )
         """The limit that was crossed, until the loop is let on."""
+        self.at_once: Final = next(
+            (each.limit for each in limits if each.quantity == MAX_ROWS), ENDLESS
+        )
+        """Rows that one statement may write."""
         self.touched = False
         """Whether it is among those whose figures are to be kept."""
         self._measure()
@@ -60,6 +67,7 @@ class Account:
         most = {
             each.quantity: getattr(self.forgiven, each.quantity) + each.limit
             for each in self.limits
+            if each.quantity != MAX_ROWS
         }
         self.most_commands: int = most.get("commands", ENDLESS)
         self.most_rows: int = most.get("rows", ENDLESS)

@@ -10,7 +10,7 @@ known when an answer is complete: the answer that crosses their limit has arrive
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
-from custody.gateway.budget.account import Account, BudgetLimit
+from custody.gateway.budget.account import MAX_ROWS, Account, BudgetLimit
 from custody.model.command import Command, Verdict
 from custody.model.errors import CustodyError
 from custody.model.identity import Loop, Session, Tally
@@ -169,6 +169,8 @@ class Meter:
                     self._cross(each, "rows")
                 elif each.bytes > each.most_bytes:
                     self._cross(each, "bytes")
+                elif response.wrote is True and response.rows > each.at_once:
+                    self._cross(each, MAX_ROWS, response.rows)
             each = each.parent
 
     def _denied(self, account: Account, verdicts: Sequence[Verdict]) -> None:
@@ -198,9 +200,9 @@ class Meter:
             )
         return self._deny(commands, verdicts, _reason(account, over))
 
-    def _cross(self, account: Account, quantity: str) -> None:
+    def _cross(self, account: Account, quantity: str, used: int | None = None) -> None:
         bound = account.bound(quantity)
-        used = account.used(quantity)
+        used = account.used(quantity) if used is None else used
         self._note(account.loop, BudgetExceeded(quantity, bound.limit, used, bound.then))
         account.stopped = bound
         self._touched[account.loop] = account
@@ -225,6 +227,8 @@ def _reason(account: Account, over: Account) -> str:
         raise AssertionError("a loop that is not stopped has no reason to be")
     who = "This loop" if over is account else f"The loop {over.loop}, above this one,"
     used = f"{who} has used up its budget of {bound.limit} {bound.quantity}"
+    if bound.quantity == MAX_ROWS:
+        used = f"{who} wrote more than {bound.limit} rows by one statement"
     match bound.then:
         case Exceeded.END:
             return f"{used}, so it ends."

@@ -6,6 +6,8 @@ no names rather than wrong ones.
 
 from typing import Final
 
+from msgspec import UNSET
+
 from custody.model.command import Argument
 from custody.model.record import ErrorReport, OutputColumn, Response
 from custody.model.words import Outcome
@@ -125,6 +127,7 @@ class Answer:
             if interpretation is not None and len(interpretation.outputs) == len(columns)
             else (),
             open_ended,
+            wrote=interpretation.writes if interpretation is not None else UNSET,
         )
 
 

@@ -37,6 +37,7 @@ class Interpretation:
         "table",
         "text",
         "types",
+        "writes",
     )
 
     def __init__(
@@ -58,6 +59,7 @@ class Interpretation:
         self.recodes = may_recode(command) or _may_set(statement)
         """Texts behind it may be in another encoding than those before it."""
         self.stales = stales
+        self.writes = Effect.WRITE in command.effects
         self.statement = statement
         self.text = text
         self.copy: Copy | None = None
