@@ -50,7 +50,7 @@ groups = ["agents"]
 targets = ["orders"]
 effects = ["read", "write"]       # also define, grant, execute, unknown; the rest is denied
 max_loop = "8h"
-max_rows = 10000                  # one statement that writes more ends the loop, and its transaction
+max_rows = 10000                  # a statement that writes more ends the loop, and its transaction
 budget = {{ writes = 1000, denials = 100, then = "pause" }}
 
 # Rules narrow what the grants allow. The first that matches decides.
