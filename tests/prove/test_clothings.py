@@ -8,7 +8,7 @@ import random
 import time
 
 import pytest
-from tests.bypass.clothings import PLACES, WRAPPINGS, placed, user_expressions, wrapped
+from tests.bypass.clothings import BARE, PLACES, WRAPPINGS, placed, user_expressions, wrapped
 from tests.bypass.probed import ProbedServer
 
 from custody.demo.scratch_postgres import ScratchPostgres
@@ -33,6 +33,8 @@ def test_nothing_runs_that_was_not_judged(postgres: ScratchPostgres) -> None:
         statement = placed(chance.choice(PLACES), chance.choice(expressions))
         if chance.random() < 0.3 and not statement.startswith(("CREATE", "CALL", "DO", "ALTER")):
             statement = placed(chance.choice(PLACES[:20]), f"({statement})")
+        if chance.random() < 0.1:
+            statement = chance.choice(BARE)
         messages = wrapped(chance.choice(WRAPPINGS), statement)
         tried += 1
         found = server.try_out(messages)

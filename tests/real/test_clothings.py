@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from tests.bypass.builtin_calls import calls_of, dangerous
 from tests.bypass.clothings import (
+    BARE,
     NEWER,
     PLACES,
     UNARY,
@@ -48,6 +49,18 @@ def hold(server: ProbedServer, tries: list[tuple[str, ...]]) -> None:
 @pytest.mark.parametrize("expression", list(user_expressions()))
 def test_every_form_of_a_call_is_judged(server: ProbedServer, expression: str) -> None:
     hold(server, [(f"SELECT {expression}",)])
+
+
+@pytest.mark.parametrize("statement", BARE)
+def test_what_a_bare_statement_runs_is_judged(server: ProbedServer, statement: str) -> None:
+    tried = server.try_out((statement,))
+    assert not tried.ran or tried.effects & JUDGED
+    shown = server.try_out((f"EXPLAIN {statement}",))
+    assert not shown.ran or shown.effects & JUDGED
+
+
+def test_most_bare_statements_run_a_probe(server: ProbedServer) -> None:
+    assert sum(server.try_out((statement,)).ran for statement in BARE) > len(BARE) // 2
 
 
 @pytest.mark.parametrize("place", PLACES)

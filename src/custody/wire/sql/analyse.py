@@ -173,6 +173,7 @@ class _Message:
             problem=collector.problem,
             settings=tuple(collector.settings),
             planned=tuple(collector.planned),
+            weighs=collector.weighs,
             reaches=tuple(collector.reaches),
             cascades=collector.cascades,
             actions=tuple(word for word in collector.actions if word != collector.action),

@@ -130,6 +130,7 @@ class StatementCollector:
         self.changes: Final[list[Change]] = []
         self.settings: Final[dict[SettingUse, None]] = {}
         self.planned: Final[dict[str, None]] = {}
+        self.weighs = False
         self.plans_only = False
         """What is walked is planned by this statement, and not run."""
         self.reaches: Final[dict[Reach, None]] = {}
@@ -229,6 +230,7 @@ class StatementCollector:
             self.settings.update(inner.settings)
             self.reaches.update(inner.reaches)
             self.planned.update(inner.planned)
+            self.weighs = self.weighs or inner.weighs
             self.cascades = self.cascades or inner.cascades
             self.actions.update(inner.actions)
             for use in inner.attributes:

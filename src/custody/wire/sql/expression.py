@@ -136,8 +136,11 @@ def _meet(
             collector.literal(place, columns, proven=certain)
             if "ival" in constant:
                 collector.integers.add(place)
+            elif "sval" in constant:
+                collector.weighs = True
     elif "ParamRef" in leaf:
         collector.parameter(leaf["ParamRef"].get("number", 0), columns, proven=certain)
+        collector.weighs = True
     else:
         collector.visit(leaf, scope)
 

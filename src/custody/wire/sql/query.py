@@ -99,6 +99,9 @@ def with_clause(collector: StatementCollector, clause: Node | None, scope: NameS
         scope.ctes[name] = shown[name]
 
 
+_WEIGHING: Final = frozenset(("distinctClause", "groupClause", "sortClause", "windowClause"))
+
+
 def select(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     """A SELECT, VALUES or TABLE, on its own or inside."""
     select_into(collector, node, scope, ())
@@ -135,6 +138,8 @@ def select_into(
         collector.visit(node["intoClause"].get("options", []), scope)
     if node.get("lockingClause"):
         collector.effect(Effect.WRITE)
+    if node.keys() & _WEIGHING or node.get("op", "SETOP_NONE") != "SETOP_NONE":
+        collector.weighs = True
     for clause in (
         "distinctClause",
         "whereClause",
@@ -204,6 +209,8 @@ def from_item(collector: StatementCollector, item: Node, scope: NameScope) -> No
         from_item(collector, join.get("larg", {}), scope)
         from_item(collector, join.get("rarg", {}), scope)
         collector.visit(join.get("quals", {}), scope)
+        if join.get("usingClause") or join.get("isNatural"):
+            collector.weighs = True
         _derived(join, scope)
         _derived({"alias": join.get("join_using_alias", {})}, scope)
     elif "RangeTableSample" in item:

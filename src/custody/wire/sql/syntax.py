@@ -338,6 +338,10 @@ class Statement(msgspec.Struct, frozen=True, array_like=True):
     """Names of types, functions and operators of a plan that is only shown: the values of its
     literals are made all the same, and with them a domain's check inside an array or a range runs.
     """
+    weighs: bool = False
+    """Without naming an operator it compares or casts: a text meets whatever column it meets, rows
+    are put in order, told apart or joined by their names.
+    """
     reaches: tuple[Reach, ...] = ()
     cascades: bool = False
     """It says CASCADE."""

@@ -61,6 +61,7 @@ def _may_surprise(statement: Statement) -> bool:
         or statement.attributes
         or statement.functions
         or statement.planned
+        or (statement.weighs and statement.relations)
     )
 
 
@@ -214,7 +215,7 @@ def _surprised(statement: Statement, settings: Settings, known: KnownFacts) -> b
         facts.operators.isdisjoint(operators)
         and facts.types.isdisjoint(types)
         and facts.functions.isdisjoint(called | behind)
-        and (facts.relations.isdisjoint(relations) or not calls)
+        and (facts.relations.isdisjoint(relations) or not (calls or statement.weighs))
         and (facts.types.isdisjoint(relations) or _POPULATING.isdisjoint(calls))
     )
 
