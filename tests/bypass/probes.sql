@@ -65,11 +65,12 @@ create function grade_same(grade, grade) returns bool language plpgsql volatile 
   $$ begin perform public.mark(); return $1.n = $2.n; end $$;
 create function grade_more(grade, grade) returns bool language plpgsql volatile as
   $$ begin perform public.mark(); return $1.n > $2.n; end $$;
-create operator < (leftarg = grade, rightarg = grade, function = grade_less, commutator = >);
-create operator = (leftarg = grade, rightarg = grade, function = grade_same, commutator = =, merges);
-create operator > (leftarg = grade, rightarg = grade, function = grade_more, commutator = <);
+-- By names of their own, or every statement with an equals sign would be suspect.
+create operator <% (leftarg = grade, rightarg = grade, function = grade_less, commutator = >%);
+create operator =% (leftarg = grade, rightarg = grade, function = grade_same, commutator = =%, merges);
+create operator >% (leftarg = grade, rightarg = grade, function = grade_more, commutator = <%);
 create operator class grade_ops default for type grade using btree as
-  operator 1 <, operator 3 =, operator 5 >, function 1 grade_order(grade, grade);
+  operator 1 <%, operator 3 =%, operator 5 >%, function 1 grade_order(grade, grade);
 create table graded (id int, g grade);
 insert into graded values (1, row(2)), (2, row(1)), (3, row(1));
 create procedure proceed(text) language plpgsql as $$ begin perform public.mark(); end $$;
