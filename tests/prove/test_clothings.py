@@ -8,7 +8,8 @@ import random
 import time
 
 import pytest
-from tests.bypass.clothings import BARE, PLACES, WRAPPINGS, placed, user_expressions, wrapped
+from tests.bypass.bare_statements import BARE
+from tests.bypass.clothings import PLACES, WRAPPINGS, placed, user_expressions, wrapped
 from tests.bypass.probed import ProbedServer
 
 from custody.demo.scratch_postgres import ScratchPostgres

@@ -7,9 +7,9 @@ the table of it is wrong; and whatever ran one was judged ``execute`` before.
 from collections.abc import Iterator
 
 import pytest
+from tests.bypass.bare_statements import BARE
 from tests.bypass.builtin_calls import calls_of, dangerous
 from tests.bypass.clothings import (
-    BARE,
     NEWER,
     PLACES,
     UNARY,

@@ -102,6 +102,10 @@ def with_clause(collector: StatementCollector, clause: Node | None, scope: NameS
 _WEIGHING: Final = frozenset(("distinctClause", "groupClause", "sortClause", "windowClause"))
 
 
+def _weighs(node: Node) -> bool:
+    return bool(node.keys() & _WEIGHING) or node.get("op", "SETOP_NONE") != "SETOP_NONE"
+
+
 def select(collector: StatementCollector, node: Node, scope: NameScope) -> None:
     """A SELECT, VALUES or TABLE, on its own or inside."""
     select_into(collector, node, scope, ())
@@ -138,8 +142,7 @@ def select_into(
         collector.visit(node["intoClause"].get("options", []), scope)
     if node.get("lockingClause"):
         collector.effect(Effect.WRITE)
-    if node.keys() & _WEIGHING or node.get("op", "SETOP_NONE") != "SETOP_NONE":
-        collector.weighs = True
+    collector.weighs = collector.weighs or _weighs(node)
     for clause in (
         "distinctClause",
         "whereClause",
