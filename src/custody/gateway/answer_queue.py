@@ -37,7 +37,8 @@ class AnswerQueue:
         self._gate: Final = gate
         self._pause: Final = pause
         self._strict: Final = strict
-        self._waiting: Final[deque[Response]] = deque()
+        self.waiting: Final[deque[Response]] = deque()
+        """Answers that are still to be recorded."""
         self._event_loop: Final = asyncio.get_running_loop()
 
     def put(self, response: Response, wire: Wire) -> None:
@@ -53,7 +54,7 @@ class AnswerQueue:
             if self._record(response, held):
                 owner.to_client.hold(held)
             return
-        waiting = self._waiting
+        waiting = self.waiting
         waiting.append(response)
         if len(waiting) == 1:
             # Masking and sealing are done while the client already reads its answer. The event
@@ -64,7 +65,7 @@ class AnswerQueue:
 
     def record(self) -> None:
         """Record what is queued, before anything that comes after it."""
-        waiting = self._waiting
+        waiting = self.waiting
         while waiting:
             if not self._record(waiting.popleft(), None):
                 return

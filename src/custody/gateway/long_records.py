@@ -38,6 +38,8 @@ class LongMasking:
 
     def __init__(self, masker: Masker) -> None:
         self._masker: Final = masker
+        self.mask: Callable[[Record], Record] = masker.mask
+        """As every masker. While something was prepared, that is at hand, once."""
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="masking")
         self._ready: Final[dict[int, tuple[object, Record]]] = {}
         """Masked ahead: by the identity of the command, response or stream, which is kept."""
@@ -46,14 +48,13 @@ class LongMasking:
     def digest(self) -> bytes:
         return self._masker.digest
 
-    def mask(self, record: Record) -> Record:
-        """As every masker. What was prepared is at hand, once."""
+    def _mask_prepared(self, record: Record) -> Record:
         ready = self._ready
-        if not ready:
-            return self._masker.mask(record)
         body = record.body
         what = body.command if isinstance(body, CommandSeen) else body
         known = ready.pop(id(what), None)
+        if not ready:
+            self.mask = self._masker.mask
         if known is None or known[0] is not what:
             return self._masker.mask(record)
         ahead = known[1].body
@@ -72,6 +73,7 @@ class LongMasking:
             while len(self._ready) >= _READY_AT_MOST:  # of sessions that ended meanwhile
                 del self._ready[next(iter(self._ready))]
             self._ready[id(what)] = what, masked
+            self.mask = self._mask_prepared
 
     def _masked(self, records: Sequence[Record]) -> list[tuple[Record, Record]]:
         masked = []
@@ -83,18 +85,15 @@ class LongMasking:
 
 def long_commands(commands: Sequence[Command]) -> Sequence[Body]:
     """Those of a message's commands that are long, as what masking is given."""
-    return [
-        CommandSeen(command, Decision.ALLOW, "", "", "", "")
-        for command in commands
-        if _is_long(command)
-    ]
-
-
-def _is_long(command: Command) -> bool:
-    left = LONG - len(command.text)
-    for argument in command.arguments:
-        left -= len(argument.value or "")
-    return left < 0
+    found: Sequence[Body] = ()
+    for command in commands:  # every statement passes here
+        left = LONG - len(command.text)
+        if command.arguments:
+            for argument in command.arguments:
+                left -= len(argument.value or "")
+        if left < 0:
+            found = (*found, CommandSeen(command, Decision.ALLOW, "", "", "", ""))
+    return found
 
 
 def is_long(body: Response | Stream) -> bool:

@@ -208,7 +208,8 @@ class Relay:
     # Client to server.
 
     def _commands_received(self, event: CommandsReceived, *, prepared: bool = False) -> None:
-        self._answers.record()
+        if self._answers.waiting:
+            self._answers.record()
         long = () if prepared else long_commands(event.commands)
         if long and self._gate.records(self._session, event):
             act = partial(self._commands_received, event, prepared=True)

@@ -162,10 +162,12 @@ class ValueMasker:
         derived: Sequence[tuple[Column, ...] | None] = (),
     ) -> tuple[tuple[Row, ...], bool]:
         """The masked cells within ``response_bytes``, and whether anything was left out."""
-        unread = [place for place in unread if _holds(captured, *place[:2])]
         kinds = self._kinds_of(columns)
         limit = self._bounds.response_bytes
-        known = _with_cells(captured, {(row, column): "" for row, column, _ in unread})
+        known = captured
+        if unread:
+            unread = [place for place in unread if _holds(captured, *place[:2])]
+            known = _with_cells(captured, {(row, column): "" for row, column, _ in unread})
         if not (touched or unread or any(kinds)):
             joined = BORDER.join([cell or "" for row in captured for cell in row])
             if self._scanner.is_clean(joined) and size(joined) < limit:

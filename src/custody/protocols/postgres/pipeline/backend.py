@@ -280,7 +280,7 @@ class Backend:
                 if one.columns is None:
                     self._questions += self.origins.missing(description)
             capture = one.answer.capture
-            if capture is not None and capture.waits and self.origins.asks:
+            if capture is not None and capture.waiting and self.origins.asks:
                 self._types = self._types or Types(self.origins.recall, asks=True)
                 capture.read_waiting(self._types)
         if self._types is not None:

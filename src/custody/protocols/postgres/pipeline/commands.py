@@ -54,7 +54,7 @@ from custody.protocols.postgres.values.bind import (
     parse_fields,
     values,
 )
-from custody.protocols.postgres.values.value_types import Types, has_own
+from custody.protocols.postgres.values.value_types import Types
 from custody.wire.sql.syntax import SetParameter, Unreadable
 
 _CACHED: Final = 256
@@ -137,7 +137,7 @@ class CommandReader:
         if isinstance(text, Uncertain):
             return False
         definition = Definition(pending.check_name(name), pending.domain, text or "")
-        definition.types = types
+        definition.declare(types)
         definition.cost = len(raw)
         wire = memoryview(data)[start:stop]
         if kept is not None and known:
@@ -177,7 +177,7 @@ class CommandReader:
             return False
         syncs = data.startswith(SYNC_MESSAGE, stop)
         wire = memoryview(data)[start : stop + len(SYNC_MESSAGE) if syncs else stop]
-        own = portal is not None and portal.types is None and self._has_own_types(portal)
+        own = portal is not None and self._is_undescribed(portal)
         read = None if own else self._remembered(portal)
         if read is not None:
             self._executed(portal, read, wire, syncs=syncs)
@@ -191,10 +191,12 @@ class CommandReader:
         return True
 
     @staticmethod
-    def _has_own_types(portal: Portal) -> bool:
-        """Whether values are of types that only the database can describe."""
+    def _is_undescribed(portal: Portal) -> bool:
+        """Whether values are of types that only the database can describe, and has not yet."""
         definition = portal.definition
-        return definition is not None and portal.arguments is None and has_own(definition.types)
+        if definition is None or not definition.own_types:
+            return False  # nearly always
+        return portal.types is None and portal.arguments is None
 
     def _described(self, portal: Portal) -> CommandReading:
         """The reading, once what is not known of its values' types was asked."""

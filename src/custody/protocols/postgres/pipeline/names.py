@@ -14,7 +14,7 @@ from custody.model.command import Argument
 from custody.protocols.postgres.statements.session_view import Settings
 from custody.protocols.postgres.values.bind import LongValues
 from custody.protocols.postgres.values.row_capture import RowDescription
-from custody.protocols.postgres.values.value_types import Types
+from custody.protocols.postgres.values.value_types import Types, has_own
 from custody.wire.sql.syntax import Statement
 
 
@@ -55,11 +55,18 @@ class Definition(NamedObject):
     statement: Statement | None = None
     problem = ""
     types: tuple[int, ...] = ()
+    own_types = False
+    """Some of them are the database's own."""
     description: RowDescription | None = None
 
     def __init__(self, name: bytes, domain: int, text: str) -> None:
         super().__init__(name, domain)
         self.text = text
+
+    def declare(self, types: tuple[int, ...]) -> None:
+        """The types of its parameters."""
+        self.types = types
+        self.own_types = has_own(types)
 
 
 class Portal(NamedObject):

@@ -168,8 +168,11 @@ class Settlement:
     def _parameters(self, data: bytes, position: int, stop: int) -> bool:
         about = self._expect(_DESCRIBE, "ParameterDescription").about
         if isinstance(about, Definition):
-            about.types = tuple(
-                int.from_bytes(data[at : at + 4], "big") for at in range(position + 2, stop - 3, 4)
+            about.declare(
+                tuple(
+                    int.from_bytes(data[at : at + 4], "big")
+                    for at in range(position + 2, stop - 3, 4)
+                )
             )
         return True
 

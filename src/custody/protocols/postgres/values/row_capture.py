@@ -89,17 +89,11 @@ def with_formats(
 class RowCapture:
     """The rows of one answer. ``open`` turns false once nothing more is kept."""
 
-    __slots__ = (
-        "_encoding",
-        "_forms",
-        "_plain",
-        "_room",
-        "_unread",
-        "_waiting",
-        "open",
-        "rows",
-        "truncated",
-    )
+    # What is rarely set stands on the class: every answer with rows has one of these.
+    _unread: dict[tuple[int, int], int] | None = None
+    """Row, column and length of what stands in ``rows`` in hexadecimal."""
+    waiting: list[tuple[int, int, bytes, int]] | None = None
+    """Row, column, value and type of what can be read once its type is known."""
 
     def __init__(
         self, room: int, encoding: str, forms: Sequence[tuple[int, int]] = (), *, plain: bool = True
@@ -108,10 +102,6 @@ class RowCapture:
         are text.
         """
         self.rows: list[tuple[str | None, ...]] = []
-        self._unread: dict[tuple[int, int], int] = {}
-        """Row, column and length of what stands in ``rows`` in hexadecimal."""
-        self._waiting: list[tuple[int, int, bytes, int]] = []
-        """Row, column, value and type of what can be read once its type is known."""
         self.open = True
         self.truncated = False
         self._room = room
@@ -123,7 +113,7 @@ class RowCapture:
         """Behind what another has captured, within what that left."""
         self.rows = other.rows
         self._unread = other._unread  # noqa: SLF001 - another of this class
-        self._waiting = other._waiting  # noqa: SLF001 - as above
+        self.waiting = other.waiting
         self.open = other.open
         self.truncated = other.truncated
         self._room = other.left
@@ -188,39 +178,43 @@ class RowCapture:
 
     def read_waiting(self, types: Types) -> None:
         """Read what waits and can be read now; what could never be is hexadecimal from here on."""
-        waiting, self._waiting = self._waiting, []
+        waiting, still = self.waiting or (), []
         for row, column, value, oid in waiting:
             try:
                 text = types.text(value, oid, self._encoding)
             except UnknownTypeError:
-                self._waiting.append((row, column, value, oid))
+                still.append((row, column, value, oid))
                 continue
             except UNREADABLE:
                 continue
             cells = self.rows[row]
             self.rows[row] = (*cells[:column], text, *cells[column + 1 :])
-            del self._unread[row, column]
-
-    @property
-    def waits(self) -> bool:
-        return bool(self._waiting)
+            if self._unread is not None:
+                del self._unread[row, column]
+        self.waiting = still
 
     @property
     def unread(self) -> tuple[tuple[int, int, int], ...]:
         """Row, column and length of what could not be decoded: hexadecimal stands there."""
+        if self._unread is None:
+            return ()
         return tuple((*place, length) for place, length in self._unread.items())
 
     def _decoded(self, value: bytes, column: int) -> str:
         if column < len(self._forms):
             oid, form = self._forms[column]
             if form != TEXT and oid not in DECODERS:
-                self._waiting.append((len(self.rows), column, bytes(value), oid))
+                if self.waiting is None:
+                    self.waiting = []
+                self.waiting.append((len(self.rows), column, bytes(value), oid))
                 return self._unreadable(value, column, len(value))
             text, readable = decoded(value, oid, form, self._encoding)
             return text if readable else self._unreadable(value, column, len(value))
         return self._unreadable(value, column, len(value))
 
     def _unreadable(self, value: bytes, column: int, length: int) -> str:
+        if self._unread is None:
+            self._unread = {}
         self._unread[len(self.rows), column] = length
         return value.hex()
 
