@@ -52,7 +52,8 @@ def values(  # noqa: C901 - one branch for each kind of type
         kind = kind.__supertype__
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        return st.one_of([values(argument, text) for argument in arguments])
+        given = [argument for argument in arguments if argument is not msgspec.UnsetType]
+        return st.one_of([values(argument, text) for argument in given])
     if origin is tuple:
         if arguments[-1] is Ellipsis:
             return st.lists(values(arguments[0], text), max_size=3).map(tuple)

@@ -21,7 +21,7 @@ def make_masker(config: Config) -> RecordMasker:
     """The masker of a configuration. Raises ``CustodyError`` as masking and the key file do."""
     key = load_token_key(DiskFiles(), config.gateway.keys)
     bounds = CaptureBounds(
-        command_bytes=config.capture.command_bytes, response_bytes=config.capture.response_bytes
+        command_bytes=config.capture.text_bytes, response_bytes=config.capture.response_bytes
     )
     return RecordMasker(config.masks, key, bounds)
 

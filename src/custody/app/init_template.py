@@ -69,7 +69,8 @@ as = "token"                      # same value, same token; or "redact", "last4"
 
 [capture]
 response_bytes = 65536            # of each response, after masking
-command_bytes = 1048576           # a longer SQL text is refused
+text_bytes = 1048576              # kept of each command's text
+command_bytes = 16777216          # a longer SQL text is refused
 """
 
 

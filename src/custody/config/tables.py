@@ -199,9 +199,17 @@ class CaptureConfig(msgspec.Struct, frozen=True, kw_only=True):
     response_bytes: Annotated[
         int, ConfigKey(read.size(0, 64 << 20), "Kept of each response, after masking.")
     ] = 65_536
+    text_bytes: Annotated[
+        int,
+        ConfigKey(
+            read.size(1024, 4 << 20),
+            "Kept of each command's text, and of its bind values together, after masking; of a "
+            "longer text length and digest are kept too.",
+        ),
+    ] = 1_048_576
     command_bytes: Annotated[
         int, ConfigKey(read.size(1024, 64 << 20), "A longer SQL text is refused.")
-    ] = 1_048_576
+    ] = 16_777_216
 
 
 class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True):

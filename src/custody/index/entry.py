@@ -295,6 +295,8 @@ def _command(seen: CommandSeen, here: EventContext) -> EventDraft:
         detail["actions"] = list(inside)
     if command.problem:
         detail["problem"] = command.problem
+    if command.whole:
+        detail |= {"text_bytes": command.whole.bytes, "text_digest": command.whole.digest}
     return EventDraft(
         place=here,
         kind="command",

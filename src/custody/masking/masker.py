@@ -4,9 +4,11 @@ Law: pure, total, idempotent; what fails gives no record at all, and an error wi
 the record. All fields that only steer masking are empty afterwards.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+import msgspec
 from msgspec import UNSET
 
 from custody.masking.ascii_fold import BORDER
@@ -23,7 +25,7 @@ from custody.masking.scanner import Scanner
 from custody.masking.statements import StatementMasker
 from custody.masking.truncation import CaptureBounds, Truncator, size
 from custody.masking.values import ValueMasker
-from custody.model.command import Command, Relation
+from custody.model.command import Command, Relation, WholeText
 from custody.model.errors import CustodyError
 from custody.model.record import (
     Body,
@@ -159,8 +161,13 @@ class RecordMasker:
                 _remember(self._clean, joined, None)
         if blind or not clean or may_hide(text):
             text = self._statements.settle(text, blind=blind)
-        if len(text) * 4 > self._bounds.command_bytes and size(text) > self._bounds.command_bytes:
-            text = self._statements.cut(text, self._bounds.command_bytes, blind=blind)
+        whole = self._fields.mask(command.whole) if command.whole else msgspec.UNSET
+        most = self._bounds.command_bytes
+        if len(command.text) * 4 > most and (length := size(command.text)) > most:
+            digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+            whole = WholeText(length, digest)
+        if len(text) * 4 > most and size(text) > most:
+            text = self._statements.cut(text, most, blind=blind)
         if not clean:
             words = tuple(self._scanner.scan(words))
         arguments = command.arguments
@@ -180,6 +187,7 @@ class RecordMasker:
             problem,
             cascade=command.cascade,
             actions=words[behind:] or UNSET,
+            whole=whole,
         )
 
     def _response(self, body: Response) -> Response:

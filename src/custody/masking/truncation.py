@@ -22,7 +22,7 @@ _RETRIES: Final = 8
 
 
 class CaptureBounds(msgspec.Struct, frozen=True):
-    """``command_bytes`` bounds a command's text, and all of its bind values together;
+    """``command_bytes`` bounds what is kept of a command's text, and of its bind values together;
     ``response_bytes`` bounds the captured cells of one response or stream, and one bind value.
     UTF-8 bytes, counted after masking; a cell costs one byte beside its text.
     """

@@ -69,6 +69,15 @@ class Argument(msgspec.Struct, frozen=True):
     secret: bool = False
 
 
+class WholeText(msgspec.Struct, frozen=True):
+    """Of a text that was longer than what is kept of one."""
+
+    bytes: int
+    """As it came, in UTF-8."""
+    digest: str
+    """SHA-256 of the whole masked text, hexadecimal."""
+
+
 class Command(msgspec.Struct, frozen=True):
     """One act that a policy can judge.
 
@@ -96,6 +105,8 @@ class Command(msgspec.Struct, frozen=True):
     """It may touch more than ``objects`` names, or reached some of these by a CASCADE."""
     actions: tuple[str, ...] | UnsetType = UNSET
     """What it does inside beside ``action``: a CTE's DELETE, what an EXECUTE runs."""
+    whole: WholeText | msgspec.UnsetType = msgspec.UNSET
+    """Where the text was longer than what is kept of one; masking may have made it shorter too."""
 
 
 NO_RULE: Final = "grant"

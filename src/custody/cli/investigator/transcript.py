@@ -69,6 +69,11 @@ def _command(item: Item, rows: int) -> Iterator[RenderableType]:
         yield _inside(shown(f"rule {item['rule']}: {reason}", "red"))
     if item["detail"].get("problem"):
         yield _loud(f"not understood: {item['detail']['problem']}")
+    if item["detail"].get("text_bytes"):
+        said = f"long text: {item['detail']['text_bytes']} bytes came; what is kept may be cut"
+        yield _inside(
+            shown(f"{said}; SHA-256 of all of it, masked: {item['detail']['text_digest']}", "dim")
+        )
     if item["outcome"] == "unknown":
         yield _loud("unknown outcome: forwarded, and no answer was seen")
     elif item["outcome"] == "ok" and item["committed"] == "no":

@@ -12,6 +12,7 @@ import msgspec
 from custody.model.words import Effect
 from custody.wire.sql import expression, query, utility, writes
 from custody.wire.sql.collector import Handler, Literal, NameScope, StatementCollector, qualified
+from custody.wire.sql.constant_runs import ShortenedText, shortened
 from custody.wire.sql.node import Node
 from custody.wire.sql.session import constant
 from custody.wire.sql.syntax import (
@@ -57,7 +58,7 @@ _MARKS_AT_MOST: Final = 10_000
 """Literals of a statement that are masked one by one."""
 
 
-def analyse(text: str) -> Analysis:
+def analyse(text: str) -> Analysis:  # noqa: PLR0911  # one for each way in which it ends
     """The meaning of a message's text, as far as the text itself tells."""
     if "\0" in text:
         return Unreadable("encoding")
@@ -65,12 +66,51 @@ def analyse(text: str) -> Analysis:
         source = text.encode()
     except UnicodeEncodeError:
         return Unreadable("encoding")
+    whole: ShortenedText | None = None
     try:
-        return _Message(text, source).statements()
+        whole = shortened(source)
+        if whole is None:
+            return _Message(text, source).statements()
+        read = _Message(whole.text, whole.text.encode()).statements()
     except SyntaxFaultError as fault:
-        return Unreadable("syntax", fault.message[:_MESSAGE_AT_MOST], fault.position)
+        place = fault.position
+        if whole is not None and place:
+            place = whole.place(place - 1) + 1
+        return Unreadable("syntax", fault.message[:_MESSAGE_AT_MOST], place)
     except RecursionError:
         return Unreadable("too-deep")
+    if isinstance(read, Unreadable):
+        return read
+    backslash = "\\" in text
+    return Statements(tuple(_placed(each, whole, backslash) for each in read.statements))
+
+
+def _placed(statement: Statement, whole: ShortenedText, backslash: bool) -> Statement:  # noqa: FBT001 - a fact that is passed on
+    """The statement as it stands in the whole text."""
+    start, end = whole.place(statement.start), whole.place(statement.end)
+    marks = [
+        msgspec.structs.replace(
+            mark,
+            start=whole.place(statement.start + mark.start) - start,
+            end=whole.place(statement.start + mark.end) - start,
+        )
+        for mark in statement.marks
+    ]
+    # As where there are too many to weigh: nothing of them is kept.
+    marks += [
+        Mark(left - start, right - start, secret=True)
+        for left, right in whole.left_out(statement.start, statement.end)
+    ]
+    marks.sort(key=lambda mark: mark.start)
+    changes = tuple(
+        msgspec.structs.replace(each, statement=_placed(each.statement, whole, backslash))
+        if isinstance(each, Prepare)
+        else each
+        for each in statement.changes
+    )
+    return msgspec.structs.replace(
+        statement, start=start, end=end, marks=tuple(marks), changes=changes, backslash=backslash
+    )
 
 
 class _Message:

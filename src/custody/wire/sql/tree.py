@@ -58,24 +58,26 @@ def fingerprint(text: bytes) -> str:
 
 
 # Token numbers of libpg_query's scanner (protobuf enum Token), by the scanner's own names.
-_TOKEN: Final = {
+TOKEN_NUMBERS: Final = {
     name: number
     for name, number in ScanResult.DESCRIPTOR.file.enum_types_by_name[
         "Token"
     ].values_by_name.items()
     for number in (number.number,)
 }
-INTEGER: Final = _TOKEN["ICONST"]
-MINUS: Final = _TOKEN["ASCII_45"]
-UESCAPE: Final = _TOKEN["UESCAPE"]
-STRINGS: Final = frozenset(_TOKEN[name] for name in ("SCONST", "USCONST", "BCONST", "XCONST"))
-NUMBERS: Final = frozenset((INTEGER, _TOKEN["FCONST"]))
-TRUTHS: Final = frozenset((_TOKEN["TRUE_P"], _TOKEN["FALSE_P"]))
-COMMENTS: Final = frozenset((_TOKEN["SQL_COMMENT"], _TOKEN["C_COMMENT"]))
+INTEGER: Final = TOKEN_NUMBERS["ICONST"]
+MINUS: Final = TOKEN_NUMBERS["ASCII_45"]
+UESCAPE: Final = TOKEN_NUMBERS["UESCAPE"]
+STRINGS: Final = frozenset(
+    TOKEN_NUMBERS[name] for name in ("SCONST", "USCONST", "BCONST", "XCONST")
+)
+NUMBERS: Final = frozenset((INTEGER, TOKEN_NUMBERS["FCONST"]))
+TRUTHS: Final = frozenset((TOKEN_NUMBERS["TRUE_P"], TOKEN_NUMBERS["FALSE_P"]))
+COMMENTS: Final = frozenset((TOKEN_NUMBERS["SQL_COMMENT"], TOKEN_NUMBERS["C_COMMENT"]))
 
 
-def tokens(text: bytes) -> list[tuple[int, int, int]]:
-    """All tokens as (start, end, number), positions in bytes."""
+def scan(text: bytes) -> Any:  # noqa: ANN401  # a sequence of protobuf messages
+    """All tokens, each with ``start``, ``end`` and ``token``, its number; positions in bytes."""
     result = lib.pg_query_scan(text)
     try:
         if result.error:
@@ -83,7 +85,12 @@ def tokens(text: bytes) -> list[tuple[int, int, int]]:
         data = ctypes.string_at(result.pbuf.data, result.pbuf.len)
     finally:
         lib.pg_query_free_scan_result(result)
-    return [(token.start, token.end, token.token) for token in ScanResult.FromString(data).tokens]
+    return ScanResult.FromString(data).tokens
+
+
+def tokens(text: bytes) -> list[tuple[int, int, int]]:
+    """All tokens as (start, end, number), positions in bytes."""
+    return [(token.start, token.end, token.token) for token in scan(text)]
 
 
 def parse_body(definition: bytes) -> list[Any]:

@@ -12,7 +12,7 @@ import msgspec
 from custody.wire.sql.syntax import Analysis, Statements
 
 LENGTH: Final = struct.Struct(">I")
-REQUEST_BYTES_AT_MOST: Final = 4 * 1024 * 1024
+REQUEST_BYTES_AT_MOST: Final = 64 * 1024 * 1024
 REPLY_BYTES_AT_MOST: Final = 64 * 1024 * 1024
 
 encode: Final = msgspec.msgpack.Encoder().encode

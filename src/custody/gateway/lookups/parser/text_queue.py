@@ -14,7 +14,7 @@ LONG: Final = 16 * 1024
 """Bytes from which a text is a long one."""
 TEXTS_AT_MOST: Final = 1_024
 TEXTS_OF_ONE_AT_MOST: Final = 256
-BYTES_AT_MOST: Final = 64 * 1024 * 1024
+BYTES_AT_MOST: Final = 128 * 1024 * 1024
 
 
 class WaitingText:
