@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-import msgspec
 from msgspec import UNSET
 
 from custody.masking.ascii_fold import BORDER
@@ -161,7 +160,7 @@ class RecordMasker:
                 _remember(self._clean, joined, None)
         if blind or not clean or may_hide(text):
             text = self._statements.settle(text, blind=blind)
-        whole = self._fields.mask(command.whole) if command.whole else msgspec.UNSET
+        whole = self._fields.mask(command.whole) if command.whole else UNSET
         most = self._bounds.command_bytes
         if len(command.text) * 4 > most and (length := size(command.text)) > most:
             digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -105,7 +105,7 @@ class Command(msgspec.Struct, frozen=True):
     """It may touch more than ``objects`` names, or reached some of these by a CASCADE."""
     actions: tuple[str, ...] | UnsetType = UNSET
     """What it does inside beside ``action``: a CTE's DELETE, what an EXECUTE runs."""
-    whole: WholeText | msgspec.UnsetType = msgspec.UNSET
+    whole: WholeText | UnsetType = UNSET
     """Where the text was longer than what is kept of one; masking may have made it shorter too."""
 
 
