@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from custody.gateway.lookups.parser import ParserPool
+from custody.gateway.lookups.parser.frames import REQUEST_BYTES_AT_MOST
 from custody.gateway.lookups.parser.process import Worker
 from custody.gateway.lookups.parser.text_queue import LONG
 from custody.wire.sql.syntax import Analysis, Statements, Unreadable
@@ -188,7 +189,11 @@ def test_hostile_texts_end_and_leave_the_pool_working() -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("SELECT '\ud800'", "encoding"), ("SELECT 1\0", "encoding"), ("x" * 5_000_000, "too-long")],
+    [
+        ("SELECT '\ud800'", "encoding"),
+        ("SELECT 1\0", "encoding"),
+        ("x" * (REQUEST_BYTES_AT_MOST + 1), "too-long"),
+    ],
 )
 def test_texts_that_are_not_sent(text: str, reason: str) -> None:
     async def scene(pool: ParserPool) -> None:
