@@ -154,9 +154,12 @@ def _text_kind(plant: TruthPlanter) -> ValueKind:
 
 
 def _of(plant: TruthPlanter, made: Made | None = None) -> str:
-    """A function; base64 of what is too short for it to be seen is no promise."""
-    forms = [*TEXT_OF, BASE64] if made is None or made.kind is not ValueKind.SSN else [*TEXT_OF]
-    return plant.chance.choice(forms)
+    """A function. Base64 of what is too short for it to be seen is no promise, nor is a token in
+    other letters than its service's, which opens nothing any more.
+    """
+    kind = made.kind if made is not None else ValueKind.COLUMN
+    forms = [form for form in TEXT_OF if kind is not ValueKind.TOKEN or "er(" not in form]
+    return plant.chance.choice(forms if kind is ValueKind.SSN else [*forms, BASE64])
 
 
 def _user(client: TruthClient, plant: TruthPlanter, number: int, way: str) -> tuple[Made, Made]:
@@ -337,7 +340,9 @@ def settings(client: TruthClient, plant: TruthPlanter, number: int) -> None:
         "RESET application_name",
     ):
         client.simple(text)
+    client.simple("LISTEN news")
     client.simple(f"SELECT pg_notify('news', ssn) FROM users WHERE id = {number}")
+    client.simple("UNLISTEN news")
 
 
 WAYS: Final[tuple[Way, ...]] = (

@@ -27,6 +27,8 @@ from custody.model.record import (
 )
 from custody.model.words import Decision
 
+LEFT: Final = "a long command that its session left before it was judged"
+"""What an ``opaque`` record says of it."""
 _NOTHING: Final = Command("", frozenset(), (), bounded=True, text="")
 _READY_AT_MOST: Final = 64
 LONG: Final = 32_768

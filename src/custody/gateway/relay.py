@@ -17,7 +17,7 @@ from custody.gateway.answer_queue import AnswerQueue
 from custody.gateway.gate import UNRECORDED_COMMANDS, Denial, Permit
 from custody.gateway.held_message import HeldMessage
 from custody.gateway.login import LoginResult
-from custody.gateway.long_records import MaskingPause, is_long, long_commands
+from custody.gateway.long_records import LEFT, MaskingPause, is_long, long_commands
 from custody.gateway.notification_batch import NotificationBatch
 from custody.gateway.open_transaction import OpenTransaction
 from custody.gateway.outbox import Outbox
@@ -230,8 +230,7 @@ class Relay:
 
     def _left(self, event: CommandsReceived) -> None:
         """The session ended before a long message was judged; nothing of it moved."""
-        size = sum(map(len, event.wire))
-        self._note(Opaque("a long command that its session left before it was judged", size))
+        self._note(Opaque(LEFT, sum(map(len, event.wire))))
 
     def _permit(
         self, event: CommandsReceived, held: RecordedEntry, numbers: tuple[int, ...]

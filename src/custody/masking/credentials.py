@@ -41,7 +41,7 @@ HASHES: Final = (
     rb"|(?:pbkdf2_sha[0-9]+|bcrypt_sha256|argon2|scrypt)\$[^\s'\"\x1f]{16,}"
 )
 PRIVATE_KEY: Final = (
-    rb"-{3,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-{0,5}"
+    rb"-{3,5} ?(?i:BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10})-{0,5}"
     rb"|PuTTY-User-Key-File-[0-9]:|Private-Lines: [0-9]+"
 )
 KEY_BODY: Final = (
@@ -51,7 +51,7 @@ KEY_BODY: Final = (
 """The beginnings of PKCS #1, PKCS #8, SEC 1 and OpenSSH keys in base64, without their frame."""
 
 _OWN: Final = b"\x1a"
-_KEY_END: Final = re.compile(rb"-{3,5} ?END [^\x1f\n-]{0,60}-{0,5}|Private-MAC: [0-9a-f]+")
+_KEY_END: Final = re.compile(rb"-{3,5} ?(?i:END) [^\x1f\n-]{0,60}-{0,5}|Private-MAC: [0-9a-f]+")
 _PGPASS_BEFORE: Final = re.compile(
     rb"((?:[^:\s\\\x1f]|\\.|\[[0-9A-Fa-f:]+\])+):[^:\s]+:((?:[^:\s\\]|\\.)+):((?:[^:\s\\]|\\.)+):\Z"
 )

@@ -129,7 +129,7 @@ SHAPES: Final = (
     Shape("jwt", rb"e(?:yJ|wo)[A-Za-z0-9_=-]{6,}\.", _JWT, lane="marks"),
     Shape(
         "private-key",
-        rb"PRIVATE KEY|Private-Lines|PuTTY-User",
+        rb"(?i:PRIVATE KEY)|Private-Lines|PuTTY-User",
         credentials.PRIVATE_KEY,
         credentials.private_key,
         lane="marks",

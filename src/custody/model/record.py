@@ -208,8 +208,7 @@ class Response(msgspec.Struct, frozen=True, tag="response"):
     arguments: tuple[Argument, ...] = ()
     """For output parameters of a function call; empty otherwise."""
     unread: tuple[tuple[int, int, int], ...] = ()
-    """Row, column and length of the captured cells that could not be decoded: what stands there is
-    hexadecimal."""
+    """Row, column and length of the captured cells that could not be decoded (hexadecimal)."""
     derived: tuple[tuple[Column, ...] | None, ...] = ()
     """Of each result column, the columns that it is worked out from and nothing else, where that is
     certain: none for a count."""

@@ -12,8 +12,8 @@ from custody.protocols.postgres.statements.catalogue import (
     RelationFacts,
     RelationsQuestion,
 )
+from custody.protocols.postgres.types.value_types import STATIC
 from custody.protocols.postgres.values.copy_data import binary_rows, rows_of
-from custody.protocols.postgres.values.value_types import STATIC
 from custody.wire.sql.syntax import Copy
 
 T: dict[Hashable, object] = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.protocols.postgres.values.scalars import DECODERS
+from custody.protocols.postgres.types.scalars import DECODERS
 from custody.protocols.postgres.values.text import (
     argument,
     decoded,

@@ -18,8 +18,8 @@ from custody.protocols.postgres.pipeline.finished_answer import FinishedAnswer
 from custody.protocols.postgres.pipeline.pending_queue import PendingQueue
 from custody.protocols.postgres.pipeline.progress import AGAIN, Again
 from custody.protocols.postgres.pipeline.settle import Settlement
-from custody.protocols.postgres.statements.catalogue import TypeQuestion
-from custody.protocols.postgres.values.value_types import Types
+from custody.protocols.postgres.types.type_fact import TypeQuestion
+from custody.protocols.postgres.types.value_types import Types
 from custody.wire.buffer import Buffer
 
 WHOLE_AT_MOST: Final = 1_048_576

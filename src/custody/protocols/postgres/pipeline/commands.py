@@ -43,6 +43,7 @@ from custody.protocols.postgres.statements.reader import (
     unknown,
 )
 from custody.protocols.postgres.statements.session_view import SessionView, Settings, either
+from custody.protocols.postgres.types.value_types import Types
 from custody.protocols.postgres.values.bind import (
     ValueHead,
     arguments,
@@ -54,7 +55,6 @@ from custody.protocols.postgres.values.bind import (
     parse_fields,
     values,
 )
-from custody.protocols.postgres.values.value_types import Types
 from custody.wire.sql.syntax import SetParameter, Unreadable
 
 _CACHED: Final = 256

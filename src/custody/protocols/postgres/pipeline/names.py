@@ -12,9 +12,9 @@ from typing import Final, Generic, TypeVar
 
 from custody.model.command import Argument
 from custody.protocols.postgres.statements.session_view import Settings
+from custody.protocols.postgres.types.value_types import Types, has_own
 from custody.protocols.postgres.values.bind import LongValues
 from custody.protocols.postgres.values.row_capture import RowDescription
-from custody.protocols.postgres.values.value_types import Types, has_own
 from custody.wire.sql.syntax import Statement
 
 

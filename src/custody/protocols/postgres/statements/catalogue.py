@@ -18,6 +18,7 @@ from custody.protocols.postgres.statements.reach import (
     ReachQuestion,
     SchemaQuestion,
 )
+from custody.protocols.postgres.types.type_fact import TypeFact, TypeQuestion
 from custody.wire.sql.guards import RELATIVE
 
 Row = Sequence[str | None]
@@ -54,12 +55,6 @@ class GuardsQuestion(msgspec.Struct, frozen=True):
 
 class ColumnsQuestion(msgspec.Struct, frozen=True):
     """The relation behind a RowDescription's table OID."""
-
-    oid: int
-
-
-class TypeQuestion(msgspec.Struct, frozen=True):
-    """A type of the database's own, by its OID."""
 
     oid: int
 
@@ -151,22 +146,6 @@ class TableFact(msgspec.Struct, frozen=True):
     """Attribute number and name; system columns are not here."""
     kin: Kin | None = ()
     """As in ``RelationFact``."""
-
-
-class TypeFact(msgspec.Struct, frozen=True):
-    """How a type's values are written in binary (``pg_type``)."""
-
-    name: str
-    kind: str
-    """``typtype``: ``b`` base, ``c`` composite, ``d`` domain, ``e`` enum, ``r`` range, …"""
-    send: str
-    """The function that writes them."""
-    base: int
-    """What a domain is over."""
-    subtype: int
-    """What a range, or a multirange, is of."""
-    element: int = 0
-    """What an array is of."""
 
 
 CatalogueAnswer = (

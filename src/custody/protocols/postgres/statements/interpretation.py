@@ -7,7 +7,7 @@ from typing import Final
 
 from custody.model.command import Column, Command, Relation
 from custody.model.words import Effect
-from custody.protocols.postgres.values.value_types import ColumnTypes
+from custody.protocols.postgres.types.value_types import ColumnTypes
 from custody.wire.sql.syntax import Change, Copy, Execute, SetParameter, Statement
 
 ANYTHING: Final[tuple[Change, ...]] = (SetParameter("", None),)

@@ -19,7 +19,7 @@ from custody.protocols.postgres.statements.catalogue import (
 from custody.protocols.postgres.statements.search_path import TEMPORARY, schemas
 from custody.protocols.postgres.statements.session_view import Settings
 from custody.protocols.postgres.statements.temporary_relations import behind
-from custody.protocols.postgres.values.scalars import NAMES
+from custody.protocols.postgres.types.scalars import NAMES
 from custody.wire.sql.collector import ANY
 from custody.wire.sql.syntax import ColumnUse, Reach, RelationUse, TypeUse, WriteBound
 

@@ -17,13 +17,13 @@ from custody.protocols.postgres.statements.catalogue import (
     KnownFacts,
     RelationFacts,
     RelationsQuestion,
-    TypeFact,
     Unanswered,
 )
 from custody.protocols.postgres.statements.interpretation import ANYTHING, Interpretation
 from custody.protocols.postgres.statements.meaning import Meaning as Found
 from custody.protocols.postgres.statements.session_view import SessionView, Settings
-from custody.protocols.postgres.values.value_types import ColumnTypes, Types
+from custody.protocols.postgres.types.type_fact import TypeFact
+from custody.protocols.postgres.types.value_types import ColumnTypes, Types
 from custody.wire.sql.syntax import (
     Change,
     Execute,

@@ -10,10 +10,10 @@ import msgspec
 
 from custody.model.command import Argument
 from custody.protocols.postgres.frames import COUNT16, INT32, malformed
+from custody.protocols.postgres.types.value_types import STATIC, Types
 from custody.protocols.postgres.values.copy_data import StreamTap
 from custody.protocols.postgres.values.row_capture import MARGIN
 from custody.protocols.postgres.values.text import TEXT, argument
-from custody.protocols.postgres.values.value_types import STATIC, Types
 
 
 class ValueHead(msgspec.Struct, frozen=True):

@@ -11,9 +11,9 @@ from typing import Final
 
 from custody.model.command import Column, Relation
 from custody.model.record import OutputColumn, Stream
+from custody.protocols.postgres.types.value_types import STATIC, ColumnTypes, Types
 from custody.protocols.postgres.values.row_capture import MARGIN
 from custody.protocols.postgres.values.text import BINARY, argument, beginning
-from custody.protocols.postgres.values.value_types import STATIC, ColumnTypes, Types
 from custody.wire.sql.syntax import Copy
 
 Row = tuple[str | None, ...]

@@ -13,9 +13,9 @@ import msgspec
 from custody.model.record import OutputColumn
 from custody.protocols.postgres.frames import COUNT16, INT32, malformed
 from custody.protocols.postgres.statements.catalogue import ColumnsQuestion
-from custody.protocols.postgres.values.scalars import DECODERS, TEXTUAL, UNREADABLE
+from custody.protocols.postgres.types.scalars import DECODERS, TEXTUAL, UNREADABLE
+from custody.protocols.postgres.types.value_types import Types, UnknownTypeError
 from custody.protocols.postgres.values.text import TEXT, beginning, decoded
-from custody.protocols.postgres.values.value_types import Types, UnknownTypeError
 
 MARGIN: Final = 4096
 _VALUE_COST: Final = 4

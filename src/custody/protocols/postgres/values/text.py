@@ -7,8 +7,8 @@ hexadecimal and is not readable; nothing is guessed for a type that nobody has d
 from typing import Final
 
 from custody.model.command import Argument
-from custody.protocols.postgres.values.scalars import NAMES, TEXTUAL, UNREADABLE
-from custody.protocols.postgres.values.value_types import STATIC, Types, UnknownTypeError
+from custody.protocols.postgres.types.scalars import NAMES, TEXTUAL, UNREADABLE
+from custody.protocols.postgres.types.value_types import STATIC, Types, UnknownTypeError
 
 TEXT: Final = 0
 BINARY: Final = 1

@@ -8,14 +8,14 @@ import struct
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Final
 
-from custody.protocols.postgres.statements.catalogue import TypeFact, TypeQuestion
-from custody.protocols.postgres.values.scalars import (
+from custody.protocols.postgres.types.scalars import (
     ARRAYS,
     DECODERS,
     FIXED,
     TEXTUAL,
     Decode,
 )
+from custody.protocols.postgres.types.type_fact import TypeFact, TypeQuestion
 
 _PAIR: Final = struct.Struct(">ii")
 _COUNT: Final = struct.Struct(">i")

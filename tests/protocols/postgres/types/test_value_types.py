@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.protocols.postgres.statements.catalogue import TypeFact, TypeQuestion
-from custody.protocols.postgres.values.scalars import ARRAYS, UNREADABLE
-from custody.protocols.postgres.values.value_types import STATIC, Types, UnknownTypeError, has_own
+from custody.protocols.postgres.types.scalars import ARRAYS, UNREADABLE
+from custody.protocols.postgres.types.type_fact import TypeFact, TypeQuestion
+from custody.protocols.postgres.types.value_types import STATIC, Types, UnknownTypeError, has_own
 
 OWN = 50_000
 FACTS = {

@@ -1,0 +1,1 @@
+"""How the values of PostgreSQL's types, and of a database's own, are written in binary."""
