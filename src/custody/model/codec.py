@@ -128,6 +128,14 @@ class CodecFaces(msgspec.Struct, frozen=True):
     """``None``: it gives no ``Inquiry``."""
 
 
+class SeveralQuestions(msgspec.Struct, frozen=True):
+    """Questions that do not depend on each other's answers. The answer is a tuple of theirs, in
+    that order; a host that gives something else is asked each by itself.
+    """
+
+    each: tuple[Hashable, ...]
+
+
 class Inquirer(Protocol):
     """A connection of the gateway's own to a target, for look-ups; read-only. No I/O, no clock."""
 
@@ -152,11 +160,16 @@ class Inquirer(Protocol):
         ...
 
     def ask(self, question: Hashable) -> bytes:
-        """The bytes that ask the server."""
+        """The bytes that ask the server. Once logged in, also while others are open."""
+        ...
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer to take."""
         ...
 
     def take_answer(self) -> object:
-        """The answer to the last question, once ``ready`` again."""
+        """The answer to the oldest question whose answer was not taken yet."""
         ...
 
 

@@ -13,7 +13,7 @@ from typing import Self
 
 import psycopg
 
-from custody.model.codec import UpstreamLogin
+from custody.model.codec import SeveralQuestions, UpstreamLogin
 from custody.model.command import Command
 from custody.model.errors import WireError
 from custody.model.event import (
@@ -138,6 +138,8 @@ class TinyHost:
     def find(self, question: Hashable, database: str) -> object:
         if isinstance(question, ParseQuestion):
             return parsed(question.text)
+        if isinstance(question, SeveralQuestions):
+            return tuple(self.find(each, database) for each in question.each)
         with self._lookups:
             if (database, question) not in self._known:
                 connection = self._databases.get(database)

@@ -4,9 +4,11 @@ Law: the parser workers hold no key and no socket, and the catalogue is asked on
 the gateway's own; a codec cannot reach either by itself.
 """
 
+import asyncio
 from collections.abc import Hashable
 from typing import Final, Protocol
 
+from custody.model.codec import SeveralQuestions
 from custody.wire.sql.syntax import Analysis, ParseQuestion
 
 
@@ -71,6 +73,8 @@ class CodecAdvisor:
     async def find(self, question: Hashable) -> object | None:
         if isinstance(question, ParseQuestion):
             return await self._parser.parse(question.text, self._asker)
+        if isinstance(question, SeveralQuestions):
+            return tuple(await asyncio.gather(*map(self._lookups.find, question.each)))
         return await self._lookups.find(question)
 
     def forget(self, *, settled: bool) -> None:

@@ -8,7 +8,7 @@ out is ``None``; whoever asked must then take the worst. Nothing here is trusted
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final
 
 from custody.gateway.connection import Connection
@@ -28,6 +28,8 @@ PATIENCE_S: Final = 5.0
 IDLE_S: Final = 3.0
 """Short, so that the gateway does not keep a database busy (DROP DATABASE waits 5 s for others)."""
 QUESTIONS_AT_MOST: Final = 1000
+ASKED_AT_ONCE: Final = 64
+"""Questions that are on their way together: the target answers one after the other."""
 ANSWERS_AT_MOST: Final = 20_000
 
 _log: Final = logging.getLogger("custody.lookup")
@@ -104,19 +106,14 @@ class Lookups:
         connection: _Line | None = None
         try:
             while True:
-                try:
-                    async with asyncio.timeout(IDLE_S):
-                        question = await self._queue.get()
-                except TimeoutError:
+                questions = await self._next_questions(ASKED_AT_ONCE)
+                if not questions:
                     return
                 try:
-                    generation = self._generation
-                    async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                        if connection is None or connection.broken:
+                    if connection is None or connection.broken:
+                        async with asyncio.timeout(ANSWER_TIMEOUT_S):
                             connection = await self._open()
-                        answer = await connection.ask(question)
-                    keep = generation == self._generation and not self._unsettled
-                    self._answer(question, answer, keep=keep)
+                    await self._find(questions, connection)
                 except (CustodyError, TimeoutError, OSError) as error:
                     name = error.code if isinstance(error, CustodyError) else "time-out"
                     _log.warning("%s: a look-up failed: %s", self._target.name, name)
@@ -124,15 +121,37 @@ class Lookups:
                         connection.close()
                         connection = None
                     self._failed_at = self._event_loop.time()
-                    self._answer(question, None, keep=False)
-                    while not self._queue.empty():
-                        self._answer(self._queue.get_nowait(), None, keep=False)
+                    while questions:  # those that have an answer keep it
+                        for question in questions:
+                            self._answer(question, None, keep=False)
+                        questions = self._waiting(QUESTIONS_AT_MOST)
         finally:
             self._running = False
             if connection is not None:
                 connection.close()
             for question in list(self._asked):
                 self._answer(question, None, keep=False)
+
+    async def _next_questions(self, most: int) -> list[Hashable]:
+        """Those that wait, or the first that comes; none where none comes for a while."""
+        try:
+            async with asyncio.timeout(IDLE_S):
+                first = await self._queue.get()
+        except TimeoutError:
+            return []
+        return [first, *self._waiting(most - 1)]
+
+    def _waiting(self, most: int) -> list[Hashable]:
+        return [self._queue.get_nowait() for _ in range(min(most, self._queue.qsize()))]
+
+    async def _find(self, questions: Sequence[Hashable], connection: "_Line") -> None:
+        generation = self._generation
+        connection.ask(questions)
+        for question in questions:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                answer = await connection.answer()
+            keep = generation == self._generation and not self._unsettled
+            self._answer(question, answer, keep=keep)
 
     def _answer(self, question: Hashable, answer: object | None, *, keep: bool) -> None:
         if keep and answer is not None:
@@ -178,7 +197,7 @@ async def _open(target: Target, database: str, vault: Vault, inquirer: Inquirer)
 
 
 class _Line:
-    """A logged-in connection for questions, one at a time."""
+    """A logged-in connection for questions, whose answers come in order."""
 
     def __init__(self, target: Target, inquirer: Inquirer) -> None:
         self._target: Final = target
@@ -208,11 +227,14 @@ class _Line:
         while not self._inquirer.ready:
             await self._progress()
 
-    async def ask(self, question: Hashable) -> object:
+    def ask(self, questions: Iterable[Hashable]) -> None:
         if self._connection is None:
             raise CustodyError("target.unreachable", "There is no look-up connection.")
-        self._connection.write(self._inquirer.ask(question))
-        while not self._inquirer.ready:
+        self._connection.write(b"".join(map(self._inquirer.ask, questions)))
+
+    async def answer(self) -> object:
+        """To the oldest question."""
+        while not self._inquirer.answered:
             await self._progress()
         return self._inquirer.take_answer()
 

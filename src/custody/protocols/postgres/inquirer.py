@@ -5,6 +5,7 @@ answer is held than its bound.
 """
 
 import secrets
+from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Final, cast
 
@@ -39,9 +40,10 @@ class PostgresInquirer:
         self._authentication: ServerAuthentication | None = None
         self._tls_awaited = False
         self.tls_answer: bool | None = None
-        self.ready = False
         self._guarded = False
-        self._question: CatalogueQuestion | None = None
+        self._logged_in = False
+        self._open: Final[deque[CatalogueQuestion]] = deque()
+        self._answers: Final[deque[object]] = deque()
         self._rows: list[tuple[str | None, ...]] = []
         self._bytes = 0
         self._failed = ""
@@ -77,23 +79,32 @@ class PostgresInquirer:
             reply += self._take(*message)
         return reply
 
+    @property
+    def ready(self) -> bool:
+        return self._logged_in and not self._open
+
     def ask(self, question: Hashable) -> bytes:
-        if not self.ready:
-            raise ValueError("One question at a time.")
-        self._question = cast("CatalogueQuestion", question)
-        self._rows = []
-        self._bytes = 0
-        self._failed = ""
-        self.ready = False
-        return frames.query(sql(self._question))
+        if not self._logged_in:
+            raise ValueError("Nothing can be asked before the login.")
+        asked = cast("CatalogueQuestion", question)
+        self._open.append(asked)
+        return frames.query(sql(asked))
+
+    @property
+    def answered(self) -> bool:
+        return bool(self._answers)
 
     def take_answer(self) -> object:
         """``None`` where the server refused the question, or its answer was too long."""
-        question, self._question = self._question, None
+        return self._answers.popleft()
+
+    def _finish(self) -> None:
+        """ReadyForQuery came behind the oldest question."""
         rows, self._rows = self._rows, []
-        if question is None or self._failed:
-            return None
-        return read(question, rows)
+        failed, self._failed = self._failed, ""
+        self._bytes = 0
+        question = self._open.popleft()
+        self._answers.append(None if failed else read(question, rows))
 
     def _take_tls_answer(self) -> bytes:
         first = bytes(self._buffer.take(1)) if self._buffer.ensure(1) else b""
@@ -125,17 +136,19 @@ class PostgresInquirer:
         elif kind == ord("D"):
             self._row(body)
         elif kind == ord("Z"):
-            self.ready = self._guarded
             if not self._guarded:
                 self._guarded = True
                 return frames.query(_FIRST)
+            if self._open:
+                self._finish()
+            self._logged_in = True
         elif kind not in _IGNORED and kind != ord("C"):
             raise _broken("The server sent what nothing asked for.")
         return b""
 
     def _error(self, body: bytes) -> None:
         report = frames.error_report(body)
-        if self._question is None or report.severity in {"FATAL", "PANIC"}:
+        if not self._open or report.severity in {"FATAL", "PANIC"}:
             failed = refused_by_server(report)
             raise CustodyError(failed.reason, failed.refusal.message, failed.refusal.hint)
         self._failed = report.code

@@ -8,6 +8,7 @@ is the command ``unknown``.
 from collections.abc import Callable, Generator, Hashable, Sequence
 from typing import Final, Protocol, cast
 
+from custody.model.codec import SeveralQuestions
 from custody.model.command import Argument, Column, Command
 from custody.model.refusal import Refusal
 from custody.protocols.postgres.refusals import unreadable
@@ -36,6 +37,9 @@ from custody.wire.sql.syntax import (
 
 QUESTIONS_AT_MOST: Final = 2000
 """Of one message. What is not asked counts as the worst that it could be."""
+
+_TOGETHER: Final = 256
+"""Questions that are asked at once."""
 
 Recall = Callable[[Hashable], object | None]
 CatalogueFacts = tuple[tuple[Hashable, object], ...]
@@ -188,6 +192,21 @@ class _Asker:
         self._answers[question] = answer = Unanswered() if answer is None else answer
         return answer
 
+    def find_all(self, questions: Sequence[CatalogueQuestion]) -> Generator[Hashable, object, None]:
+        """All of them, together where they can be."""
+        recall = self._recall
+        asked = [each for each in questions if recall is None or recall(each) is None]
+        while len(asked) > 1:
+            together, asked = tuple(asked[:_TOGETHER]), asked[_TOGETHER:]
+            answers = yield SeveralQuestions(together)
+            if not isinstance(answers, tuple) or len(answers) != len(together):
+                break  # the host wants them one by one
+            for question, answer in zip(together, answers, strict=True):
+                self._answers[question] = Unanswered() if answer is None else answer
+        for question in questions:
+            if question not in self._answers:
+                yield from self.find(question)
+
     @property
     def full(self) -> bool:
         return len(self._answers) >= QUESTIONS_AT_MOST
@@ -305,8 +324,7 @@ def _one(  # noqa: PLR0917 - what a meaning depends on, no less
         missing = meanings.questions(statement, view, asker.known)
         if not missing:
             break
-        for question in missing:
-            yield from asker.find(question)
+        yield from asker.find_all(missing)
     found = meanings.meaning(statement, view, asker.known)
     command = meanings.assemble(text, statement, found, arguments, form=form)
     changes = meanings.changes(statement, view, asker.known)
