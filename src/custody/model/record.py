@@ -8,7 +8,6 @@ are emptied by masking; a body that still has marks has not been masked, and the
 from typing import NewType
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from custody.model.command import Argument, Column, Command, Relation
 from custody.model.identity import Identity, Loop
@@ -214,7 +213,7 @@ class Response(msgspec.Struct, frozen=True, tag="response"):
     certain: none for a count."""
     open: bool = False
     """How its transaction ends is not said yet: a ``transaction`` record follows."""
-    wrote: bool | UnsetType = UNSET
+    wrote: bool | msgspec.UnsetType = msgspec.UNSET
     """``rows`` are of a command that writes: for what counts them. It is not kept."""
 
 
