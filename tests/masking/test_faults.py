@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.masking.records import ALL_DETECTORS, NO_RULES
+from tests.masking.records import ALL_DETECTORS, NO_RULES, masker
 from tests.masking.scenes import (
     ORDERS,
     REDACTING,
@@ -12,10 +12,9 @@ from tests.masking.scenes import (
     mask_response,
 )
 
-from custody.model.record import (
-    ErrorReport,
-)
-from custody.model.words import Effect
+from custody.masking.mask_rule import MaskRule
+from custody.model.record import ErrorReport, Milliseconds, Record, Response
+from custody.model.words import Effect, Outcome
 
 FAULTS = (
     {"detail": "Failing row contains (1, plum, pear)."},
@@ -114,3 +113,12 @@ def test_an_internal_query_loses_its_literals() -> None:
 def test_effects_stay() -> None:
     new = mask_command(ALL_DETECTORS, "x", effects=frozenset({Effect.WRITE, Effect.READ}))
     assert new.effects == frozenset({Effect.WRITE, Effect.READ})
+
+
+def test_a_find_that_becomes_a_mark_before_a_quote_is_masked_once_and_for_all() -> None:
+    fault = ErrorReport("", "", "", context="x", extra=(("q", "4111 1111 1111 1111$$"),))
+    record = Record(Milliseconds(1), Response(0, Outcome.OK, "", 0, 0, 0, notices=(fault,)))
+    both = masker(MaskRule(detect=("card",)), MaskRule(columns=("*.ssn",)))
+    masked = both.mask(record)
+    assert both.mask(masked) == masked
+    assert b"4111" not in msgspec.json.encode(masked)

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+import msgspec
 from msgspec import UNSET
 
 from custody.masking.ascii_fold import BORDER
@@ -266,7 +267,9 @@ class RecordMasker:
     ) -> ErrorReport:
         faults = self._faults
         if touched or faults.touches(fault, relations) or faults.tells(fault):
-            fault = self._faults.mask(fault)
+            # A find that becomes a mark can turn what stands behind it into a quote.
+            extra = self._fields.mask(fault.extra)
+            fault = self._faults.mask(msgspec.structs.replace(fault, extra=extra))
         masked: ErrorReport = self._fields.mask(fault)
         return masked
 
