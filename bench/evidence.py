@@ -17,10 +17,10 @@ import uvloop
 from custody.evidence import DiskFiles, KeyholderProcess, Log, LogOptions, create_keys, open_log
 from custody.model.command import Command
 from custody.model.errors import LogFailureError
+from custody.model.gateway_records import ConfigLoaded
 from custody.model.record import (
     Body,
     CommandSeen,
-    ConfigLoaded,
     Milliseconds,
     Receipt,
     Record,

@@ -11,8 +11,9 @@ from tests.access.scene import HOUR, MINUTE, NOON, House, grant, job, loop_reque
 from custody.access.refresh_tokens import load_refresh_token_sealer
 from custody.identity.oidc.responses import ProviderLogin
 from custody.model.errors import CustodyError
+from custody.model.gateway_records import AdminAct
 from custody.model.identity import Admission, Proof, RememberedLogin
-from custody.model.record import AdminAct, LoginAccepted, LoginEnd
+from custody.model.record import LoginAccepted, LoginEnd
 from custody.model.secret import Secret
 from custody.model.words import LoginId, Method
 

@@ -21,10 +21,10 @@ from custody.evidence.log.reader import EvidenceReader
 from custody.evidence.log.startup import open_log
 from custody.model.command import Command
 from custody.model.errors import LogFailureError
+from custody.model.gateway_records import ConfigLoaded
 from custody.model.record import (
     Body,
     CommandSeen,
-    ConfigLoaded,
     Milliseconds,
     Receipt,
     Record,

@@ -17,17 +17,9 @@ from tests.evidence.scenes import session_start as started
 
 from custody.evidence.log.log import Log
 from custody.model.errors import LogFailureError
+from custody.model.gateway_records import AdminAct
 from custody.model.identity import Identity, Loop
-from custody.model.record import (
-    AdminAct,
-    Gap,
-    Injected,
-    LoginRefused,
-    LoopEnd,
-    LoopStart,
-    Opaque,
-    Stream,
-)
+from custody.model.record import Gap, Injected, LoginRefused, LoopEnd, LoopStart, Opaque, Stream
 from custody.model.words import Decision, LoopId, SessionId
 
 FOLDER = Path(__file__).with_name("log-1")

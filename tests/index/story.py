@@ -4,14 +4,13 @@ from custody.index import FiledRecord, Filter, IndexedEvent, Order, SqliteIndex,
 from custody.index.entry import searched
 from custody.index.text import fold
 from custody.model.command import Argument, Command
+from custody.model.gateway_records import AdminAct, Heartbeat
 from custody.model.identity import Identity, Loop
 from custody.model.record import (
-    AdminAct,
     Body,
     CommandSeen,
     ErrorReport,
     Gap,
-    Heartbeat,
     LoginRefused,
     LoopEnd,
     LoopStart,

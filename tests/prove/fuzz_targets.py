@@ -15,7 +15,7 @@ from custody.evidence.record.leaf_parse_fast import LeafReader
 from custody.evidence.tlog import note, policy, proof, tile
 from custody.evidence.tlog.checkpoint import parse_body
 from custody.model.errors import CustodyError
-from custody.model.record import Heartbeat
+from custody.model.gateway_records import Heartbeat
 
 
 class Target(msgspec.Struct, frozen=True):

@@ -17,8 +17,9 @@ from custody.access.loops import InStateThread, LoopService
 from custody.access.refresh_tokens import RefreshTokenSealer
 from custody.identity import LOGIN_PREFIX, mint_login_id, mint_secret, secret_digest
 from custody.model.errors import CustodyError
+from custody.model.gateway_records import AdminAct
 from custody.model.identity import Proof, RememberedLogin
-from custody.model.record import AdminAct, Body, LoginAccepted, LoginEnd, Milliseconds, Record
+from custody.model.record import Body, LoginAccepted, LoginEnd, Milliseconds, Record
 from custody.model.secret import Secret
 from custody.model.words import LoginId, Method
 from custody.recording.recorder import RecordWriter

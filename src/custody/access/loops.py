@@ -15,16 +15,9 @@ from custody.access.requests import LoopRequest, StartedLoop
 from custody.access.terms import LoopTerms
 from custody.identity import mint_ticket
 from custody.model.errors import CustodyError
+from custody.model.gateway_records import AdminAct
 from custody.model.identity import Admission, Identity, Loop, Proof, RememberedLogin, Tally, Ticket
-from custody.model.record import (
-    AdminAct,
-    Body,
-    LoginAccepted,
-    LoopEnd,
-    LoopStart,
-    Milliseconds,
-    Record,
-)
+from custody.model.record import Body, LoginAccepted, LoopEnd, LoopStart, Milliseconds, Record
 from custody.model.words import Exceeded, LoginId, LoopId, Method
 from custody.policy import Limit
 from custody.recording.recorder import RecordWriter

@@ -15,8 +15,9 @@ from custody.access.requests import LoopRequest
 from custody.identity import local_identity
 from custody.model.durations import duration_words, moment
 from custody.model.errors import CustodyError
+from custody.model.gateway_records import AdminAct
 from custody.model.identity import Identity, Proof, Ticket
-from custody.model.record import AdminAct, Milliseconds, Record
+from custody.model.record import Milliseconds, Record
 from custody.model.words import IdentityKind, LoopId, Method, TicketId
 from custody.recording.recorder import RecordWriter
 from custody.state import EndedLoop

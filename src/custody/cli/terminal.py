@@ -117,6 +117,8 @@ def warn_of_missing(document: Mapping[str, Any]) -> int:
             f"warning: {unread['records']} records could not be read, so they are missing from "
             f"every answer: {shown_places}{more}. `custody verify` says what is wrong"
         )
+    if document.get("recorded") is False:
+        say("note: this reading is on no record: no running gateway could record it")
     return exit_code_of(document)
 
 

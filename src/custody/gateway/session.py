@@ -26,8 +26,9 @@ from custody.gateway.target import Target
 from custody.gateway.upstream import send_once
 from custody.model.codec import CodecFaces, ServerLogin
 from custody.model.errors import CustodyError, LogFailureError, WireError
+from custody.model.gateway_records import AdminAct
 from custody.model.identity import Admission, Session
-from custody.model.record import AdminAct, SessionEnd
+from custody.model.record import SessionEnd
 from custody.model.refusal import Refusal
 from custody.model.words import SessionId, Side
 from custody.recording.recorder import durable

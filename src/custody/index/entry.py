@@ -11,29 +11,32 @@ import msgspec
 
 from custody.index.text import SEPARATOR
 from custody.model.command import Argument
-from custody.model.record import (
+from custody.model.gateway_records import (
     AdminAct,
     AnchorAccepted,
-    BudgetExceeded,
     ClockJump,
-    CommandSeen,
     ConfigLoaded,
+    EvidenceRead,
+    Heartbeat,
+    LogClose,
+    LogOpen,
+    Recovery,
+)
+from custody.model.record import (
+    BudgetExceeded,
+    CommandSeen,
     CredentialLeased,
     CredentialReturned,
     ErrorReport,
     Gap,
-    Heartbeat,
     Injected,
-    LogClose,
     LoginAccepted,
     LoginEnd,
     LoginRefused,
-    LogOpen,
     LoopEnd,
     LoopStart,
     Notification,
     Opaque,
-    Recovery,
     Response,
     ResponseUnknown,
     SessionCarry,
@@ -203,6 +206,9 @@ def entries(record: StoredRecord, known: ContextSource) -> Sequence[IndexEntry]:
             return (
                 EventDraft(here, "admin", f"{act} {subject} {detail}", action=act, detail=facts),
             )
+        case EvidenceRead(call=call, about=about) as read:
+            facts = _facts(read, "login", "about")
+            return (EventDraft(here, "evidence.read", about, action=call, detail=facts),)
         case AnchorAccepted() as accepted:
             facts = _facts(accepted, "signed", "size", "lost")
             text = f"{accepted.lost} signed records given up"
@@ -264,6 +270,8 @@ def place_of(record: StoredRecord, known: ContextSource) -> EventContext:  # noq
             return EventContext(loop, session, "", identity.subject, identity.issuer)
         case AdminAct(actor=actor) if not session:
             return EventContext(loop, "", "", actor)
+        case EvidenceRead(reader=reader):
+            return EventContext("", "", "", reader)
         case _ if session:
             told = known.of_session(session)
             if told is not None:

@@ -10,25 +10,22 @@ from typing import NewType
 import msgspec
 
 from custody.model.command import Argument, Column, Command, Relation
+from custody.model.gateway_records import (
+    AdminAct,
+    AnchorAccepted,
+    ClockJump,
+    ConfigLoaded,
+    EvidenceRead,
+    Heartbeat,
+    LogClose,
+    LogOpen,
+    Recovery,
+)
 from custody.model.identity import Identity, Loop
 from custody.model.words import Decision, Ended, Exceeded, LoopId, Method, Outcome, SessionId
 
 Milliseconds = NewType("Milliseconds", int)
 """Since the Unix epoch, gateway clock."""
-
-
-class LogOpen(msgspec.Struct, frozen=True, tag="log.open"):
-    """The first leaf of a log, and of every later start of a gateway on it."""
-
-    version: str
-    durability: str
-    responses: str
-    previous: str = ""
-    """The final checkpoint of the year before, where there is one."""
-
-
-class LogClose(msgspec.Struct, frozen=True, tag="log.close"):
-    reason: str
 
 
 class LoopStart(msgspec.Struct, frozen=True, tag="loop.start"):
@@ -283,60 +280,6 @@ class Gap(msgspec.Struct, frozen=True, tag="gap"):
     count: int
 
 
-class ConfigLoaded(msgspec.Struct, frozen=True, tag="config"):
-    """Digests are SHA-256, hexadecimal."""
-
-    policy: str
-    """Of all that decides who may come in and what is allowed: grants, rules, logins, providers."""
-    mask: str
-    summary: str
-    """What an investigator should know of it: names of targets, grants, rules; never a secret."""
-    rules: str = ""
-    """Of grants and rules alone: what verdicts carry."""
-
-
-class AdminAct(msgspec.Struct, frozen=True, tag="admin"):
-    act: str
-    """Such as ``ticket.create``, ``ticket.revoke``, ``clock.confirm``."""
-    actor: str
-    subject: str
-    detail: str = ""
-
-
-class AnchorAccepted(msgspec.Struct, frozen=True, tag="anchor.accepted"):
-    """An operator went on with a log that its anchor contradicts, or that has lost its anchor."""
-
-    signed: int | None
-    """Records that the anchor knew to be signed; ``None`` where there was no anchor to ask."""
-    size: int
-    """Records that were found."""
-    lost: int
-    """Signed records that were given up: they are not here, or others are in their place."""
-
-
-class ClockJump(msgspec.Struct, frozen=True, tag="clock"):
-    offset_ms: int
-
-
-class Recovery(msgspec.Struct, frozen=True, tag="recovery"):
-    """A start after a crash: what was set aside, and which sessions it closes."""
-
-    torn_bytes: int
-    torn_hash: str
-    size: int
-    """Records found intact."""
-    sessions: tuple[tuple[str, int], ...]
-    """Sessions that were open, each with its last n."""
-    lost: int | None = None
-    """Signed records that were given up at this start (``AnchorAccepted``)."""
-
-
-class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
-    open: int
-    digest: str
-    """SHA-256, hex, of the sorted list of (session, n, last leaf hash)."""
-
-
 Body = (
     LogOpen
     | LogClose
@@ -362,6 +305,7 @@ Body = (
     | Gap
     | ConfigLoaded
     | AdminAct
+    | EvidenceRead
     | AnchorAccepted
     | ClockJump
     | Recovery

@@ -8,8 +8,9 @@ from tests.config.test_load import MINIMAL, read
 
 from custody.app.admin.access_calls import AccessCalls
 from custody.app.gateway import clock, make_gateway
+from custody.model.gateway_records import AdminAct
 from custody.model.identity import Identity, Proof
-from custody.model.record import AdminAct, Receipt, Record
+from custody.model.record import Receipt, Record
 from custody.model.words import Method
 from custody.state import State, StateThread
 

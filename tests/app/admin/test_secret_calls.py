@@ -9,7 +9,8 @@ import pytest
 
 from custody.app.admin.secret_calls import SecretCalls
 from custody.model.errors import CustodyError, LogFailureError
-from custody.model.record import AdminAct, Receipt, Record
+from custody.model.gateway_records import AdminAct
+from custody.model.record import Receipt, Record
 from custody.vault.sealed_store import SealedStore
 
 PLANTED = "planted-secret-0123456789"

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import pytest
 
+from custody.app.admin.admin_caller import AdminCaller
 from custody.app.admin.socket import CONNECTIONS_AT_MOST, REQUESTS_AT_ONCE, AdminServer, Dispatch
 from custody.model.errors import CustodyError
 
 
-async def nothing(call: str, arguments: Mapping[str, object]) -> object:
+async def nothing(call: str, arguments: Mapping[str, object], caller: AdminCaller) -> object:
     return {"items": [call, dict(arguments)]}
 
 
@@ -114,12 +115,12 @@ def test_only_some_requests_run_at_once_and_the_rest_take_their_turn(tmp_path: P
     running: list[int] = [0]
     most: list[int] = [0]
 
-    async def slow(call: str, arguments: Mapping[str, object]) -> object:
+    async def slow(call: str, arguments: Mapping[str, object], caller: AdminCaller) -> object:
         running[0] += 1
         most[0] = max(most[0], running[0])
         await asyncio.sleep(0.02)
         running[0] -= 1
-        return await nothing(call, arguments)
+        return await nothing(call, arguments, caller)
 
     async def scenario() -> None:
         async with office(tmp_path, slow) as enter:
@@ -134,10 +135,10 @@ def test_only_some_requests_run_at_once_and_the_rest_take_their_turn(tmp_path: P
 
 
 def test_a_request_that_takes_too_long_is_ended_and_the_connection_goes_on(tmp_path: Path) -> None:
-    async def stuck(call: str, arguments: Mapping[str, object]) -> object:
+    async def stuck(call: str, arguments: Mapping[str, object], caller: AdminCaller) -> object:
         if call == "stuck":
             await asyncio.sleep(60)
-        return await nothing(call, arguments)
+        return await nothing(call, arguments, caller)
 
     async def scenario() -> None:
         async with office(tmp_path, stuck, answer_s=0.05) as enter:
@@ -165,12 +166,12 @@ def test_one_connection_too_many_is_closed_at_once(tmp_path: Path) -> None:
 def test_the_end_of_the_gateway_ends_every_connection(tmp_path: Path) -> None:
     ended = asyncio.Event()
 
-    async def stuck(call: str, arguments: Mapping[str, object]) -> object:
+    async def stuck(call: str, arguments: Mapping[str, object], caller: AdminCaller) -> object:
         try:
             await asyncio.sleep(60)
         finally:
             ended.set()
-        return await nothing(call, arguments)
+        return await nothing(call, arguments, caller)
 
     class OverError(Exception):
         """What ends the gateway's tasks."""

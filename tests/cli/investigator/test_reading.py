@@ -180,3 +180,12 @@ def test_an_answer_says_how_far_it_can_be_relied_on(gateway: Gateway, capsys: Ca
     assert "nothing found" in said
     assert "complete up to" in said
     assert "1 answer that may fit held more than was captured" in said
+
+
+@pytest.mark.parametrize("words", [words for words in READS if words[1:] != ["list"]], ids=" ".join)
+def test_a_reading_that_no_gateway_recorded_says_so(
+    gateway: Gateway, words: list[str], capsys: Capture
+) -> None:
+    assert asked(capsys, *words)[1]["recorded"] is False
+    assert run(words) == 0
+    assert capsys.readouterr().err.count("this reading is on no record") == 1

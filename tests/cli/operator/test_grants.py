@@ -64,7 +64,8 @@ def test_suggestions_as_a_document(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["grants", "suggest", "--group", "agents", *EVER, "--json"]) == 0
     out, err = capsys.readouterr()
     document = json.loads(out)
-    assert err == ""
+    assert err.count("\n") == 1
+    assert document["recorded"] is False
     (item,) = document["items"]
     assert (item["targets"], item["effects"]) == (["orders"], ["read"])
     assert (document["loops"], document["sessions"], document["commands"]) == (1, 1, 2)

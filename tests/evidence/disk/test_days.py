@@ -23,7 +23,8 @@ from custody.evidence.record.leaf import parse
 from custody.evidence.tlog.checkpoint import open_checkpoint
 from custody.evidence.verifier.verify import VerifyOptions, verify
 from custody.model.errors import LogFailureError
-from custody.model.record import ClockJump, LogOpen, ResponseUnknown, SessionCarry
+from custody.model.gateway_records import ClockJump, LogOpen
+from custody.model.record import ResponseUnknown, SessionCarry
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

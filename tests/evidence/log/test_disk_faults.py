@@ -19,7 +19,8 @@ from tests.evidence.scenes import (
 
 from custody.evidence.log.log import Log
 from custody.model.errors import LogFailureError
-from custody.model.record import LogClose, Response
+from custody.model.gateway_records import LogClose
+from custody.model.record import Response
 
 Fails = Callable[[int, str, Path], int | None]
 

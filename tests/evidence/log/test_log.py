@@ -34,7 +34,8 @@ from custody.evidence.log.reader import EvidenceReader
 from custody.evidence.log.startup import open_log
 from custody.evidence.verifier.verify import VerifyOptions, verify
 from custody.model.errors import LogFailureError
-from custody.model.record import ClockJump, Heartbeat, Recovery, ResponseUnknown, StoredRecord
+from custody.model.gateway_records import ClockJump, Heartbeat, Recovery
+from custody.model.record import ResponseUnknown, StoredRecord
 
 WRITER = Path(__file__).with_name("killed_writer.py")
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"

@@ -31,15 +31,8 @@ from custody.evidence.tlog.merkle import leaf_hash
 from custody.evidence.tlog.tile import TiledTree
 from custody.evidence.verifier.verify import VerifyOptions, verify
 from custody.model.errors import LogFailureError
-from custody.model.record import (
-    AnchorAccepted,
-    Heartbeat,
-    LogClose,
-    LogOpen,
-    Recovery,
-    ResponseUnknown,
-    SessionEnd,
-)
+from custody.model.gateway_records import AnchorAccepted, Heartbeat, LogClose, LogOpen, Recovery
+from custody.model.record import ResponseUnknown, SessionEnd
 from custody.model.words import Decision
 
 

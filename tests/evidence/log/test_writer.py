@@ -24,19 +24,8 @@ from custody.evidence.log.log import Log
 from custody.evidence.record.leaf import leaf_hash, parse
 from custody.model.command import Argument, Column, Relation, TextMark
 from custody.model.errors import LogFailureError
-from custody.model.record import (
-    AdminAct,
-    Body,
-    Heartbeat,
-    LogClose,
-    LogOpen,
-    Milliseconds,
-    Receipt,
-    Record,
-    Recovery,
-    SessionCarry,
-    Stream,
-)
+from custody.model.gateway_records import AdminAct, Heartbeat, LogClose, LogOpen, Recovery
+from custody.model.record import Body, Milliseconds, Receipt, Record, SessionCarry, Stream
 from custody.model.words import LoopId, SessionId
 
 

@@ -13,7 +13,8 @@ from custody.app.admin.documents import Document, NoArguments, document, typed
 from custody.app.gateway import Gateway, clock
 from custody.model.durations import moment
 from custody.model.errors import CustodyError
-from custody.model.record import AdminAct, Record
+from custody.model.gateway_records import AdminAct
+from custody.model.record import Record
 from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import LoginId, LoopId, SessionId
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from custody.app.admin.dispatch import CallDispatcher, CallHandler
 from custody.app.admin.documents import Document
+from custody.app.admin.recorded_reads import ABOUT
 from custody.config.tables import Config
 from custody.model.errors import CustodyError
 from custody.model.record import Receipt, Record
@@ -51,7 +52,8 @@ async def answer_offline(config: Config, call: str, arguments: Mapping[str, obje
             handlers = await _access(config, stack, writes=call in WRITES)
         else:
             handlers = _evidence(config, stack, owns_index=call == REBUILD)
-        return await CallDispatcher(*handlers).dispatch(call, arguments)
+        found = await CallDispatcher(*handlers).dispatch(call, arguments)
+        return {**found, "recorded": False} if call in ABOUT else found
 
 
 async def _secrets(

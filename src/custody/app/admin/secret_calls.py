@@ -12,7 +12,8 @@ import msgspec
 
 from custody.model.durations import moment
 from custody.model.errors import CustodyError
-from custody.model.record import AdminAct, Milliseconds, Record
+from custody.model.gateway_records import AdminAct
+from custody.model.record import Milliseconds, Record
 from custody.model.secret import Secret
 from custody.recording.recorder import RecordWriter
 from custody.vault import SealedStore, check_name

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from custody.app.admin.admin_caller import UNKNOWN, AdminCaller, admin_caller
 from custody.model.errors import CustodyError
 
 REQUEST_BYTES_AT_MOST: Final = 1024 * 1024
@@ -26,7 +27,7 @@ ANSWER_S: Final = 120.0
 """From a request's arrival to its answer, the waiting for its turn included."""
 CLOSE_S: Final = 5.0
 
-Dispatch = Callable[[str, Mapping[str, object]], Awaitable[object]]
+Dispatch = Callable[[str, Mapping[str, object], AdminCaller], Awaitable[object]]
 
 _log: Final = logging.getLogger("custody.admin")
 
@@ -96,13 +97,15 @@ class AdminServer:
         self._tasks.create_task(self._serve(reader, writer))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("socket")
+        caller = UNKNOWN if peer is None else admin_caller(peer)
         try:
             while True:
                 async with asyncio.timeout(IDLE_S):
                     line = await reader.readline()
                 if not line:
                     return
-                writer.write(await self._answer(line) + b"\n")
+                writer.write(await self._answer(line, caller) + b"\n")
                 async with asyncio.timeout(IDLE_S):
                     await writer.drain()
         except (TimeoutError, ValueError, OSError):
@@ -114,10 +117,10 @@ class AdminServer:
                 async with asyncio.timeout(CLOSE_S):
                     await writer.wait_closed()
 
-    async def _answer(self, line: bytes) -> bytes:
+    async def _answer(self, line: bytes, caller: AdminCaller) -> bytes:
         try:
             request = self._decoder.decode(line)
-            result = await self._result(request)
+            result = await self._result(request, caller)
             return msgspec.json.encode({"result": result})
         except CustodyError as error:
             fault = {"code": error.code, "message": str(error)}
@@ -128,10 +131,10 @@ class AdminServer:
             fault = {"code": "admin.failed", "message": "The request failed inside the gateway."}
         return msgspec.json.encode({"error": fault})
 
-    async def _result(self, request: AdminRequest) -> object:
+    async def _result(self, request: AdminRequest, caller: AdminCaller) -> object:
         try:
             async with asyncio.timeout(self._answer_s), self._turn:
-                return await self._dispatch(request.call, request.arguments)
+                return await self._dispatch(request.call, request.arguments, caller)
         except TimeoutError as error:
             raise CustodyError(
                 "admin.timeout",

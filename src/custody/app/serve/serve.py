@@ -28,6 +28,7 @@ from custody.app.admin.client import socket_path
 from custody.app.admin.dispatch import CallDispatcher
 from custody.app.admin.exchange_calls import ExchangeCalls
 from custody.app.admin.read_calls import ReadCalls, gateway_evidence_view
+from custody.app.admin.recorded_reads import RecordedReads
 from custody.app.admin.secret_calls import SecretCalls
 from custody.app.admin.socket import AdminServer
 from custody.app.admin.ticket_calls import TicketCalls
@@ -49,6 +50,7 @@ from custody.gateway import ParserPool, SessionServices, note_unrecorded, watch
 from custody.model.approval import NoApprovals
 from custody.model.errors import LogFailureError
 from custody.model.interfaces import TokenAuthenticator
+from custody.recording.evidence_reads import EvidenceReads
 from custody.recording.refusal_rate import COUNT_EVERY_S
 
 LAST_WORDS_S: Final = 0.5
@@ -211,16 +213,17 @@ def _calls(
     indexer: IndexerProcess,
     exchange: Exchange,
     listeners: Listeners,
-) -> CallDispatcher:
+) -> RecordedReads:
     gateway, settings = resources.gateway, config.gateway
     view = gateway_evidence_view(settings.data, settings.name, resources.keys, indexer.catch_up)
-    return CallDispatcher(
+    calls = CallDispatcher(
         ReadCalls(view, gateway.meter.paused),
         TicketCalls(gateway.access.tickets),
         AccessCalls(gateway),
         ExchangeCalls(gateway, exchange, listeners.facts),
         SecretCalls(local_vault(config, clock), gateway.recorder, clock),
     )
+    return RecordedReads(calls, EvidenceReads(gateway.recorder, clock).record)
 
 
 async def _count_refusals(sessions: SessionServices) -> None:

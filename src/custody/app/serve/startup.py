@@ -16,9 +16,10 @@ from custody.gateway import SessionServices
 from custody.identity.oidc import OidcSettings, WorkloadSettings
 from custody.identity.saml import SamlSettings
 from custody.model.errors import CustodyError
+from custody.model.gateway_records import ConfigLoaded
 from custody.model.identity import GATEWAY
 from custody.model.interfaces import Masker
-from custody.model.record import ConfigLoaded, Record
+from custody.model.record import Record
 
 _log: Final = logging.getLogger("custody.serve")
 

@@ -33,17 +33,9 @@ from custody.evidence.log.thread import in_thread
 from custody.evidence.log.writer import Writer
 from custody.evidence.tlog.checkpoint import Checkpoint
 from custody.model.errors import LogFailureError
+from custody.model.gateway_records import AdminAct, ClockJump, LogClose, LogOpen
 from custody.model.interfaces import Durable
-from custody.model.record import (
-    AdminAct,
-    Body,
-    ClockJump,
-    LogClose,
-    LogOpen,
-    Milliseconds,
-    Receipt,
-    Record,
-)
+from custody.model.record import Body, Milliseconds, Receipt, Record
 
 _PREPARE_AHEAD_MS: Final = 600_000
 _LAST_ROUND_S: Final = 2.0

@@ -35,7 +35,7 @@ from custody.evidence.tlog.checkpoint import Checkpoint, open_checkpoint
 from custody.evidence.tlog.merkle import leaf_hash
 from custody.evidence.tlog.tile import CHECKPOINT_PATH
 from custody.model.errors import CustodyError, LogFailureError
-from custody.model.record import AnchorAccepted
+from custody.model.gateway_records import AnchorAccepted
 
 _GLANCE_SEGMENTS: Final = 8
 _CURE: Final = "Run `custody verify` on the data directory; restore it from where it is intact."

@@ -31,14 +31,8 @@ from custody.evidence.log.recovery import RecoveredLog, find_log
 from custody.evidence.log.writer import Writer
 from custody.evidence.record.leaf import DURABILITIES, RESPONSES
 from custody.model.errors import LogFailureError
-from custody.model.record import (
-    Body,
-    LogOpen,
-    Milliseconds,
-    Record,
-    Recovery,
-    ResponseUnknown,
-)
+from custody.model.gateway_records import LogOpen, Recovery
+from custody.model.record import Body, Milliseconds, Record, ResponseUnknown
 from custody.model.words import LoopId, SessionId
 
 _LOCK: Final = "lock"

@@ -46,16 +46,14 @@ from custody.evidence.record.seal import place as place_in_log
 from custody.evidence.record.seal import seal
 from custody.evidence.tlog.merkle import leaf_hash
 from custody.model.errors import LogFailureError
+from custody.model.gateway_records import ConfigLoaded, Heartbeat, Recovery
 from custody.model.interfaces import Durable
 from custody.model.record import (
     Body,
     CommandSeen,
-    ConfigLoaded,
-    Heartbeat,
     Milliseconds,
     Receipt,
     Record,
-    Recovery,
     Response,
     ResponseUnknown,
     SessionCarry,

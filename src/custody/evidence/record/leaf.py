@@ -155,6 +155,7 @@ _OPTIONAL: Final[Mapping[str, Mapping[str, FactCheck]]] = {
     "login.refused": {"mask": _hash},
     "login.accepted": {"mask": _hash},
     "credential.leased": {"mask": _hash},
+    "evidence.read": {"mask": _hash},
     "anchor.accepted": {"signed": _count},
 }
 _PLAIN_TYPES: Final = frozenset(

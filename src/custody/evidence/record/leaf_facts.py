@@ -9,29 +9,32 @@ from typing import Final, NamedTuple
 
 from custody.evidence.record.leaf import STAGES
 from custody.model.errors import LogFailureError
-from custody.model.record import (
+from custody.model.gateway_records import (
     AdminAct,
     AnchorAccepted,
+    ClockJump,
+    ConfigLoaded,
+    EvidenceRead,
+    Heartbeat,
+    LogClose,
+    LogOpen,
+    Recovery,
+)
+from custody.model.record import (
     Body,
     BudgetExceeded,
-    ClockJump,
     CommandSeen,
-    ConfigLoaded,
     CredentialLeased,
     CredentialReturned,
     Gap,
-    Heartbeat,
     Injected,
-    LogClose,
     LoginAccepted,
     LoginEnd,
     LoginRefused,
-    LogOpen,
     LoopEnd,
     LoopStart,
     Notification,
     Opaque,
-    Recovery,
     Response,
     ResponseUnknown,
     SessionCarry,
@@ -164,6 +167,7 @@ KINDS: Final[Mapping[type, RecordKind]] = {
     Gap: RecordKind("gap", _gap),
     ConfigLoaded: RecordKind("config", _config),
     AdminAct: RecordKind("admin", _nothing),
+    EvidenceRead: RecordKind("evidence.read", _nothing, masked=True, starts_work=True),
     AnchorAccepted: RecordKind("anchor.accepted", _anchor),
     ClockJump: RecordKind("clock", _clock),
     Recovery: RecordKind("recovery", _own),

@@ -14,6 +14,6 @@ KNOWN_FORMATS: Final = frozenset(
         "1bae50bc23a06f35fde0db37b162e7dec74ec3b834c17eb0b32630f6231fd1dc",
         "be64ad0000193a915d878bcde01836d6d6b5006f191a45dd4ab84fcd1b13e48a",
         "68f0c0d39e66411a190fb003e2e4b1b0ca1752dc03b06633800a0b2391759463",
-        "68f0c0d39e66411a190fb003e2e4b1b0ca1752dc03b06633800a0b2391759463",  # format 2
+        "55da8397de51bc89e82ec6e31a4e5789d036def90d2b1469ece0ff5f0e9571cb",  # format 2
     )
 )
