@@ -212,6 +212,7 @@ async def relayed(folder: Path, clockwork: Clockwork | None) -> AsyncIterator[tu
                 lambda: Milliseconds(time.time_ns() // 1_000_000),
                 meter=meter,
                 approvals=NoApprovals(),
+                contact="us",
             )
             gate.note(
                 SESSION,

@@ -27,6 +27,7 @@ from custody.model.errors import CustodyError, LogFailureError
 from custody.model.identity import Admission, Ticket
 from custody.model.record import Body, LoopEnd, LoopStart, Receipt, Record
 from custody.model.secret import Secret
+from custody.model.words import LoopId
 from custody.recording.refusal_rate import RefusalRate
 from custody.recording.refused_logins import RefusedLogins
 from custody.state import State, StateThread
@@ -192,6 +193,14 @@ def test_a_loop_whose_ticket_could_not_be_kept_ends_on_the_record(
     assert office.kinds == ["loop.start", "admin", "loop.end"]
     assert office.bodies[-1] == LoopEnd("ticket.not-kept")
     assert len({record.loop for record in office.records}) == 1
+
+
+def test_a_ticket_whose_loop_ended_well_was_not_revoked(office: Office) -> None:
+    item = office.create()
+    office.state.end_loop(LoopId(item["loop"]), office.now, "run.ended")
+    (listed,) = office.listed()
+    assert (listed["state"], listed["revoked"]) == ("ended", None)
+    assert listed["ended"] is not None
 
 
 def test_a_withdrawal_ends_the_loop_with_its_last_ticket(office: Office) -> None:

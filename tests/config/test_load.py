@@ -52,6 +52,7 @@ def test_the_contract_loads_as_it_stands() -> None:
         "data": folder / "data",
         "keys": folder / "keys",
         "anchor": folder / "anchor",
+        "contact": "the people who run this gateway",
         "durability": "disk",
         "responses": "async",
     }

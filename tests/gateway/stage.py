@@ -128,7 +128,7 @@ async def bench(
     )
     masking = LongMasking(masker or NoMask())
     services = SessionServices(
-        gate=Gate(policy, masking, log, clock, meter=meter, approvals=approvals),
+        gate=Gate(policy, masking, log, clock, meter=meter, approvals=approvals, contact="us"),
         masking=masking,
         policy=policy,
         log=log,

@@ -108,6 +108,7 @@ class Stage:
             clock,
             meter=meter,
             approvals=humans or NoApprovals(),
+            contact="the dba",
         )
         self.durable: list[object] = []
 

@@ -35,11 +35,11 @@ WRITES = '"write" in command.effects'
         (("read",), ("read",), ALLOW, "A grant allows it."),
         (("read",), (), ALLOW, "A grant allows it."),
         ((), (), ALLOW, "A grant allows it."),
-        (("read",), ("write",), DENY, "No grant allows write on orders; granted: read."),
-        (("read",), ("read", "write", "define"), DENY, "allows define, write on orders"),
-        (("read", "write"), ("unknown",), DENY, "No grant allows unknown"),
+        (("read",), ("write",), DENY, 'It needs "write" on orders; the grants there allow "read".'),
+        (("read",), ("read", "write", "define"), DENY, 'needs "define", "write" on orders'),
+        (("read", "write"), ("unknown",), DENY, 'It needs "unknown"'),
         (("read", "unknown"), ("unknown",), ALLOW, "A grant allows it."),
-        ((), ("read",), DENY, "granted: nothing."),
+        ((), ("read",), DENY, "allow nothing."),
     ],
 )
 def test_effects_outside_the_grants_are_denied(

@@ -107,7 +107,7 @@ def test_a_denial_names_what_is_outside() -> None:
         session(), command("read", objects=(ORDERS, STAFF)), NOON
     )
     assert verdict.reason == (
-        "No grant allows read on public.orders, hr.staff of orders; granted: nothing."
+        'It needs "read" on public.orders, hr.staff of orders; the grants there allow nothing.'
     )
     many = tuple(f"hr.t{n}" for n in range(100))
     reason = policy(about(ORDERS)).decide(session(), command("read", objects=many), NOON).reason

@@ -29,14 +29,14 @@ BOTH = (grant("read", "write"), grant("read", "define", groups=("staff",), name=
     [
         (loop(), "write", True, ""),
         (narrowed(effects=frozenset({READ})), "read", True, ""),
-        (narrowed(effects=frozenset({READ})), "write", False, "it may: read"),
-        (narrowed(effects=frozenset({Effect.GRANT})), "grant", False, "it may: nothing"),
+        (narrowed(effects=frozenset({READ})), "write", False, 'may have "read" there'),
+        (narrowed(effects=frozenset({Effect.GRANT})), "grant", False, "may have nothing there"),
         (narrowed(targets=(ORDERS,)), "write", True, ""),
         (narrowed(targets=(TargetName("payments"),)), "read", False, "for payments only"),
         (narrowed(targets=()), "read", False, "for no target only"),
         (acting_for(STAFF), "read", True, ""),
-        (acting_for(STAFF), "write", False, "it may: read"),
-        (acting_for(STAFF), "define", False, "it may: read"),
+        (acting_for(STAFF), "write", False, 'may have "read" there'),
+        (acting_for(STAFF), "define", False, 'may have "read" there'),
         (acting_for(Identity("eve", "x", ())), "read", False, "eve, for whom this loop acts"),
     ],
 )

@@ -162,8 +162,10 @@ class TicketService:
 
 def _state(ticket: Ticket, now: int) -> str:
     ends = min(ticket.expires, ticket.loop.expires)
-    if ticket.revoked is not None or (ticket.ended is not None and ticket.ended < ends):
+    if ticket.revoked is not None:
         return "revoked"
+    if ticket.ended is not None and ticket.ended < ends:
+        return "ended"  # with its loop, as after each `custody run`
     return "expired" if now >= ends else "valid"
 
 
@@ -180,5 +182,6 @@ def _item(ticket: Ticket, now: int) -> dict[str, Any]:
         "purpose": ticket.loop.purpose,
         "expires": moment(ticket.expires),
         "revoked": None if ticket.revoked is None else moment(ticket.revoked),
+        "ended": None if ticket.ended is None else moment(ticket.ended),
         "state": _state(ticket, now),
     }

@@ -109,7 +109,15 @@ def make_session_services(
     policy = compile_policy(config)
     masking = LongMasking(masker)
     return SessionServices(
-        gate=Gate(policy, masking, log, clock, meter=gateway.meter, approvals=approvals),
+        gate=Gate(
+            policy,
+            masking,
+            log,
+            clock,
+            meter=gateway.meter,
+            approvals=approvals,
+            contact=config.gateway.contact,
+        ),
         masking=masking,
         policy=policy,
         log=log,

@@ -21,8 +21,8 @@ OUTCOME_STYLES = {"ok": "green", "error": "red", "refused": "bold red", "unknown
 
 
 def clock(time: str | None) -> str:
-    """``2026-11-22 10:00:00`` out of an item's time."""
-    return "" if time is None else time[:19].replace("T", " ")
+    """``2026-11-22 10:00:00.000`` out of an item's time."""
+    return "" if time is None else time[:23].replace("T", " ")
 
 
 def many(number: int, what: str) -> str:
@@ -76,7 +76,7 @@ def sessions(items: Sequence[Item]) -> Table:
 
 def tickets(items: Sequence[Item]) -> Table:
     table = _table("ticket", "loop", "identity", "groups", "expires (UTC)", "state")
-    styles = {"valid": "green", "revoked": "red", "expired": "dim"}
+    styles = {"valid": "green", "revoked": "red", "expired": "dim", "ended": "dim"}
     for item in items:
         table.add_row(
             shown(item["id"]),

@@ -76,6 +76,14 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     anchor: Annotated[
         Path, ConfigKey(read.path, "File of the last signed size and root, outside `data`.")
     ] = Path("anchor")
+    contact: Annotated[
+        str,
+        ConfigKey(
+            read.some_text,
+            "Whom a client is told to ask where a command is refused: a name, a channel.",
+            form="words",
+        ),
+    ] = "the people who run this gateway"
     durability: Annotated[
         Durability,
         ConfigKey(

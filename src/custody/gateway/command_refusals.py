@@ -1,11 +1,12 @@
 """What the sender of a command is told when it does not move.
 
-Law: a refusal names the rule and never the command.
+Law: a refusal names the rule, whom to ask, and the id that finds it in the evidence; never the
+command.
 """
 
 from typing import Final
 
-from custody.model.command import Verdict
+from custody.model.command import NO_RULE, Verdict
 from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Decision
 
@@ -23,15 +24,17 @@ WITHDRAWN: Final = Refusal(
     RefusalCode.WITHDRAWN, "custody: the command was withdrawn while it waited for approval"
 )
 
-_EXPLAINED: Final = (
-    "The session lives on. `custody policy explain` shows which rule decides and why."
-)
 _OVER_BUDGET: Final = "A loop's budget is in its grant; an operator resumes a loop that is paused."
 
 
-def denied(verdict: Verdict, problem: str, *, budget: bool) -> Refusal:
+def whom_to_ask(contact: str, command: str) -> str:
+    """``command``: the id of the refused one, ``<session>-<n>``."""
+    return f"The session lives on. To have this allowed, ask {contact}: it is {command}."
+
+
+def denied(verdict: Verdict, problem: str, *, budget: bool, ask: str) -> Refusal:
     """``problem``: why the command could not be read, where it could not. ``budget``: whether the
-    verdict is the budget's.
+    verdict is the budget's. ``ask``: whom to ask, and for what.
     """
     reason = verdict.reason
     if problem:
@@ -41,30 +44,39 @@ def denied(verdict: Verdict, problem: str, *, budget: bool) -> Refusal:
             RefusalCode.ASKED,
             "custody: approval is not available yet, so what would need it is denied",
             detail=f"Rule {verdict.rule} asks for approval: {reason}",
+            hint=ask,
         )
     return Refusal(
         RefusalCode.DENIED,
         f"custody denied this command: {reason}",
-        detail=f"Rule: {verdict.rule}.",
-        hint=_OVER_BUDGET if budget else _EXPLAINED,
+        detail=_decided(verdict),
+        hint=f"{_OVER_BUDGET} {ask}" if budget else ask,
     )
 
 
-def not_approved(verdict: Verdict, reason: str) -> Refusal:
+def _decided(verdict: Verdict) -> str:
+    if verdict.rule == NO_RULE:
+        return "No rule decided this: it is beyond what the grants allow."
+    return f"Rule: {verdict.rule}."
+
+
+def not_approved(verdict: Verdict, reason: str, *, ask: str) -> Refusal:
     """A human, or the time that one had, said no."""
     return Refusal(
         RefusalCode.ASKED,
         f"custody: this command was not approved: {reason}",
         detail=f"Rule {verdict.rule} asks for approval: {verdict.reason}",
+        hint=ask,
     )
 
 
-def overtaken(verdict: Verdict) -> Refusal:
+def overtaken(verdict: Verdict, *, ask: str) -> Refusal:
     """It was approved, and is not allowed any more."""
     return Refusal(
         RefusalCode.DENIED,
         f"custody: this command was approved, but may not run any more: {verdict.reason}",
-        detail=f"Rule: {verdict.rule}.",
+        detail=_decided(verdict),
+        hint=ask,
     )
 
 

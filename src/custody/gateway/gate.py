@@ -18,6 +18,7 @@ from custody.gateway.command_refusals import (
     denied,
     not_approved,
     overtaken,
+    whom_to_ask,
 )
 from custody.model.approval import Answered, Approvals, Question, QuestionAnswer
 from custody.model.command import NO_RULE, Verdict
@@ -78,13 +79,16 @@ class Gate:
         *,
         meter: UsageCounter,
         approvals: Approvals,
+        contact: str,
     ) -> None:
+        """``contact``: whom a client is told to ask, as words of a sentence."""
         self._policy: Final = policy
         self._meter: Final = meter
         self._masker: Final = masker
         self._log: Final = log
         self._clock: Final = clock
         self._approvals: Final = approvals
+        self._contact: Final = contact
 
     def judge(
         self, session: Session, message: CommandsReceived, durable: Durable
@@ -120,7 +124,8 @@ class Gate:
             return Denial(NOT_RECORDED_COMMAND, (), 0)
         if refused is None:
             return Permit(numbers)
-        return Denial(_refusal(message, verdicts[refused], refused), numbers, refused)
+        ask = whom_to_ask(self._contact, f"{session.id}-{numbers[refused]}")
+        return Denial(_refusal(message, verdicts[refused], refused, ask), numbers, refused)
 
     def records(self, session: Session, message: CommandsReceived) -> bool:
         """Whether a record is made of it at this stage: of an allowed Parse, none is."""
@@ -157,10 +162,13 @@ class Gate:
         """
         session, commands = question.session, question.commands
         numbers, culprit = question.numbers, question.culprit
+        ask = whom_to_ask(self._contact, f"{session.id}-{numbers[culprit]}")
         try:
             if not answer.approved:
                 self._meter.charge(session, [commands[culprit]], [question.verdict], "execute")
-                return Denial(not_approved(question.verdict, answer.reason), numbers, culprit)
+                return Denial(
+                    not_approved(question.verdict, answer.reason, ask=ask), numbers, culprit
+                )
             now = self._clock()
             verdicts = [self._policy.decide(session, command, now) for command in commands]
             approved = [_approved(verdict, question.verdict) for verdict in verdicts]
@@ -168,7 +176,7 @@ class Gate:
                 verdict.decision is not _ALLOW for verdict in approved
             ):
                 culprit = _first_refused(approved)
-                return Denial(overtaken(approved[culprit]), numbers, culprit)
+                return Denial(overtaken(approved[culprit], ask=ask), numbers, culprit)
         except Exception as error:  # noqa: BLE001 - fail closed by shape, as in ``judge``
             _log_failure(session, error)
             return Denial(NOT_RECORDED_COMMAND, numbers, culprit)
@@ -261,11 +269,11 @@ def _log_failure(session: Session, error: Exception) -> None:
         _log.error("%s: the gate failed with %s", session.id, type(error).__name__)
 
 
-def _refusal(message: CommandsReceived, verdict: Verdict, culprit: int) -> Refusal:
+def _refusal(message: CommandsReceived, verdict: Verdict, culprit: int, ask: str) -> Refusal:
     if message.unreadable is not None and verdict.rule == NO_RULE:
         return message.unreadable
     problem = message.commands[culprit].problem
-    return denied(verdict, problem, budget=verdict.rule == BUDGET)
+    return denied(verdict, problem, budget=verdict.rule == BUDGET, ask=ask)
 
 
 def _first_refused(verdicts: list[Verdict]) -> int:

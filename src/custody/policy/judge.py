@@ -172,9 +172,9 @@ class CompiledPolicy:
                 said = ", ".join(command.objects[:OBJECTS_SAID])
                 more = " …" if len(command.objects) > OBJECTS_SAID else ""
                 target = TargetName(f"{said}{more} of {target}")
-            reason = f"No grant allows {missing} on {target}; granted: {granted}."
+            reason = f"It needs {missing} on {target}; the grants there allow {granted}."
             if loop.scope is not None or loop.principal is not None:
-                reason = f"This loop may not {missing} on {target}; it may: {granted}."
+                reason = f"It needs {missing} on {target}; this loop may have {granted} there."
         return Verdict(Decision.DENY, NO_RULE, reason, self.digest)
 
     def _judge(self, standing: SessionStanding, command: Command, now: int) -> Verdict:
@@ -206,7 +206,8 @@ def policy_digest(grants: Sequence[Grant], rules: Sequence[Rule]) -> bytes:
 
 
 def _listed(effects: Iterable[Effect]) -> str:
-    return ", ".join(sorted(effects))
+    """As the configuration writes them: ``"read", "write"``."""
+    return ", ".join(f'"{effect}"' for effect in sorted(effects))
 
 
 def _union(parts: Iterable[Mapping[str, frozenset[str]]]) -> dict[str, frozenset[str]]:

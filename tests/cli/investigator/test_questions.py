@@ -162,6 +162,20 @@ def test_a_transcript_reads_as_it_happened(
         at = out.index(each, at)
 
 
+def test_a_timeline_says_who_and_how_each_command_ended(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.tell(usual())
+    run(["timeline", LOOP])
+    out = capsys.readouterr().out
+    at = 0
+    for each in ["loop.start  agent-7", "SELECT * FROM orders", "→ ok  2 rows", "→ refused"]:
+        at = out.index(each, at)
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} ", out)
+    run(["show", LOOP])
+    assert capsys.readouterr().out == out
+
+
 @pytest.mark.usefixtures("scene")
 @pytest.mark.parametrize(
     ("arguments", "code", "status"),

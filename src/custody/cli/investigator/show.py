@@ -10,7 +10,9 @@ from custody.cli.terminal import exit_code_of, print_document, warn_of_missing
 
 
 def show(
-    what: Annotated[str, typer.Argument(metavar="ID", help="A session's or a command's id.")],
+    what: Annotated[
+        str, typer.Argument(metavar="ID", help="A session's, a command's or a loop's id.")
+    ],
     *,
     rows: Annotated[int, typer.Option(min=0, help="Captured rows to show of each answer.")] = 20,
     limit: Annotated[
@@ -21,7 +23,13 @@ def show(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Show a session as a transcript, or one command, with all that was captured."""
+    """Show a session as a transcript, or one command, with all that was captured; a loop as its
+    timeline.
+    """
+    if what.startswith("loop_"):
+        from custody.cli.investigator.timeline import timeline
+
+        return timeline(what, limit=limit, cursor=cursor, config=config, json=json)
     read = read_config(config, judges=False)
     asked = {"id": what, "cursor": cursor}
     if json:

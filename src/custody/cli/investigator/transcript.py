@@ -12,7 +12,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from custody.cli.layout import Lines, Rows
-from custody.cli.tables import VERDICT_STYLES, clock, many
+from custody.cli.tables import OUTCOME_STYLES, VERDICT_STYLES, clock, many, word
 from custody.cli.terminal import clipped, shown
 
 Item = Mapping[str, Any]
@@ -74,6 +74,16 @@ def _command(item: Item, rows: int) -> Iterator[RenderableType]:
         yield _inside(
             shown(f"{said}; SHA-256 of all of it, masked: {item['detail']['text_digest']}", "dim")
         )
+    yield from _doubts(item)
+    if "response" in item:
+        yield from _response(item["response"], rows)
+    elif item["outcome"] is not None:
+        yield _inside(_outcome(item))
+    yield Text("")
+
+
+def _doubts(item: Item) -> Iterator[RenderableType]:
+    """What nobody saw, or what did not hold."""
     if item["outcome"] == "unknown":
         yield _loud("unknown outcome: forwarded, and no answer was seen")
     elif item["outcome"] == "ok" and item["committed"] == "no":
@@ -82,9 +92,14 @@ def _command(item: Item, rows: int) -> Iterator[RenderableType]:
         yield _loud("nobody knows whether its transaction held")
     elif item["outcome"] is None:
         yield _inside(Text("no answer recorded yet", "dim"))
-    if "response" in item:
-        yield from _response(item["response"], rows)
-    yield Text("")
+
+
+def _outcome(item: Item) -> Text:
+    """How a command ended, where its answer was not asked for."""
+    line = Text("→ ", "dim", end="").append_text(word(item["outcome"], OUTCOME_STYLES))
+    if item["rows"] is not None:
+        line.append_text(shown(f"  {many(item['rows'], 'row')}", "dim"))
+    return line
 
 
 def _first_line(item: Item) -> Text:
@@ -191,6 +206,8 @@ def _other(item: Item) -> Iterator[RenderableType]:
     line = shown(f"{clock(item['time'])}  ", "dim")
     line.append_text(shown(item["id"], "cyan")).append("  ")
     line.append_text(shown(kind, style)).append("  ")
+    if item["identity"] and not item["session"]:
+        line.append_text(clipped(item["identity"], CELL)).append("  ")
     line.append_text(clipped(" ".join(item["text"].split()), 200))
     yield Lines(line)
     if "response" in item:
