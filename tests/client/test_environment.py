@@ -81,7 +81,7 @@ def test_what_cannot_be_reached_is_named(wanted: list[str], code: str) -> None:
 
 def test_files_are_private_and_the_environment_holds_no_secret(tmp_path: Path) -> None:
     given = write_environment(
-        [way("orders", "gw:1", 6432), way("stock", "gw:1", 6432)], TICKET, tmp_path, "PEM"
+        [way("orders", "gw:1", 6432), way("stock", "gw:1", 6432)], TICKET, tmp_path, "PEM", {}
     )
     assert all("ct_secret" not in value for value in given.environment.values())
     assert "PGPASSWORD" in given.unset
@@ -92,6 +92,20 @@ def test_files_are_private_and_the_environment_holds_no_secret(tmp_path: Path) -
         "[stock]\nhost=gw:1\nport=6432\ndbname=stock\n"
         in (tmp_path / "pg_service.conf").read_text()
     )
+
+
+@pytest.mark.parametrize(("before", "trusted"), [("OWN\n", "PEM\nOWN\n"), (None, "PEM\n")])
+def test_node_trusts_the_gateway_beside_what_it_trusted_before(
+    before: str | None, trusted: str, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.pem"
+    if before is not None:
+        own.write_text(before)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    had = {"NODE_EXTRA_CA_CERTS": str(own)}
+    given = write_environment([way("orders")], TICKET, folder, "PEM\n", had)
+    assert Path(given.environment["NODE_EXTRA_CA_CERTS"]).read_text() == trusted
 
 
 URLS = {

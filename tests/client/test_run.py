@@ -98,6 +98,25 @@ def test_the_command_has_what_it_needs_and_not_what_proves_who_starts_loops(
 
 
 @pytest.mark.parametrize(
+    ("value", "warned"),
+    [
+        ("postgres://root:real@db.internal/orders", True),
+        ("jdbc:postgresql://db/shop?user=root&password=real", True),
+        ("postgres://db.internal/orders", False),
+        ("https://me:pass@example.com", False),
+        ("", False),
+    ],
+)
+def test_a_url_that_leads_past_the_gateway_is_said_by_its_name_alone(
+    value: str, *, warned: bool, environment: dict[str, str]
+) -> None:
+    code, said = start(PlayedStarter(), {**environment, "DATABASE_URL": value}, "true")
+    assert code == 0
+    assert any("DATABASE_URL" in line for line in said) == warned
+    assert "real" not in "".join(said)
+
+
+@pytest.mark.parametrize(
     ("command", "targets", "code"),
     [("no-such-command", (), "run.not-found"), ("/etc/passwd", (), "run.not-executable"),
      ("true", ("stock",), "run.target")],

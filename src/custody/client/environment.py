@@ -4,7 +4,7 @@ Law: a protocol is found by its folder; adding one touches nothing here. A targe
 not reach gets no entry.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
@@ -17,6 +17,9 @@ from custody.model.secret import Secret
 
 TICKET_FILE: Final = "ticket"
 AUTHORITY_FILE: Final = "ca.pem"
+NODE_AUTHORITIES: Final = "NODE_EXTRA_CA_CERTS"
+"""Node.js trusts what this one file holds beside its own authorities; its drivers read no other."""
+_NODE_FILE: Final = "node-ca.pem"
 
 
 def client_setups() -> Mapping[str, ClientSetup]:
@@ -83,13 +86,20 @@ def _route(
 
 
 def write_environment(
-    routes: Sequence[Route], secret: Secret, folder: Path, authority: str
+    routes: Sequence[Route],
+    secret: Secret,
+    folder: Path,
+    authority: str,
+    before: Mapping[str, str],
 ) -> ClientEnvironment:
-    """The environment of all clients; the files are written. Raises ``OSError``."""
+    """The environment of all clients; the files are written. ``before`` is what the command would
+    have had. Raises ``OSError``.
+    """
     place = folder / AUTHORITY_FILE
     write_private(place, authority)
     write_private(folder / TICKET_FILE, secret.reveal())
-    environment: dict[str, str] = {}
+    write_private(folder / _NODE_FILE, authority + _already_trusted(before))
+    environment = {NODE_AUTHORITIES: str(folder / _NODE_FILE)}
     unset: list[str] = []
     for protocol in dict.fromkeys(route.protocol for route in routes):
         own = [route for route in routes if route.protocol == protocol]
@@ -101,6 +111,23 @@ def write_environment(
         environment |= given.environment
         unset += given.unset
     return ClientEnvironment(environment, {}, unset)
+
+
+def _already_trusted(before: Mapping[str, str]) -> str:
+    """What Node.js trusted without us; empty where it could not read it either."""
+    try:
+        return Path(before[NODE_AUTHORITIES]).read_text(encoding="utf-8", errors="replace")
+    except (KeyError, OSError):
+        return ""
+
+
+def urls_with_credentials(environment: Mapping[str, str], routes: Sequence[Route]) -> Iterator[str]:
+    """Variables that hold a URL of a system such as the loop's targets, with a credential of its
+    own: a command that uses it goes past the gateway.
+    """
+    for name, value in environment.items():
+        if ("@" in value or "password" in value) and _speaking(value, routes):
+            yield name
 
 
 def rewrite_urls(
@@ -119,14 +146,7 @@ def rewrite_urls(
     changed: dict[str, str] = {}
     unclear: list[str] = []
     for name, value in environment.items():
-        bare = value.removeprefix("jdbc:")  # behind it, the two slashes may be left out
-        scheme = bare.partition(":")[0].partition("+")[0]
-        is_url = value.startswith(("jdbc:", f"{bare.partition(':')[0]}://"))
-        speaking = [
-            route
-            for route in remote
-            if is_url and scheme in client_setups()[route.protocol].schemes
-        ]
+        speaking = _speaking(value, remote)
         if not speaking:
             continue
         target = chosen.get(name) or _named(value, speaking)
@@ -139,6 +159,15 @@ def rewrite_urls(
         except ValueError:
             unclear.append(name)
     return changed, unclear
+
+
+def _speaking(value: str, routes: Sequence[Route]) -> list[Route]:
+    """The routes whose protocol's clients would take this value for a URL."""
+    bare = value.removeprefix("jdbc:")  # behind it, the two slashes may be left out
+    scheme = bare.partition(":")[0].partition("+")[0]
+    if not value.startswith(("jdbc:", f"{bare.partition(':')[0]}://")):
+        return []
+    return [route for route in routes if scheme in client_setups()[route.protocol].schemes]
 
 
 def _named(url: str, routes: Sequence[Route]) -> str:

@@ -12,7 +12,13 @@ from typing import Final, Protocol
 import msgspec
 
 from custody.client.child import interrupted, run_child, watching
-from custody.client.environment import TICKET_FILE, rewrite_urls, routes_of, write_environment
+from custody.client.environment import (
+    TICKET_FILE,
+    rewrite_urls,
+    routes_of,
+    urls_with_credentials,
+    write_environment,
+)
 from custody.client.gateway import GatewayDescription, TokenResponse
 from custody.client.private_folder import private_folder, write_private
 from custody.client.service import CLIENT_SECRET
@@ -84,7 +90,7 @@ def run(asked: RunRequest, starter: LoopStarter, environment: Mapping[str, str],
             if loop is None:
                 raise CustodyError("client.strange", "The gateway gave no loop.")
             routes = routes_of(gateway, loop, asked.loop.targets)
-            given = write_environment(routes, granted.secret, folder, trusted)
+            given = write_environment(routes, granted.secret, folder, trusted, environment)
             own = _environment(environment, given, _about(loop.id, starter, folder))
             if not asked.quiet:
                 say(f"custody: {loop.id} ({loop.identity}) until {loop.expires}")
@@ -95,6 +101,8 @@ def run(asked: RunRequest, starter: LoopStarter, environment: Mapping[str, str],
 
                     local = stack.enter_context(open_forwarders(routes, trusted))
                     own |= _led(asked, environment, routes, local, granted.secret, say)
+                else:
+                    _warn_of_urls(environment, routes, say)
                 return _INTERRUPTED if interrupted() else run_child(asked.command, own, mask)
         finally:
             _end(starter, granted.secret, say)
@@ -128,6 +136,14 @@ def _about(loop: str, starter: LoopStarter, folder: Path) -> dict[str, str]:
     place = folder / _API_AUTHORITY_FILE
     write_private(place, starter.authority)
     return {**said, AUTHORITY: str(place)}
+
+
+def _warn_of_urls(environment: Mapping[str, str], routes: Sequence[Route], say: Say) -> None:
+    for name in urls_with_credentials(environment, routes):
+        say(
+            f"custody: {name} holds a URL with a credential of its own, and the command gets it as "
+            "it is: what uses it goes past the gateway (--local leads it there; or unset it)"
+        )
 
 
 def _led(  # noqa: PLR0917 - what leads where
