@@ -24,6 +24,24 @@ settings.load_profile("any machine")
 _numbers = itertools.count()
 
 
+class FailuresAsTheyHappen:
+    """Names each failure at once: the reports themselves come at the end, perhaps minutes later."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal is not None:
+            took = f"{report.when}, {report.duration:.1f} s"
+            terminal.write_line(f"\nFAILED {report.nodeid} ({took})")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # of the process that prints, not of xdist's workers
+        config.pluginmanager.register(FailuresAsTheyHappen(config), "failures-as-they-happen")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[ScratchPostgres]:
     """A real server of the session's own."""
