@@ -155,6 +155,18 @@ def harmed(acts: list[tuple[str, int]]) -> tuple[Scene, set[int]]:
     return scene, gone
 
 
+@pytest.mark.parametrize("act", ["flip", "length", "blank"])
+def test_each_single_damage_leaves_its_neighbour_readable(act: str) -> None:
+    for index in range(len(STORED) - 1):
+        scene, _ = harmed([(act, index)])
+        reader = scene.reader()
+        one = reader.record(LOG, index + 1)
+        assert one is not None, index
+        assert one.record == STORED[index + 1]
+        assert [each.record for each in reader.follow(LOG, index + 1, 1).records] == [one.record]
+        reader.close()
+
+
 ACTS = st.lists(
     st.tuples(
         st.sampled_from(["flip", "length", "blank", "segment"]),

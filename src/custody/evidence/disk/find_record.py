@@ -145,17 +145,20 @@ class RecordFinder:
         expected = known.first + len(known.offsets)
         if until == expected:
             return False
+        # The last header's length may be what is damaged: the next frame begins behind its start.
+        last = known.offsets[-1] if known.offsets else _LOST
+        begin = (known.end if last == _LOST else last) + 1
         opened = self._files.open(segment_path(self._evidence, segment))
         try:
-            data = opened.read_at(opened.size() - known.end, known.end)
+            data = opened.read_at(opened.size() - begin, begin)
         finally:
             opened.close()
-        at = 1
+        at = 0
         while found := find(data, at):
             position, frame = found
             if expected <= frame.index < expected + _LOST_AT_MOST:
                 known.offsets.extend([_LOST] * (frame.index - expected))
-                known.end += position
+                known.end = begin + position
                 return True
             at = frame.end
         return False
