@@ -75,6 +75,12 @@ COMMANDS: Final = (
         "grants", "custody.cli.operator.grants:app", "What grants are needed, by evidence."
     ),
     CommandEntry(
+        "backup", "custody.cli.operator.backup:backup", "Copy a gateway's data, and prove the copy."
+    ),
+    CommandEntry(
+        "restore", "custody.cli.operator.restore:restore", "Put a backup back for a gateway."
+    ),
+    CommandEntry(
         "doctor", "custody.cli.operator.doctor:doctor", "What is wrong here, and the cure."
     ),
 )

@@ -10,6 +10,7 @@ from custody.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from custody.evidence.disk.files import DiskFiles, replace_file
+    from custody.evidence.disk.log_copy import copy_log, read_checkpoints
     from custody.evidence.keys.anchor import read_anchor
     from custody.evidence.keys.keyclient import KeyholderProcess
     from custody.evidence.keys.keyring import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _NAMES: Final = {
     "disk.files": ("DiskFiles", "replace_file"),
+    "disk.log_copy": ("copy_log", "read_checkpoints"),
     "keys.keyclient": ("KeyholderProcess",),
     "keys.keyring": (
         "KEY_ENCRYPTION_KEY",
@@ -69,12 +71,14 @@ __all__ = [
     "RecordBatch",
     "SealError",
     "TlogPolicy",
+    "copy_log",
     "create_keys",
     "load_keyring",
     "load_token_key",
     "open_log",
     "parse_policy",
     "read_anchor",
+    "read_checkpoints",
     "read_signed_sizes",
     "replace_file",
     "system_environment",

@@ -4,6 +4,7 @@ Law: no secret is kept here, only digests of secrets, and refresh tokens sealed 
 lies elsewhere; and nothing here is evidence: what an investigator must believe stands in the log.
 """
 
+from custody.state.database_copy import copy_state
 from custody.state.logins import DueLogin, EndedLogin, RevokedIdentity
 from custody.state.loops import EndedLoop
 from custody.state.store import State
@@ -20,4 +21,5 @@ __all__ = [
     "State",
     "StateThread",
     "TokenLoop",
+    "copy_state",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, select, true, update
 from sqlalchemy.dialects.sqlite import insert
 
 from custody.model.identity import Proof, RememberedLogin
@@ -114,6 +114,10 @@ class LoginBook:
 
     def end(self, login: LoginId, now: int, reason: str) -> Sequence[EndedLogin]:
         return self._end(logins.c.id == login, now, reason)
+
+    def end_all(self, now: int, reason: str) -> Sequence[EndedLogin]:
+        """Every open login, and the loops that it began."""
+        return self._end(true(), now, reason)
 
     def end_of_session(
         self, provider: str, subject: str, session: str, now: int, reason: str

@@ -8,7 +8,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    delete,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
 from custody.model.errors import CustodyError
@@ -112,6 +122,10 @@ class LoopBook:
     def end(self, loop: LoopId, now: int, reason: str) -> Sequence[EndedLoop]:
         """End a loop and all below it; what is given back has ended by this call alone."""
         return self._end(loops.c.id == loop, now, reason)
+
+    def end_all(self, now: int, reason: str) -> Sequence[EndedLoop]:
+        """Every open loop."""
+        return self._end(true(), now, reason)
 
     def end_of_identity(
         self, issuer: str, subject: str | None, now: int, reason: str

@@ -122,6 +122,11 @@ class State:
                 connection.execute(delete(spent).where(spent.c.loop.not_in(select(loops.c.id))))
             return len(ids)
 
+    def end_all(self, now: int, reason: str) -> tuple[int, int]:
+        """End every login and every loop that is open, with all tickets; how many of each."""
+        logins = self.logins.end_all(now, reason)
+        return len(logins), len(self.loops.end_all(now, reason))
+
     def tickets(self, *, loop: LoopId | None = None, limit: int = 1000) -> Sequence[Ticket]:
         """The newest tickets first."""
         query = rows.joined().order_by(tickets.c.created.desc(), tickets.c.id).limit(limit)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from custody.vault.lease_book import LeaseBook
     from custody.vault.plain_stores import warnings_for
     from custody.vault.reference import read_reference, written_reference
-    from custody.vault.sealed_store import SealedStore, check_name, local_vault
+    from custody.vault.sealed_store import SECRETS, SealedStore, check_name, local_vault
     from custody.vault.store import Store, StoreHost, StoreSettings
 
 _NAMES: Final = {
@@ -24,13 +24,14 @@ _NAMES: Final = {
     "lease_book": ("LeaseBook",),
     "plain_stores": ("warnings_for",),
     "reference": ("read_reference", "written_reference"),
-    "sealed_store": ("SealedStore", "check_name", "local_vault"),
+    "sealed_store": ("SECRETS", "SealedStore", "check_name", "local_vault"),
     "store": ("Store", "StoreHost", "StoreSettings"),
 }
 
 __all__ = [
     "KIND_OF_SCHEME",
     "KIND_OF_TABLE",
+    "SECRETS",
     "STORE_KINDS",
     "LeaseBook",
     "LeasingVault",

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from custody.app.admin.backup_calls import BACKUP, BackupCalls
 from custody.app.admin.dispatch import CallDispatcher, CallHandler
 from custody.app.admin.documents import Document
 from custody.app.admin.recorded_reads import ABOUT
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 WRITES: Final = frozenset(
     {
         "ticket.create", "ticket.revoke", "kill", "loop.resume", "identity.revoke",
-        "identity.restore", "login.end", "secret.set", "secret.delete",
+        "identity.restore", "login.end", "secret.set", "secret.delete", "backup",
     }
 )  # fmt: skip
 """Calls that write to the evidence log, so need its lock where no gateway runs."""
@@ -48,6 +49,8 @@ async def answer_offline(config: Config, call: str, arguments: Mapping[str, obje
     async with AsyncExitStack() as stack:
         if call.startswith("secret."):
             handlers = await _secrets(config, stack, writes=call in WRITES)
+        elif call == BACKUP:
+            handlers = (BackupCalls(await _open_log(config, stack), _now),)
         elif call in WRITES or call in LISTS:
             handlers = await _access(config, stack, writes=call in WRITES)
         else:

@@ -24,6 +24,7 @@ from custody.app.access_upkeep import (
     save_spent,
 )
 from custody.app.admin.access_calls import AccessCalls
+from custody.app.admin.backup_calls import BackupCalls
 from custody.app.admin.client import socket_path
 from custody.app.admin.dispatch import CallDispatcher
 from custody.app.admin.exchange_calls import ExchangeCalls
@@ -222,6 +223,7 @@ def _calls(
         AccessCalls(gateway),
         ExchangeCalls(gateway, exchange, listeners.facts),
         SecretCalls(local_vault(config, clock), gateway.recorder, clock),
+        BackupCalls(gateway.recorder, clock),
     )
     return RecordedReads(calls, EvidenceReads(gateway.recorder, clock).record)
 

@@ -59,7 +59,9 @@ def verify(
         )
     beside = _beside(directory, config)
     keys, anchor = keys or beside.keys, anchor or beside.anchor
-    trusted, voucher = (_policy(policy), "your policy") if policy else _own_policy(beside.policy)
+    trusted, voucher = (
+        (read_policy(policy), "your policy") if policy else _own_policy(beside.policy)
+    )
     with _opener(keys) as open_day, _progress(quiet=json) as progress:
         options = VerifyOptions(
             policy=trusted,
@@ -115,10 +117,10 @@ def _own_policy(path: Path | None) -> "tuple[TlogPolicy | None, str]":
     """The gateway's own policy, if it still lies there, and whose word that is."""
     if path is None or not path.is_file():
         return None, ""
-    return _policy(path), f"the gateway's own {path.name}"
+    return read_policy(path), f"the gateway's own {path.name}"
 
 
-def _policy(path: Path) -> "TlogPolicy":
+def read_policy(path: Path) -> "TlogPolicy":
     from custody.evidence import parse_policy
 
     try:

@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from custody.evidence.disk.days import LogClock, day_of
@@ -113,7 +112,8 @@ def _make_ready(options: LogOptions, keys: KeyService, environment: LogEnvironme
             name = _day_to_open(found, today)
             day = open_day(files, evidence, keys, name, environment.random)
             pool = SegmentPool(files, evidence, options.segment_bytes)
-            return _Ready(lock, found, day, pool, _segment(files, evidence, found, name, pool))
+            segment = _segment(files, options, found, name, pool)
+            return _Ready(lock, found, day, pool, segment)
         except BaseException:
             lock.close()
             raise
@@ -134,12 +134,16 @@ def _day_to_open(found: RecoveredLog, today: str) -> str:
 
 
 def _segment(
-    files: Files, evidence: Path, found: RecoveredLog, day: str, pool: SegmentPool
+    files: Files, options: LogOptions, found: RecoveredLog, day: str, pool: SegmentPool
 ) -> Segment:
-    """Where to go on: behind the last frame, or in a new segment behind a torn tail."""
+    """Where to go on: behind the last frame, or in a new segment behind a torn tail, or behind a
+    segment of another length, such as a copy that ends with its last record.
+    """
     if found.place is not None and found.place.segment.day == day:
-        opened = files.open(segment_path(evidence, found.place.segment), write=True)
-        return Segment(found.place.segment, opened, opened.size(), found.place.offset)
+        opened = files.open(segment_path(options.evidence, found.place.segment), write=True)
+        if opened.size() == options.segment_bytes:
+            return Segment(found.place.segment, opened, opened.size(), found.place.offset)
+        opened.close()
     pool.prepare(day)
     segment = pool.take(day)
     if segment is None:

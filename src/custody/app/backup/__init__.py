@@ -1,0 +1,1 @@
+"""Backups of a gateway itself: `custody backup` and `custody restore`."""
