@@ -15,6 +15,11 @@ from pathlib import Path
 import msgspec
 
 LONGEST_SECONDS = 1500
+FEWEST = {"asyncpg": 311, "psycopg": 5000, "regress": 217}
+"""Tests of each suite that pass direct. Fewer means that a part of the suite never ran."""
+PASSED = frozenset({"passed", "ok"})
+RAN_TO_ITS_END = frozenset({0, 1})
+"""pytest's exit codes after a whole run; the others say that it could not collect or broke off."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -49,6 +54,23 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 Outcomes = dict[str, str]
+
+
+class SuiteError(Exception):
+    """A suite did not run, so that its outcomes say nothing."""
+
+
+def require_baseline(suite: str, direct: Outcomes, *, whole: bool) -> None:
+    """Raise ``SuiteError`` where fewer tests passed direct than a sound run has; one is enough
+    where tests were chosen (not ``whole``). Without this two empty runs would look the same.
+    """
+    passed = sum(outcome in PASSED for outcome in direct.values())
+    fewest = FEWEST[suite] if whole else 1
+    if passed < fewest:
+        raise SuiteError(
+            f"{suite}: {passed} tests passed direct, a sound run has at least {fewest}. "
+            "Install what its tests need (docs/development.md) and look into its log."
+        )
 
 
 def run_psycopg(checkout: Path, ask: Ask) -> Outcomes:
@@ -146,8 +168,11 @@ def _pytest(ask: Ask, folder: Path, environment: Mapping[str, str], words: list[
         timeout=LONGEST_SECONDS,
     )
     (ask.room / "pytest.log").write_text(done.stdout + done.stderr)
-    if not report.exists():
-        raise RuntimeError(f"pytest gave no report: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    if done.returncode not in RAN_TO_ITS_END or not report.exists():
+        raise SuiteError(
+            f"pytest ended with {done.returncode} before its tests did: "
+            f"{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
     return dict(_outcome(case) for case in ET.parse(report).iter("testcase"))
 
 
