@@ -37,7 +37,10 @@ HANGING = (
     *("pg_stat_reset", "pg_stop_backup", "pg_switch_wal", "pg_sync", "pg_wal_replay"),
 )
 """Functions that would stop the server or the run, or change what no transaction gives back."""
-_OF_THE_RUN = re.compile(r"(?i)\b(role|user|authid|owned)\b.*postgres")
+_OF_THE_RUN = re.compile(
+    r"(?is)\b(role|user|authid|owned)\b.*postgres"
+    r"|\balter\s+(role|user)\s+(current_user|session_user|current_role|user|all)\b"
+)
 MANY = frozenset((Effect.EXECUTE, Effect.UNKNOWN))
 WRITES = MANY | {Effect.WRITE, Effect.DEFINE}
 DEFINES = MANY | {Effect.DEFINE, Effect.GRANT}
@@ -110,7 +113,7 @@ class TruthRun:
         return tally
 
     def one(self, messages: tuple[str, ...], tally: Tally) -> None:
-        # The run itself logs in as ``postgres``.
+        # The run itself logs in as ``postgres``, by its password.
         if any("\0" in each or _OF_THE_RUN.search(each) for each in messages):
             return
         effects = self.judged(messages)
