@@ -22,7 +22,7 @@ from tests.real.running import RunningGateway, running_gateway
 from custody.demo.scratch_postgres import ScratchPostgres
 
 ISSUER = "https://ci.example.com"
-_WORKLOAD = """
+WORKLOAD = """
 [[workload]]
 name = "{name}"
 issuer = "{issuer}"
@@ -70,8 +70,8 @@ def token_scene(postgres: ScratchPostgres, folder: Path, *, oauth: bool) -> Iter
     postgres.create_database(name)
     head = HEAD.replace('cleartext = "loopback"\n', 'oauth = "ci"\n' if oauth else "")
     config = head + target(postgres, name)
-    config += _WORKLOAD.format(name="ci", issuer=ISSUER, password="false" if oauth else "true")
-    config += _WORKLOAD.format(name="other", issuer=f"{ISSUER}/other", password="false")
+    config += WORKLOAD.format(name="ci", issuer=ISSUER, password="false" if oauth else "true")
+    config += WORKLOAD.format(name="other", issuer=f"{ISSUER}/other", password="false")
     key = ECKey.generate_key("P-256", parameters={"alg": "ES256", "use": "sig"}, auto_kid=True)
     (folder / "keys.json").write_text(json.dumps(KeySet([key]).as_dict(private=False)))
     with running_gateway(folder, config, {"TARGET_PASSWORD": postgres.password}) as gateway:

@@ -71,7 +71,7 @@ class Exchange:
         *,
         clock: Callable[[], int],
     ) -> None:
-        self._issuers: Final = tuple(issuers)
+        self._issuers = tuple(issuers)
         self._logins: Final = logins
         self._loops: Final = loops
         self._ticket_authenticator: Final = ticket_authenticator
@@ -81,6 +81,10 @@ class Exchange:
             self._check_among, self._issuers_of, loops, ticket_authenticator
         )
         """Tokens at the listeners of standard clients."""
+
+    def replace_issuers(self, issuers: Sequence[TokenIssuer]) -> None:
+        """Who checks tokens that come from now on."""
+        self._issuers = tuple(issuers)
 
     async def exchange(self, asked: ExchangeRequest, client: str) -> ExchangeResult:
         """Raises ``CustodyError`` with an ``exchange.``, ``identity.``, ``loop.`` or ``ticket.``

@@ -7,7 +7,7 @@ while the store makes a credential does not cancel the request, so every lease i
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from custody.model.errors import CustodyError
@@ -21,7 +21,7 @@ from custody.model.record import (
 )
 from custody.model.words import LoopId, TargetName
 from custody.recording.recorder import RecordWriter
-from custody.vault import LeasingVault, ReturnedLease
+from custody.vault import LeasingVault, ReturnedLease, Store
 
 TEND_S: Final = 5.0
 STALE_EVERY: Final = 60
@@ -48,6 +48,12 @@ class LeaseService:
         """One for each loop and target, however many sessions wait for it."""
         self._tasks: asyncio.TaskGroup | None = None
         self._ended: Final[asyncio.Queue[LoopId]] = asyncio.Queue()
+
+    def replace_credentials(
+        self, references: Mapping[TargetName, str], stores: Mapping[str, Store]
+    ) -> None:
+        """As ``LeasingVault.replace_credentials``."""
+        self._vault.replace_credentials(references, stores)
 
     async def lease(self, loop: Loop, target: TargetName) -> Credential:
         """As ``Vault.lease``; a credential made for this loop is on the record when it is given.

@@ -83,11 +83,23 @@ class LoginService:
         self._refused: Final = refused
         self._clock: Final = clock
         self._entropy: Final = entropy
-        self._lifetime_ms: Final = lifetime_ms
-        self._recheck_ms: Final = recheck_ms
-        self._sealer: Final = sealer
-        self._providers: Final = providers
+        self._lifetime_ms = lifetime_ms
+        self._recheck_ms = recheck_ms
+        self._sealer = sealer
+        self._providers = providers
         self._recording: Final = asyncio.Lock()
+
+    def replace_providers(
+        self,
+        providers: Mapping[str, Refresher],
+        *,
+        lifetime_ms: int,
+        recheck_ms: int,
+        sealer: RefreshTokenSealer | None,
+    ) -> None:
+        """Whom to ask, and for how long logins hold, from now on. Ends no login."""
+        self._providers, self._sealer = providers, sealer
+        self._lifetime_ms, self._recheck_ms = lifetime_ms, recheck_ms
 
     # Beginnings.
 

@@ -101,12 +101,22 @@ class SignIn:
     ) -> None:
         self._pending: Final = pending
         self._url: Final = url
-        self._code: Final = dict(code)
-        self._device: Final = dict(device)
-        self._saml: Final = dict(saml)
+        self._code = dict(code)
+        self._device = dict(device)
+        self._saml = dict(saml)
         self._logins: Final = logins
         self._exchange: Final = exchange
         self._use: Final = use
+
+    def replace_providers(
+        self,
+        *,
+        code: Mapping[str, OpenIdProvider],
+        device: Mapping[str, OpenIdProvider],
+        saml: Mapping[str, SamlIdentityProvider],
+    ) -> None:
+        """Others from now on. A login that is under way at one that is gone fails."""
+        self._code, self._device, self._saml = dict(code), dict(device), dict(saml)
 
     @property
     def browser_providers(self) -> tuple[str, ...]:
@@ -266,8 +276,11 @@ class SignIn:
             return DevicePending("slow_down")
         done, slower = False, False
         try:
+            found = self._device.get(device.provider)
+            if found is None:
+                raise _no_provider()  # it was taken out of the configuration meanwhile
             async with _within(PROVIDER_S):
-                answer = await self._device[device.provider].poll_device(device.code)
+                answer = await found.poll_device(device.code)
             match answer:
                 case DevicePending(reason=reason):
                     done = reason in {"expired_token", "access_denied"}

@@ -48,11 +48,17 @@ class LoopTerms:
         local: bool,
         local_ms: int,
     ) -> None:
-        self._grants: Final = tuple(grants)
-        self._targets: Final = {TargetName(name): facts for name, facts in targets.items()}
-        self._lifetimes: Final = lifetimes
-        self._local: Final = local
-        self._local_ms: Final = local_ms
+        self._grants = tuple(grants)
+        self._targets = {TargetName(name): facts for name, facts in targets.items()}
+        self._lifetimes = lifetimes
+        self._local = local
+        self._local_ms = local_ms
+
+    def replace(self, other: "LoopTerms") -> None:
+        """The terms of another, for loops that begin from now on."""
+        self._grants, self._targets = other._grants, other._targets  # noqa: SLF001 - its own class
+        self._lifetimes = other._lifetimes  # noqa: SLF001 - as above
+        self._local, self._local_ms = other._local, other._local_ms  # noqa: SLF001 - as above
 
     def loop(
         self,

@@ -67,18 +67,21 @@ async def end_exhausted(gateway: Gateway) -> None:
 
 async def recheck_regularly(gateway: Gateway) -> None:
     """Ask providers again for logins whose turn it is. Runs until it is cancelled."""
+    asked: dict[str, asyncio.Task[None]] = {}
     async with asyncio.TaskGroup() as tasks:
-        for provider in gateway.access.logins.recheckable_providers:
-            tasks.create_task(_recheck(gateway, provider))
+        while True:
+            await asyncio.sleep(RECHECK_EVERY_S)
+            # One provider that hangs keeps no other waiting; a reload may bring new ones.
+            for provider in gateway.access.logins.recheckable_providers:
+                if provider not in asked or asked[provider].done():
+                    asked[provider] = tasks.create_task(_recheck(gateway, provider))
 
 
 async def _recheck(gateway: Gateway, provider: str) -> None:
-    while True:
-        await asyncio.sleep(RECHECK_EVERY_S)
-        try:
-            await gateway.access.logins.recheck(provider)
-        except CustodyError as error:
-            _log.error("logins were not rechecked: %s", error.code)
+    try:
+        await gateway.access.logins.recheck(provider)
+    except CustodyError as error:
+        _log.error("logins were not rechecked: %s", error.code)
 
 
 async def forget_regularly(gateway: Gateway) -> None:

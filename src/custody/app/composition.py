@@ -78,7 +78,7 @@ class Advisors:
             return CodecAdvisor(self._parser, NO_CATALOGUE, loop.id)
         key = (target.name, database)
         lookups = self._lookups.get(key)
-        if lookups is None:
+        if lookups is None or lookups.target != target:  # a reload may lead it elsewhere
             lookups = Lookups(target, database, self._vault, inquirer, self._start)
             self._lookups[key] = lookups
         return CodecAdvisor(self._parser, lookups, loop.id)
@@ -127,10 +127,15 @@ def make_session_services(
         advisor=Advisors(parser, vault, tasks),
         clock=clock,
         strict_responses=config.gateway.responses is Responses.STRICT,
-        held_bytes=config.capture.command_bytes + HELD_BEYOND_COMMAND,
+        held_bytes=held_bytes(config),
         tokens=tokens,
         refusal_rate=gateway.refusal_rate,
     )
+
+
+def held_bytes(config: Config) -> int:
+    """As ``SessionServices.held_bytes``."""
+    return config.capture.command_bytes + HELD_BEYOND_COMMAND
 
 
 class ListenerPlan(msgspec.Struct, frozen=True):

@@ -93,7 +93,7 @@ def make_gateway(
         end_loop=lambda loop, reason: exhausted.put_nowait(ExhaustedLoop(loop, reason)),
         policy=policy_digest(config.grants, config.rules),
     )
-    terms, run = _make_terms(config), thread.run
+    terms, run = make_terms(config), thread.run
     refused = RefusedLogins(recorder, clock, refusal_rate)
     loops = LoopService(
         state, run, recorder, terms, refused, clock=clock, entropy=os.urandom, accounts=meter
@@ -121,7 +121,7 @@ def make_gateway(
     )
 
 
-def _make_terms(config: Config) -> LoopTerms:
+def make_terms(config: Config) -> LoopTerms:
     targets = {
         str(each.name): TargetFacts(each.name, each.protocol, each.database)
         for each in config.targets

@@ -27,7 +27,6 @@ from custody.model.errors import CustodyError
 from custody.model.sources import Clock
 
 METADATA_AT_MOST: Final = 4 << 20
-LEARN_EVERY_S: Final = 600.0
 LEARN_S: Final = 30.0
 
 _log: Final = logging.getLogger("custody.providers")
@@ -94,22 +93,20 @@ async def _saml(one: SamlSettings, url: str, clock: Clock) -> SamlProvider:
     )
 
 
-async def keep_learning(config: Config, providers: Providers) -> None:
+async def learn(config: Config, providers: Providers) -> None:
     """Take in what SAML providers say of themselves by now: their certificates roll over. What
-    cannot be read, or is not theirs, changes nothing. Runs until it is cancelled.
+    cannot be read, or is not theirs, changes nothing.
     """
-    while True:
-        await asyncio.sleep(LEARN_EVERY_S)
-        for one in config.saml:
-            try:
-                async with asyncio.timeout(LEARN_S):
-                    await providers.saml[one.name].learn(await read_metadata(one))
-            except (CustodyError, TimeoutError) as error:
-                code = error.code if isinstance(error, CustodyError) else "it took too long"
-                _log.error("the SAML metadata of %s was not read anew: %s", one.name, code)
-            except Exception as error:  # noqa: BLE001 - a provider's odd answer must not end the gateway
-                kind = type(error).__name__
-                _log.error("the SAML metadata of %s was not read anew: %s", one.name, kind)
+    for one in config.saml:
+        try:
+            async with asyncio.timeout(LEARN_S):
+                await providers.saml[one.name].learn(await read_metadata(one))
+        except (CustodyError, TimeoutError) as error:
+            code = error.code if isinstance(error, CustodyError) else "it took too long"
+            _log.error("the SAML metadata of %s was not read anew: %s", one.name, code)
+        except Exception as error:  # noqa: BLE001 - a provider's odd answer must not end the gateway
+            kind = type(error).__name__
+            _log.error("the SAML metadata of %s was not read anew: %s", one.name, kind)
 
 
 async def read_metadata(one: SamlSettings) -> bytes:

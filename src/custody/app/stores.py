@@ -39,17 +39,23 @@ def references_of(config: Config) -> dict[TargetName, str]:
     }
 
 
+def make_stores(
+    config: Config, clock: Clock, *, environment: Mapping[str, str]
+) -> Mapping[str, Store]:
+    """The stores that targets' credentials are in. Raises as ``make_vault`` does."""
+    wanted = [read_reference(text) for text in references_of(config).values()]
+    return _stores(config, wanted, clock, environment)
+
+
 def make_vault(
     config: Config, clock: Clock, *, environment: Mapping[str, str], leases: Path | None = None
 ) -> LeasingVault:
     """``leases`` is another place for the book of leases than the gateway's own. Raises
     ``vault.address``, ``vault.ca``, ``vault.lease-book``.
     """
-    references = references_of(config)
-    wanted = [read_reference(text) for text in references.values()]
-    stores = _stores(config, wanted, clock, environment)
+    stores = make_stores(config, clock, environment=environment)
     book = LeaseBook(leases or config.gateway.data / LEASES)
-    return LeasingVault(references, stores, book, clock)
+    return LeasingVault(references_of(config), stores, book, clock)
 
 
 def make_reader(

@@ -33,6 +33,9 @@ COMMANDS: Final = (
         "init", "custody.cli.operator.init:init", "Write a configuration, keys and a local CA."
     ),
     CommandEntry("serve", "custody.cli.operator.serve:serve", "Run the gateway."),
+    CommandEntry(
+        "reload", "custody.cli.operator.reload:reload", "Take in a changed configuration."
+    ),
     CommandEntry("demo", "custody.cli.operator.demo:demo", "See the main job end to end."),
     CommandEntry(
         "verify",

@@ -82,13 +82,13 @@ class Gate:
         contact: str,
     ) -> None:
         """``contact``: whom a client is told to ask, as words of a sentence."""
-        self._policy: Final = policy
+        self._policy = policy
         self._meter: Final = meter
         self._masker: Final = masker
         self._log: Final = log
         self._clock: Final = clock
         self._approvals: Final = approvals
-        self._contact: Final = contact
+        self._contact = contact
 
     def judge(
         self, session: Session, message: CommandsReceived, durable: Durable
@@ -126,6 +126,12 @@ class Gate:
             return Permit(numbers)
         ask = whom_to_ask(self._contact, f"{session.id}-{numbers[refused]}")
         return Denial(_refusal(message, verdicts[refused], refused, ask), numbers, refused)
+
+    def replace_policy(self, policy: Policy, contact: str) -> None:
+        """From the next command on, of every session: a question that waits for an answer is judged
+        by it too.
+        """
+        self._policy, self._contact = policy, contact
 
     def records(self, session: Session, message: CommandsReceived) -> bool:
         """Whether a record is made of it at this stage: of an allowed Parse, none is."""

@@ -38,6 +38,10 @@ class Listener(Protocol):
         """The address, picked where ``port`` is 0. Raises ``CustodyError`` ``listen.failed``."""
         ...
 
+    def replace_spec(self, spec: ListenerSpec) -> None:
+        """For connections from now on; those that are open keep theirs."""
+        ...
+
     def close(self) -> None:
         """Take no new connections; open ones go on."""
         ...
@@ -67,8 +71,8 @@ class RelayListener:
         registry: Registry,
         tasks: asyncio.TaskGroup,
     ) -> None:
-        self._spec: Final = spec
-        self._faces: Final = faces
+        self._spec = spec
+        self._faces = faces
         self._services: Final = services
         self._registry: Final = registry
         self._tasks: Final = tasks
@@ -88,6 +92,10 @@ class RelayListener:
     def close(self) -> None:
         if self._server is not None:
             self._server.close()
+
+    def replace_spec(self, spec: ListenerSpec) -> None:
+        if isinstance(spec.wire, RelayedWire):
+            self._spec, self._faces = spec, spec.wire.faces
 
     def _accept(self) -> asyncio.Protocol:
         if self.open >= self._spec.max_connections:
@@ -117,7 +125,7 @@ class TerminatorListener:
         port: ListenerPort,
         tasks: asyncio.TaskGroup,
     ) -> None:
-        self._spec: Final = spec
+        self._spec = spec
         self._terminator: Final = terminator
         self._port: Final = port
         self._tasks: Final = tasks
@@ -140,6 +148,11 @@ class TerminatorListener:
 
     def close(self) -> None:
         self._port.stop()
+
+    def replace_spec(self, spec: ListenerSpec) -> None:
+        """The protocol itself goes on with the options that it was made with."""
+        self._spec = spec
+        self._port.replace_spec(spec)
 
     async def _serve(self, listener: socket.socket) -> None:
         try:

@@ -39,7 +39,7 @@ class LongMasking:
     """A masker, with a thread for what is long; shared by all sessions."""
 
     def __init__(self, masker: Masker) -> None:
-        self._masker: Final = masker
+        self._masker = masker
         self.mask: Callable[[Record], Record] = masker.mask
         """As every masker. While something was prepared, that is at hand, once."""
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="masking")
@@ -49,6 +49,12 @@ class LongMasking:
     @property
     def digest(self) -> bytes:
         return self._masker.digest
+
+    def replace_masker(self, masker: Masker) -> None:
+        """From the next record on. What another masker prepared is not used."""
+        self._masker = masker
+        self._ready.clear()
+        self.mask = masker.mask
 
     def _mask_prepared(self, record: Record) -> Record:
         ready = self._ready
@@ -68,8 +74,11 @@ class LongMasking:
     async def prepare(self, session: Session, bodies: Sequence[Body]) -> None:
         """Mask them ahead. Raises nothing: a fault will come again where the record is made."""
         records = [Record(Milliseconds(0), body, session.loop.id, session.id) for body in bodies]
-        loop = asyncio.get_running_loop()
-        for record, masked in await loop.run_in_executor(self._thread, self._masked, records):
+        loop, masker = asyncio.get_running_loop(), self._masker
+        prepared = await loop.run_in_executor(self._thread, _masked, masker, records)
+        if self._masker is not masker:
+            return
+        for record, masked in prepared:
             body = record.body
             what = body.command if isinstance(body, CommandSeen) else body
             while len(self._ready) >= _READY_AT_MOST:  # of sessions that ended meanwhile
@@ -77,12 +86,13 @@ class LongMasking:
             self._ready[id(what)] = what, masked
             self.mask = self._mask_prepared
 
-    def _masked(self, records: Sequence[Record]) -> list[tuple[Record, Record]]:
-        masked = []
-        for record in records:
-            with suppress(Exception):
-                masked.append((record, self._masker.mask(record)))
-        return masked
+
+def _masked(masker: Masker, records: Sequence[Record]) -> list[tuple[Record, Record]]:
+    masked = []
+    for record in records:
+        with suppress(Exception):
+            masked.append((record, masker.mask(record)))
+    return masked
 
 
 def long_commands(commands: Sequence[Command]) -> Sequence[Body]:

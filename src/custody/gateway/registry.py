@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from custody.model.identity import Admission
 from custody.model.refusal import Refusal
-from custody.model.words import LoopId, SessionId
+from custody.model.words import LoopId, SessionId, TargetName
 
 
 class LiveSession(Protocol):
@@ -18,6 +18,11 @@ class LiveSession(Protocol):
 
     id: SessionId
     admission: Admission | None
+
+    @property
+    def target_name(self) -> TargetName | None:
+        """What it reaches; ``None`` before it was let in."""
+        ...
 
     def kill(self, reason: str, refusal: Refusal) -> None:
         """End it now; the client is told why in its own protocol."""

@@ -1,6 +1,7 @@
 """The services that every session uses, and what one listener is.
 
-Law: values only, which the wiring fills in; no default here switches a bound off.
+Law: values only, which the wiring fills in; no default here switches a bound off. A reload puts
+others in their place; who uses one asks for it at each use.
 """
 
 import ssl
@@ -33,7 +34,7 @@ class AdvisorFactory(Protocol):
         ...
 
 
-class SessionServices(msgspec.Struct, frozen=True):
+class SessionServices(msgspec.Struct):
     gate: Gate
     masking: LongMasking
     """Masks what is too long for the event loop."""

@@ -30,7 +30,7 @@ from custody.model.gateway_records import AdminAct
 from custody.model.identity import Admission, Session
 from custody.model.record import SessionEnd
 from custody.model.refusal import Refusal
-from custody.model.words import SessionId, Side
+from custody.model.words import SessionId, Side, TargetName
 from custody.recording.recorder import durable
 
 LOGIN_TIMEOUT_S: Final = 30.0
@@ -148,6 +148,10 @@ class SessionHost:
         idle_s = self._event_loop.time() - self._heard
         if (lapsed := self._admission.lapsed(self.admission, idle_s)) is not None:
             self.kill(lapsed.reason, lapsed.refusal)
+
+    @property
+    def target_name(self) -> TargetName | None:
+        return self._session.target if self._session is not None else None
 
     # What admission asks.
 

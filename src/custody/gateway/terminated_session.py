@@ -37,7 +37,7 @@ from custody.model.record import Body, Gap, Receipt, Response, ResponseUnknown, 
 from custody.model.refusal import Refusal, RefusedError
 from custody.model.secret import Secret
 from custody.model.terminator import TargetAddress
-from custody.model.words import SessionId
+from custody.model.words import SessionId, TargetName
 from custody.recording.recorder import durable
 
 LOGIN_TIMEOUT_S: Final = 30.0
@@ -55,7 +55,7 @@ class ListenerPort:
     def __init__(self, services: SessionServices, registry: Registry, spec: ListenerSpec) -> None:
         self._services: Final = services
         self._registry: Final = registry
-        self._spec: Final = spec
+        self._spec = spec
         self.open = 0
         """Connections that are not closed."""
         self._stopped: list[Callable[[], None]] | None = []
@@ -84,6 +84,10 @@ class ListenerPort:
             tell=tell,
             closed=self._closed,
         )
+
+    def replace_spec(self, spec: ListenerSpec) -> None:
+        """For connections from now on."""
+        self._spec = spec
 
     def when_stopped(self, act: Callable[[], None]) -> None:
         """As ``Port.when_stopped``."""
@@ -163,6 +167,10 @@ class TerminatedSession:
         self._deadline.cancel()
         self._admitted = came
         return came.session
+
+    @property
+    def target_name(self) -> TargetName | None:
+        return self._session.target if self._session is not None else None
 
     @property
     def target(self) -> TargetAddress:

@@ -20,7 +20,7 @@ from custody.model.identity import Loop, Session
 from custody.model.words import Decision, Effect, SessionId, TargetName
 from custody.policy.condition import ConditionFailure
 from custody.policy.grant import FOREVER, Grant
-from custody.policy.reach import REPLICATION, ceiling, holding, outside, replicates
+from custody.policy.reach import REPLICATION, ceiling, holding, may_ever, outside, replicates
 from custody.policy.rule import Rule, compile_rule
 from custody.policy.variables import ConditionVariables, TargetFacts
 
@@ -81,6 +81,10 @@ class CompiledPolicy:
 
     def admits(self, loop: Loop, target: TargetName, now: int) -> bool:
         return not outside(self.grants, loop, target, now)
+
+    def may_ever(self, loop: Loop, target: TargetName) -> bool:
+        """Whether grants let the loop use the target at any hour at all."""
+        return may_ever(self.grants, loop, target)
 
     def admits_stream(self, loop: Loop, target: TargetName, stream: str, now: int) -> bool:
         """As ``Policy.admits_stream``: a grant can name ``replication`` alone."""

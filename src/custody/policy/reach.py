@@ -57,6 +57,15 @@ def ceiling(
     return effects
 
 
+def may_ever(grants: Sequence[Grant], loop: Loop, target: TargetName) -> bool:
+    """Whether grants name everybody whom the loop is about for that target, at any hour."""
+    return all(
+        any(grant.covers(target) and grant.names(identity) for grant in grants)
+        for identity in (loop.identity, loop.principal)
+        if identity is not None
+    )
+
+
 REPLICATION: Final = "replication"
 """The stream that a grant's key of that name allows."""
 

@@ -41,8 +41,12 @@ class RecordWriter(Protocol):
 
 class Recorder:
     def __init__(self, masker: Masker, log: EvidenceLog) -> None:
-        self._masker: Final = masker
+        self._masker = masker
         self._log: Final = log
+
+    def replace_masker(self, masker: Masker) -> None:
+        """From the next record on."""
+        self._masker = masker
 
     async def write(self, record: Record) -> Receipt:
         """Returns once it is durable. Raises ``CustodyError``. Cancelling the caller loses nothing:

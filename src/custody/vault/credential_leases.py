@@ -52,14 +52,29 @@ class LeasingVault:
         clock: Callable[[], int],
     ) -> None:
         """``stores`` by the key that references name them with: ``env``, ``vault+eu`` …"""
-        self._references: Final = dict(references)
-        self._stores: Final = dict(stores)
+        self._references = dict(references)
+        self._stores = dict(stores)
         self._book: Final = book
         self._clock: Final = clock
         self._held: Final[dict[tuple[LoopId, TargetName], _Held]] = {}
         self._turns: Final[dict[tuple[LoopId, TargetName], asyncio.Lock]] = {}
         self._ended: Final[dict[LoopId, None]] = {}
         """The loops that ended last, in order."""
+
+    def replace_credentials(
+        self, references: Mapping[TargetName, str], stores: Mapping[str, Store]
+    ) -> None:
+        """For leases from now on. What was leased is still given back where it came from."""
+        changed = {
+            target
+            for target in {*self._references, *references}
+            if self._references.get(target) != references.get(target)
+        }
+        for key in [key for key in self._held if key[1] in changed]:
+            del self._held[key]
+        owed = {lease.store for lease in self._book.open_leases}
+        kept = {key: store for key, store in self._stores.items() if key in owed}
+        self._references, self._stores = dict(references), {**kept, **stores}
 
     async def lease(self, loop: Loop, target: TargetName) -> Credential:
         """As ``Vault.lease``; codes ``vault.no-credential``, ``vault.unknown-scheme``,

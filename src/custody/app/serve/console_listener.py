@@ -9,8 +9,8 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from custody.access import Exchange, PendingLogins, SignIn
 from custody.app.composition import load_certificate
@@ -22,6 +22,9 @@ from custody.config.tables import Config
 from custody.identity.oidc import Flow
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Spent
+
+if TYPE_CHECKING:
+    from custody.identity.oidc import OidcProvider
 
 RENEWAL_INTERVAL_S: Final = 3600.0
 
@@ -75,15 +78,30 @@ class ConsoleService:
         self._tasks: Final = tasks
         self._announce: Final = announce
         self._console: Console | None = None
+        self._sign_in: SignIn | None = None
 
     async def start(self) -> None:
         """Take connections from now on."""
-        self._console = self._make(_parts(self._config, self._door, self._behind))
+        self._sign_in = _signing_in(self._config, self._door.url, self._behind)
+        self._console = self._make(_parts(self._door, self._behind, self._sign_in))
         await self._console.start(self._tasks)
         if self._door.tls is not None:
             self._tasks.create_task(self._renew(self._door.tls))
         host, port = self._door.socket.getsockname()[:2]
         self._announce(f"listening console {host}:{port}")
+
+    @property
+    def url(self) -> str:
+        return self._door.url
+
+    def replace_providers(self, config: Config, providers: Providers) -> None:
+        """Whom people log in with from now on."""
+        if self._sign_in is not None:
+            self._sign_in.replace_providers(
+                code=_with_flow(Flow.CODE, config, providers),
+                device=_with_flow(Flow.DEVICE, config, providers),
+                saml=providers.saml,
+            )
 
     async def stop(self) -> None:
         if self._console is not None:
@@ -127,7 +145,7 @@ def _context(config: Config, console: ConsoleConfig) -> ssl.SSLContext | None:
     return context
 
 
-def _parts(config: Config, door: ConsoleSocket, behind: ConsoleDependencies) -> ConsoleParts:
+def _parts(door: ConsoleSocket, behind: ConsoleDependencies, sign_in: SignIn) -> ConsoleParts:
     gateway = behind.gateway
     meter, terms = gateway.meter, gateway.access.terms
 
@@ -143,7 +161,7 @@ def _parts(config: Config, door: ConsoleSocket, behind: ConsoleDependencies) -> 
         tls=door.tls,
         max_connections=door.config.max_connections,
         gateway_info=behind.facts,
-        sign_in=_signing_in(config, door.url, behind),
+        sign_in=sign_in,
         exchange=behind.exchange,
         loops=gateway.access.loops,
         ticket_authenticator=gateway.ticket_authenticator,
@@ -153,17 +171,17 @@ def _parts(config: Config, door: ConsoleSocket, behind: ConsoleDependencies) -> 
 
 
 def _signing_in(config: Config, url: str, behind: ConsoleDependencies) -> SignIn:
-    def with_flow(flow: Flow) -> list[str]:
-        return [each.name for each in config.oidc if flow in each.flows]
-
-    oidc = behind.providers.oidc
     return SignIn(
         PendingLogins(clock=clock, entropy=os.urandom),
         url=url,
-        code={name: oidc[name] for name in with_flow(Flow.CODE)},
-        device={name: oidc[name] for name in with_flow(Flow.DEVICE)},
+        code=_with_flow(Flow.CODE, config, behind.providers),
+        device=_with_flow(Flow.DEVICE, config, behind.providers),
         saml=behind.providers.saml,
         logins=behind.gateway.access.logins,
         exchange=behind.exchange,
         use=behind.gateway.access.logins.use_once,
     )
+
+
+def _with_flow(flow: Flow, config: Config, providers: Providers) -> Mapping[str, "OidcProvider"]:
+    return {each.name: providers.oidc[each.name] for each in config.oidc if flow in each.flows}

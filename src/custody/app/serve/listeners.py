@@ -6,8 +6,10 @@ seconds to end by themselves.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from custody.app.composition import (
     ListenerPlan,
@@ -35,6 +37,11 @@ _log: Final = logging.getLogger("custody.serve")
 Announce = Callable[[str], None]
 
 
+class _Bound(NamedTuple):
+    listener: Listener
+    address: BoundAddress
+
+
 class Listeners:
     """``bearers`` gives who takes the tokens of the issuer of a name; ``tasks`` owns sessions."""
 
@@ -48,13 +55,14 @@ class Listeners:
         tasks: asyncio.TaskGroup,
         announce: Announce,
     ) -> None:
-        self._config: Final = config
+        self._config = config
         self._sessions: Final = sessions
         self._registry: Final = registry
         self._bearers: Final = bearers
         self._tasks: Final = tasks
         self._announce: Final = announce
-        self._open: Final[list[Listener]] = []
+        self._open: Final[dict[str, _Bound]] = {}
+        self._plans: Sequence[ListenerPlan] = ()
         self._facts: GatewayInfo | None = None
 
     def facts(self) -> GatewayInfo:
@@ -67,11 +75,12 @@ class Listeners:
 
     async def start(self) -> None:
         """Raises ``listen.failed``, ``tls.*``."""
-        plans = list(make_listener_plans(self._config, self._bearers))
-        self._tasks.create_task(self._renew_certificates(plans))
+        self._plans = list(make_listener_plans(self._config, self._bearers))
+        self._tasks.create_task(self._renew_certificates())
         try:
-            bound = [await self._bind(plan) for plan in plans]
-            self._facts = gateway_info(self._config, bound)
+            for plan in self._plans:
+                await self._bind(plan)
+            self._facts = gateway_info(self._config, [each.address for each in self._open.values()])
         except BaseException:
             self._close()
             raise
@@ -86,25 +95,48 @@ class Listeners:
             _log.warning("%d sessions did not end by themselves", len(self._registry))
         for session in self._registry.all():
             session.kill("shutdown", _SHUTDOWN)
-        await asyncio.sleep(0.1 if any(listener.open for listener in self._open) else 0)
+        still = any(bound.listener.open for bound in self._open.values())
+        await asyncio.sleep(0.1 if still else 0)
 
-    async def _bind(self, plan: ListenerPlan) -> BoundAddress:
+    def replacement(self, config: Config) -> Callable[[], None]:
+        """What gives connections to come the settings of another configuration, whose addresses
+        are the same. It raises nothing. Raises ``tls.*``.
+        """
+        plans = list(make_listener_plans(config, self._bearers))
+        bound = {
+            plan.spec.name: _Bound(
+                (before := self._open[plan.spec.name]).listener,
+                replace(before.address, listener=plan.listener),
+            )
+            for plan in plans
+        }
+        facts = gateway_info(config, [each.address for each in bound.values()])
+
+        def show() -> None:
+            for plan in plans:
+                bound[plan.spec.name].listener.replace_spec(plan.spec)
+            self._open.update(bound)
+            self._config, self._plans, self._facts = config, plans, facts
+
+        return show
+
+    async def _bind(self, plan: ListenerPlan) -> None:
         listener = make_listener(plan.spec, self._sessions, self._registry, self._tasks)
         host, port = await listener.bind(plan.host, plan.port)
         self._announce(f"listening {plan.spec.name} {host}:{port}")
-        self._open.append(listener)
         configured = Address(plan.host, plan.port)
-        return BoundAddress(plan.listener, configured, port, plan.spec.target)
+        address = BoundAddress(plan.listener, configured, port, plan.spec.target)
+        self._open[plan.spec.name] = _Bound(listener, address)
 
     def _close(self) -> None:
-        for listener in self._open:
-            listener.close()
+        for bound in self._open.values():
+            bound.listener.close()
 
-    async def _renew_certificates(self, plans: list[ListenerPlan]) -> None:
+    async def _renew_certificates(self) -> None:
         """Connections to come get certificates that were renewed, by us or by the operator."""
         while True:
             await asyncio.sleep(RENEWAL_INTERVAL_S)
-            for plan in plans:
+            for plan in self._plans:
                 try:
                     if plan.spec.tls is not None:
                         load_certificate(plan.spec.tls, self._config, plan.listener)

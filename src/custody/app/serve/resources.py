@@ -36,6 +36,8 @@ class Resources(NamedTuple):
     console: ConsoleSocket | None
     providers: Providers
     gateway: Gateway
+    recorder: Recorder
+    """The gateway's own, whose masker a reload replaces."""
 
 
 async def open_resources(
@@ -62,16 +64,17 @@ async def open_resources(
     door = None
     if config.console is not None and console is not None:
         door = stack.enter_context(closing(ConsoleSocket(config, config.console)))
-    providers = await _make_providers(config, "" if door is None else door.url)
+    providers = await make_providers_of(config, "" if door is None else door.url)
+    recorder = Recorder(masker, log)
     gateway = make_gateway(
         config,
-        recorder=Recorder(masker, log),
+        recorder=recorder,
         state=state,
         thread=thread,
         sealer=await _load_sealer(config),
         refreshers=providers.oidc,
     )
-    return Resources(keyholder, log, masker, door, providers, gateway)
+    return Resources(keyholder, log, masker, door, providers, gateway, recorder)
 
 
 async def _start_keyholder(config: Config, accept_new_anchor: bool) -> KeyholderProcess:  # noqa: FBT001 - as the option that it is
@@ -87,7 +90,8 @@ async def _start_keyholder(config: Config, accept_new_anchor: bool) -> Keyholder
     )
 
 
-async def _make_providers(config: Config, url: str) -> Providers:
+async def make_providers_of(config: Config, url: str) -> Providers:
+    """``url`` is the console's own; empty where there is none. Raises ``identity.*``."""
     if not (config.oidc or config.workload or config.saml):
         return NO_PROVIDERS
     # HTTP, JOSE and XML cost 0.15 s of imports, which a gateway without a provider need not pay.

@@ -30,6 +30,7 @@ from custody.app.admin.dispatch import CallDispatcher
 from custody.app.admin.exchange_calls import ExchangeCalls
 from custody.app.admin.read_calls import ReadCalls, gateway_evidence_view
 from custody.app.admin.recorded_reads import RecordedReads
+from custody.app.admin.reload_calls import ReloadCalls
 from custody.app.admin.secret_calls import SecretCalls
 from custody.app.admin.socket import AdminServer
 from custody.app.admin.ticket_calls import TicketCalls
@@ -41,15 +42,16 @@ from custody.app.indexer.parent import IndexerProcess
 from custody.app.process import freeze_heap, raise_file_limit
 from custody.app.provider_set import Providers
 from custody.app.serve.console_listener import ConsoleDependencies, ConsoleService
-from custody.app.serve.lifecycle import Background, Once, Service, TaskScope, Work, running
+from custody.app.serve.lifecycle import Background, Once, Service, TaskScope, running
 from custody.app.serve.listeners import Listeners
-from custody.app.serve.resources import Resources, open_resources
+from custody.app.serve.reload import Reload, ReloadParts
+from custody.app.serve.resources import Resources, make_providers_of, open_resources
 from custody.app.serve.startup import record_config, try_credentials
 from custody.app.stores import local_vault, make_vault
 from custody.config.tables import Config
-from custody.gateway import ParserPool, SessionServices, note_unrecorded, watch
+from custody.gateway import ParserPool, SessionServices, error_place, note_unrecorded, watch
 from custody.model.approval import NoApprovals
-from custody.model.errors import LogFailureError
+from custody.model.errors import CustodyError, LogFailureError
 from custody.model.interfaces import TokenAuthenticator
 from custody.recording.evidence_reads import EvidenceReads
 from custody.recording.refusal_rate import COUNT_EVERY_S
@@ -58,6 +60,7 @@ LAST_WORDS_S: Final = 0.5
 SWITCH_INTERVAL_S: Final = 0.0005
 """How long a thread that publishes may keep the event loop waiting for the interpreter."""
 FILES_FOR_SESSIONS: Final = 8192
+LEARN_EVERY_S: Final = 600.0
 
 _log: Final = logging.getLogger("custody.serve")
 
@@ -81,6 +84,8 @@ async def serve(
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    hangup = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     async with AsyncExitStack() as stack:
         resources = await open_resources(
             config,
@@ -89,7 +94,7 @@ async def serve(
             on_broken=_stop_now,
             console=console,
         )
-        async with running(_services(config, resources, announce, console)):
+        async with running(_services(config, resources, announce, console, hangup)):
             freeze_heap()
             announce("ready")
             await stopped.wait()
@@ -103,12 +108,16 @@ def _stop_now(failure: LogFailureError) -> None:
 
 
 def _services(
-    config: Config, resources: Resources, announce: Announce, console: ConsoleFactory | None
+    config: Config,
+    resources: Resources,
+    announce: Announce,
+    console: ConsoleFactory | None,
+    hangup: asyncio.Event,
 ) -> Sequence[Service]:
     """In the order of the law: they start from the first to the last and stop from the last to the
     first.
     """
-    _, log, masker, socket, providers, gateway = resources
+    _, log, masker, socket, providers, gateway, recorder = resources
     tasks, parser, registry = asyncio.TaskGroup(), ParserPool(), gateway.registry
     exchange, leases = _exchange(resources), _leases(config, resources)
     indexer = _indexer(config, resources)
@@ -120,13 +129,37 @@ def _services(
         parser=parser,
         vault=leases,
         tasks=tasks,
-        tokens=_token_passwords(exchange, resources),
+        tokens=_token_passwords(exchange, providers),
         approvals=NoApprovals(),
     )
     listeners = Listeners(
         config, sessions, registry, bearers=_bearers(exchange), tasks=tasks, announce=announce
     )
-    calls = _calls(config, resources, indexer, exchange, listeners)
+    console_service = None
+    if socket is not None and console is not None:
+        behind = ConsoleDependencies(gateway, providers, exchange, listeners.facts)
+        console_service = ConsoleService(
+            config, socket, behind, make=console, tasks=tasks, announce=announce
+        )
+    url = "" if socket is None else socket.url
+    reload = Reload(
+        config,
+        ReloadParts(
+            gateway,
+            recorder,
+            sessions,
+            listeners,
+            exchange,
+            leases,
+            console_service,
+            providers,
+            make_providers=lambda changed: make_providers_of(changed, url),
+            tokens=partial(_token_passwords, exchange),
+        ),
+    )
+    calls = _calls(
+        config, resources, indexer, exchange=exchange, listeners=listeners, reload=reload
+    )
     services: list[Service] = [
         TaskScope(tasks),
         TaskScope(parser),
@@ -149,15 +182,12 @@ def _services(
             partial(forget_regularly, gateway),
             last=partial(save_spent, gateway),
         ),
-        Background(tasks, indexer.run, *_learning(config, providers)),
+        Background(
+            tasks, indexer.run, partial(_learn, reload), partial(_reload_at, hangup, reload)
+        ),
         listeners,
     ]
-    if socket is not None and console is not None:
-        behind = ConsoleDependencies(gateway, providers, exchange, listeners.facts)
-        services.append(
-            ConsoleService(config, socket, behind, make=console, tasks=tasks, announce=announce)
-        )
-    return services
+    return services if console_service is None else [*services, console_service]
 
 
 def _exchange(resources: Resources) -> Exchange:
@@ -190,17 +220,31 @@ def _indexer(config: Config, resources: Resources) -> IndexerProcess:
     )
 
 
-def _learning(config: Config, providers: Providers) -> Sequence[Work]:
-    """Only SAML providers have metadata that is read anew."""
-    if not config.saml:
-        return ()
-    from custody.app.providers import keep_learning  # noqa: PLC0415 - as in ``resources``
+async def _learn(reload: Reload) -> None:
+    """Only SAML providers have metadata that is read anew. Runs until it is cancelled."""
+    while True:
+        await asyncio.sleep(LEARN_EVERY_S)
+        if reload.config.saml:
+            from custody.app.providers import learn  # noqa: PLC0415 - as in ``resources``
 
-    return (partial(keep_learning, config, providers),)
+            await learn(reload.config, reload.providers)
 
 
-def _token_passwords(exchange: Exchange, resources: Resources) -> TokenAuthenticator | None:
-    taken = [each.name for each in resources.providers.issuers if each.password]
+async def _reload_at(hangup: asyncio.Event, reload: Reload) -> None:
+    """At each SIGHUP; what came of it is in the log. Runs until it is cancelled."""
+    while True:
+        await hangup.wait()
+        hangup.clear()
+        try:
+            await reload.reload("SIGHUP")
+        except CustodyError:
+            pass  # said and recorded there
+        except Exception as error:  # noqa: BLE001 - an odd file must not end the gateway
+            _log.error("the configuration was not reloaded: %s", error_place(error))
+
+
+def _token_passwords(exchange: Exchange, providers: Providers) -> TokenAuthenticator | None:
+    taken = [each.name for each in providers.issuers if each.password]
     return exchange.tokens.authenticator_of(taken) if taken else None
 
 
@@ -212,13 +256,16 @@ def _calls(
     config: Config,
     resources: Resources,
     indexer: IndexerProcess,
+    *,
     exchange: Exchange,
     listeners: Listeners,
+    reload: Reload,
 ) -> RecordedReads:
     gateway, settings = resources.gateway, config.gateway
     view = gateway_evidence_view(settings.data, settings.name, resources.keys, indexer.catch_up)
     calls = CallDispatcher(
         ReadCalls(view, gateway.meter.paused),
+        ReloadCalls(reload.reload),
         TicketCalls(gateway.access.tickets),
         AccessCalls(gateway),
         ExchangeCalls(gateway, exchange, listeners.facts),

@@ -27,6 +27,14 @@ _log: Final = logging.getLogger("custody.serve")
 async def record_config(
     config: Config, gateway: Gateway, sessions: SessionServices, masker: Masker
 ) -> None:
+    loaded = loaded_config(config, sessions.policy.digest.hex(), masker.digest.hex())
+    await gateway.recorder.write(Record(clock(), loaded))
+
+
+def loaded_config(config: Config, rules: str, mask: str, said: str = "") -> ConfigLoaded:
+    """What the record says of a configuration. ``rules``, ``mask``: digests; ``said``: why it was
+    loaded, where that is no start.
+    """
     summary = (
         f"targets: {', '.join(target.name for target in config.targets)}; "
         f"grants: {', '.join(grant.name for grant in config.grants)}; "
@@ -34,9 +42,8 @@ async def record_config(
         f"providers: {', '.join(each.name for each in _vouching(config)) or 'none'}; "
         f"local: {'yes' if config.login.local else 'no'}"
     )
-    rules = sessions.policy.digest.hex()
-    loaded = ConfigLoaded(access_digest(config, rules), masker.digest.hex(), summary, rules)
-    await gateway.recorder.write(Record(clock(), loaded))
+    summary = f"{said}; {summary}" if said else summary
+    return ConfigLoaded(access_digest(config, rules), mask, summary, rules)
 
 
 def access_digest(config: Config, rules: str) -> str:

@@ -42,7 +42,7 @@ class Account:
     ) -> None:
         self.loop: Final = loop
         self.parent: Final = parent
-        self.limits: Final = tuple(limits)
+        self.limits = tuple(limits)
         spent = tally.spent
         self.commands = spent.commands
         self.rows = spent.rows
@@ -54,12 +54,20 @@ class Account:
             (each for each in limits if each.quantity == tally.paused), None
         )
         """The limit that was crossed, until the loop is let on."""
-        self.at_once: Final = next(
-            (each.limit for each in limits if each.quantity == MAX_ROWS), ENDLESS
-        )
+        self.at_once = _at_once(limits)
         """Rows that one statement may write."""
         self.touched = False
         """Whether it is among those whose figures are to be kept."""
+        self._measure()
+
+    def replace_limits(self, limits: Sequence[BudgetLimit]) -> None:
+        """Others from now on. What stopped it stops it still, where it has that limit and no more
+        room in it.
+        """
+        self.limits, self.at_once = tuple(limits), _at_once(limits)
+        if self.stopped is not None:
+            quantity = self.stopped.quantity
+            self.stopped = next((each for each in limits if each.quantity == quantity), None)
         self._measure()
 
     def _measure(self) -> None:
@@ -96,3 +104,7 @@ class Account:
 
     def bound(self, quantity: str) -> BudgetLimit:
         return next(each for each in self.limits if each.quantity == quantity)
+
+
+def _at_once(limits: Sequence[BudgetLimit]) -> int:
+    return next((each.limit for each in limits if each.quantity == MAX_ROWS), ENDLESS)

@@ -55,7 +55,7 @@ class Meter:
     ) -> None:
         self._note: Final = note
         self._ends: Final = end_loop
-        self._policy: Final = policy
+        self._policy = policy
         self._accounts: Final[dict[LoopId, Account]] = {}
         self._touched: Final[dict[LoopId, Account]] = {}
 
@@ -73,6 +73,17 @@ class Meter:
                 "loop.ended", f"The loop {loop.parent}, above {loop.id}, is over.", "Start anew."
             )
         self._accounts[loop.id] = Account(loop.id, parent, limits, tally or Tally())
+
+    def replace_limits(
+        self, policy: bytes, limits: Iterable[tuple[LoopId, Sequence[BudgetLimit]]]
+    ) -> None:
+        """What open loops may use from now on; what they have used stays used. ``policy``: the
+        digest that refusals carry.
+        """
+        self._policy = policy
+        for loop, allowed in limits:
+            if (account := self._accounts.get(loop)) is not None:
+                account.replace_limits(allowed)
 
     def close_account(self, loop: LoopId) -> None:
         """The loop is over: nothing of it moves any more. Its last figures are still to be kept."""

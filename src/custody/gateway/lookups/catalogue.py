@@ -46,7 +46,7 @@ class Lookups:
         inquirer: Callable[[], Inquirer],
         start: Callable[["Lookups"], None],
     ) -> None:
-        self._target: Final = target
+        self.target: Final = target
         self._database: Final = database
         self._vault: Final = vault
         self._inquirer: Final = inquirer
@@ -116,7 +116,7 @@ class Lookups:
                     await self._find(questions, connection)
                 except (CustodyError, TimeoutError, OSError) as error:
                     name = error.code if isinstance(error, CustodyError) else "time-out"
-                    _log.warning("%s: a look-up failed: %s", self._target.name, name)
+                    _log.warning("%s: a look-up failed: %s", self.target.name, name)
                     if connection is not None:
                         connection.close()
                         connection = None
@@ -164,7 +164,7 @@ class Lookups:
             asked.set_result(answer)
 
     async def _open(self) -> "_Line":
-        return await _open(self._target, self._database, self._vault, self._inquirer())
+        return await _open(self.target, self._database, self._vault, self._inquirer())
 
 
 async def try_login(target: Target, vault: Vault, inquirer: Inquirer) -> str:
