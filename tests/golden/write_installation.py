@@ -6,11 +6,11 @@ are kept without the zeros behind their records, and without those that hold non
 are longer than what they hold, and a repository's need not be.
 """
 
-import threading
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
