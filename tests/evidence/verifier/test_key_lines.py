@@ -66,6 +66,48 @@ def emptied(log: SmallLog) -> None:
     keys(log).write_bytes(b"\n" * keys(log).stat().st_size)
 
 
+def header(change: Callable[[bytes], bytes]) -> Callable[[SmallLog], None]:
+    def act(log: SmallLog) -> None:
+        head, rest = keys(log).read_bytes().split(b"\n", 1)
+        keys(log).write_bytes(change(head + b"\n") + rest)
+
+    return act
+
+
+ALTERED_HEADERS: dict[str, Callable[[SmallLog], None]] = {
+    "another day": header(lambda head: head.replace(DAY.encode(), b"2001-01-01")),
+    "another version": header(lambda head: head.replace(b"/1 ", b"/9 ")),
+    "a flipped bit": header(lambda head: bytes([head[0] ^ 1]) + head[1:]),
+    "a carriage return": header(lambda head: head.replace(b"\n", b"\r\n")),
+    "cut short": header(lambda head: head[:5] + b"\n"),
+}
+
+
+@pytest.mark.parametrize("open_day", [None, judged], ids=["without keys", "with keys"])
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("act", ALTERED_HEADERS.values(), ids=ALTERED_HEADERS)
+def test_a_key_files_header_that_was_altered_is_tampering_and_named(
+    tmp_path: Path, act: Callable[[SmallLog], None], version: int, open_day: object
+) -> None:
+    log = dialogue(tmp_path) if version == 2 else first_format(tmp_path)
+    act(log)
+    report = judged(log, open_day=None) if open_day is None else judged(log)
+    assert kinds(report) == {FaultKind.KEY_HEADER_ALTERED}
+    assert report.exit is Exit.TAMPERED
+    assert f"wrapped/{DAY} was altered: its first line" in report.faults[0].sentence
+
+
+def test_a_key_files_header_that_was_taken_out_is_named_beside_what_it_takes_along(
+    tmp_path: Path,
+) -> None:
+    """The day's own line stands in its place then, and is missed, too."""
+    log = dialogue(tmp_path)
+    header(lambda _: b"")(log)
+    report = judged(log)
+    assert kinds(report) == {FaultKind.KEY_HEADER_ALTERED, FaultKind.KEY_LINE_ALTERED}
+    assert report.exit is Exit.TAMPERED
+
+
 DESTROYED: list[tuple[str, Callable[[SmallLog], None], FaultKind]] = [
     ("one frame's random bytes zeroed", zero_random, FaultKind.PAYLOAD_CORRUPT),
     ("every frame's random bytes zeroed", zero_every_random, FaultKind.PAYLOAD_CORRUPT),

@@ -188,8 +188,10 @@ class ContentsCheck:
             return _Day(name, _ABSENT, there=False, key=None)
         wrapped = parse(data, name)
         # A line that a crash cut short sealed nothing; one that is needed will be missed.
+        # The header is on disk before the file has its name, so no crash leaves another one.
         if not data.startswith(f"{VERSION} {name}\n".encode()):
-            self._once(name, "", FaultKind.DAY_KEY_ALTERED, "is not this day's", None)
+            what = "was altered: its first line is not this day's"
+            self._once(name, "", FaultKind.KEY_HEADER_ALTERED, what, None)
         key = None
         if self.open_day is not None and wrapped.day_key:
             try:

@@ -65,6 +65,7 @@ class FaultKind(StrEnum):
     PAYLOAD_DISAGREES = "payload.disagrees"
     DAY_KEY_MISSING = "day-key.missing"
     DAY_KEY_ALTERED = "day-key.altered"
+    KEY_HEADER_ALTERED = "key-header.altered"
     KEY_LINE_ALTERED = "key-line.altered"
     KEY_LINE_UNBOUND = "key-line.unbound"
     SESSION_GAP = "session.gap"
