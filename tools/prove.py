@@ -1,10 +1,11 @@
 """Runs the long proofs within a time: `make prove`.
 
 Law: every proof is run; only how long each goes on depends on PROVE_SECONDS. The first failure of
-any makes the whole fail, after all have run.
+any makes the whole fail, after all have run. A target that was fuzzed with no input has failed.
 """
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ import time
 FUZZ_SHARE = 0.25
 WHOLE_FROM_SECONDS = 1800
 SECONDS_PER_KILL = 6
+_DONE = re.compile("^Done ([0-9]+) runs", re.MULTILINE)
+"""What libFuzzer says at the end."""
 
 
 def main() -> int:
@@ -64,11 +67,17 @@ def _fuzz(seconds: int) -> bool:
             check=False,
             timeout=each + 120,
         )
-        runs = [line for line in done.stderr.splitlines() if line.startswith("Done ")]
-        said = runs[-1] if runs else done.stderr[-2000:]
+        runs = fuzzed(done.stderr)
+        said = f"{runs} runs" if runs else done.stderr[-2000:]
         print(f"== fuzz {name}: {said} ({time.monotonic() - started:.0f} s)", flush=True)
-        failed |= done.returncode != 0
+        failed |= done.returncode != 0 or not runs
     return failed
+
+
+def fuzzed(said: str) -> int:
+    """How many inputs a run of libFuzzer tried; 0 where it does not say."""
+    found = _DONE.findall(said)
+    return int(found[-1]) if found else 0
 
 
 def _atheris() -> bool:
