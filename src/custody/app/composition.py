@@ -16,7 +16,7 @@ import msgspec
 from custody.app.certificates.local_ca import server_identity
 from custody.app.gateway import Gateway, clock
 from custody.config.load import compile_policy
-from custody.config.logins import ConsoleConfig
+from custody.config.logins import ConsoleConfig, MetricsConfig
 from custody.config.tables import Cleartext, Config, ListenerConfig, Responses, TargetConfig
 from custody.gateway import (
     NO_CATALOGUE,
@@ -223,7 +223,9 @@ def _server_context(
 
 
 def load_certificate(
-    context: ssl.SSLContext, config: Config, listener: ListenerConfig | ConsoleConfig
+    context: ssl.SSLContext,
+    config: Config,
+    listener: ListenerConfig | ConsoleConfig | MetricsConfig,
 ) -> None:
     """Give connections to come the listener's certificate as it is now; the local authority's is
     renewed where it is time. Raises ``CustodyError``.

@@ -25,6 +25,18 @@ def fixed_keys_changed(old: Config, new: Config) -> Iterator[str]:
     for key in _GATEWAY:
         if getattr(old.gateway, key) != getattr(new.gateway, key):
             yield f"gateway.{key}"
+    yield from _listeners_changed(old, new)
+    for table in ("console", "metrics"):
+        if _form(getattr(old, table)) != _form(getattr(new, table)):
+            yield f"listen.{table}"
+    listening = {each.name: each.listen for each in old.targets}
+    for target in new.targets:
+        if target.listen != listening.pop(target.name, None):
+            yield f"target {target.name}: listen"
+    yield from (f"target {name}: listen" for name, listen in listening.items() if listen)
+
+
+def _listeners_changed(old: Config, new: Config) -> Iterator[str]:
     before = {each.name: each for each in old.listeners}
     after = {each.name: each for each in new.listeners}
     for name in sorted(before.keys() | after.keys()):
@@ -34,13 +46,6 @@ def fixed_keys_changed(old: Config, new: Config) -> Iterator[str]:
         for key in _LISTENER:
             if _form(getattr(before[name], key)) != _form(getattr(after[name], key)):
                 yield f"listen.{name}.{key}"
-    if _form(old.console) != _form(new.console):
-        yield "listen.console"
-    listening = {each.name: each.listen for each in old.targets}
-    for target in new.targets:
-        if target.listen != listening.pop(target.name, None):
-            yield f"target {target.name}: listen"
-    yield from (f"target {name}: listen" for name, listen in listening.items() if listen)
 
 
 def targets_gone(old: Config, new: Config) -> frozenset[TargetName]:

@@ -13,9 +13,15 @@ from custody.config.config_table import tables_of
 from custody.config.document import ConfigDocument
 from custody.config.faults import ConfigFaults, KeyPath
 from custody.config.later_parts import later_protocols, later_tables
-from custody.config.login_checks import check_logins
+from custody.config.login_checks import check_logins, check_metrics
 from custody.config.masks import check_masks
-from custody.config.protocol_tables import WrittenTable, read_console, read_listeners, read_targets
+from custody.config.protocol_tables import (
+    WrittenTable,
+    read_console,
+    read_listeners,
+    read_metrics,
+    read_targets,
+)
 from custody.config.read_table import refuse_unknown
 from custody.config.stores import check_references, read_stores
 from custody.config.tables import Config
@@ -35,10 +41,13 @@ def read_sections(
     refuse_unknown(present, _TABLES, (), faults)
     single, placed = _plain_tables(document)
     console = read_console(document)
+    metrics = read_metrics(document)
     listeners = tuple(read_listeners(document))
     targets, later_targets = read_targets(document)
     if masks_checked:
         check_masks(placed["masks"], faults)
+    if metrics is not None:
+        check_metrics(metrics, faults)
     check_logins(document, console, placed["oidc"], placed["workload"], placed["saml"])
     stores = read_stores(document)
     check_references(targets, stores, faults)
@@ -53,6 +62,7 @@ def read_sections(
         path=path,
         listeners=listeners,
         console=console,
+        metrics=metrics,
         targets=targets,
         later_targets=tuple(str(table.get("name")) for _, table in later_targets),
         stores=stores,

@@ -19,6 +19,10 @@ def check_files(config: Config, faults: ConfigFaults) -> None:
             value = getattr(table, field.name)
             if field.how.file and isinstance(value, Path):
                 _readable(value, (*at, field.key), faults)
+    token = config.metrics.token if config.metrics is not None else None
+    if token is not None and token.scheme == "file":
+        path = config.folder / token.place.reveal()
+        _readable(path, ("listen", "metrics", "token"), faults)
     for target in config.targets:
         for key, reference in target.credentials():
             if reference.scheme == "file":
@@ -32,6 +36,8 @@ def _placed(config: Config) -> Iterator[tuple[KeyPath, msgspec.Struct]]:
         yield ("listen", listener.name), listener.own
     if config.console is not None:
         yield ("listen", "console"), config.console
+    if config.metrics is not None:
+        yield ("listen", "metrics"), config.metrics
     for key in ("oidc", "workload", "saml"):
         for number, provider in enumerate(getattr(config, key)):
             yield (key, number), provider

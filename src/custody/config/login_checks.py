@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from custody.config.document import ConfigDocument
 from custody.config.faults import ConfigFaults, KeyPath
-from custody.config.logins import ConsoleCleartext, ConsoleConfig
+from custody.config.logins import ConsoleCleartext, ConsoleConfig, MetricsConfig
 from custody.config.tables import ListenerConfig
 from custody.identity.oidc import Flow, OidcSettings, WorkloadSettings
 from custody.identity.saml import SamlSettings
@@ -32,7 +32,7 @@ def check_logins(
 
 
 def check_certificate(
-    listener: ListenerConfig | ConsoleConfig, at: KeyPath, faults: ConfigFaults
+    listener: ListenerConfig | ConsoleConfig | MetricsConfig, at: KeyPath, faults: ConfigFaults
 ) -> None:
     if (listener.cert is None) != (listener.key is None):
         faults.add(
@@ -52,6 +52,25 @@ def _check_console(console: ConsoleConfig, faults: ConfigFaults) -> None:
             (*at, "cleartext"),
             "Without TLS it may only listen on a loopback address.",
             'Leave `cleartext` out, or use address = "127.0.0.1:…".',
+        )
+
+
+def check_metrics(metrics: MetricsConfig, faults: ConfigFaults) -> None:
+    at: KeyPath = ("listen", "metrics")
+    check_certificate(metrics, at, faults)
+    if not metrics.address.loopback and metrics.token is None:
+        faults.add(
+            "config.no-token",
+            (*at, "token"),
+            "Off loopback, whoever asks for metrics must bring a token.",
+            'Add token = "file:metrics.token", or use address = "127.0.0.1:…".',
+        )
+    if metrics.token is not None and metrics.token.scheme not in {"env", "file"}:
+        faults.add(
+            "config.token",
+            (*at, "token"),
+            "The token is read from a file or a variable.",
+            'Use "file:PATH" or "env:NAME".',
         )
 
 

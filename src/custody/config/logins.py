@@ -13,6 +13,7 @@ from custody.config import values as read_own
 from custody.config.values import Address
 from custody.model import value_readers as read
 from custody.model.config_key import ConfigKey, UnfitValueError, reads
+from custody.model.secret import SecretReference
 
 LEAST_RECHECK_MS: Final = 30_000
 
@@ -61,6 +62,27 @@ class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
             return self.url
         scheme = "http" if self.cleartext is ConsoleCleartext.LOOPBACK else "https"
         return f"{scheme}://{Address(self.address.host, self.address.port or port)}"
+
+
+class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    address: ListenAddress
+    cert: CertificateFile = None
+    key: KeyFile = None
+    cleartext: Annotated[
+        ConsoleCleartext,
+        ConfigKey(
+            read.choice(ConsoleCleartext),
+            "Whether it speaks without TLS on a loopback address; on another it never does.",
+        ),
+    ] = ConsoleCleartext.LOOPBACK
+    token: Annotated[
+        SecretReference | None,
+        ConfigKey(
+            read.secret_reference,
+            "Where the bearer token is that whoever asks must bring: `env:NAME`, `file:PATH`.",
+            "none; off loopback it is needed",
+        ),
+    ] = None
 
 
 @reads("duration")

@@ -12,7 +12,7 @@ from custody import protocols
 from custody.config.document import ConfigDocument
 from custody.config.faults import ConfigFaults, KeyPath
 from custody.config.later_parts import later_protocols
-from custody.config.logins import ConsoleConfig
+from custody.config.logins import ConsoleConfig, MetricsConfig
 from custody.config.read_table import fields_of, refuse_unknown
 from custody.config.tables import ListenerConfig, TargetConfig, Tls
 
@@ -27,7 +27,8 @@ def read_listeners(document: ConfigDocument) -> Iterator[ListenerConfig]:
         )
         return
     built = protocols.names()
-    refuse_unknown(tables, built | later_protocols() | {"console"}, ("listen",), document.faults)
+    known = built | later_protocols() | {"console", "metrics"}
+    refuse_unknown(tables, known, ("listen",), document.faults)
     for name, table in tables.items():
         if name in built:
             settings = protocols.settings_of(name)
@@ -48,6 +49,13 @@ def read_console(document: ConfigDocument) -> ConsoleConfig | None:
     if not isinstance(listen, dict) or "console" not in listen:
         return None
     return document.read(ConsoleConfig, listen["console"], ("listen", "console"))
+
+
+def read_metrics(document: ConfigDocument) -> MetricsConfig | None:
+    listen = document.written.get("listen")
+    if not isinstance(listen, dict) or "metrics" not in listen:
+        return None
+    return document.read(MetricsConfig, listen["metrics"], ("listen", "metrics"))
 
 
 def read_targets(

@@ -20,6 +20,7 @@ from custody.config.logins import (
     KeyFile,
     ListenAddress,
     LoginConfig,
+    MetricsConfig,
     MostConnections,
 )
 from custody.config.read_table import fields_of
@@ -232,6 +233,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     listeners: Annotated[tuple[ListenerConfig, ...], ConfigTable("listen", apart=True)]
     console: Annotated[ConsoleConfig | None, ConfigTable("listen.console", apart=True)]
     """``None`` where there is no ``[listen.console]``."""
+    metrics: Annotated[MetricsConfig | None, ConfigTable("listen.metrics", apart=True)]
+    """``None`` where there is no ``[listen.metrics]``."""
     login: Annotated[LoginConfig, ConfigTable("login")]
     oidc: Annotated[tuple[OidcSettings, ...], ConfigTable("oidc")]
     workload: Annotated[tuple[WorkloadSettings, ...], ConfigTable("workload")]

@@ -9,6 +9,7 @@ from custody.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from custody.gateway.budget.meter import Meter, UsageCounter
+    from custody.gateway.counts import GatewayCounts
     from custody.gateway.gate import Clock, Gate
     from custody.gateway.listener import Listener, make_listener, note_unrecorded, watch
     from custody.gateway.long_records import LongMasking
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _NAMES: Final = {
     "budget.meter": ("Meter", "UsageCounter"),
+    "counts": ("GatewayCounts",),
     "gate": ("Clock", "Gate"),
     "listener": ("Listener", "make_listener", "note_unrecorded", "watch"),
     "long_records": ("LongMasking",),
@@ -39,6 +41,7 @@ __all__ = [
     "Clock",
     "CodecAdvisor",
     "Gate",
+    "GatewayCounts",
     "Listener",
     "ListenerSpec",
     "LongMasking",

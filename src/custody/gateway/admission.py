@@ -153,6 +153,7 @@ class AdmissionControl:
 
         if not await self._recorded(caller, begin):
             return TurnedAway("log", NOT_RECORDED)
+        services.gate.counts.sessions[spec.protocol] += 1
         return Admitted(admission, session, target)
 
     async def _refuse(
@@ -163,6 +164,7 @@ class AdmissionControl:
         refused: TurnedAway,
         who: Admission | NotAdmitted,
     ) -> TurnedAway:
+        self._services.gate.counts.logins_refused[self._spec.protocol] += 1
         if not self._gets_record(caller, who):
             return refused
         body = LoginRefused(
@@ -181,6 +183,7 @@ class AdmissionControl:
 
     def note_refused_early(self, caller: Caller, reason: str) -> None:
         """Somebody was turned away by the protocol itself, before a secret came."""
+        self._services.gate.counts.logins_refused[self._spec.protocol] += 1
         if not self._gets_record(caller, NotAdmitted(reason)):
             return
         body = LoginRefused(reason, "", self._spec.protocol, caller.address)

@@ -20,6 +20,7 @@ from custody.gateway.command_refusals import (
     overtaken,
     whom_to_ask,
 )
+from custody.gateway.counts import GatewayCounts
 from custody.model.approval import Answered, Approvals, Question, QuestionAnswer
 from custody.model.command import NO_RULE, Verdict
 from custody.model.errors import CustodyError, LogFailureError
@@ -89,6 +90,7 @@ class Gate:
         self._clock: Final = clock
         self._approvals: Final = approvals
         self._contact = contact
+        self.counts: Final = GatewayCounts()
 
     def judge(
         self, session: Session, message: CommandsReceived, durable: Durable
@@ -202,7 +204,9 @@ class Gate:
         mask = self._masker.mask
         loop, session_id, target, stage = session.loop.id, session.id, session.target, message.stage
         records = []
+        counts, protocol = self.counts.commands, session.protocol
         for command, verdict in zip(message.commands, verdicts, strict=True):
+            counts[protocol, verdict.decision] += 1
             decision, rule, reason = verdict.decision, verdict.rule, verdict.reason
             policy = verdict.policy.hex()
             seen = CommandSeen(command, decision, rule, reason, policy, target, stage)
@@ -261,6 +265,7 @@ class Gate:
         """Every command of a refused message gets its answer: the target never saw it. ``codes``
         are the protocol's own, as its client is told them.
         """
+        self.counts.refusals[denial.refusal.code] += 1
         code = codes[denial.refusal.code]
         report = ErrorReport("ERROR", code, denial.refusal.message)
         for number in denial.numbers:

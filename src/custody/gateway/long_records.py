@@ -43,6 +43,8 @@ class LongMasking:
         self.mask: Callable[[Record], Record] = masker.mask
         """As every masker. While something was prepared, that is at hand, once."""
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="masking")
+        self.waiting = 0
+        """Records that the thread has before it."""
         self._ready: Final[dict[int, tuple[object, Record]]] = {}
         """Masked ahead: by the identity of the command, response or stream, which is kept."""
 
@@ -75,7 +77,11 @@ class LongMasking:
         """Mask them ahead. Raises nothing: a fault will come again where the record is made."""
         records = [Record(Milliseconds(0), body, session.loop.id, session.id) for body in bodies]
         loop, masker = asyncio.get_running_loop(), self._masker
-        prepared = await loop.run_in_executor(self._thread, _masked, masker, records)
+        self.waiting += len(records)
+        try:
+            prepared = await loop.run_in_executor(self._thread, _masked, masker, records)
+        finally:
+            self.waiting -= len(records)
         if self._masker is not masker:
             return
         for record, masked in prepared:

@@ -131,6 +131,11 @@ class Investigation:
         document = _document([event_item(event) for event in page.events], page)
         return document if asked.cursor else {**document, "cut": self._index.cut(wanted)}
 
+    def indexed(self) -> Document | None:
+        """How many records of which log the index has; ``None`` where it has none."""
+        through = self._index.coverage().through
+        return None if through is None else {"log": through.log, "records": through.index}
+
     def completeness(self) -> Document:
         """What goes with every answer: how far the index reaches, and what it could not take in."""
         known = self._index.coverage()

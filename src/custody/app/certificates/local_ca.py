@@ -24,7 +24,7 @@ from custody.app.certificates.x509 import (
     server_certificate,
     serves,
 )
-from custody.config.logins import ConsoleConfig
+from custody.config.logins import ConsoleConfig, MetricsConfig
 from custody.config.tables import Config, ListenerConfig
 from custody.model.errors import CustodyError
 
@@ -55,7 +55,7 @@ def create_authority(
 
 
 def server_identity(
-    config: Config, listener: ListenerConfig | ConsoleConfig, now: dt.datetime
+    config: Config, listener: ListenerConfig | ConsoleConfig | MetricsConfig, now: dt.datetime
 ) -> ServerIdentity:
     """The listener's own certificate, or the local authority's, renewed where it is time."""
     if listener.cert is not None and listener.key is not None:
@@ -94,6 +94,8 @@ def hosts_of(config: Config) -> tuple[str, ...]:
     hosts = local_hosts(config.gateway.name)
     doors = [listener.address for listener in config.listeners]
     doors += [target.listen for target in config.targets if target.listen is not None]
+    if config.metrics is not None:
+        doors.append(config.metrics.address)
     if config.console is not None:
         doors.append(config.console.address)
         hosts += [host for host in (urlsplit(config.console.url).hostname,) if host]

@@ -73,6 +73,11 @@ class Listeners:
             )
         return self._facts
 
+    @property
+    def open(self) -> bool:
+        """Whether all are."""
+        return self._facts is not None
+
     async def start(self) -> None:
         """Raises ``listen.failed``, ``tls.*``."""
         self._plans = list(make_listener_plans(self._config, self._bearers))

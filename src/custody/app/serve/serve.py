@@ -28,7 +28,7 @@ from custody.app.admin.backup_calls import BackupCalls
 from custody.app.admin.client import socket_path
 from custody.app.admin.dispatch import CallDispatcher
 from custody.app.admin.exchange_calls import ExchangeCalls
-from custody.app.admin.read_calls import ReadCalls, gateway_evidence_view
+from custody.app.admin.read_calls import EvidenceView, ReadCalls, gateway_evidence_view
 from custody.app.admin.recorded_reads import RecordedReads
 from custody.app.admin.reload_calls import ReloadCalls
 from custody.app.admin.secret_calls import SecretCalls
@@ -157,9 +157,9 @@ def _services(
             tokens=partial(_token_passwords, exchange),
         ),
     )
-    calls = _calls(
-        config, resources, indexer, exchange=exchange, listeners=listeners, reload=reload
-    )
+    settings = config.gateway
+    view = gateway_evidence_view(settings.data, settings.name, resources.keys, indexer.catch_up)
+    calls = _calls(config, resources, view, exchange=exchange, listeners=listeners, reload=reload)
     services: list[Service] = [
         TaskScope(tasks),
         TaskScope(parser),
@@ -187,7 +187,24 @@ def _services(
         ),
         listeners,
     ]
-    return services if console_service is None else [*services, console_service]
+    if console_service is not None:
+        services.append(console_service)
+    if config.metrics is not None:
+        from custody.app.metrics.figures import GatewayFigures  # noqa: PLC0415 - few need it
+        from custody.app.metrics.service import make_metrics_listener, readiness  # noqa: PLC0415
+
+        figures = GatewayFigures(
+            log=log,
+            counts=sessions.gate.counts,
+            registry=registry,
+            meter=gateway.meter,
+            parser=parser,
+            masking=sessions.masking,
+            indexed=view.reading.indexed,
+        )
+        ready = partial(readiness, log, lambda: listeners.open)
+        services.append(make_metrics_listener(config, config.metrics, figures, ready, announce))
+    return services
 
 
 def _exchange(resources: Resources) -> Exchange:
@@ -255,14 +272,13 @@ def _bearers(exchange: Exchange) -> TokenAuthenticators:
 def _calls(
     config: Config,
     resources: Resources,
-    indexer: IndexerProcess,
+    view: EvidenceView,
     *,
     exchange: Exchange,
     listeners: Listeners,
     reload: Reload,
 ) -> RecordedReads:
-    gateway, settings = resources.gateway, config.gateway
-    view = gateway_evidence_view(settings.data, settings.name, resources.keys, indexer.catch_up)
+    gateway = resources.gateway
     calls = CallDispatcher(
         ReadCalls(view, gateway.meter.paused),
         ReloadCalls(reload.reload),

@@ -8,6 +8,7 @@ thread runs it. The time of the syncs themselves decides, while running.
 import asyncio
 import errno
 import threading
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -98,6 +99,26 @@ class Batch:
         return took
 
 
+class SyncTimes:
+    """How long syncs took, for an operator: a histogram that only grows."""
+
+    BOUNDS_NS: Final = (
+        100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000,
+        100_000_000, 1_000_000_000,
+    )  # fmt: skip
+
+    __slots__ = ("counts", "total_ns")
+
+    def __init__(self) -> None:
+        self.counts: Final = [0] * (len(self.BOUNDS_NS) + 1)
+        """By the first bound that is not below; the last: beyond all."""
+        self.total_ns = 0
+
+    def add(self, took: int) -> None:
+        self.counts[bisect_left(self.BOUNDS_NS, took)] += 1
+        self.total_ns += took
+
+
 Finish = Callable[[Batch, OSError | None], None]
 
 
@@ -114,6 +135,7 @@ class Committer:
         self.at_boundary: Callable[[], Callable[[], None]] | None = None
         """Called once, when ``batch`` is closed; gives what its ``reached`` will be."""
         self.mean_sync_ns = 0
+        self.sync_times: Final = SyncTimes()
         self._event_loop = event_loop
         self._finish = finish
         self._nanoseconds = nanoseconds
@@ -223,6 +245,7 @@ class Committer:
             self._turn()
 
     def _learn(self, took: int) -> None:
+        self.sync_times.add(took)
         self.mean_sync_ns += (took - self.mean_sync_ns) // 8
         if self.mean_sync_ns > _THREAD_FROM_NS:
             self._prefers_thread = True

@@ -24,6 +24,7 @@ from custody.evidence.disk.segment import SEGMENT_BYTES
 from custody.evidence.disk.segment_pool import Segment, SegmentPool
 from custody.evidence.keys.keyring import KeyService
 from custody.evidence.log.atomic import append_all
+from custody.evidence.log.committer import SyncTimes
 from custody.evidence.log.format_file import write_log_description
 from custody.evidence.log.open_day import OpenDay, open_day
 from custody.evidence.log.publish import Publisher
@@ -145,6 +146,11 @@ class Log:
     def publish_fault(self) -> LogFailureError | OSError | None:
         """Why nothing is published now; ``None`` once it is again."""
         return self._rounds.fault
+
+    @property
+    def sync_times(self) -> SyncTimes:
+        """Of this process."""
+        return self.writer.committer.sync_times
 
     @property
     def clock_trusted(self) -> bool:

@@ -74,6 +74,10 @@ class Meter:
             )
         self._accounts[loop.id] = Account(loop.id, parent, limits, tally or Tally())
 
+    @property
+    def open_loops(self) -> int:
+        return len(self._accounts)
+
     def replace_limits(
         self, policy: bytes, limits: Iterable[tuple[LoopId, Sequence[BudgetLimit]]]
     ) -> None:

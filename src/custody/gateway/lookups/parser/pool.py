@@ -78,6 +78,11 @@ class ParserPool:
                     await worker.ended.wait()
         await self._owner.__aexit__(kind, error, trace)
 
+    @property
+    def waiting(self) -> int:
+        """Texts that no worker has begun with."""
+        return len(self._waiting)
+
     def recall(self, text: str) -> Analysis | None:
         """What is known already; never waits."""
         return self._cache.recall(text)

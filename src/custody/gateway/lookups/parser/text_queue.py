@@ -51,6 +51,9 @@ class WaitingTexts:
         self._texts = 0
         self._bytes = 0
 
+    def __len__(self) -> int:
+        return self._texts
+
     def add(self, text: WaitingText) -> bool:
         """Whether there is room for it."""
         of_asker = self._of.get(text.asker, 0)

@@ -1,0 +1,1 @@
+"""An operator's figures, and the listener that shows them."""

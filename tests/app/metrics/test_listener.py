@@ -1,0 +1,170 @@
+"""Metrics and health over HTTP: three paths, bounded, and nothing that reaches the gate."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+
+from custody.app.metrics import listener as module
+from custody.app.metrics.listener import CONNECTIONS_AT_MOST, MetricsListener
+from custody.model.secret import Secret
+
+Ask = Callable[[bytes], Awaitable[bytes]]
+
+
+class Figures:
+    def __init__(self) -> None:
+        self.word = "ready"
+        self.fails = False
+
+    def exposition(self) -> bytes:
+        if self.fails:
+            raise RuntimeError("a secret")
+        return b"custody_sessions 1.0\n"
+
+
+def talk(figures: Figures, story: Callable[[int], Awaitable[None]], token: str = "") -> None:
+    async def scenario() -> None:
+        said: list[str] = []
+        listener = MetricsListener(
+            ("127.0.0.1", 0),
+            tls=None,
+            token=Secret(token) if token else None,
+            exposition=figures.exposition,
+            exposition_type="text/plain; version=1.0.0",
+            ready=lambda: figures.word,
+            announce=said.append,
+        )
+        await listener.start()
+        try:
+            await story(int(said[0].rpartition(":")[2]))
+        finally:
+            await listener.stop()
+
+    asyncio.run(scenario())
+
+
+async def asked(port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    async with asyncio.timeout(20):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+def get(path: str, *headers: str, method: str = "GET") -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "host: x", *headers, "", ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "body"),
+    [
+        (get("/metrics"), b"200", b"custody_sessions 1.0\n"),
+        (get("/metrics?x=1"), b"200", b"custody_sessions 1.0\n"),
+        (get("/healthz"), b"200", b"ok\n"),
+        (get("/readyz"), b"200", b"ready\n"),
+        (get("/readyz", method="HEAD"), b"200", b""),
+        (get("/"), b"404", b"unknown\n"),
+        (get("/metrics", method="POST"), b"405", b"GET\n"),
+    ],
+)
+def test_three_paths_are_answered(request_bytes: bytes, status: bytes, body: bytes) -> None:
+    async def story(port: int) -> None:
+        answer = await asked(port, request_bytes)
+        head, _, came = answer.partition(b"\r\n\r\n")
+        assert head.split()[1] == status
+        assert came == body
+
+    talk(Figures(), story)
+
+
+def test_why_nothing_would_move_is_one_word() -> None:
+    figures = Figures()
+    figures.word = "full"
+
+    async def story(port: int) -> None:
+        answer = await asked(port, get("/readyz"))
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert answer.endswith(b"\r\n\r\nfull\n")
+
+    talk(figures, story)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ((), b"401"),
+        (("authorization: Bearer wrong",), b"401"),
+        (("authorization: Bearer right-right-right", "authorization: Bearer x"), b"401"),
+        (("authorization: Basic right-right-right",), b"401"),
+        (("authorization: Bearer right-right-right",), b"200"),
+    ],
+)
+def test_where_a_token_is_needed_nobody_comes_without(
+    headers: tuple[str, ...], status: bytes
+) -> None:
+    async def story(port: int) -> None:
+        for path in ("/metrics", "/healthz", "/readyz"):
+            answer = await asked(port, get(path, *headers))
+            assert answer.split()[1] == status
+            assert b"right-right" not in answer
+
+    talk(Figures(), story, token="right-right-right")
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x16\x03\x01" + b"\0" * 100 + b"\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"x" * 100_000,
+        b"\r\n\r\n",
+        b"\0",
+    ],
+)
+def test_garbage_ends_its_connection_alone(garbage: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REQUEST_S", 0.3)
+
+    async def story(port: int) -> None:
+        with suppress(ConnectionError):
+            await asked(port, garbage)
+        assert b"200" in await asked(port, get("/healthz"))
+
+    talk(Figures(), story)
+
+
+def test_a_flood_that_says_nothing_is_bounded_and_over_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "REQUEST_S", 0.5)
+
+    async def story(port: int) -> None:
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
+        began = asyncio.get_running_loop().time()
+        early = 0
+        async with asyncio.timeout(20):
+            for reader, _ in held:
+                with suppress(ConnectionError):
+                    assert await reader.read() == b""
+                early += asyncio.get_running_loop().time() - began < module.REQUEST_S / 2
+        assert early + CONNECTIONS_AT_MOST <= 100
+        assert b"200" in await asked(port, get("/healthz"))
+        for _, writer in held:
+            writer.close()
+
+    talk(Figures(), story)
+
+
+def test_figures_that_fail_end_their_connection_alone(caplog: pytest.LogCaptureFixture) -> None:
+    figures = Figures()
+    figures.fails = True
+
+    async def story(port: int) -> None:
+        assert await asked(port, get("/metrics")) == b""
+        assert b"200" in await asked(port, get("/healthz"))
+
+    talk(figures, story)
+    assert "RuntimeError" in caplog.text
+    assert "a secret" not in caplog.text
