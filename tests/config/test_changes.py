@@ -66,6 +66,7 @@ def read(*changes: tuple[str, str]) -> Config:
         (('"read"', '"write"'), ["grant"], []),
         (('"card"', '"email"'), ["mask"], []),
         (("[[grant]]", "[capture]\nresponse_bytes = 5\n[[grant]]"), ["capture"], []),
+        (("[[grant]]", '[log]\nlevel = "error"\n[[grant]]'), ["log"], []),
     ],
 )  # fmt: skip
 def test_what_changed_and_what_cannot(

@@ -6,7 +6,6 @@ Law: no core dump, no swap of privileges, no file that others can read.
 import contextlib
 import ctypes
 import gc
-import logging
 import os
 import resource
 import sys
@@ -53,14 +52,3 @@ def raise_file_limit(wanted: int) -> None:
     if soft < wanted:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
-
-
-def log_to_stderr() -> None:
-    """One line per event: time, level, room, message. Messages hold ids and codes, no content."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    logging.getLogger("asyncio").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -94,6 +94,7 @@ def tables_changed(old: Config, new: Config) -> Iterator[str]:
         ("gateway", "gateway"), ("listen", "listeners"), ("login", "login"), ("oidc", "oidc"),
         ("workload", "workload"), ("saml", "saml"), ("target", "targets"), ("store", "stores"),
         ("grant", "grants"), ("rule", "rules"), ("mask", "masks"), ("capture", "capture"),
+        ("log", "log"),
         ("retention", "retention"),
     ):  # fmt: skip
         if _form(getattr(old, table)) != _form(getattr(new, table)):

@@ -221,6 +221,32 @@ class CaptureConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = 16_777_216
 
 
+class LogFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogConfig(msgspec.Struct, frozen=True, kw_only=True):
+    format: Annotated[
+        LogFormat,
+        ConfigKey(read.choice(LogFormat), "How lines of the gateway's own log are written."),
+    ] = LogFormat.TEXT
+    level: Annotated[
+        LogLevel,
+        ConfigKey(
+            read.choice(LogLevel),
+            "From which level on; `info` has a line for each session and refusal.",
+        ),
+    ] = LogLevel.INFO
+
+
 class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True):
     days: Annotated[int, ConfigKey(read.integer(1, 36_525), "How long payloads are kept.")] = 365
 
@@ -248,6 +274,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     rules: Annotated[tuple[Rule, ...], ConfigTable("rule")]
     masks: Annotated[tuple[MaskRule, ...], ConfigTable("mask")]
     capture: Annotated[CaptureConfig, ConfigTable("capture")]
+    log: Annotated[LogConfig, ConfigTable("log")]
     retention: Annotated[RetentionConfig, ConfigTable("retention")]
     warnings: tuple[str, ...] = ()
 

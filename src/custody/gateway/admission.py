@@ -34,12 +34,15 @@ from custody.model.record import LoginRefused, SessionStart
 from custody.model.refusal import Refusal
 from custody.model.secret import Secret
 from custody.model.words import SessionId, TargetName
+from custody.recording.event_lines import EventLines
 from custody.recording.recorder import durable
 
 UNKNOWN_TOKEN: Final = "token.unknown"  # noqa: S105 - a reason's name
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 _log: Final = logging.getLogger("custody.login")
+_turned_away: Final = EventLines(_log, logging.WARNING)
+_begun: Final = EventLines(_log, logging.INFO)
 
 
 class Caller(Protocol):
@@ -154,6 +157,13 @@ class AdmissionControl:
         if not await self._recorded(caller, begin):
             return TurnedAway("log", NOT_RECORDED)
         services.gate.counts.sessions[spec.protocol] += 1
+        _begun.write(
+            "a session began",
+            session=session.id,
+            loop=loop.id,
+            target=session.target,
+            client=session.client,
+        )
         return Admitted(admission, session, target)
 
     async def _refuse(
@@ -165,6 +175,13 @@ class AdmissionControl:
         who: Admission | NotAdmitted,
     ) -> TurnedAway:
         self._services.gate.counts.logins_refused[self._spec.protocol] += 1
+        _turned_away.write(
+            "a caller was turned away",
+            reason=refused.reason,
+            protocol=self._spec.protocol,
+            client=caller.address,
+            session=caller.id,
+        )
         if not self._gets_record(caller, who):
             return refused
         body = LoginRefused(

@@ -39,10 +39,12 @@ from custody.model.record import (
 )
 from custody.model.refusal import NativeCodes, Refusal
 from custody.model.words import Decision, Outcome
+from custody.recording.event_lines import EventLines
 
 Clock = Callable[[], Milliseconds]
 
 _log: Final = logging.getLogger("custody.gate")
+_refused: Final = EventLines(_log, logging.INFO)
 
 UNRECORDED_COMMANDS: Final = "commands refused while nothing could be recorded"
 """What a gap says of them."""
@@ -68,6 +70,8 @@ class Denial(msgspec.Struct, frozen=True):
     numbers: tuple[int, ...]
     culprit: int
     """Which of the commands was refused, as an index into ``numbers``."""
+    rule: str = NO_RULE
+    """What decided it."""
 
 
 class Gate:
@@ -127,7 +131,9 @@ class Gate:
         if refused is None:
             return Permit(numbers)
         ask = whom_to_ask(self._contact, f"{session.id}-{numbers[refused]}")
-        return Denial(_refusal(message, verdicts[refused], refused, ask), numbers, refused)
+        verdict = verdicts[refused]
+        refusal = _refusal(message, verdict, refused, ask)
+        return Denial(refusal, numbers, refused, verdict.rule)
 
     def replace_policy(self, policy: Policy, contact: str) -> None:
         """From the next command on, of every session: a question that waits for an answer is judged
@@ -174,9 +180,8 @@ class Gate:
         try:
             if not answer.approved:
                 self._meter.charge(session, [commands[culprit]], [question.verdict], "execute")
-                return Denial(
-                    not_approved(question.verdict, answer.reason, ask=ask), numbers, culprit
-                )
+                refusal = not_approved(question.verdict, answer.reason, ask=ask)
+                return Denial(refusal, numbers, culprit, question.verdict.rule)
             now = self._clock()
             verdicts = [self._policy.decide(session, command, now) for command in commands]
             approved = [_approved(verdict, question.verdict) for verdict in verdicts]
@@ -184,7 +189,8 @@ class Gate:
                 verdict.decision is not _ALLOW for verdict in approved
             ):
                 culprit = _first_refused(approved)
-                return Denial(overtaken(approved[culprit], ask=ask), numbers, culprit)
+                verdict = approved[culprit]
+                return Denial(overtaken(verdict, ask=ask), numbers, culprit, verdict.rule)
         except Exception as error:  # noqa: BLE001 - fail closed by shape, as in ``judge``
             _log_failure(session, error)
             return Denial(NOT_RECORDED_COMMAND, numbers, culprit)
@@ -266,6 +272,15 @@ class Gate:
         are the protocol's own, as its client is told them.
         """
         self.counts.refusals[denial.refusal.code] += 1
+        if denial.numbers:
+            _refused.write(
+                "a command was refused",
+                code=denial.refusal.code.value,
+                command=f"{session.id}-{denial.numbers[denial.culprit]}",
+                loop=session.loop.id,
+                target=session.target,
+                rule=denial.rule,
+            )
         code = codes[denial.refusal.code]
         report = ErrorReport("ERROR", code, denial.refusal.message)
         for number in denial.numbers:

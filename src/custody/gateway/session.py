@@ -31,6 +31,7 @@ from custody.model.identity import Admission, Session
 from custody.model.record import SessionEnd
 from custody.model.refusal import Refusal
 from custody.model.words import SessionId, Side, TargetName
+from custody.recording.event_lines import EventLines
 from custody.recording.recorder import durable
 
 LOGIN_TIMEOUT_S: Final = 30.0
@@ -40,6 +41,7 @@ CANCELS_AT_MOST: Final = 4
 _TLS_HANDSHAKE: Final = 0x16  # RFC 8446 §5.1; no protocol of ours starts with this byte
 
 _log: Final = logging.getLogger("custody.session")
+_ended: Final = EventLines(_log, logging.INFO)
 
 
 class SessionHost:
@@ -319,8 +321,17 @@ class SessionHost:
         except Exception as error:  # noqa: BLE001 - the session's own end is still to be recorded
             _log.error("%s: open commands were not closed: %s", self.id, error_place(error))
         if self._session is not None:
+            reason = self._reason or "shutdown"
+            _ended.write(
+                "a session ended",
+                session=self.id,
+                loop=self._session.loop.id,
+                reason=reason,
+                commands=counts[0],
+                refused=counts[1],
+            )
             try:
-                end = SessionEnd(self._reason or "shutdown", *counts)
+                end = SessionEnd(reason, *counts)
                 self._services.gate.note(self._session, end)
             except Exception as error:  # noqa: BLE001 - the connections are still to be closed
                 # The next recovery accounts for sessions that have no end.

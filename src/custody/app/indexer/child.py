@@ -23,7 +23,8 @@ from custody.app.indexer.pipe import (
     to_child,
 )
 from custody.app.indexer.tail import LogFollower
-from custody.app.process import harden, log_to_stderr, lower_priority
+from custody.app.log_output import write_log
+from custody.app.process import harden, lower_priority
 from custody.evidence import DiskFiles, DurableEnd, EvidenceReader
 from custody.index import OwnDayFiles, SqliteIndex
 from custody.model.errors import CustodyError, LogFailureError
@@ -129,9 +130,11 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser("custody.app.indexer.parent")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--name", required=True)
+    parser.add_argument("--log-format", default="text")
+    parser.add_argument("--log-level", default="info")
     options = parser.parse_args(arguments)
     harden()
-    log_to_stderr()
+    write_log(options.log_format, options.log_level)
     lower_priority(NICENESS)
     try:
         work(Pipe(sys.stdin.buffer, sys.stdout.buffer), options.data, options.name)

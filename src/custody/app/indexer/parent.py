@@ -46,9 +46,18 @@ class IndexerProcess:
     """Keeps one indexing process running beside the gateway. ``run`` it in one task."""
 
     def __init__(
-        self, *, data: Path, name: str, keys: KeyService, durable: Callable[[], tuple[str, int]]
+        self,
+        *,
+        data: Path,
+        name: str,
+        keys: KeyService,
+        durable: Callable[[], tuple[str, int]],
+        log: tuple[str, str] = ("text", "info"),
     ) -> None:
-        """``durable`` gives the origin and the durable size of the log that is being written."""
+        """``durable`` gives the origin and the durable size of the log that is being written;
+        ``log``: how the process writes its own lines, format and level.
+        """
+        self._log_words: Final = log
         self._data: Final = data
         self._name: Final = name
         self._keys: Final = keys
@@ -98,6 +107,10 @@ class IndexerProcess:
             str(self._data),
             "--name",
             self._name,
+            "--log-format",
+            self._log_words[0],
+            "--log-level",
+            self._log_words[1],
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=LINE_MAX,

@@ -20,6 +20,7 @@ from custody.app.admin.reload_calls import Reloaded
 from custody.app.composition import held_bytes, make_targets
 from custody.app.evidence_log import make_masker
 from custody.app.gateway import Gateway, clock, make_terms
+from custody.app.log_output import write_log
 from custody.app.provider_set import Providers
 from custody.app.serve.console_listener import ConsoleService
 from custody.app.serve.listeners import Listeners
@@ -191,6 +192,7 @@ class Reload:
             if parts.console is not None:
                 parts.console.replace_providers(new, made.providers)
             show_listeners()
+            write_log(new.log.format, new.log.level)
             self.config, self.providers = new, made.providers
 
         return switch

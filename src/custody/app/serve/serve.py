@@ -234,6 +234,7 @@ def _indexer(config: Config, resources: Resources) -> IndexerProcess:
         name=config.gateway.name,
         keys=resources.keys,
         durable=lambda: (log.origin, log.durable_size),
+        log=(config.log.format, config.log.level),
     )
 
 

@@ -24,11 +24,14 @@ def serve(
     Prints each address that it listens on, then `ready`. SIGTERM lets sessions finish for at most
     ten seconds.
     """
-    from custody.app.process import harden, log_to_stderr
+    from custody.app.process import harden
 
     harden()
-    log_to_stderr()
     settings = read_config(config, warn=True)
+
+    from custody.app.log_output import write_log
+
+    write_log(settings.log.format, settings.log.level)
 
     import asyncio
 
