@@ -47,6 +47,7 @@ from custody.app.serve.listeners import Listeners
 from custody.app.serve.reload import Reload, ReloadParts
 from custody.app.serve.resources import Resources, make_providers_of, open_resources
 from custody.app.serve.startup import record_config, try_credentials
+from custody.app.serve.supervisor import READY, STOPPING, tell_regularly, tell_supervisor
 from custody.app.stores import local_vault, make_vault
 from custody.config.tables import Config
 from custody.gateway import ParserPool, SessionServices, error_place, note_unrecorded, watch
@@ -97,7 +98,9 @@ async def serve(
         async with running(_services(config, resources, announce, console, hangup)):
             freeze_heap()
             announce("ready")
+            tell_supervisor(READY, os.environ)
             await stopped.wait()
+            tell_supervisor(STOPPING, os.environ)
         _log.info("stopped")
 
 
@@ -185,6 +188,7 @@ def _services(
         Background(
             tasks, indexer.run, partial(_learn, reload), partial(_reload_at, hangup, reload)
         ),
+        Background(tasks, partial(tell_regularly, os.environ)),
         listeners,
     ]
     if console_service is not None:
