@@ -54,7 +54,9 @@ def masking_truth(
     with running_gateway(folder, config, {"TARGET_PASSWORD": server.password}) as gateway:
         number = 1000
         while number < 1000 + count and time.monotonic() < until:
-            client = TruthClient(gateway.dsn(gateway.ticket(), "orders"))
+            # An identity may have a thousand loops open, and a long run needs more.
+            ticket = gateway.ticket(subject=f"ada-{number // 10_000}")
+            client = TruthClient(gateway.dsn(ticket, "orders"))
             for _ in range(_SESSION):
                 number += 1
                 plant.chance.choice(WAYS)(client, plant, number)
