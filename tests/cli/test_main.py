@@ -41,7 +41,7 @@ def test_every_entry_leads_to_a_command(
     ("arguments", "said"),
     [
         (["nope"], "No such command 'nope'"),
-        (["docto"], "Did you mean 'doctor'?"),
+        (["docto"], "Did you mean 'doctor'? Try --help."),
         (["doctor", "--nope"], "No such option: --nope"),
         (["init"], "Missing argument"),
     ],

@@ -169,6 +169,8 @@ FAULTS = [
      "verify-full"),
     ('protocol = "postgres"', 'protocol = "postgresql"', "config.choice",
      "target[0].protocol", 7, "postgres"),
+    ('name = "gw"', 'name = "gw"\ndurability = "memory"', "config.choice", "gateway.durability",
+     3, 'It must be "disk"'),
     ('name = "gw"', 'name = "gw"\ndurability = "hub"', "config.no-hub", "gateway.durability",
      3, "disk"),
     ('name = "gw"', 'name = "gw"\nkeys = "data/keys"', "config.inside-data", "gateway.keys",

@@ -119,7 +119,7 @@ def test_a_kill_ends_the_sessions_of_a_loop_and_its_children_within_a_second(
     grandchild = operator.child(child)
     with operator.enter(other) as bystander:
         sessions = [operator.enter(each) for each in (top, child, grandchild)]
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="it may: read"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match='this loop may have "read"'):
             sessions[1].execute("CREATE TABLE made_by_a_child (number int)")
         sessions[0].execute("CREATE TABLE made_by_its_parent (number int)")
         loop = top["loop"]["id"]

@@ -178,7 +178,10 @@ def run(arguments: Sequence[str]) -> int:
         if said.startswith("Usage:"):  # no sub-command was named: typer's message is the help
             say(said)
             said = "A command is missing."
-        print_error("usage.arguments", f"{said.rstrip('.')}. Try --help.", json=json)
+        # The library's sentences end as they like, some with a question mark and a full stop.
+        said = said.rstrip(".")
+        said = said if said.endswith("?") else f"{said}."
+        print_error("usage.arguments", f"{said} Try --help.", json=json)
         return USAGE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED

@@ -26,6 +26,7 @@ from custody.app.certificates.local_ca import (
 from custody.app.certificates.x509 import RENEW_DAYS
 from custody.app.doctor.evidence import examine_evidence
 from custody.app.doctor.findings import Finding, Level
+from custody.app.doctor.secrets import examine_secrets
 from custody.app.doctor.targets import examine_targets
 from custody.config.faults import ConfigError
 from custody.config.load import load_config
@@ -53,6 +54,7 @@ def examine(path: Path, environment: Mapping[str, str], now: dt.datetime) -> Ite
         yield Finding(Level.WARN, warning)
     yield from _keys(config)
     yield from _data(config)
+    yield from examine_secrets(config)
     serving = _serving(config.gateway.data / "run" / "admin.sock")
     yield from examine_evidence(config, serving=serving)
     yield from _certificates(config, now)
