@@ -13,7 +13,7 @@ from custody.model.record import Body
 
 BODIES: tuple[type[msgspec.Struct], ...] = get_args(Body)
 IDENTIFYING = frozenset({"subject", "issuer", "groups", "actor", "on_behalf_of", "client"})
-IDENTIFYING_TOO = frozenset({"previous", "tls"})
+IDENTIFYING_TOO = frozenset({"previous", "tls", "reader", "login_account"})
 
 
 def filled(kind: Any, text: str, spare: frozenset[str] = frozenset()) -> Any:

@@ -207,7 +207,7 @@ def entries(record: StoredRecord, known: ContextSource) -> Sequence[IndexEntry]:
                 EventDraft(here, "admin", f"{act} {subject} {detail}", action=act, detail=facts),
             )
         case EvidenceRead(call=call, about=about) as read:
-            facts = _facts(read, "login", "about")
+            facts = _facts(read, "login_account", "about")
             return (EventDraft(here, "evidence.read", about, action=call, detail=facts),)
         case AnchorAccepted() as accepted:
             facts = _facts(accepted, "signed", "size", "lost")

@@ -15,7 +15,18 @@ from custody.masking.scanner import Scanner
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _MINTED: Final = re.compile(r"(?:loop|ses|tkt)_[a-z2-7]{12,26}")
 _IDENTIFYING: Final = frozenset(
-    {"subject", "issuer", "groups", "actor", "reader", "on_behalf_of", "client", "previous", "tls"}
+    {
+        "subject",
+        "issuer",
+        "groups",
+        "actor",
+        "reader",
+        "login_account",
+        "on_behalf_of",
+        "client",
+        "previous",
+        "tls",
+    }
 )
 
 

@@ -47,7 +47,7 @@ class EvidenceRead(msgspec.Struct, frozen=True, tag="evidence.read"):
 
     reader: str
     """The account on the gateway's host, as the kernel says it."""
-    login: str
+    login_account: str
     """The account that had logged in there before it became ``reader``; empty where the host keeps
     no such word.
     """

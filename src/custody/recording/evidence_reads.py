@@ -36,7 +36,7 @@ class EvidenceReads:
         if len(reading.about) > ABOUT_AT_MOST:
             reading = EvidenceRead(
                 reading.reader,
-                reading.login,
+                reading.login_account,
                 reading.call,
                 reading.about[: ABOUT_AT_MOST - 1] + "…",
             )
