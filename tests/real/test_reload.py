@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from joserfc.jwk import ECKey, KeySet
 from psycopg import errors
+from psycopg.pq import PGconn, PollingStatus
 from tests.conftest import StartGateway
 from tests.real.configs import HEAD, target
 from tests.real.running import RunningGateway
@@ -201,6 +202,25 @@ def test_a_first_mask_of_a_column_ends_sessions_that_could_not_follow_it(
     captured = [item["response"]["captured"] for item in shown if "response" in item]
     assert [["‹people.name›"]] in captured
     assert [["Ada"]] not in captured
+
+
+def test_a_connection_that_waits_through_such_a_reload_is_turned_away(
+    start: Callable[..., Scene],
+) -> None:
+    scene = start()
+    early = PGconn.connect_start(scene.gateway.dsn(scene.ticket, "orders").encode())
+    early.connect_poll()  # it is connected, and the gateway waits for its first words
+    scene.reload(MASKED)
+    for _ in range(200):
+        polled = early.connect_poll()
+        if polled in {PollingStatus.OK, PollingStatus.FAILED}:
+            break
+        time.sleep(0.05)
+    assert polled == PollingStatus.FAILED
+    assert b"opened too early" in early.error_message
+    early.finish()
+    with scene.connect() as connection:
+        assert connection.execute("SELECT name FROM people").fetchall() == [("Ada",)]
 
 
 def test_a_targets_place_and_credential_are_those_of_new_sessions(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from custody.gateway.registry import Registry
     from custody.gateway.services import ListenerSpec, SessionServices
     from custody.gateway.session import error_place
+    from custody.gateway.session_refusals import MASKS_CHANGED
     from custody.gateway.target import Target
 
 _NAMES: Final = {
@@ -33,10 +34,12 @@ _NAMES: Final = {
     "registry": ("Registry",),
     "services": ("ListenerSpec", "SessionServices"),
     "session": ("error_place",),
+    "session_refusals": ("MASKS_CHANGED",),
     "target": ("Target",),
 }
 
 __all__ = [
+    "MASKS_CHANGED",
     "NO_CATALOGUE",
     "Clock",
     "CodecAdvisor",

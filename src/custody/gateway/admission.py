@@ -19,6 +19,7 @@ import msgspec
 from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.session_refusals import (
     IDLE,
+    MASKS_CHANGED,
     NOT_RECORDED,
     no_stream,
     not_authenticated,
@@ -94,6 +95,7 @@ class AdmissionControl:
     def __init__(self, services: SessionServices, spec: ListenerSpec) -> None:
         self._services: Final = services
         self._spec: Final = spec
+        self._codec_generation: Final = services.codec_generation
 
     async def admit(
         self, caller: Caller, secret: Secret, login: LoginRequest
@@ -113,6 +115,10 @@ class AdmissionControl:
     ) -> Admitted | TurnedAway:
         """Whether that loop may use that target; if so, the session's first record."""
         services, spec = self._services, self._spec
+        if services.codec_generation != self._codec_generation:
+            # The connection was opened, and its codec made, before masks that it cannot follow.
+            refused = TurnedAway("masks.changed", MASKS_CHANGED)
+            return await self._refuse(caller, login, name, refused, admission)
         loop, now = admission.loop, services.clock()
         granted = services.policy.admits(loop, name, now)
         target = services.targets.get(name)

@@ -52,6 +52,8 @@ class SessionServices(msgspec.Struct):
     held_bytes: int
     """Bytes of one side that wait (for the disk, for an answer) at which it is no longer read. More
     than the longest command, which must be whole before it is judged."""
+    codec_generation: int = 0
+    """Counts the reloads behind which codecs that were made before may serve nobody any more."""
     tokens: TokenAuthenticator | None = None
     """Takes a raw token given as a password; ``None`` where no issuer's tokens are taken so."""
 

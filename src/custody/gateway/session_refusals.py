@@ -31,6 +31,12 @@ _LOG_FAILED: Final = Refusal(
     fatal=True,
 )
 
+MASKS_CHANGED: Final = Refusal(
+    RefusalCode.LOOP_OVER,
+    "custody: columns are masked from now on, which this connection was opened too early for",
+    hint="Connect again.",
+    fatal=True,
+)
 IDLE: Final = Refusal(RefusalCode.IDLE, "custody: idle for too long", fatal=True)
 SESSION_OVER: Final = Refusal(RefusalCode.LOOP_OVER, "custody: this session is over", fatal=True)
 LOGIN_TOO_LONG: Final = Refusal(

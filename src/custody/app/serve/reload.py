@@ -35,7 +35,7 @@ from custody.config.changes import (
 )
 from custody.config.load import compile_policy, load_config
 from custody.config.tables import Config
-from custody.gateway import SessionServices
+from custody.gateway import MASKS_CHANGED, SessionServices
 from custody.masking import RecordMasker
 from custody.model.errors import CustodyError
 from custody.model.gateway_records import AdminAct
@@ -54,12 +54,6 @@ _GRANT_GONE: Final = Refusal(
     RefusalCode.LOOP_OVER,
     "custody: the grant that this session rested on was taken away",
     hint="Ask the people who run this gateway.",
-    fatal=True,
-)
-_MASKS_CHANGED: Final = Refusal(
-    RefusalCode.LOOP_OVER,
-    "custody: columns are masked from now on, which this session began too early for",
-    hint="Connect again.",
     fatal=True,
 )
 
@@ -169,6 +163,7 @@ class Reload:
         references, targets = references_of(new), make_targets(new)
         stores = make_stores(new, clock, environment=os.environ)
         terms = make_terms(new)
+        blind = _goes_blind(self.config, new)
         show_listeners = parts.listeners.replacement(new)
 
         def switch() -> None:
@@ -178,6 +173,7 @@ class Reload:
             parts.recorder.replace_masker(made.masker)
             sessions.policy, sessions.targets = made.policy, targets
             sessions.held_bytes = held_bytes(new)
+            sessions.codec_generation += blind
             access.terms.replace(terms)
             parts.gateway.meter.replace_limits(made.policy.digest, ())
             parts.leases.replace_credentials(references, stores)
@@ -200,8 +196,7 @@ class Reload:
     def _end_sessions(self, old: Config, made: _Made) -> int:
         """Those that may not go on, each with its reason. How many."""
         gone = targets_gone(old, made.config)
-        # A session that began where no mask named a column does not follow columns to their origin.
-        blind = _by_column(made.config) and not _by_column(old)
+        blind = _goes_blind(old, made.config)
         ended = 0
         for session in self._parts.gateway.registry.all():
             target, admission = session.target_name, session.admission
@@ -212,7 +207,7 @@ class Reload:
             elif not made.policy.may_ever(admission.loop, target):
                 session.kill("grant.gone", _GRANT_GONE)
             elif blind:
-                session.kill("masks.changed", _MASKS_CHANGED)
+                session.kill("masks.changed", MASKS_CHANGED)
             else:
                 continue
             ended += 1
@@ -234,6 +229,13 @@ def _load(own: Path, named: Path | None) -> Config:
             "Reload that file, or start the gateway with the other one.",
         )
     return load_config(own)
+
+
+def _goes_blind(old: Config, new: Config) -> bool:
+    """Whether codecs that were made before do not follow columns to their origin, as masks now
+    need: where no mask names a column, none does.
+    """
+    return _by_column(new) and not _by_column(old)
 
 
 def _by_column(config: Config) -> bool:
