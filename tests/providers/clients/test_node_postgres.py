@@ -3,23 +3,20 @@
 Where Node.js or its registry is not to be had, this says so and is skipped.
 """
 
-import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.conftest import StartGateway
+from tests.providers.clients.ordinary_day import direct, through
 from tests.real.configs import HEAD, target
 
 from custody.demo.scratch_postgres import ScratchPostgres
 
 pytestmark = pytest.mark.provider
 
-DAY = Path(__file__).with_name("node_day.js")
+DAY = Path(__file__).with_name("day.js")
 
 
 @pytest.fixture(scope="module")
@@ -38,39 +35,15 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(shutil.copy(DAY, folder / "day.js"))
 
 
-def seen(words: list[str], environment: dict[str, str]) -> list[Any]:
-    done = subprocess.run(
-        words,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return list(json.loads(done.stdout))
-
-
 def test_an_ordinary_day_is_the_same_with_and_without_the_gateway(
     script: Path, postgres: ScratchPostgres, database: str, start_gateway: StartGateway
 ) -> None:
-    direct = seen(
-        ["node", str(script)],
-        {
-            "PGHOST": postgres.host,
-            "PGPORT": str(postgres.port),
-            "PGDATABASE": database,
-            "PGUSER": postgres.superuser,
-            "PGPASSWORD": postgres.password,
-        },
-    )
+    words = ["node", str(script)]
     gateway = start_gateway(HEAD + target(postgres, database))
-    custody = Path(sys.executable).with_name("custody")
-    run = [str(custody), "run", "--group", "agents", "--target", "orders", "--"]
-    through = seen([*run, "node", str(script)], {"CUSTODY_CONFIG": str(gateway.config)})
-    assert through == direct
-    assert len(direct) > 15
+    expected = direct(postgres, database, words)
+    assert len(expected) > 15
+    assert through(gateway, words) == expected
     texts = [item["text"] for item in gateway.commands()]
     assert sum("twice" in text for text in texts) == 20
-    assert any("by-id" in text or "WHERE id = $1" in text for text in texts)
+    assert sum("WHERE id = $1" in text for text in texts) == 3
     assert gateway.verify().returncode == 0
