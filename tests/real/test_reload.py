@@ -224,17 +224,18 @@ def test_a_connection_that_waits_through_such_a_reload_is_turned_away(
 
 
 def test_a_targets_place_and_credential_are_those_of_new_sessions(
-    start: Callable[..., Scene], postgres: ScratchPostgres
+    start: Callable[..., Scene], postgres: ScratchPostgres, database: str
 ) -> None:
     scene = start()
-    postgres.create_database("elsewhere")
+    elsewhere = f"{database}_elsewhere"
+    postgres.create_database(elsewhere)
     with scene.connect() as before:
-        scene.reload("", HEAD + target(postgres, "elsewhere"))
+        scene.reload("", HEAD + target(postgres, elsewhere))
         with scene.connect() as behind:
-            assert behind.execute("SELECT current_database()").fetchone() == ("elsewhere",)
+            assert behind.execute("SELECT current_database()").fetchone() == (elsewhere,)
         assert before.execute("SELECT count(*) FROM people").fetchone() == (1,)
     password = f'password = "plain:{postgres.password}x"'
-    wrong = (HEAD + target(postgres, "elsewhere")).replace(
+    wrong = (HEAD + target(postgres, elsewhere)).replace(
         'password = "env:TARGET_PASSWORD"', password
     )
     scene.reload("", wrong)

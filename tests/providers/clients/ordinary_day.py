@@ -18,20 +18,26 @@ from custody.demo.scratch_postgres import ScratchPostgres
 CUSTODY = Path(sys.executable).with_name("custody")
 
 
-def direct(server: ScratchPostgres, database: str, words: Sequence[str]) -> list[Any]:
-    environment = {
+def direct(
+    server: ScratchPostgres, database: str, words: Sequence[str], **environment: str
+) -> list[Any]:
+    known = {
         "PGHOST": server.host,
         "PGPORT": str(server.port),
         "PGDATABASE": database,
         "PGUSER": server.superuser,
         "PGPASSWORD": server.password,
     }
-    return _seen(words, environment)
+    return _seen(words, {**known, **environment})
 
 
-def through(gateway: RunningGateway, words: Sequence[str]) -> list[Any]:
-    run = [str(CUSTODY), "run", "--quiet", "--group", "agents", "--target", "orders", "--"]
-    return _seen([*run, *words], {"CUSTODY_CONFIG": str(gateway.config)})
+def through(
+    gateway: RunningGateway, words: Sequence[str], *options: str, **environment: str
+) -> list[Any]:
+    """``options`` of `custody run`; ``environment`` beside what it gives."""
+    run = [str(CUSTODY), "run", "--quiet", "--group", "agents", "--target", "orders"]
+    found = {"CUSTODY_CONFIG": str(gateway.config), **environment}
+    return _seen([*run, *options, "--", *words], found)
 
 
 def _seen(words: Sequence[str], environment: dict[str, str]) -> list[Any]:
