@@ -7,6 +7,7 @@ import pytest
 from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import NO_MESSAGE, denying, playbook
 
+from custody.model.errors import WireError
 from custody.protocols.postgres.statements.catalogue import (
     RelationFact,
     RelationFacts,
@@ -164,3 +165,35 @@ def test_rows_of_copy_data(copy: Copy, data: bytes, rows: list[tuple[str | None,
         assert list(binary_rows(data, (25, 25), STATIC, "utf-8")[0]) == rows
     else:
         assert list(rows_of(data, copy, "utf-8")) == rows
+
+
+@pytest.mark.parametrize("opened", [True, False], ids=["behind CopyInResponse", "ahead of it"])
+def test_a_sync_in_the_middle_of_data_ends_the_session(opened: bool) -> None:  # noqa: FBT001 - a case
+    """Whether it is answered depends on whether the data before it was good: nobody can tell."""
+    with playbook() as p:
+        p.client(LOAD)
+        if opened:
+            p.server(m.COPY_IN)
+        p.client(m.copy_data(b"zz\n"))
+        with pytest.raises(WireError, match="in the middle of COPY data"):
+            p.client(m.SYNC, m.query("SET search_path = secret"))
+
+
+def test_an_answer_that_skips_a_command_ends_the_session() -> None:
+    with playbook() as p:
+        p.client(m.query("SELECT 1"), m.query("SELECT 2"))
+        with pytest.raises(WireError, match="had not answered"):
+            p.server(m.ready() + m.column("a") + m.complete("SELECT 1") + m.ready())
+
+
+def test_a_sync_behind_a_failed_copys_error_is_answered_and_the_session_goes_on() -> None:
+    with playbook() as p:
+        p.client(m.parse("COPY t FROM STDIN"), m.bind(), m.execute(), m.FLUSH)
+        p.server(m.PARSED + m.BOUND + m.COPY_IN)
+        p.client(m.copy_data(b"zz\n"))
+        p.server(m.error("22P02", "invalid input"))
+        p.client(m.SYNC)
+        p.server(m.ready())
+        p.forget().client(m.query("SELECT 7")).forwards(m.query("SELECT 7"))
+        p.server(m.column("a") + m.complete("SELECT 0") + m.ready())
+        assert p.outcomes == ["ok"]

@@ -343,8 +343,13 @@ class Frontend:
         if position != stop:
             raise malformed("Sync")
         pending = self._pending
+        tap = pending.tap
+        if tap is not None and tap.token is not None:
+            # If the data has failed by now the server answers it, else it does not: whoever cannot
+            # tell would take one command's answer for another's.
+            raise WireError("postgres.sync-in-copy", "A Sync came in the middle of COPY data.")
         if pending.copying is not None and not pending.copy_ended:
-            return True  # the server ignores it: "COPY Operations"
+            return True  # the server reads it before any data, and ignores it: "COPY Operations"
         pending.forward(PendingMessage(SYNC, pending.domain))
         pending.end_domain()
         return True

@@ -74,6 +74,8 @@ class PendingMessage:
     about: NamedObject | None = None
     """What a Describe asks about, or an Execute runs."""
     failed = False
+    answered = False
+    """The server said something of it: how a command ended, or that it failed."""
     merged = False
     """One command stands for a text of unknown statements: its answers are one."""
     error = b""
@@ -323,7 +325,7 @@ class PendingQueue:
 
     def fail(self, due: PendingMessage) -> None:
         """An error answered a Query: what stands behind the failed statement is not run."""
-        due.failed = True
+        due.failed = due.answered = True
         due.index += 1
         self._forecast.forget()
 

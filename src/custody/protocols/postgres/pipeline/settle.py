@@ -213,6 +213,7 @@ class Settlement:
         pending = self._pending
         answer = self.answer
         answer.tag = tag
+        due.answered = True
         if pending.copying is due:
             pending.copying = None
         if due.kind == EXECUTE:
@@ -255,12 +256,14 @@ class Settlement:
     def _empty(self, data: bytes, position: int, stop: int) -> bool:
         del data, position, stop
         due = self._expect(_ROWS_OF, "EmptyQueryResponse")
+        due.answered = True
         if due.kind == EXECUTE:
             self._completed(due, "")
         return True
 
     def _function_result(self, data: bytes, position: int, stop: int) -> bool:
         due = self._expect(_FUNCTION, "FunctionCallResponse")
+        due.answered = True
         for interpretation in due.interpretations:
             apply_session_changes(self._pending, due, interpretation, "")
         length = int.from_bytes(data[position : position + 4], "big", signed=True)
@@ -284,6 +287,13 @@ class Settlement:
             return True
         if due.kind not in _ENDS:
             self._expect(_ENDS, "ReadyForQuery")
+        if due.kind in _SELF_ENDING and not due.answered:
+            # It is the end of something else: from here on every answer would be another's.
+            raise WireError(
+                "postgres.unexpected",
+                "The server ended a command that it had not answered.",
+                blame="server",
+            )
         pending.settle()
         if due.kind in _COMMANDS and due.token is not None:
             self._end_message(due, last=status == "I")
