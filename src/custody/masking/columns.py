@@ -75,14 +75,18 @@ def _bad_column(where: str) -> CustodyError:
 
 
 _CREDENTIAL_COLUMNS: Final = (
-    ("pg_authid", "rolpassword"),
-    ("pg_shadow", "passwd"),
-    ("pg_user_mapping", "umoptions"),
-    ("pg_user_mappings", "umoptions"),
-    ("pg_subscription", "subconninfo"),
+    ("pg_catalog", "pg_authid", "rolpassword"),
+    ("pg_catalog", "pg_shadow", "passwd"),
+    ("pg_catalog", "pg_user_mapping", "umoptions"),
+    ("pg_catalog", "pg_user_mappings", "umoptions"),
+    ("pg_catalog", "pg_subscription", "subconninfo"),
+    ("information_schema", "user_mapping_options", "option_value"),
+    ("information_schema", "_pg_user_mappings", "umoptions"),
 )
-"""Catalogue columns that hold credentials (PostgreSQL manual, System Catalogs)."""
-_CREDENTIAL_RELATIONS: Final = frozenset(relation for relation, _ in _CREDENTIAL_COLUMNS)
+"""Columns of the catalogue that hold credentials (PostgreSQL manual, System Catalogs, The
+Information Schema).
+"""
+_CREDENTIAL_RELATIONS: Final = frozenset(place[:2] for place in _CREDENTIAL_COLUMNS)
 _CREDENTIAL_NAME: Final = re.compile(
     r"(?i)(?:.{0,40}_)?(?:(?:hashed|encrypted)_?)?(?:pass(?:word|wd|phrase|code)|pwd|dbpass)"
     r"(?:_?(?:hash|digest|value|text|plain|clear))?"
@@ -145,8 +149,7 @@ class ColumnRules:
         self._rules: Final = tuple(rules)
         self._secret: Final = secret
         self._builtin: Final = tuple(
-            (ColumnPattern("pg_catalog", relation, name), BUILTIN_KIND)
-            for relation, name in _CREDENTIAL_COLUMNS
+            (ColumnPattern(*place), BUILTIN_KIND) for place in _CREDENTIAL_COLUMNS
         )
         self.configured: Final = bool(rules)
         """Whether an operator named any column at all."""
@@ -233,7 +236,7 @@ class ColumnRules:
         )
 
     def _holds_credentials(self, relation: Relation) -> bool:
-        return relation.schema == "pg_catalog" and relation.name in _CREDENTIAL_RELATIONS
+        return (relation.schema, relation.name) in _CREDENTIAL_RELATIONS
 
 
 BUILTIN_KIND: Final = MarkKind("credential", MaskForm.REDACT)
