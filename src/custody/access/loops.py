@@ -330,10 +330,10 @@ class LoopService:
             await self.end_exhausted(ending, reason)
         await self.record_ends()
 
-    async def limits_of_open(self) -> Sequence[tuple[LoopId, Sequence[Limit]]]:
-        """What every open loop may use, by the terms of now."""
+    async def limits_of_open(self, terms: LoopTerms) -> Sequence[tuple[LoopId, Sequence[Limit]]]:
+        """What every open loop may use, by those terms."""
         loops = await self._in_state_thread(self._state.loops.all_open)
-        return [(loop.id, self._terms.limits(loop)) for loop in loops]
+        return [(loop.id, terms.limits(loop)) for loop in loops]
 
     async def end_for_lost_groups(self, login: LoginId, after: Identity) -> int:
         """What the provider says now: end the login's loops that rest on what is gone, whenever it

@@ -57,6 +57,10 @@ def targets_gone(old: Config, new: Config) -> frozenset[TargetName]:
 def weaker_masks(old: Config, new: Config) -> Iterator[str]:
     """What was masked and is masked less now."""
     after = _masked(new)
+    patterns = {mask.name: mask.pattern for mask in new.masks if mask.pattern}
+    for mask in old.masks:
+        if mask.pattern and patterns.get(mask.name, mask.pattern) != mask.pattern:
+            yield f"pattern {mask.name or 'without a name'} is another one now"
     for what, form in _masked(old).items():
         if what not in after:
             yield f"{what} is no longer masked"
@@ -77,7 +81,7 @@ def _named(mask: MaskRule) -> Iterator[str]:
     yield from (f"columns {each}" for each in mask.columns)
     yield from (f"detector {each}" for each in mask.detect)
     if mask.pattern:
-        yield f"pattern {mask.name or mask.pattern}"
+        yield f"pattern {mask.name or 'without a name'}"
 
 
 def new_approvers(old: Config, new: Config) -> Iterator[str]:

@@ -5,9 +5,12 @@ is about make one record in ten minutes, so that going through pages does not fi
 """
 
 import asyncio
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
+
+import msgspec
 
 from custody.model.gateway_records import EvidenceRead
 from custody.model.record import Milliseconds, Record
@@ -26,13 +29,14 @@ class EvidenceReads:
     def __init__(self, recorder: RecordWriter, clock: Callable[[], int]) -> None:
         self._recorder: Final = recorder
         self._clock: Final = clock
-        self._recorded: Final[OrderedDict[EvidenceRead, int]] = OrderedDict()
+        self._recorded: Final[OrderedDict[bytes, int]] = OrderedDict()
         self._turn: Final = asyncio.Lock()
 
     async def record(self, reading: EvidenceRead) -> None:
         """Returns once this reading is on the record. Raises ``CustodyError`` where the log takes
         none.
         """
+        whole = reading
         if len(reading.about) > ABOUT_AT_MOST:
             reading = EvidenceRead(
                 reading.reader,
@@ -40,13 +44,15 @@ class EvidenceReads:
                 reading.call,
                 reading.about[: ABOUT_AT_MOST - 1] + "…",
             )
+        # Of the whole text: what differs behind the cut is another reading.
+        key = hashlib.sha256(msgspec.json.encode(whole)).digest()
         async with self._turn:
             now = self._clock()
-            before = self._recorded.get(reading)
+            before = self._recorded.get(key)
             if before is not None and 0 <= now - before < WINDOW_MS:
                 return
             await self._recorder.write(Record(Milliseconds(now), reading))
-            self._recorded[reading] = now
-            self._recorded.move_to_end(reading)
+            self._recorded[key] = now
+            self._recorded.move_to_end(key)
             while len(self._recorded) > REMEMBERED_AT_MOST:
                 self._recorded.popitem(last=False)

@@ -35,7 +35,8 @@ class ReturnedLease(msgspec.Struct, frozen=True):
 
 
 class _Held(msgspec.Struct, frozen=True):
-    store: str
+    store: Store
+    """The one that made it: a reload may put another behind its name."""
     credential: Credential
     renew_at: int
     """Unix ms: half of what was left when it was leased."""
@@ -57,6 +58,9 @@ class LeasingVault:
         self._book: Final = book
         self._clock: Final = clock
         self._held: Final[dict[tuple[LoopId, TargetName], _Held]] = {}
+        self._made_by: Final[dict[str, Store]] = {}
+        """Leases of this run that are out, those included that no session is given any more."""
+        self._generation = 0
         self._turns: Final[dict[tuple[LoopId, TargetName], asyncio.Lock]] = {}
         self._ended: Final[dict[LoopId, None]] = {}
         """The loops that ended last, in order."""
@@ -64,36 +68,39 @@ class LeasingVault:
     def replace_credentials(
         self, references: Mapping[TargetName, str], stores: Mapping[str, Store]
     ) -> None:
-        """For leases from now on. What was leased is still given back where it came from."""
-        changed = {
-            target
-            for target in {*self._references, *references}
-            if self._references.get(target) != references.get(target)
-        }
-        for key in [key for key in self._held if key[1] in changed]:
-            del self._held[key]
-        owed = {lease.store for lease in self._book.open_leases}
-        kept = {key: store for key, store in self._stores.items() if key in owed}
-        self._references, self._stores = dict(references), {**kept, **stores}
+        """For leases from now on. What was leased stays out until its loop ends, and is given back
+        to the store that made it.
+        """
+        self._held.clear()
+        self._generation += 1
+        self._references, self._stores = dict(references), dict(stores)
 
     async def lease(self, loop: Loop, target: TargetName) -> Credential:
         """As ``Vault.lease``; codes ``vault.no-credential``, ``vault.unknown-scheme``,
         ``vault.no-store``, ``vault.loop-ended``, and whatever the store raises. One loop has one
         lease of a target, however many sessions.
         """
-        reference, store = self._find(target)
         key = (loop.id, target)
         turn = self._turns.setdefault(key, asyncio.Lock())
         async with turn:
             held = self._held.get(key)
             if held is not None and self._holds(held.credential):
                 return held.credential
+            reference, store = self._find(target)
+            generation = self._generation
             credential = await _read(store, reference, target)
+            if credential.lease:
+                lease = OpenLease(reference.key, credential.lease, loop.id, target)
+                await self._enter(lease, store)
+            if generation != self._generation:
+                # It is out, and goes back with its loop; nobody is given it.
+                raise CustodyError(
+                    "vault.changed", "The target's credential changed meanwhile.", "Try again."
+                )
             if not credential.lease:
                 self._turns.pop(key, None)
                 return credential
-            await self._enter(OpenLease(reference.key, credential.lease, loop.id, target), store)
-            self._hold(key, reference.key, credential)
+            self._hold(key, store, credential)
         if loop.id in self._ended:  # it ended while the store was asked
             await self.release(loop.id)
             raise CustodyError("vault.loop-ended", "The loop has ended.", "Start a new loop.")
@@ -112,9 +119,12 @@ class LeasingVault:
         return tuple([await self._take_back(lease) for lease in leases])
 
     async def release_stale(self) -> tuple[ReturnedLease, ...]:
-        """Take back what an earlier run left out: its sessions are gone, and so are its secrets."""
-        held = {each.credential.lease for each in self._held.values()}
-        leases = [lease for lease in self._book.open_leases if lease.lease not in held]
+        """Take back what an earlier run left out, and what stayed out when its loop ended."""
+        leases = [
+            each
+            for each in self._book.open_leases
+            if each.lease not in self._made_by or each.loop in self._ended
+        ]
         return tuple([await self._take_back(lease) for lease in leases])
 
     async def renew_due(self) -> None:
@@ -126,14 +136,14 @@ class LeasingVault:
             if now < held.renew_at:
                 continue
             try:
-                renewed = await self._stores[held.store].renew(held.credential)
+                renewed = await held.store.renew(held.credential)
             except CustodyError as error:
                 if error.code == "vault.unreachable" and self._holds(held.credential):
                     continue  # asked again in a moment, while it still holds
                 _log.info("%s: a lease of %s was not renewed: %s", *key, error.code)
                 self._held.pop(key, None)
             else:
-                if key in self._held:
+                if self._held.get(key) is held:
                     self._hold(key, held.store, renewed)
 
     async def check(self) -> list[tuple[TargetName, str]]:
@@ -176,7 +186,7 @@ class LeasingVault:
     def _holds(self, credential: Credential) -> bool:
         return credential.expires is None or self._clock() < credential.expires
 
-    def _hold(self, key: tuple[LoopId, TargetName], store: str, credential: Credential) -> None:
+    def _hold(self, key: tuple[LoopId, TargetName], store: Store, credential: Credential) -> None:
         now = self._clock()
         left = (credential.expires or now) - now
         self._held[key] = _Held(store, credential, now + left // 2)
@@ -187,11 +197,13 @@ class LeasingVault:
         except CustodyError:
             await store.revoke(lease.lease)
             raise
+        self._made_by[lease.lease] = store
 
     async def _take_back(self, lease: OpenLease) -> ReturnedLease:
-        store = self._stores.get(lease.store)
+        store = self._made_by.get(lease.lease) or self._stores.get(lease.store)
         revoked = store is not None and await store.revoke(lease.lease)
         if revoked:
+            self._made_by.pop(lease.lease, None)
             try:
                 self._book.remove(lease.lease)
             except CustodyError as error:  # it is revoked once more then, which does no harm

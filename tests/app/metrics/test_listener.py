@@ -1,8 +1,11 @@
 """Metrics and health over HTTP: three paths, bounded, and nothing that reaches the gate."""
 
 import asyncio
+import ssl
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -24,23 +27,36 @@ class Figures:
         return b"custody_sessions 1.0\n"
 
 
-def talk(figures: Figures, story: Callable[[int], Awaitable[None]], token: str = "") -> None:
+def talk(
+    figures: Figures,
+    story: Callable[[int], Awaitable[None]],
+    token: str = "",
+    tls: ssl.SSLContext | None = None,
+) -> None:
+    told: list[MetricsListener] = []
+
     async def scenario() -> None:
         said: list[str] = []
-        listener = MetricsListener(
-            ("127.0.0.1", 0),
-            tls=None,
-            token=Secret(token) if token else None,
-            exposition=figures.exposition,
-            exposition_type="text/plain; version=1.0.0",
-            ready=lambda: figures.word,
-            announce=said.append,
-        )
-        await listener.start()
-        try:
-            await story(int(said[0].rpartition(":")[2]))
-        finally:
-            await listener.stop()
+        with suppress(asyncio.CancelledError):
+            async with asyncio.TaskGroup() as tasks:
+                listener = MetricsListener(
+                    ("127.0.0.1", 0),
+                    tls=tls,
+                    token=Secret(token) if token else None,
+                    exposition=figures.exposition,
+                    exposition_type="text/plain; version=1.0.0",
+                    ready=lambda: figures.word,
+                    announce=said.append,
+                    tasks=tasks,
+                )
+                await listener.start()
+                try:
+                    await story(int(said[0].rpartition(":")[2]))
+                finally:
+                    await listener.stop()
+                told.append(listener)
+                raise asyncio.CancelledError
+        assert told
 
     asyncio.run(scenario())
 
@@ -125,7 +141,7 @@ def test_where_a_token_is_needed_nobody_comes_without(
     ],
 )
 def test_garbage_ends_its_connection_alone(garbage: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "REQUEST_S", 0.3)
+    monkeypatch.setattr(module, "HEAD_S", 0.3)
 
     async def story(port: int) -> None:
         with suppress(ConnectionError):
@@ -138,7 +154,7 @@ def test_garbage_ends_its_connection_alone(garbage: bytes, monkeypatch: pytest.M
 def test_a_flood_that_says_nothing_is_bounded_and_over_in_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "REQUEST_S", 0.5)
+    monkeypatch.setattr(module, "HEAD_S", 0.5)
 
     async def story(port: int) -> None:
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
@@ -148,7 +164,7 @@ def test_a_flood_that_says_nothing_is_bounded_and_over_in_time(
             for reader, _ in held:
                 with suppress(ConnectionError):
                     assert await reader.read() == b""
-                early += asyncio.get_running_loop().time() - began < module.REQUEST_S / 2
+                early += asyncio.get_running_loop().time() - began < module.HEAD_S / 2
         assert early + CONNECTIONS_AT_MOST <= 100
         assert b"200" in await asked(port, get("/healthz"))
         for _, writer in held:
@@ -168,3 +184,42 @@ def test_figures_that_fail_end_their_connection_alone(caplog: pytest.LogCaptureF
     talk(figures, story)
     assert "RuntimeError" in caplog.text
     assert "a secret" not in caplog.text
+
+
+def test_figures_that_hang_cost_one_thread_and_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GATHER_S", 0.2)
+    figures, until = Figures(), threading.Event()
+
+    def hangs() -> bytes:
+        until.wait(20)
+        return b""
+
+    figures.exposition = hangs  # type: ignore[method-assign]
+
+    async def story(port: int) -> None:
+        for _ in range(10):
+            assert (await asked(port, get("/metrics"))).endswith(b"busy\n")
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: 7), 5) == 7
+        assert b"200" in await asked(port, get("/healthz"))
+        until.set()
+
+    talk(figures, story)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_silence_before_a_tls_handshake_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HEAD_S", 0.5)
+
+    async def story(port: int) -> None:
+        before = open_files()
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(150)]
+        await asyncio.sleep(0.2)
+        # Their own ends are ours too.
+        assert open_files() <= before + 150 + CONNECTIONS_AT_MOST + 4
+        for _, writer in held:
+            writer.close()
+
+    talk(Figures(), story, tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))

@@ -111,10 +111,16 @@ def _place(backup: Path, config: Config, manifest: BackupManifest, now: int) -> 
     data.chmod(0o700)
     shutil.copytree(backup / EVIDENCE, data / EVIDENCE)
     for name in manifest.files:
-        if name != CONFIG and not (data / name).exists():
+        if name not in {CONFIG, STATE} and not (data / name).exists():
             shutil.copyfile(backup / name, data / name)
-            (data / name).chmod(0o600 if name == STATE else (backup / name).stat().st_mode & 0o777)
-    if not (data / STATE).exists():
+            (data / name).chmod((backup / name).stat().st_mode & 0o777)
+    if STATE not in manifest.files or (data / STATE).exists():
         return 0, 0
-    with State.open(data / STATE) as state:
-        return state.end_all(now, REASON)
+    # It gets its name once nothing of it lives: whatever ends this half-way revives no ticket.
+    unfinished = data / f"{STATE}.restoring"
+    shutil.copyfile(backup / STATE, unfinished)
+    unfinished.chmod(0o600)
+    with State.open(unfinished) as state:
+        ended = state.end_all(now, REASON)
+    unfinished.rename(data / STATE)
+    return ended

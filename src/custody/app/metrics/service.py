@@ -3,6 +3,7 @@
 Law: where none is configured, nothing of it is imported.
 """
 
+import asyncio
 import os
 import ssl
 from collections.abc import Callable
@@ -30,7 +31,9 @@ def make_metrics_listener(
     metrics: MetricsConfig,
     figures: GatewayFigures,
     ready: Callable[[], str],
+    *,
     announce: Callable[[str], None],
+    tasks: asyncio.TaskGroup,
 ) -> MetricsListener:
     """Raises ``tls.*``, ``config.token``."""
     return MetricsListener(
@@ -41,6 +44,7 @@ def make_metrics_listener(
         exposition_type=CONTENT_TYPE_LATEST,
         ready=ready,
         announce=announce,
+        tasks=tasks,
     )
 
 

@@ -94,14 +94,16 @@ class ConsoleService:
     def url(self) -> str:
         return self._door.url
 
-    def replace_providers(self, config: Config, providers: Providers) -> None:
-        """Whom people log in with from now on."""
-        if self._sign_in is not None:
-            self._sign_in.replace_providers(
-                code=_with_flow(Flow.CODE, config, providers),
-                device=_with_flow(Flow.DEVICE, config, providers),
-                saml=providers.saml,
-            )
+    def replacement(self, config: Config, providers: Providers) -> Callable[[], None]:
+        """What lets people log in with other providers; it raises nothing."""
+        code = _with_flow(Flow.CODE, config, providers)
+        device = _with_flow(Flow.DEVICE, config, providers)
+
+        def show() -> None:
+            if self._sign_in is not None:
+                self._sign_in.replace_providers(code=code, device=device, saml=providers.saml)
+
+        return show
 
     async def stop(self) -> None:
         if self._console is not None:

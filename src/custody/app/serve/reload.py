@@ -46,6 +46,8 @@ from custody.policy import CompiledPolicy
 from custody.recording.recorder import Recorder, durable
 
 ACT: Final = "config.reload"
+UNDER_WAY_S: Final = 30.0
+"""Longer than a check of a proof takes: what was begun before a switch is known behind it."""
 
 _TARGET_GONE: Final = Refusal(
     RefusalCode.LOOP_OVER, "custody: this target was taken out of the gateway", fatal=True
@@ -88,28 +90,45 @@ class _Made(NamedTuple):
 class Reload:
     """One at a time, in the order in which they are asked for."""
 
-    def __init__(self, config: Config, parts: ReloadParts) -> None:
+    def __init__(self, config: Config, parts: ReloadParts, tasks: asyncio.TaskGroup) -> None:
         self.config = config
         """The one that is in force."""
         self.providers = parts.providers
         self._parts: Final = parts
+        self._tasks: Final = tasks
         self._turn: Final = asyncio.Lock()
 
     async def reload(self, actor: str, path: Path | None = None) -> Reloaded:
         """Read the file again. ``path`` is which file the caller means.
 
         Raises ``config.*``, ``policy.*``, ``identity.*``, ``reload.*``, and as masking, the stores
-        and the log do; then nothing has changed.
+        and the log do; then nothing has changed. Whoever waits may be cancelled: a reload that has
+        begun is brought to its end.
         """
+        done: asyncio.Future[Reloaded] = asyncio.get_running_loop().create_future()
+        self._tasks.create_task(self._in_turn(actor, path, done))
+        return await asyncio.shield(done)
+
+    async def _in_turn(
+        self, actor: str, path: Path | None, done: "asyncio.Future[Reloaded]"
+    ) -> None:
+        """Raises nothing: ``done`` has what came of it."""
         async with self._turn:
-            self._parts.listeners.facts()  # ``admin.starting`` until all are open
             try:
-                made = await self._make(path)
-                return await self._put_in_force(made, actor)
-            except CustodyError as error:
-                _log.error("the configuration was not reloaded: %s: %s", error.code, error.fault)
-                await self._note_refused(actor, error)
-                raise
+                self._parts.listeners.facts()  # ``admin.starting`` until all are open
+                outcome = await self._put_in_force(await self._make(path), actor)
+            except Exception as error:  # noqa: BLE001 - an odd file must not end the gateway
+                fault = _named(error)
+                _log.error("the configuration was not reloaded: %s: %s", fault.code, fault.fault)
+                await self._note_refused(actor, fault)
+                done.set_exception(fault)
+                done.exception()  # perhaps nobody waits any more
+                return
+            await self._sweep()
+            done.set_result(outcome)
+        # What was being begun at the switch is known by now.
+        await asyncio.sleep(UNDER_WAY_S)
+        await self._sweep()
 
     async def _make(self, path: Path | None) -> _Made:
         config = await asyncio.to_thread(_load, self.config.path, path)
@@ -136,24 +155,41 @@ class Reload:
         notes = [*weaker_masks(old, new), *new_approvers(old, new)]
         said = "; ".join([f"reload by {actor}", f"changed: {', '.join(changed) or '-'}", *notes])
         loaded = loaded_config(new, made.policy.digest.hex(), made.masker.digest.hex(), said)
+        access, meter = parts.gateway.access, parts.gateway.meter
+        terms = make_terms(new)
+        limits = await access.loops.limits_of_open(terms)
         switch = self._switch_to(made)
+        ended = 0
 
         def append(heard: Durable) -> None:
+            nonlocal ended
             parts.recorder.queue(Record(clock(), loaded), heard)
-            switch()  # nothing waits between the record and what it says
+            # Nothing waits between the record and what it says.
+            switch()
+            access.terms.replace(terms)
+            meter.replace_limits(made.policy.digest, limits)
+            ended = self._end_sessions(old, made)
 
         await durable(append)
-        ended = self._end_sessions(old, made)
-        access = parts.gateway.access
-        limits = await access.loops.limits_of_open()
-        parts.gateway.meter.replace_limits(made.policy.digest, limits)
-        await access.logins.end_of_other_providers(made.providers.names)
-        if not new.login.local:
-            await access.loops.end_local()
-        if {"target", "store"} & set(changed):
-            await try_credentials(new, parts.sessions)
         _log.warning("the configuration was reloaded: %s; sessions ended: %d", said, ended)
         return Reloaded(changed, notes, ended)
+
+    async def _sweep(self) -> None:
+        """End what the configuration in force does not carry, and measure loops by it. Raises
+        nothing: what fails is done by the next reload, or start.
+        """
+        config, parts = self.config, self._parts
+        access = parts.gateway.access
+        try:
+            limits = await access.loops.limits_of_open(access.terms)
+            parts.gateway.meter.replace_limits(parts.sessions.policy.digest, limits)
+            await access.logins.end_of_other_providers(self.providers.names)
+            if not config.login.local:
+                await access.loops.end_local()
+            await try_credentials(config, parts.sessions)
+        except Exception as error:  # noqa: BLE001 - the configuration is in force all the same
+            fault = _named(error)
+            _log.error("loops and logins were not looked through after a reload: %s", fault.code)
 
     def _switch_to(self, made: _Made) -> Callable[[], None]:
         """What puts it in force; it raises nothing and waits for nothing. Raises ``tls.*`` and as
@@ -162,9 +198,11 @@ class Reload:
         new, parts, sessions = made.config, self._parts, self._parts.sessions
         references, targets = references_of(new), make_targets(new)
         stores = make_stores(new, clock, environment=os.environ)
-        terms = make_terms(new)
         blind = _goes_blind(self.config, new)
         show_listeners = parts.listeners.replacement(new)
+        show_providers = _nothing
+        if parts.console is not None:
+            show_providers = parts.console.replacement(new, made.providers)
 
         def switch() -> None:
             access = parts.gateway.access
@@ -174,8 +212,6 @@ class Reload:
             sessions.policy, sessions.targets = made.policy, targets
             sessions.held_bytes = held_bytes(new)
             sessions.codec_generation += blind
-            access.terms.replace(terms)
-            parts.gateway.meter.replace_limits(made.policy.digest, ())
             parts.leases.replace_credentials(references, stores)
             parts.exchange.replace_issuers(made.providers.issuers)
             sessions.tokens = parts.tokens(made.providers)
@@ -185,8 +221,7 @@ class Reload:
                 recheck_ms=new.login.recheck_ms,
                 sealer=made.sealer,
             )
-            if parts.console is not None:
-                parts.console.replace_providers(new, made.providers)
+            show_providers()
             show_listeners()
             write_log(new.log.format, new.log.level)
             self.config, self.providers = new, made.providers
@@ -240,3 +275,14 @@ def _goes_blind(old: Config, new: Config) -> bool:
 
 def _by_column(config: Config) -> bool:
     return any(mask.columns for mask in config.masks)
+
+
+def _named(error: Exception) -> CustodyError:
+    """A fault without a foreign error's text, which may quote the file."""
+    if isinstance(error, CustodyError):
+        return error
+    return CustodyError("reload.failed", f"The reload failed with {type(error).__name__}.")
+
+
+def _nothing() -> None:
+    pass

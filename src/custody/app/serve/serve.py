@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Final
 
@@ -50,7 +50,7 @@ from custody.app.serve.startup import record_config, try_credentials
 from custody.app.serve.supervisor import READY, STOPPING, tell_regularly, tell_supervisor
 from custody.app.stores import local_vault, make_vault
 from custody.config.tables import Config
-from custody.gateway import ParserPool, SessionServices, error_place, note_unrecorded, watch
+from custody.gateway import ParserPool, SessionServices, note_unrecorded, watch
 from custody.model.approval import NoApprovals
 from custody.model.errors import CustodyError, LogFailureError
 from custody.model.interfaces import TokenAuthenticator
@@ -159,6 +159,7 @@ def _services(
             make_providers=lambda changed: make_providers_of(changed, url),
             tokens=partial(_token_passwords, exchange),
         ),
+        tasks,
     )
     settings = config.gateway
     view = gateway_evidence_view(settings.data, settings.name, resources.keys, indexer.catch_up)
@@ -207,7 +208,11 @@ def _services(
             indexed=view.reading.indexed,
         )
         ready = partial(readiness, log, lambda: listeners.open)
-        services.append(make_metrics_listener(config, config.metrics, figures, ready, announce))
+        services.append(
+            make_metrics_listener(
+                config, config.metrics, figures, ready, announce=announce, tasks=tasks
+            )
+        )
     return services
 
 
@@ -257,12 +262,8 @@ async def _reload_at(hangup: asyncio.Event, reload: Reload) -> None:
     while True:
         await hangup.wait()
         hangup.clear()
-        try:
+        with suppress(CustodyError):  # said and recorded there
             await reload.reload("SIGHUP")
-        except CustodyError:
-            pass  # said and recorded there
-        except Exception as error:  # noqa: BLE001 - an odd file must not end the gateway
-            _log.error("the configuration was not reloaded: %s", error_place(error))
 
 
 def _token_passwords(exchange: Exchange, providers: Providers) -> TokenAuthenticator | None:
