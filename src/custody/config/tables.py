@@ -45,8 +45,8 @@ class Durability(StrEnum):
 @reads('"disk"')
 def _durability(value: object) -> Durability:
     """``hub`` is taken here and refused, with a word of its own, where the tables are checked."""
-    if value in {each.value for each in Durability}:
-        return Durability(value)
+    if (found := read.text(value)) in {each.value for each in Durability}:
+        return Durability(found)
     raise UnfitValueError('It must be "disk": on disk before the command moves.', "config.choice")
 
 
