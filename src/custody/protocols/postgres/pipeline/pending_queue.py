@@ -74,8 +74,7 @@ class PendingMessage:
     about: NamedObject | None = None
     """What a Describe asks about, or an Execute runs."""
     failed = False
-    answered = False
-    """The server said something of it: how a command ended, or that it failed."""
+    answered = False  # the server said how a command of it ended, or that it failed
     merged = False
     """One command stands for a text of unknown statements: its answers are one."""
     error = b""
