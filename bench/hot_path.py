@@ -32,7 +32,7 @@ from custody.gateway import Gate, LongMasking, Meter, SessionServices
 from custody.gateway.admission import Admitted
 from custody.gateway.login import LoginResult
 from custody.gateway.lookups.parser.cache import AnalysisCache
-from custody.gateway.relay import Relay
+from custody.gateway.relay.relay import Relay
 from custody.model.approval import NoApprovals
 from custody.model.codec import CodecFaces, UpstreamLogin
 from custody.model.event import LoginReceived

@@ -145,7 +145,7 @@ def test_a_kill_while_a_human_is_asked_ends_the_wait() -> None:
 
 def test_who_waits_for_a_human_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
     humans = Humans()
-    monkeypatch.setattr("custody.gateway.held_message.REMIND_EVERY_S", 0.005)
+    monkeypatch.setattr("custody.gateway.relay.held_message.REMIND_EVERY_S", 0.005)
 
     async def scenario(visit: Visit) -> None:
         session = await visit.admit()

@@ -125,7 +125,7 @@ def test_a_client_that_is_gone_when_it_is_told_of_a_wait_has_nobody_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     humans = Humans()
-    monkeypatch.setattr("custody.gateway.held_message.REMIND_EVERY_S", 0.005)
+    monkeypatch.setattr("custody.gateway.relay.held_message.REMIND_EVERY_S", 0.005)
 
     async def scenario(visit: Visit) -> None:
         told: list[str] = []

@@ -13,7 +13,8 @@ from typing import Final, Protocol, assert_never
 import msgspec
 
 from custody.gateway.admission import AdmissionControl, Admitted, Caller, TurnedAway
-from custody.gateway.connection import Connection, ConnectionOwner
+from custody.gateway.connections.connection import Connection, ConnectionOwner
+from custody.gateway.connections.upstream import connect, secure
 from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.session_refusals import (
     TARGET_BROKE_TLS,
@@ -22,7 +23,6 @@ from custody.gateway.session_refusals import (
     unreachable,
 )
 from custody.gateway.target import Target
-from custody.gateway.upstream import connect, secure
 from custody.model.codec import Advisor, CodecFaces, UpstreamLogin
 from custody.model.errors import CustodyError
 from custody.model.event import (

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Final
 
 from custody.gateway.admission import AdmissionControl
-from custody.gateway.connection import Connection
+from custody.gateway.connections.connection import Connection
+from custody.gateway.connections.upstream import send_once
 from custody.gateway.ids import new_cancel_key, new_session_id
 from custody.gateway.login import LoginResult, LoginStage
 from custody.gateway.registry import Registry
-from custody.gateway.relay import Relay
+from custody.gateway.relay.relay import Relay
 from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.session_refusals import (
     INTERNAL,
@@ -23,7 +24,6 @@ from custody.gateway.session_refusals import (
     unrecorded_end,
 )
 from custody.gateway.target import Target
-from custody.gateway.upstream import send_once
 from custody.model.codec import CodecFaces, ServerLogin
 from custody.model.errors import CustodyError, LogFailureError, WireError
 from custody.model.gateway_records import AdminAct

@@ -13,10 +13,10 @@ from typing import Final, TypeVar
 from custody.gateway.admission import AdmissionControl, Admitted, TurnedAway
 from custody.gateway.command_refusals import NOT_RECORDED_COMMAND, TOO_MANY_OPEN, WITHDRAWN
 from custody.gateway.gate import UNRECORDED_COMMANDS, Denial, Permit
-from custody.gateway.held_message import HeldMessage
 from custody.gateway.ids import new_session_id
 from custody.gateway.long_records import is_long, long_commands
 from custody.gateway.registry import Registry
+from custody.gateway.relay.held_message import HeldMessage
 from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.session import error_place
 from custody.gateway.session_refusals import (

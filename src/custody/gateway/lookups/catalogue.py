@@ -11,9 +11,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final
 
-from custody.gateway.connection import Connection
+from custody.gateway.connections.connection import Connection
+from custody.gateway.connections.upstream import connect, secure
 from custody.gateway.target import Target
-from custody.gateway.upstream import connect, secure
 from custody.model.codec import Inquirer, UpstreamLogin
 from custody.model.errors import CustodyError
 from custody.model.identity import GATEWAY

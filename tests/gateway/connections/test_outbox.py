@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import cast
 
-from custody.gateway.connection import Connection
-from custody.gateway.outbox import Outbox, OutboxEntry
+from custody.gateway.connections.connection import Connection
+from custody.gateway.connections.outbox import Outbox, OutboxEntry
 
 
 class Wire:

@@ -5,7 +5,7 @@ Law: the session owns its end; the relay asks for it.
 
 from typing import Protocol
 
-from custody.gateway.connection import Connection
+from custody.gateway.connections.connection import Connection
 from custody.model.refusal import Refusal
 from custody.model.words import SessionId
 

@@ -7,7 +7,7 @@ import asyncio
 import ssl
 from typing import Final
 
-from custody.gateway.connection import Connection, ConnectionOwner
+from custody.gateway.connections.connection import Connection, ConnectionOwner
 from custody.gateway.target import Target
 from custody.model.errors import CustodyError
 

@@ -8,10 +8,10 @@ import asyncio
 from collections import deque
 from typing import Final, Protocol
 
+from custody.gateway.connections.outbox import Outbox
 from custody.gateway.gate import Gate
 from custody.gateway.long_records import MaskingPause, is_long
-from custody.gateway.outbox import Outbox
-from custody.gateway.recorded_entry import EntryOwner, RecordedEntry
+from custody.gateway.relay.recorded_entry import EntryOwner, RecordedEntry
 from custody.model.command import Wire
 from custody.model.errors import LogFailureError
 from custody.model.identity import Session

@@ -10,7 +10,7 @@ import pytest
 import uvloop
 from tests.gateway.certificates import contexts
 
-from custody.gateway.connection import Connection
+from custody.gateway.connections.connection import Connection
 
 
 class Recorder:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from custody.gateway.connection import Connection
+from custody.gateway.connections.connection import Connection
 from custody.model.command import Wire
 
 _JOINED_AT_MOST: Final = 8

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from custody.gateway.recorded_entry import RecordedEntry
+from custody.gateway.relay.recorded_entry import RecordedEntry
 from custody.model.event import TransactionOver
 from custody.model.record import Body, ResponseUnknown, TransactionEnded
 from custody.model.words import Ended

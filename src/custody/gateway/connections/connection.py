@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Iterable
 from typing import Final, Protocol, cast
 
-from custody.gateway.tls import TlsEngine
+from custody.gateway.connections.tls import TlsEngine
 
 WRITE_HIGH_WATER: Final = 256 * 1024
 """Bytes waiting to be sent at which the other side is no longer read."""

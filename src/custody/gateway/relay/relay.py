@@ -13,16 +13,16 @@ from typing import Final
 
 import msgspec
 
-from custody.gateway.answer_queue import AnswerQueue
+from custody.gateway.connections.outbox import Outbox
 from custody.gateway.gate import UNRECORDED_COMMANDS, Denial, Permit
-from custody.gateway.held_message import HeldMessage
 from custody.gateway.login import LoginResult
 from custody.gateway.long_records import LEFT, MaskingPause, is_long, long_commands
-from custody.gateway.notification_batch import NotificationBatch
-from custody.gateway.open_transaction import OpenTransaction
-from custody.gateway.outbox import Outbox
-from custody.gateway.recorded_entry import RecordedEntry
-from custody.gateway.relay_host import RelayHost
+from custody.gateway.relay.answer_queue import AnswerQueue
+from custody.gateway.relay.held_message import HeldMessage
+from custody.gateway.relay.notification_batch import NotificationBatch
+from custody.gateway.relay.open_transaction import OpenTransaction
+from custody.gateway.relay.recorded_entry import RecordedEntry
+from custody.gateway.relay.relay_host import RelayHost
 from custody.gateway.services import SessionServices
 from custody.gateway.session_refusals import unrecorded_end
 from custody.model.approval import Question

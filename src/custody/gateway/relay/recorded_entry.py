@@ -7,7 +7,7 @@ entry never leaves.
 import time
 from typing import Final, Protocol
 
-from custody.gateway.outbox import OutboxEntry
+from custody.gateway.connections.outbox import OutboxEntry
 from custody.model.command import Wire
 from custody.model.errors import LogFailureError
 from custody.model.record import Receipt

@@ -1,0 +1,1 @@
+"""The stage in which commands flow, and what stands in line while they do."""
