@@ -7,7 +7,7 @@ import timeit
 from functools import partial
 
 from custody.masking import MaskForm, MaskRule, RecordMasker
-from custody.masking.detectors import PERSONAL
+from custody.masking.detectors.catalogue import PERSONAL
 from custody.model.command import Argument, Column, Command, Relation, TextMark
 from custody.model.record import CommandSeen, Milliseconds, OutputColumn, Record, Response
 from custody.model.words import Decision, Effect, Outcome

@@ -34,7 +34,7 @@ WORKING = frozenset(
     {
         "custody.identity.oidc.provider",
         "custody.identity.saml.provider",
-        "custody.masking.detectors",
+        "custody.masking.detectors.catalogue",
         "custody.protocols.postgres.codec",
         "custody.vault.credential_leases",
     }

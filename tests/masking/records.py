@@ -1,6 +1,6 @@
 """Maskers that the tests share, and short ways to put a text into each kind of record."""
 
-from custody.masking.detectors import PERSONAL
+from custody.masking.detectors.catalogue import PERSONAL
 from custody.masking.marks import MaskForm
 from custody.masking.mask_rule import MaskRule
 from custody.masking.masker import RecordMasker

@@ -25,7 +25,7 @@ from tests.masking.records import (
     statement,
 )
 
-from custody.masking.detectors import PERSONAL
+from custody.masking.detectors.catalogue import PERSONAL
 from custody.masking.marks import MaskForm
 from custody.masking.mask_rule import MaskRule
 from custody.masking.masker import RecordMasker

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from custody.masking.scanner import Scanner
+from custody.masking.detectors.scanner import Scanner
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _MINTED: Final = re.compile(r"(?:loop|ses|tkt)_[a-z2-7]{12,26}")

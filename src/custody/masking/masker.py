@@ -11,9 +11,10 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from custody.masking.ascii_fold import BORDER
 from custody.masking.columns import ColumnRules
-from custody.masking.detectors import SECRETS
+from custody.masking.detectors.ascii_fold import BORDER
+from custody.masking.detectors.catalogue import SECRETS
+from custody.masking.detectors.scanner import Scanner
 from custody.masking.faults import FaultMasker
 from custody.masking.fields import FieldMasker
 from custody.masking.literals import may_hide
@@ -21,7 +22,6 @@ from custody.masking.marks import REDACTED, Marks
 from custody.masking.mask_rule import MaskRule
 from custody.masking.object_cache import ObjectCache
 from custody.masking.rules import check_rules
-from custody.masking.scanner import Scanner
 from custody.masking.statements import StatementMasker
 from custody.masking.truncation import CaptureBounds, Truncator, size
 from custody.masking.values import ValueMasker

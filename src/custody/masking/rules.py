@@ -12,10 +12,10 @@ import msgspec
 import re2
 
 from custody.masking.columns import BUILTIN_KIND, ColumnPattern, parse_column
-from custody.masking.detectors import NAMES, PERSONAL, SECRETS
+from custody.masking.detectors.catalogue import NAMES, PERSONAL, SECRETS
+from custody.masking.detectors.scanner import compile_own
 from custody.masking.marks import MarkKind, MaskForm
 from custody.masking.mask_rule import MaskRule
-from custody.masking.scanner import compile_own
 from custody.model.errors import CustodyError
 
 CATALOGUE_VERSION: Final = 2

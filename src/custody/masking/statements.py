@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final, NamedTuple, assert_never
 
-from custody.masking import ascii_fold, literals
+from custody.masking import literals
 from custody.masking.columns import ColumnRules
+from custody.masking.detectors import ascii_fold
+from custody.masking.detectors.scanner import Scanner
 from custody.masking.literals import Lexeme, LexemeKind
 from custody.masking.marks import REDACTED, Marks
 from custody.masking.object_cache import ObjectCache
-from custody.masking.scanner import Scanner
 from custody.masking.truncation import Truncator
 from custody.model.command import TextMark
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
+from custody.masking.detectors.scanner import Scanner, Span, apply
 from custody.masking.marks import Marks
-from custody.masking.scanner import Scanner, Span, apply
 
 CAPTURE_MARGIN: Final = 4096
 """Bytes that a caller captures beyond each bound: longer than any find that a cut could hide."""

@@ -7,12 +7,12 @@ the command touches has a masked column; detectors then still look at it. NULL s
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from custody.masking.ascii_fold import BORDER
 from custody.masking.columns import ColumnRules
-from custody.masking.credentials import closes_private_key, opens_private_key
+from custody.masking.detectors.ascii_fold import BORDER
+from custody.masking.detectors.credentials import closes_private_key, opens_private_key
+from custody.masking.detectors.scanner import Scanner
 from custody.masking.marks import REDACTED, MarkKind, Marks
 from custody.masking.object_cache import ObjectCache
-from custody.masking.scanner import Scanner
 from custody.masking.statements import canonical
 from custody.masking.truncation import CUT, CaptureBounds, Truncator, size
 from custody.model.command import Argument, Column

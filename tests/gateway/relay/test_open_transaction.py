@@ -2,8 +2,8 @@
 
 import pytest
 
-from custody.gateway.relay.open_transaction import OpenTransaction
 from custody.gateway.relay import open_transaction
+from custody.gateway.relay.open_transaction import OpenTransaction
 from custody.model.event import TransactionOver
 from custody.model.record import TransactionEnded
 from custody.model.words import Ended

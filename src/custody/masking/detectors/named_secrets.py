@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from custody.masking import secret_values as value
-from custody.masking.numbers import NumberMatch
-from custody.masking.secret_values import near_border
+from custody.masking.detectors import secret_values as value
+from custody.masking.detectors.numbers import NumberMatch
+from custody.masking.detectors.secret_values import near_border
 
 _STRONG: Final = (
     rb"pass(?:word|wd|phrase|code)|pwd|identified|requirepass|masterauth|secret|api[_ -]?key"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from custody.masking.numbers import NumberMatch
+from custody.masking.detectors.numbers import NumberMatch
 
 BORDER: Final = b"\x1f"
 _OPENER: Final = re.compile(

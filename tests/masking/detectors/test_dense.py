@@ -3,8 +3,8 @@
 import pytest
 from tests.masking.scenes import COLUMNS, USERS
 
+from custody.masking.detectors.scanner import HITS_AT_MOST
 from custody.masking.masker import RecordMasker
-from custody.masking.scanner import HITS_AT_MOST
 from custody.masking.statements import LITERALS_AT_MOST
 from custody.model.command import Command
 from custody.model.record import CommandSeen, Milliseconds, Record

@@ -8,8 +8,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from custody.masking import credentials, named_secrets, numbers, service_keys, shell_secrets
-from custody.masking.numbers import IBAN_LENGTHS, NumberMatch
+from custody.masking.detectors import (
+    credentials,
+    named_secrets,
+    numbers,
+    service_keys,
+    shell_secrets,
+)
+from custody.masking.detectors.numbers import IBAN_LENGTHS, NumberMatch
 
 Judge = Callable[[bytes, int, int], Iterator[NumberMatch]]
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from custody.masking.numbers import NumberMatch
+from custody.masking.detectors.numbers import NumberMatch
 
 _ARGUMENT: Final = (
     rb"(?:\\?'([^'\x1f]+)'|\\?\"([^\"\x1f]+)\"|[\\'\"]{0,4}([^\s'\"\x1f|;\\][^\s'\"\x1f|;]*))"

@@ -13,11 +13,11 @@ from typing import Any, Final, NamedTuple
 
 import re2
 
-from custody.masking import ascii_fold, disguises, encodings
-from custody.masking.ascii_fold import BORDER, DELETED
-from custody.masking.cue_matcher import Cues, re2_options
-from custody.masking.detectors import SHAPES, Shape
-from custody.masking.disguises import Reading
+from custody.masking.detectors import ascii_fold, disguises, encodings
+from custody.masking.detectors.ascii_fold import BORDER, DELETED
+from custody.masking.detectors.catalogue import SHAPES, Shape
+from custody.masking.detectors.cue_matcher import Cues, re2_options
+from custody.masking.detectors.disguises import Reading
 from custody.masking.marks import OWN, REDACTED, MarkKind, Marks
 
 _PASSES: Final = 6

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from custody.masking.ascii_fold import BORDER
+from custody.masking.detectors.ascii_fold import BORDER
 
 _BORDER: Final = ord(BORDER)
 _DEEPEST: Final = 3

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from custody.masking.numbers import NumberMatch
-from custody.masking.secret_values import border
+from custody.masking.detectors.numbers import NumberMatch
+from custody.masking.detectors.secret_values import border
 
 URL: Final = rb"[A-Za-z][A-Za-z0-9+.-]*:(?:\\?/){2}[^\s:/?#@'\"\\\x1f]*:([^\s'\"<>\x1f]*)(?:@|%40)"
 PAIRS: Final = (

@@ -1,0 +1,1 @@
+"""What is recognised by itself: the detectors, and how a text is read for them."""
