@@ -10,7 +10,7 @@ from tests.bypass.clothings import UNARY, called
 from tests.bypass.probed import ProbedServer
 
 from custody.model.words import Effect
-from custody.wire.sql.builtins import effects_of
+from custody.wire.sql.builtin.functions import effects_of
 
 _SIGNATURES = """
     SELECT proname, ARRAY(SELECT pg_catalog.format_type(t, NULL)

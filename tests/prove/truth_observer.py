@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 from psycopg.pq import ExecStatus, TransactionStatus
 
-from custody.wire.sql.guards import RELATIVE
+from custody.wire.sql.builtin.guards import RELATIVE
 
 _ROWS: Final = """
     SELECT s.schemaname || '.' || s.relname || ' ' || s.n_tup_ins + s.n_tup_upd + s.n_tup_del

@@ -10,11 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from custody.model.words import Effect
-from custody.wire.sql import expression, query, utility, writes
+from custody.wire.sql import expression
 from custody.wire.sql.collector import Handler, Literal, NameScope, StatementCollector, qualified
-from custody.wire.sql.constant_runs import ShortenedText, shortened
-from custody.wire.sql.node import Node
 from custody.wire.sql.session import constant
+from custody.wire.sql.statements import query, utility, writes
 from custody.wire.sql.syntax import (
     Analysis,
     Change,
@@ -25,7 +24,9 @@ from custody.wire.sql.syntax import (
     Statements,
     Unreadable,
 )
-from custody.wire.sql.tree import (
+from custody.wire.sql.text.constant_runs import ShortenedText, shortened
+from custody.wire.sql.text.node import Node
+from custody.wire.sql.text.tree import (
     COMMENTS,
     INTEGER,
     MINUS,

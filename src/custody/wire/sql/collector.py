@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from custody.model.words import Effect
-from custody.wire.sql.guards import loosens, may_loosen
-from custody.wire.sql.node import Node
+from custody.wire.sql.builtin.guards import loosens, may_loosen
 from custody.wire.sql.syntax import (
     AttributeUse,
     Change,
@@ -27,6 +26,7 @@ from custody.wire.sql.syntax import (
     TypeUse,
     WriteBound,
 )
+from custody.wire.sql.text.node import Node
 
 ANY: Final = "*"
 """As a relation's name, all of its schema; as a schema's, all there are."""

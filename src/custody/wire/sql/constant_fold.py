@@ -7,8 +7,8 @@ constant that is not. ``used_integers`` tells when an integer's value decided so
 from typing import Any, Final
 
 from custody.wire.sql.collector import qualified
-from custody.wire.sql.node import Node
 from custody.wire.sql.session import constant
+from custody.wire.sql.text.node import Node
 
 _SAME_IS_TRUE: Final = frozenset(("=", ">=", "<=", "~~", "~~*", "~", "~*"))
 _SAME_IS_FALSE: Final = frozenset(("<>", "!=", "<", ">", "!~~", "!~~*"))

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from custody.wire.sql.collector import NameScope, StatementCollector, qualified
 from custody.wire.sql.expression import compare, locate, operator
-from custody.wire.sql.node import Node
 from custody.wire.sql.syntax import ColumnUse, OutputUse
+from custody.wire.sql.text.node import Node
 
 COUNTS: Final = frozenset(("count",))
 PASSING: Final = frozenset(("sum", "avg", "min", "max", "abs", "round", "floor", "ceil", "ceiling"))

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from custody.model.words import Effect
-from custody.wire.sql.builtins import effects_of, takes_secrets
+from custody.wire.sql.builtin.functions import effects_of, takes_secrets
 from custody.wire.sql.collector import (
     ANY,
     FromItem,
@@ -20,10 +20,10 @@ from custody.wire.sql.collector import (
     names,
     qualified,
 )
-from custody.wire.sql.node import Node
 from custody.wire.sql.session import constant, parameter_set_by_call, relation_named
 from custody.wire.sql.shown_parameters import holds_no_text, names_secret
 from custody.wire.sql.syntax import ColumnUse, FunctionUse
+from custody.wire.sql.text.node import Node
 
 _COMPARISONS: Final = frozenset(
     (

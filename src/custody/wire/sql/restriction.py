@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from custody.wire.sql.collector import FromItem, names
 from custody.wire.sql.constant_fold import ConstantFolding
-from custody.wire.sql.node import Node
+from custody.wire.sql.text.node import Node
 
 Demand = tuple[frozenset[str], ...]
 """What the catalogue must still confirm: of each set, one name is a column of the target."""

@@ -7,8 +7,8 @@ does not show is unknown, never guessed.
 from typing import Any, Final
 
 from custody.wire.sql.collector import names
-from custody.wire.sql.node import Node
 from custody.wire.sql.syntax import SetParameter
+from custody.wire.sql.text.node import Node
 
 MEANINGFUL: Final = frozenset(
     ("search_path", "role", "session_authorization", "standard_conforming_strings")

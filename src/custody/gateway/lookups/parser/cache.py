@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from custody.wire.sql.blind import blank_integers
 from custody.wire.sql.syntax import Analysis, Statements, Unreadable
+from custody.wire.sql.text.blind import blank_integers
 
 _FLEETING: Final = frozenset(("time-out", "overload"))
 """Reasons that may not hold the next time."""

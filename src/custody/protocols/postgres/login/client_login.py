@@ -43,7 +43,7 @@ from custody.protocols.postgres.options import PostgresOptions
 from custody.protocols.postgres.refusals import NOT_SUPPORTED
 from custody.protocols.postgres.statements.search_path import settings_asked
 from custody.wire.buffer import Buffer
-from custody.wire.sql.guards import loosens
+from custody.wire.sql.builtin.guards import loosens
 
 _NO_TLS: Final = Refusal(
     RefusalCode.NOT_GRANTED,

@@ -19,7 +19,7 @@ from custody.protocols.postgres.statements.reach import (
     SchemaQuestion,
 )
 from custody.protocols.postgres.types.type_fact import TypeFact, TypeQuestion
-from custody.wire.sql.guards import RELATIVE
+from custody.wire.sql.builtin.guards import RELATIVE
 
 Row = Sequence[str | None]
 """One result row in text format."""

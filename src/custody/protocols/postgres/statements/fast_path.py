@@ -7,7 +7,7 @@ knows what it is, so it is ``execute``.
 from typing import Final
 
 from custody.model.words import Effect
-from custody.wire.sql.builtins import effects_of
+from custody.wire.sql.builtin.functions import effects_of
 
 _LARGE_OBJECTS: Final = {
     715: "lo_create",

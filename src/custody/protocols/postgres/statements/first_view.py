@@ -9,7 +9,7 @@ import msgspec
 
 from custody.protocols.postgres.statements.search_path import settings_asked
 from custody.protocols.postgres.statements.session_view import SessionView, Settings
-from custody.wire.sql.guards import RELATIVE
+from custody.wire.sql.builtin.guards import RELATIVE
 from custody.wire.sql.session import split_identifiers
 from custody.wire.sql.syntax import SettingUse
 

@@ -20,8 +20,8 @@ from custody.protocols.postgres.statements.catalogue import (
 )
 from custody.protocols.postgres.statements.search_path import CATALOG, schemas
 from custody.protocols.postgres.statements.session_view import Settings
-from custody.wire.sql.builtins import CLASSIFIED, effects_of
-from custody.wire.sql.builtins_quiet import QUIET
+from custody.wire.sql.builtin.functions import CLASSIFIED, effects_of
+from custody.wire.sql.builtin.quiet_functions import QUIET
 from custody.wire.sql.syntax import FunctionUse, Statement
 
 _SURPRISES: Final = UserCodeQuestion()

@@ -22,8 +22,8 @@ from custody.protocols.postgres.statements.catalogue import (
 )
 from custody.protocols.postgres.statements.name_resolver import NameResolver, row_types
 from custody.protocols.postgres.statements.session_view import SessionView, Settings
+from custody.wire.sql.builtin.guards import loosens_beyond
 from custody.wire.sql.collector import ANY
-from custody.wire.sql.guards import loosens_beyond
 from custody.wire.sql.syntax import Change, Execute, SetParameter, SettingUse, Statement
 
 _DEEPEST: Final = 8

@@ -7,7 +7,7 @@ of tables, ranges. What takes or makes such values surprises too.
 
 from typing import Final
 
-from custody.wire.sql.builtins import QUIET_VOLATILE
+from custody.wire.sql.builtin.functions import QUIET_VOLATILE
 
 # Names of operators and casts carry no schema here, so that they can be read; ``sql`` adds it.
 # 16384 is FirstNormalObjectId: what is below came with the server. ``deep``: a literal beside a

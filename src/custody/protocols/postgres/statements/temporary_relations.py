@@ -12,7 +12,7 @@ import msgspec
 from custody.model.words import Effect
 from custody.protocols.postgres.statements.search_path import TEMPORARY
 from custody.protocols.postgres.statements.session_view import Settings
-from custody.wire.sql.special import effects_of_writing, is_settings
+from custody.wire.sql.builtin.special import effects_of_writing, is_settings
 from custody.wire.sql.syntax import (
     Change,
     MadeRelation,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.bypass.corpus import evasions, innocents
 
 from custody.wire.sql.analyse import analyse
-from custody.wire.sql.blind import blank_integers
 from custody.wire.sql.syntax import Statements, Unreadable
+from custody.wire.sql.text.blind import blank_integers
 
 DIGITS = re.compile(r"(?<![A-Za-z0-9_.])[0-9]+(?![A-Za-z0-9_.])")
 

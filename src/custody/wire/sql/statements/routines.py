@@ -5,12 +5,12 @@ every call of it, so attaching one counts as setting it.
 """
 
 from custody.model.words import Effect
-from custody.wire.sql import bodies
+from custody.wire.sql.builtin.guards import is_guard
 from custody.wire.sql.collector import NameScope, StatementCollector, names, qualified
-from custody.wire.sql.guards import is_guard
-from custody.wire.sql.node import Node
 from custody.wire.sql.session import option, value_set, word
+from custody.wire.sql.statements import bodies
 from custody.wire.sql.syntax import MadeFunction
+from custody.wire.sql.text.node import Node
 
 
 def create_function(collector: StatementCollector, node: Node, scope: NameScope) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from custody.model.words import Effect
+from custody.wire.sql.builtin.special import effects_of_writing, is_settings
 from custody.wire.sql.collector import (
     ANY,
     Handler,
@@ -16,13 +17,12 @@ from custody.wire.sql.collector import (
     names,
     qualified,
 )
-from custody.wire.sql.definition_kinds import PLAIN, WIDE, kind_of, plain_action
-from custody.wire.sql.named_objects import describe, drop, mention, move, named
-from custody.wire.sql.node import Node
-from custody.wire.sql.query import into
-from custody.wire.sql.routines import attach, create_function
-from custody.wire.sql.special import effects_of_writing, is_settings
+from custody.wire.sql.statements.definition_kinds import PLAIN, WIDE, kind_of, plain_action
+from custody.wire.sql.statements.named_objects import describe, drop, mention, move, named
+from custody.wire.sql.statements.query import into
+from custody.wire.sql.statements.routines import attach, create_function
 from custody.wire.sql.syntax import MadeFunction, MadeRelation
+from custody.wire.sql.text.node import Node
 
 DEFINE, GRANT, EXECUTE = Effect.DEFINE, Effect.GRANT, Effect.EXECUTE
 

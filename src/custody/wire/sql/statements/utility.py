@@ -7,16 +7,22 @@ only where the statement runs it.
 from typing import Final
 
 from custody.model.words import Effect
-from custody.wire.sql import bodies
+from custody.wire.sql.builtin.guards import is_guard
 from custody.wire.sql.collector import Handler, NameScope, StatementCollector, qualified
-from custody.wire.sql.definitions import DEFINITIONS
 from custody.wire.sql.expression import neutral
-from custody.wire.sql.guards import is_guard
-from custody.wire.sql.named_objects import mention
-from custody.wire.sql.node import Node
-from custody.wire.sql.query import into, write_target
-from custody.wire.sql.session import constant, option, parameter_set, truthy, value_set, word
+from custody.wire.sql.session import (
+    constant,
+    option,
+    parameter_set,
+    truthy,
+    value_set,
+    word,
+)
 from custody.wire.sql.shown_parameters import holds_no_text, names_secret
+from custody.wire.sql.statements import bodies
+from custody.wire.sql.statements.definitions import DEFINITIONS
+from custody.wire.sql.statements.named_objects import mention
+from custody.wire.sql.statements.query import into, write_target
 from custody.wire.sql.syntax import (
     Begin,
     Close,
@@ -34,6 +40,7 @@ from custody.wire.sql.syntax import (
     RollbackTo,
     Savepoint,
 )
+from custody.wire.sql.text.node import Node
 
 _ROW_SHARE: Final = 2  # lockdefs.h
 READ, WRITE, DEFINE = Effect.READ, Effect.WRITE, Effect.DEFINE

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from custody.model.errors import CustodyError
-from custody.wire.sql.node import Node
+from custody.wire.sql.text.node import Node
 
 # Imported by name: the stubs that come with them are not valid Python to a type checker.
 lib: Final[Any] = import_module("postgast.native").lib

@@ -2,10 +2,10 @@
 
 import pytest
 
-from custody.wire.sql import constant_runs
 from custody.wire.sql.analyse import analyse
-from custody.wire.sql.constant_runs import shortened
 from custody.wire.sql.syntax import Prepare, Statement, Statements, Unreadable
+from custody.wire.sql.text import constant_runs
+from custody.wire.sql.text.constant_runs import shortened
 
 MANY = 6_000
 ROWS = ", ".join(f"({n}, 'näme {n}', -3.5, NULL)" for n in range(MANY))

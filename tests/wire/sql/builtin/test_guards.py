@@ -5,7 +5,7 @@ import pytest
 from custody.demo.scratch_postgres import ScratchPostgres
 from custody.model.words import Effect
 from custody.wire.sql.analyse import analyse
-from custody.wire.sql.guards import FREE, RELATIVE, is_guard, loosens, loosens_beyond
+from custody.wire.sql.builtin.guards import FREE, RELATIVE, is_guard, loosens, loosens_beyond
 from custody.wire.sql.syntax import SettingUse, Statements
 
 

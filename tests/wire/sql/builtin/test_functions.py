@@ -5,8 +5,8 @@ import pytest
 
 from custody.demo.scratch_postgres import ScratchPostgres
 from custody.model.words import Effect
-from custody.wire.sql.builtins import CLASSIFIED, effects_of
-from custody.wire.sql.builtins_quiet import QUIET
+from custody.wire.sql.builtin.functions import CLASSIFIED, effects_of
+from custody.wire.sql.builtin.quiet_functions import QUIET
 
 
 def test_tables_do_not_overlap() -> None:

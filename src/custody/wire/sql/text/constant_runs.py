@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
-from custody.wire.sql.tree import TOKEN_NUMBERS, scan
+from custody.wire.sql.text.tree import TOKEN_NUMBERS, scan
 
 LEAST_BYTES: Final = 64 * 1024
 """Of a text in which lists are looked for."""

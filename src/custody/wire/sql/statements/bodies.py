@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from custody.wire.sql.collector import NameScope, StatementCollector
 from custody.wire.sql.session import constant
-from custody.wire.sql.tree import SyntaxFaultError, parse, parse_body
+from custody.wire.sql.text.tree import SyntaxFaultError, parse, parse_body
 
 _DEEPEST: Final = 4
 """Bodies inside bodies that are still read."""

@@ -15,9 +15,9 @@ from custody.wire.sql.collector import (
     names,
     qualified,
 )
-from custody.wire.sql.definition_kinds import kind_of
-from custody.wire.sql.node import Node
+from custody.wire.sql.statements.definition_kinds import kind_of
 from custody.wire.sql.syntax import MadeFunction, MadeRelation, TemporaryDropped
+from custody.wire.sql.text.node import Node
 
 DEFINE, GRANT = Effect.DEFINE, Effect.GRANT
 

@@ -7,6 +7,7 @@ statement writes to is always a relation.
 from typing import Final
 
 from custody.model.words import Effect
+from custody.wire.sql.builtin.special import effects_of_writing, is_settings
 from custody.wire.sql.collector import (
     FromItem,
     Handler,
@@ -17,10 +18,9 @@ from custody.wire.sql.collector import (
 )
 from custody.wire.sql.derived_outputs import visit_outputs
 from custody.wire.sql.expression import assign, neutral
-from custody.wire.sql.node import Node
 from custody.wire.sql.session import constant
-from custody.wire.sql.special import effects_of_writing, is_settings
 from custody.wire.sql.syntax import ColumnUse, MadeRelation, TemporaryRelation
+from custody.wire.sql.text.node import Node
 
 
 def range_variable(collector: StatementCollector, node: Node, scope: NameScope) -> None:

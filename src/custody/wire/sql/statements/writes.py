@@ -9,8 +9,8 @@ from custody.model.words import Effect
 from custody.wire.sql.collector import FromItem, Handler, NameScope, StatementCollector
 from custody.wire.sql.constant_fold import ConstantFolding
 from custody.wire.sql.expression import assign
-from custody.wire.sql.node import Node
-from custody.wire.sql.query import (
+from custody.wire.sql.restriction import WriteTarget, demand
+from custody.wire.sql.statements.query import (
     assign_row,
     from_clause,
     from_item,
@@ -18,8 +18,8 @@ from custody.wire.sql.query import (
     with_clause,
     write_target,
 )
-from custody.wire.sql.restriction import WriteTarget, demand
 from custody.wire.sql.syntax import ColumnUse, WriteBound
+from custody.wire.sql.text.node import Node
 
 
 def _column_targets(

@@ -1,0 +1,1 @@
+"""A text before it means anything: shortened, blanked, parsed."""
