@@ -43,9 +43,9 @@ from typing import Annotated
 
 import msgspec
 
-from custody.model import value_readers as read
-from custody.model.config_key import ConfigKey
-from custody.model.protocol_settings import ProtocolSettings
+from custody.model.config import value_readers as read
+from custody.model.config.config_key import ConfigKey
+from custody.model.config.protocol_settings import ProtocolSettings
 from custody.model.secret import SecretReference
 
 

@@ -105,10 +105,10 @@ STORE = '''"""A drawer: ``drawer:LABEL``."""
 
 from typing import Annotated, Final
 
-from custody.model import value_readers as read
+from custody.model.config import value_readers as read
 from custody.model.identity import Credential
 from custody.model.secret import Secret
-from custody.model.config_key import ConfigKey
+from custody.model.config.config_key import ConfigKey
 from custody.vault.plain_stores import EnvironmentStore
 from custody.vault.store import ReferenceForm, StoreHost, StoreKind, StoreSettings
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from custody.model.config.value_readers import duration
 from custody.model.durations import duration_words
-from custody.model.value_readers import duration
 
 
 @given(st.integers(min_value=1, max_value=100 * 366 * 86_400_000))

@@ -11,8 +11,8 @@ import msgspec
 
 from custody.config import values as read_own
 from custody.config.values import Address
-from custody.model import value_readers as read
-from custody.model.config_key import ConfigKey, UnfitValueError, reads
+from custody.model.config import value_readers as read
+from custody.model.config.config_key import ConfigKey, UnfitValueError, reads
 from custody.model.secret import SecretReference
 
 LEAST_RECHECK_MS: Final = 30_000

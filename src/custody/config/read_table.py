@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 
 from custody.config.faults import ConfigFaults, KeyPath
-from custody.model.config_key import ConfigKey, FilePath, UnfitValueError
+from custody.model.config.config_key import ConfigKey, FilePath, UnfitValueError
 from custody.model.errors import CustodyError
 from custody.model.secret import ReferenceText
 from custody.vault import written_reference

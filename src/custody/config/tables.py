@@ -28,9 +28,9 @@ from custody.config.values import Address
 from custody.identity.oidc import OidcSettings, WorkloadSettings
 from custody.identity.saml import SamlSettings
 from custody.masking import MaskRule
-from custody.model import value_readers as read
-from custody.model.config_key import ConfigKey, UnfitValueError, reads
-from custody.model.protocol_settings import NoSettings
+from custody.model.config import value_readers as read
+from custody.model.config.config_key import ConfigKey, UnfitValueError, reads
+from custody.model.config.protocol_settings import NoSettings
 from custody.model.secret import SecretReference
 from custody.model.words import TargetName
 from custody.policy import Grant, Rule

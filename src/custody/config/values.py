@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from custody.model.config_key import UnfitValueError, ValueReader, reads
-from custody.model.value_readers import is_loopback, text, url
+from custody.model.config.config_key import UnfitValueError, ValueReader, reads
+from custody.model.config.value_readers import is_loopback, text, url
 
 GATEWAY_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")

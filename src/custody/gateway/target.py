@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from custody.model.protocol_settings import NoSettings
+from custody.model.config.protocol_settings import NoSettings
 from custody.model.words import TargetName
 
 

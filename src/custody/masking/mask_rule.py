@@ -8,8 +8,8 @@ from typing import Annotated
 import msgspec
 
 from custody.masking.marks import MaskForm
-from custody.model import value_readers as read
-from custody.model.config_key import ConfigKey
+from custody.model.config import value_readers as read
+from custody.model.config.config_key import ConfigKey
 
 
 class MaskRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,8 +11,8 @@ import msgspec
 
 from custody.model.codec import CodecFaces, Inquirer
 from custody.model.command import Command
+from custody.model.config.protocol_settings import NoSettings
 from custody.model.identity import Session
-from custody.model.protocol_settings import NoSettings
 from custody.model.refusal import NativeCodes
 from custody.model.terminator import Terminator
 

@@ -9,8 +9,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from custody.model import value_readers as read
-from custody.model.config_key import ConfigKey
+from custody.model.config import value_readers as read
+from custody.model.config.config_key import ConfigKey
 from custody.model.identity import Budget, Identity, Loop
 from custody.model.words import Effect, TargetName
 from custody.policy.grant_values import read_budget, read_effects

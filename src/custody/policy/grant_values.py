@@ -5,8 +5,8 @@ Law: a reader accepts or says what it wants, and never repeats the value.
 
 from typing import Final
 
-from custody.model import value_readers as read
-from custody.model.config_key import UnfitValueError, reads
+from custody.model.config import value_readers as read
+from custody.model.config.config_key import UnfitValueError, reads
 from custody.model.identity import Budget
 from custody.model.words import Effect, Exceeded
 

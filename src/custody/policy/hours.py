@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
-from custody.model.config_key import UnfitValueError, reads
-from custody.model.value_readers import text
+from custody.model.config.config_key import UnfitValueError, reads
+from custody.model.config.value_readers import text
 
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * 60 * MINUTE_MS

@@ -7,9 +7,9 @@ from typing import Annotated, Final
 
 import msgspec
 
-from custody.model import value_readers as read
 from custody.model.command import NO_RULE, Command, Verdict
-from custody.model.config_key import ConfigKey
+from custody.model.config import value_readers as read
+from custody.model.config.config_key import ConfigKey
 from custody.model.errors import CustodyError
 from custody.model.identity import Identity, Loop, Session
 from custody.model.words import Decision, Effect, LoopId, SessionId, TargetName

@@ -8,9 +8,9 @@ import importlib.util
 import pkgutil
 from typing import cast
 
+from custody.model.config.protocol_settings import ProtocolSettings
 from custody.model.errors import CustodyError
 from custody.model.protocol import WireProtocol
-from custody.model.protocol_settings import ProtocolSettings
 
 
 def names() -> frozenset[str]:

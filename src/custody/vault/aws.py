@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from custody.model import value_readers as read
-from custody.model.config_key import ConfigKey
+from custody.model.config import value_readers as read
+from custody.model.config.config_key import ConfigKey
 from custody.model.errors import CustodyError
 from custody.model.identity import Credential
 from custody.model.secret import Secret

@@ -5,7 +5,7 @@ Law: what has no scheme that is known may be the secret itself, so its text is n
 
 from typing import Final
 
-from custody.model.config_key import UnfitValueError
+from custody.model.config.config_key import UnfitValueError
 from custody.model.secret import Secret, SecretReference
 from custody.vault.kinds import KIND_OF_SCHEME, STORE_KINDS
 from custody.vault.plain_stores import PLAIN

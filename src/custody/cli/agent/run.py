@@ -84,8 +84,8 @@ def run(
 def _seconds(text: str) -> int | None:
     if not text:
         return None
-    from custody.model.config_key import UnfitValueError
-    from custody.model.value_readers import duration
+    from custody.model.config.config_key import UnfitValueError
+    from custody.model.config.value_readers import duration
 
     try:
         return max(1, duration(text) // 1000)

@@ -103,8 +103,8 @@ def unused(
 def _ask(config: "Config", call: str, since: str, **more: object) -> dict[str, Any]:
     import msgspec
 
-    from custody.model.config_key import UnfitValueError
-    from custody.model.value_readers import duration
+    from custody.model.config.config_key import UnfitValueError
+    from custody.model.config.value_readers import duration
 
     try:
         since_ms = duration(since)

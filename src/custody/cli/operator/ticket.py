@@ -36,8 +36,8 @@ def create(
     json: JsonOption = False,
 ) -> None:
     """Make a ticket for a new loop. Its secret is shown this once."""
-    from custody.model.config_key import UnfitValueError
-    from custody.model.value_readers import duration
+    from custody.model.config.config_key import UnfitValueError
+    from custody.model.config.value_readers import duration
 
     try:
         ttl_ms = duration(ttl)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from custody.model import value_readers as read
-from custody.model.config_key import ConfigKey, UnfitValueError, reads
+from custody.model.config import value_readers as read
+from custody.model.config.config_key import ConfigKey, UnfitValueError, reads
 from custody.model.errors import CustodyError
 
 CONFIGURABLE: Final = (

@@ -20,8 +20,8 @@ from custody.identity.oidc.issuer_trust import (
     check_issuer,
     read_parameters,
 )
-from custody.model import value_readers as read
-from custody.model.config_key import ConfigKey
+from custody.model.config import value_readers as read
+from custody.model.config.config_key import ConfigKey
 from custody.model.errors import CustodyError
 from custody.model.secret import SecretReference
 from custody.model.words import IdentityKind

@@ -22,8 +22,8 @@ from custody.identity.oidc.issuer_trust import (
     read_requirements,
 )
 from custody.identity.oidc.presets import Preset
-from custody.model import value_readers as read
-from custody.model.config_key import ConfigKey
+from custody.model.config import value_readers as read
+from custody.model.config.config_key import ConfigKey
 from custody.model.errors import CustodyError
 from custody.model.words import IdentityKind
 

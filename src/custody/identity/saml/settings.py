@@ -8,8 +8,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from custody.model import value_readers as read
-from custody.model.config_key import ConfigKey
+from custody.model.config import value_readers as read
+from custody.model.config.config_key import ConfigKey
 from custody.model.words import IdentityKind
 
 NAME_ID: Final = "NameID"

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from custody.model.protocol_settings import ProtocolSettings
+from custody.model.config.protocol_settings import ProtocolSettings
 
 SETTINGS: Final = ProtocolSettings(target_needs=frozenset({"database", "user"}))

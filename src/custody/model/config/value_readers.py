@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
-from custody.model.config_key import FilePath, UnfitValueError, ValueReader, reads
+from custody.model.config.config_key import FilePath, UnfitValueError, ValueReader, reads
 from custody.model.durations import UNITS_MS
 from custody.model.secret import ReferenceText
 from custody.model.words import NAME

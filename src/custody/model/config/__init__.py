@@ -1,0 +1,1 @@
+"""The words in which a room declares its part of the configuration."""
