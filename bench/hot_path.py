@@ -25,7 +25,6 @@ import uvloop
 from tests.protocols.postgres import messages as m
 
 from custody.app.evidence_log import make_masker
-from custody.app.init import initialise
 from custody.config.load import compile_policy, load_config
 from custody.evidence import KeyholderProcess, LogOptions, open_log
 from custody.gateway import Gate, LongMasking, Meter, SessionServices
@@ -40,6 +39,7 @@ from custody.model.identity import Identity, Loop, Session
 from custody.model.record import Milliseconds, SessionStart
 from custody.model.secret import Secret
 from custody.model.words import Exceeded, LoopId, SessionId, Side, TargetName
+from custody.operations.init import initialise
 from custody.policy import Limit
 from custody.protocols.postgres.codec import PostgresCodec
 from custody.protocols.postgres.options import PostgresOptions

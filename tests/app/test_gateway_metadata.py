@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from custody.app.certificates.local_ca import create_authority, hosts_of
 from custody.app.composition import bearer_options
 from custody.app.gateway_metadata import BoundAddress, gateway_info, public_host
 from custody.client.gateway import GatewayDescription as Told
@@ -15,6 +14,7 @@ from custody.config.load import parse_config
 from custody.config.tables import Config
 from custody.config.values import Address
 from custody.model.errors import CustodyError
+from custody.operations.certificates.local_ca import create_authority, hosts_of
 
 CONFIG = """
 [gateway]

@@ -9,8 +9,8 @@ from tools.docs_errors import CODE
 from tools.write_docs import ROOT
 from tools.write_docs import pages as made_pages
 
-from custody.app.init_template import config_text
 from custody.config.load import parse_config
+from custody.operations.init_template import config_text
 
 PAGES = [
     ROOT / "docs" / f"{name}.md" for name in ("errors", "cli", "configuration", "vaults", "api")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from custody.app.init import initialise
+from custody.operations.init import initialise
 
 HEAVY = frozenset(
     {

@@ -4,7 +4,11 @@ import datetime as dt
 import ssl
 from pathlib import Path
 
-from custody.app.certificates.local_ca import SERVER_CERTIFICATE, SERVER_KEY, create_authority
+from custody.operations.certificates.local_ca import (
+    SERVER_CERTIFICATE,
+    SERVER_KEY,
+    create_authority,
+)
 
 
 def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:

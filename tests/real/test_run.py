@@ -19,12 +19,12 @@ from tests.real.configs import HEAD, target
 from tests.real.run_scene import RunScene, run_scene, ticket_is_refused
 from tests.real.running import running_gateway
 
-from custody.app.certificates.x509 import (
+from custody.demo.scratch_postgres import ScratchPostgres
+from custody.operations.certificates.x509 import (
     authority_certificate,
     new_key,
     server_certificate,
 )
-from custody.demo.scratch_postgres import ScratchPostgres
 
 pytestmark = [
     pytest.mark.real,

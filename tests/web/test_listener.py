@@ -13,7 +13,7 @@ import pytest
 import uvloop
 from tests.web.scene import Played, parts_of
 
-from custody.app.certificates.local_ca import create_authority
+from custody.operations.certificates.local_ca import create_authority
 from custody.web import connection, guard, listener
 from custody.web.listener import ConsoleListener
 

@@ -8,15 +8,12 @@ import logging
 import ssl
 import weakref
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
-from custody.app.certificates.local_ca import server_identity
 from custody.app.gateway import Gateway, clock
 from custody.config.load import compile_policy
-from custody.config.logins import ConsoleConfig, MetricsConfig
 from custody.config.tables import Cleartext, Config, ListenerConfig, Responses, TargetConfig
 from custody.gateway import (
     NO_CATALOGUE,
@@ -32,7 +29,6 @@ from custody.gateway import (
 )
 from custody.model.approval import Approvals
 from custody.model.codec import Advisor
-from custody.model.errors import CustodyError
 from custody.model.identity import Loop
 from custody.model.interfaces import (
     EvidenceLog,
@@ -42,6 +38,7 @@ from custody.model.interfaces import (
 )
 from custody.model.protocol import ListenerOptions
 from custody.model.words import TargetName
+from custody.operations.certificates.local_ca import load_certificate
 from custody.protocols import find_protocol
 
 TokenAuthenticators = Callable[[str], TokenAuthenticator]
@@ -220,25 +217,6 @@ def _server_context(
     load_certificate(context, config, listener)
     context.set_alpn_protocols([application_protocol])
     return context
-
-
-def load_certificate(
-    context: ssl.SSLContext,
-    config: Config,
-    listener: ListenerConfig | ConsoleConfig | MetricsConfig,
-) -> None:
-    """Give connections to come the listener's certificate as it is now; the local authority's is
-    renewed where it is time. Raises ``CustodyError``.
-    """
-    identity = server_identity(config, listener, datetime.now(UTC))
-    try:
-        context.load_cert_chain(identity.certificate, identity.key)
-    except (OSError, ssl.SSLError) as error:
-        raise CustodyError(
-            "tls.certificate",
-            f"The certificate {identity.certificate} and its key cannot be used.",
-            "Check both files: PEM, readable, and belonging together.",
-        ) from error
 
 
 def make_target(target: TargetConfig) -> Target:

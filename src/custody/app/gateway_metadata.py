@@ -12,12 +12,12 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 
 from custody import __version__
-from custody.app.certificates.local_ca import AUTHORITY_CERTIFICATE, read_certificate
 from custody.app.console_faces import GatewayInfo, ListenerInfo, ProviderInfo
 from custody.config.logins import ConsoleCleartext
 from custody.config.tables import Config, ListenerConfig
 from custody.config.values import Address
 from custody.model.words import TargetName
+from custody.operations.certificates.local_ca import AUTHORITY_CERTIFICATE, read_certificate
 
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})

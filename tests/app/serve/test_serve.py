@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from custody.app.init import initialise
+from custody.operations.init import initialise
 
 CONFIG = """
 [gateway]

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from custody.access import Exchange, PendingLogins, SignIn
-from custody.app.composition import load_certificate
 from custody.app.console_faces import Console, ConsoleFactory, ConsoleParts, GatewayInfo, LoopUsage
 from custody.app.gateway import Gateway, clock
 from custody.app.provider_set import Providers
@@ -22,6 +21,7 @@ from custody.config.tables import Config
 from custody.identity.oidc import Flow
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Spent
+from custody.operations.certificates.local_ca import load_certificate
 
 if TYPE_CHECKING:
     from custody.identity.oidc import OidcProvider

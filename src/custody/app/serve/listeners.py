@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from custody.app.composition import (
     ListenerPlan,
     TokenAuthenticators,
-    load_certificate,
     make_listener_plans,
 )
 from custody.app.console_faces import GatewayInfo
@@ -24,6 +23,7 @@ from custody.config.values import Address
 from custody.gateway import Listener, Registry, SessionServices, make_listener
 from custody.model.errors import CustodyError
 from custody.model.refusal import Refusal, RefusalCode
+from custody.operations.certificates.local_ca import load_certificate
 
 DRAIN_S: Final = 10.0
 RENEWAL_INTERVAL_S: Final = 3600.0

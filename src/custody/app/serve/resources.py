@@ -16,13 +16,13 @@ from custody.access import RefreshTokenSealer, load_refresh_token_sealer
 from custody.app.console_faces import ConsoleFactory
 from custody.app.evidence_log import log_options, make_masker
 from custody.app.gateway import Gateway, clock, make_gateway
-from custody.app.init import renew_verifier_policy
 from custody.app.provider_set import NO_PROVIDERS, Providers
 from custody.app.serve.console_listener import ConsoleSocket
 from custody.config.tables import Config
 from custody.evidence import VERIFIER_POLICY, KeyholderProcess, Log, open_log
 from custody.model.errors import LogFailureError
 from custody.model.interfaces import Masker
+from custody.operations.init import renew_verifier_policy
 from custody.recording.recorder import Recorder
 from custody.state import State, StateThread
 

@@ -195,8 +195,8 @@ def _services(
     if console_service is not None:
         services.append(console_service)
     if config.metrics is not None:
-        from custody.app.metrics.figures import GatewayFigures  # noqa: PLC0415 - few need it
-        from custody.app.metrics.service import make_metrics_listener, readiness  # noqa: PLC0415
+        from custody.operations.metrics.figures import GatewayFigures  # noqa: PLC0415 - few need it
+        from custody.operations.metrics.service import make_metrics_listener, readiness  # noqa: PLC0415
 
         figures = GatewayFigures(
             log=log,

@@ -9,7 +9,7 @@ from custody.app.admin.client import actor, ask
 from custody.cli.output import ConfigOption, JsonOption, print_items, say
 
 if TYPE_CHECKING:
-    from custody.app.backup.backup import Backup
+    from custody.operations.backup.backup import Backup
 
 
 def backup(
@@ -28,8 +28,8 @@ def backup(
     import os
 
     from custody.app.admin.backup_calls import BACKUP
-    from custody.app.backup.backup import check_place, make_backup
     from custody.config.load import find_config, load_config
+    from custody.operations.backup.backup import check_place, make_backup
 
     path = find_config(config, os.environ, Path.cwd())
     loaded = load_config(path, conditions=False)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import typer
 
-from custody.app.doctor.examination import examine
-from custody.app.doctor.findings import Finding, Level
 from custody.cli.output import FAILED, ConfigOption, JsonOption, console, print_items
 from custody.config.load import find_config
+from custody.doctor.examination import examine
+from custody.doctor.findings import Finding, Level
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAULT: "bold red"}
 

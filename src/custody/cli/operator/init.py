@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from custody.app.init import InitResult, initialise
 from custody.cli.output import JsonOption, print_items
+from custody.operations.init import InitResult, initialise
 
 
 def init(

@@ -9,7 +9,7 @@ import typer
 from custody.cli.output import JsonOption, print_items
 
 if TYPE_CHECKING:
-    from custody.app.backup.restore import Restored
+    from custody.operations.backup.restore import Restored
 
 
 def restore(
@@ -32,8 +32,8 @@ def restore(
     Every login, loop and ticket in it is ended. The gateway then starts with
     `custody serve --accept-new-anchor`, which records what was given up.
     """
-    from custody.app.backup.restore import restore as run
     from custody.cli.investigator.verify import read_policy
+    from custody.operations.backup.restore import restore as run
 
     trusted = read_policy(policy) if policy is not None else None
     done = run(backup, into, time.time_ns() // 1_000_000, policy=trusted)

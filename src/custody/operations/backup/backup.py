@@ -17,16 +17,6 @@ from typing import Final
 import msgspec
 
 from custody import __version__
-from custody.app.backup.manifest import (
-    CONFIG,
-    EVIDENCE,
-    MANIFEST,
-    STATE,
-    BackupManifest,
-    SignedLog,
-    file_digest,
-)
-from custody.app.certificates.local_ca import AUTHORITY_CERTIFICATE
 from custody.config.load import FILE_NAME
 from custody.config.tables import Config
 from custody.evidence import (
@@ -40,6 +30,16 @@ from custody.evidence import (
 )
 from custody.evidence.verifier import Exit, VerifyOptions, usable_processors, verify
 from custody.model.errors import CustodyError
+from custody.operations.backup.manifest import (
+    CONFIG,
+    EVIDENCE,
+    MANIFEST,
+    STATE,
+    BackupManifest,
+    SignedLog,
+    file_digest,
+)
+from custody.operations.certificates.local_ca import AUTHORITY_CERTIFICATE
 from custody.state import copy_state
 from custody.vault import SECRETS
 

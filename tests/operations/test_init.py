@@ -12,9 +12,6 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from custody.app.certificates.local_ca import hosts_of, renew_server_certificate, server_identity
-from custody.app.init import InitResult, initialise
-from custody.app.init_template import config_text
 from custody.config.load import compile_policy, load_config, parse_config
 from custody.config.tables import Config
 from custody.config.values import Address
@@ -22,6 +19,13 @@ from custody.evidence.disk.files import DiskFiles
 from custody.evidence.keys.keyring import load_keyring, load_token_key
 from custody.evidence.tlog.policy import parse_policy
 from custody.model.errors import CustodyError
+from custody.operations.certificates.local_ca import (
+    hosts_of,
+    renew_server_certificate,
+    server_identity,
+)
+from custody.operations.init import InitResult, initialise
+from custody.operations.init_template import config_text
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 

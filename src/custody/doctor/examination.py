@@ -16,24 +16,24 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from custody.app.certificates.local_ca import (
+from custody.config.faults import ConfigError
+from custody.config.load import load_config
+from custody.config.tables import Config
+from custody.config.values import Address
+from custody.doctor.evidence import examine_evidence
+from custody.doctor.findings import Finding, Level
+from custody.doctor.secrets import examine_secrets
+from custody.doctor.targets import examine_targets
+from custody.evidence import KEY_ENCRYPTION_KEY, LOG_KEY, TOKEN_KEY, DiskFiles, load_keyring
+from custody.model.errors import CustodyError
+from custody.operations.certificates.local_ca import (
     AUTHORITY_CERTIFICATE,
     AUTHORITY_KEY,
     SERVER_CERTIFICATE,
     SERVER_KEY,
     read_certificate,
 )
-from custody.app.certificates.x509 import RENEW_DAYS
-from custody.app.doctor.evidence import examine_evidence
-from custody.app.doctor.findings import Finding, Level
-from custody.app.doctor.secrets import examine_secrets
-from custody.app.doctor.targets import examine_targets
-from custody.config.faults import ConfigError
-from custody.config.load import load_config
-from custody.config.tables import Config
-from custody.config.values import Address
-from custody.evidence import KEY_ENCRYPTION_KEY, LOG_KEY, TOKEN_KEY, DiskFiles, load_keyring
-from custody.model.errors import CustodyError
+from custody.operations.certificates.x509 import RENEW_DAYS
 
 CONNECT_S: Final = 3.0
 TIGHT_BYTES: Final = 64 << 20
@@ -61,7 +61,7 @@ def examine(path: Path, environment: Mapping[str, str], now: dt.datetime) -> Ite
     yield from _doors(config)
     yield from asyncio.run(examine_targets(config, environment))
     if config.oidc or config.workload or config.saml:
-        from custody.app.doctor.providers import examine_providers  # noqa: PLC0415 - costs 0.3 s
+        from custody.doctor.providers import examine_providers  # noqa: PLC0415 - costs 0.3 s
 
         yield from asyncio.run(examine_providers(config, now))
     yield from _machine(config)

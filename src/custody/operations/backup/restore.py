@@ -11,12 +11,18 @@ from typing import Final
 
 import msgspec
 
-from custody.app.backup.manifest import CONFIG, EVIDENCE, STATE, BackupManifest, read_manifest
 from custody.config.load import FILE_NAME, load_config
 from custody.config.tables import Config
 from custody.evidence import TlogPolicy
 from custody.evidence.verifier import Exit, VerifyOptions, usable_processors, verify
 from custody.model.errors import CustodyError
+from custody.operations.backup.manifest import (
+    CONFIG,
+    EVIDENCE,
+    STATE,
+    BackupManifest,
+    read_manifest,
+)
 from custody.state import State
 
 REASON: Final = "restored"

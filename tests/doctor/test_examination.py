@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import pytest
 
-from custody.app.doctor import targets
-from custody.app.doctor.examination import examine
-from custody.app.doctor.findings import Finding, Level
-from custody.app.init import initialise
+from custody.doctor import targets
+from custody.doctor.examination import examine
+from custody.doctor.findings import Finding, Level
+from custody.operations.init import initialise
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tests.identity.oidc.issuing import public, rsa_key
 
-from custody.app.doctor.findings import Finding, Level
-from custody.app.doctor.providers import examine_providers
-from custody.app.init import initialise
 from custody.config.load import load_config
+from custody.doctor.findings import Finding, Level
+from custody.doctor.providers import examine_providers
+from custody.operations.init import initialise
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 WORKLOAD = """

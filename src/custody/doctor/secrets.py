@@ -6,8 +6,8 @@ Law: places are looked at, never what stands in them.
 import stat
 from collections.abc import Iterator
 
-from custody.app.doctor.findings import Finding, Level
 from custody.config.tables import Config
+from custody.doctor.findings import Finding, Level
 from custody.model.secret import SecretReference
 
 

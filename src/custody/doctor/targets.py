@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Final
 
 from custody.app.composition import make_target
-from custody.app.doctor.findings import Finding, Level
 from custody.app.stores import make_vault, references_of
 from custody.config.tables import Config, TargetConfig
 from custody.config.values import Address
+from custody.doctor.findings import Finding, Level
 from custody.gateway import try_login
 from custody.model.codec import Inquirer
 from custody.model.errors import CustodyError

@@ -9,9 +9,9 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from custody.app.doctor.findings import Finding, Level
 from custody.app.providers import read_metadata
 from custody.config.tables import Config
+from custody.doctor.findings import Finding, Level
 from custody.identity.oidc import HttpFetch, OidcProvider, WorkloadIssuer
 from custody.identity.saml import SamlProvider, SamlSettings, service_provider
 from custody.model.errors import CustodyError

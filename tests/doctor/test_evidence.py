@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from tests.investigation.evidence_scene import Scene, usual
 
-from custody.app.doctor.evidence import examine_evidence
-from custody.app.doctor.findings import Finding, Level
 from custody.app.indexer.tail import LogFollower
 from custody.config.load import load_config
 from custody.config.tables import Config
+from custody.doctor.evidence import examine_evidence
+from custody.doctor.findings import Finding, Level
 from custody.index import OwnDayFiles, SqliteIndex
 
 CONFIG = """
@@ -61,7 +61,7 @@ def test_a_lost_anchor(scene: Scene) -> None:
 
 
 def test_an_index_that_does_not_catch_up(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("custody.app.doctor.evidence.LAG_SECONDS", 0.0)
+    monkeypatch.setattr("custody.doctor.evidence.LAG_SECONDS", 0.0)
     assert any("does not catch up" in each for each in faults(scene, serving=True))
     follow(scene)
     assert faults(scene, serving=True) == []

@@ -8,6 +8,7 @@ replaced whole.
 import datetime as dt
 import os
 import socket
+import ssl
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -18,15 +19,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from custody.app.certificates.x509 import (
+from custody.config.logins import ConsoleConfig, MetricsConfig
+from custody.config.tables import Config, ListenerConfig
+from custody.model.errors import CustodyError
+from custody.operations.certificates.x509 import (
     authority_certificate,
     new_key,
     server_certificate,
     serves,
 )
-from custody.config.logins import ConsoleConfig, MetricsConfig
-from custody.config.tables import Config, ListenerConfig
-from custody.model.errors import CustodyError
 
 AUTHORITY_KEY: Final = "ca.key"
 SERVER_KEY: Final = "server.key"
@@ -175,3 +176,22 @@ def _write(path: Path, data: bytes, mode: int) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def load_certificate(
+    context: ssl.SSLContext,
+    config: Config,
+    listener: ListenerConfig | ConsoleConfig | MetricsConfig,
+) -> None:
+    """Give connections to come the listener's certificate as it is now; the local authority's is
+    renewed where it is time. Raises ``CustodyError``.
+    """
+    identity = server_identity(config, listener, dt.datetime.now(dt.UTC))
+    try:
+        context.load_cert_chain(identity.certificate, identity.key)
+    except (OSError, ssl.SSLError) as error:
+        raise CustodyError(
+            "tls.certificate",
+            f"The certificate {identity.certificate} and its key cannot be used.",
+            "Check both files: PEM, readable, and belonging together.",
+        ) from error

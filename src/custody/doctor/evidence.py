@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from custody.app.doctor.findings import Finding, Level
 from custody.config.tables import Config
+from custody.doctor.findings import Finding, Level
 from custody.evidence import DiskFiles, read_anchor, read_signed_sizes
 from custody.index import OwnDayFiles, PrivateDayFiles, SqliteIndex, Watermark
 from custody.model.errors import CustodyError

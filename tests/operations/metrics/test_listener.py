@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from custody.app.metrics import listener as module
-from custody.app.metrics.listener import CONNECTIONS_AT_MOST, MetricsListener
 from custody.model.secret import Secret
+from custody.operations.metrics import listener as module
+from custody.operations.metrics.listener import CONNECTIONS_AT_MOST, MetricsListener
 
 Ask = Callable[[bytes], Awaitable[bytes]]
 

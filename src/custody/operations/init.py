@@ -11,13 +11,17 @@ from typing import Final
 
 import msgspec
 
-from custody.app.certificates.local_ca import AUTHORITY_CERTIFICATE, create_authority, local_hosts
-from custody.app.init_template import config_text
 from custody.config.load import FILE_NAME
 from custody.config.tables import Config
 from custody.config.values import GATEWAY_NAME
 from custody.evidence import VERIFIER_POLICY, DiskFiles, create_keys, replace_file, verifier_policy
 from custody.model.errors import CustodyError
+from custody.operations.certificates.local_ca import (
+    AUTHORITY_CERTIFICATE,
+    create_authority,
+    local_hosts,
+)
+from custody.operations.init_template import config_text
 
 DATA: Final = "data"
 KEYS: Final = "keys"

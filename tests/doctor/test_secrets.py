@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from custody.app.doctor.findings import Finding, Level
-from custody.app.doctor.secrets import examine_secrets
 from custody.config.load import parse_config
+from custody.doctor.findings import Finding, Level
+from custody.doctor.secrets import examine_secrets
 
 BASE = """
 [gateway]

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from custody.app.composition import load_certificate
-from custody.app.metrics.figures import GatewayFigures
-from custody.app.metrics.listener import MetricsListener
 from custody.config.logins import ConsoleCleartext, MetricsConfig
 from custody.config.tables import Config
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret, SecretReference
+from custody.operations.certificates.local_ca import load_certificate
+from custody.operations.metrics.figures import GatewayFigures
+from custody.operations.metrics.listener import MetricsListener
 
 if TYPE_CHECKING:
     from custody.evidence import Log

@@ -1,0 +1,1 @@
+"""What a machine needs round a gateway: its first configuration, certificates, backups, figures."""
