@@ -41,7 +41,7 @@ layers: .venv/dev.stamp
 	@$(BIN)/python tools/faces.py
 
 length: .venv/dev.stamp
-	@echo "== length: no file over 400 lines"
+	@echo "== length: no file over 400 lines, no room over 20 files"
 	@$(BIN)/python tools/file_length.py src tests bench tools
 
 names: .venv/dev.stamp

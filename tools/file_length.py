@@ -1,12 +1,16 @@
-"""No Python file is longer than 400 lines: one that is, is two files.
+"""No Python file is longer than 400 lines, and no room of the package has more than 20 side by side.
 
-Run with the folders to look through; exits 1 and names each offender.
+A file that is longer is two files, and a fuller room wants folders. Run with the folders to look
+through; exits 1 and names each offender.
 """
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 LONGEST = 400
+FULLEST = 20
+"""Modules of one package, its ``__init__`` among them."""
 
 
 def too_long(folders: list[Path]) -> list[tuple[Path, int]]:
@@ -15,8 +19,22 @@ def too_long(folders: list[Path]) -> list[tuple[Path, int]]:
     return [(path, lines) for path, lines in counted if lines > LONGEST]
 
 
-if __name__ == "__main__":
-    offenders = too_long([Path(name) for name in sys.argv[1:]])
-    for path, lines in offenders:
+def too_full(folders: list[Path]) -> list[tuple[Path, int]]:
+    """Packages with more modules than there may be; folders that are no packages hold what they like."""
+    files = [path for folder in folders for path in folder.rglob("*.py")]
+    packages = {path.parent for path in files if path.name == "__init__.py"}
+    counted = Counter(path.parent for path in files if path.parent in packages)
+    return sorted((package, count) for package, count in counted.items() if count > FULLEST)
+
+
+def main(folders: list[Path]) -> int:
+    long, full = too_long(folders), too_full(folders)
+    for path, lines in long:
         print(f"{path}: {lines} lines, {lines - LONGEST} too many")
-    sys.exit(1 if offenders else 0)
+    for package, count in full:
+        print(f"{package}: {count} files side by side, {count - FULLEST} too many")
+    return 1 if long or full else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main([Path(name) for name in sys.argv[1:]]))
