@@ -1,4 +1,4 @@
-"""No Python file is longer than 400 lines, and no room of the package has more than 20 side by side.
+"""No Python file is longer than 400 lines, and no package has more than 20 of them side by side.
 
 A file that is longer is two files, and a fuller room wants folders. Run with the folders to look
 through; exits 1 and names each offender.
@@ -20,7 +20,7 @@ def too_long(folders: list[Path]) -> list[tuple[Path, int]]:
 
 
 def too_full(folders: list[Path]) -> list[tuple[Path, int]]:
-    """Packages with more modules than there may be; folders that are no packages hold what they like."""
+    """Packages with more modules than there may be; other folders hold what they like."""
     files = [path for folder in folders for path in folder.rglob("*.py")]
     packages = {path.parent for path in files if path.name == "__init__.py"}
     counted = Counter(path.parent for path in files if path.parent in packages)
