@@ -10,7 +10,8 @@ import pytest
 
 from custody.config.faults import ConfigError, dotted_path
 from custody.config.load import compile_policy, find_config, load_config, parse_config
-from custody.config.tables import Cleartext, Config, Tls
+from custody.config.tables import Config, Tls
+from custody.config.values import Cleartext
 from custody.masking.marks import MaskForm
 from custody.model.words import Decision, Effect
 

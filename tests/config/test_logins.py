@@ -7,7 +7,7 @@ from tests.config.test_load import MINIMAL, read, refused
 
 from custody.config.faults import ConfigError, dotted_path
 from custody.config.load import load_config
-from custody.config.logins import ConsoleCleartext
+from custody.config.values import Cleartext
 from custody.identity.oidc.presets import Preset
 from custody.identity.oidc.settings import ClientAuth, Flow
 from custody.model.identity import Budget
@@ -94,7 +94,7 @@ def test_the_console_knows_its_own_name(lines: str, url: str) -> None:
     console = read(TEXT + CONSOLE + lines).console
     assert console is not None
     assert console.public_url() == url
-    assert (console.cleartext is ConsoleCleartext.LOOPBACK) == url.startswith("http:")
+    assert (console.cleartext is Cleartext.LOOPBACK) == url.startswith("http:")
 
 
 def test_a_budget_says_what_is_limited_and_what_follows() -> None:

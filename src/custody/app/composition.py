@@ -14,7 +14,8 @@ import msgspec
 
 from custody.app.gateway import Gateway, clock
 from custody.config.load import compile_policy
-from custody.config.tables import Cleartext, Config, ListenerConfig, Responses, TargetConfig
+from custody.config.tables import Config, ListenerConfig, Responses, TargetConfig
+from custody.config.values import Cleartext
 from custody.gateway import (
     NO_CATALOGUE,
     CodecAdvisor,

@@ -13,9 +13,8 @@ from cryptography.hazmat.primitives import serialization
 
 from custody import __version__
 from custody.app.console_faces import GatewayInfo, ListenerInfo, ProviderInfo
-from custody.config.logins import ConsoleCleartext
 from custody.config.tables import Config, ListenerConfig
-from custody.config.values import Address
+from custody.config.values import Address, Cleartext
 from custody.model.words import TargetName
 from custody.operations.certificates.local_ca import AUTHORITY_CERTIFICATE, read_certificate
 
@@ -72,7 +71,7 @@ def _authority(config: Config) -> str:
     """The local authority's certificate, where anything of this gateway rests on it."""
     own = [listener.cert is not None for listener in config.listeners]
     console = config.console
-    if console is not None and console.cleartext is ConsoleCleartext.REFUSE:
+    if console is not None and console.cleartext is Cleartext.REFUSE:
         own.append(console.cert is not None)
     if all(own):
         return ""

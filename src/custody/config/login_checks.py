@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 
 from custody.config.document import ConfigDocument
 from custody.config.faults import ConfigFaults, KeyPath
-from custody.config.logins import ConsoleCleartext, ConsoleConfig, MetricsConfig
+from custody.config.logins import ConsoleConfig, MetricsConfig
 from custody.config.tables import ListenerConfig
+from custody.config.values import Cleartext
 from custody.identity.oidc import Flow, OidcSettings, WorkloadSettings
 from custody.identity.saml import SamlSettings
 
@@ -46,7 +47,7 @@ def check_certificate(
 def _check_console(console: ConsoleConfig, faults: ConfigFaults) -> None:
     at: KeyPath = ("listen", "console")
     check_certificate(console, at, faults)
-    if console.cleartext is ConsoleCleartext.LOOPBACK and not console.address.loopback:
+    if console.cleartext is Cleartext.LOOPBACK and not console.address.loopback:
         faults.add(
             "config.cleartext",
             (*at, "cleartext"),

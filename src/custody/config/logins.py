@@ -3,14 +3,13 @@
 Law: as in ``tables``: what stands here is complete, and a value is in its final form.
 """
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 
 from custody.config import values as read_own
-from custody.config.values import Address
+from custody.config.values import Address, Cleartext
 from custody.model.config import value_readers as read
 from custody.model.config.config_key import ConfigKey, UnfitValueError, reads
 from custody.model.secret import SecretReference
@@ -30,11 +29,6 @@ KeyFile = Annotated[
 MostConnections = Annotated[int, ConfigKey(read.integer(1, 100_000), "Connections open at once.")]
 
 
-class ConsoleCleartext(StrEnum):
-    REFUSE = "refuse"
-    LOOPBACK = "loopback"
-
-
 class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
     address: ListenAddress
     url: Annotated[
@@ -48,19 +42,19 @@ class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
     cert: CertificateFile = None
     key: KeyFile = None
     cleartext: Annotated[
-        ConsoleCleartext,
+        Cleartext,
         ConfigKey(
-            read.choice(ConsoleCleartext),
+            read.choice(Cleartext),
             "Whether it speaks without TLS, on a loopback address, for tests.",
         ),
-    ] = ConsoleCleartext.REFUSE
+    ] = Cleartext.REFUSE
     max_connections: MostConnections = 1000
 
     def public_url(self, port: int = 0) -> str:
         """As others reach it; ``port`` is the one that was bound, where the address has 0."""
         if self.url:
             return self.url
-        scheme = "http" if self.cleartext is ConsoleCleartext.LOOPBACK else "https"
+        scheme = "http" if self.cleartext is Cleartext.LOOPBACK else "https"
         return f"{scheme}://{Address(self.address.host, self.address.port or port)}"
 
 
@@ -69,12 +63,12 @@ class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
     cert: CertificateFile = None
     key: KeyFile = None
     cleartext: Annotated[
-        ConsoleCleartext,
+        Cleartext,
         ConfigKey(
-            read.choice(ConsoleCleartext),
+            read.choice(Cleartext),
             "Whether it speaks without TLS on a loopback address; on another it never does.",
         ),
-    ] = ConsoleCleartext.LOOPBACK
+    ] = Cleartext.LOOPBACK
     token: Annotated[
         SecretReference | None,
         ConfigKey(

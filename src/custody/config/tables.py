@@ -24,7 +24,7 @@ from custody.config.logins import (
     MostConnections,
 )
 from custody.config.read_table import fields_of
-from custody.config.values import Address
+from custody.config.values import Address, Cleartext
 from custody.identity.oidc import OidcSettings, WorkloadSettings
 from custody.identity.saml import SamlSettings
 from custody.masking import MaskRule
@@ -53,11 +53,6 @@ def _durability(value: object) -> Durability:
 class Responses(StrEnum):
     ASYNC = "async"
     STRICT = "strict"
-
-
-class Cleartext(StrEnum):
-    LOOPBACK = "loopback"
-    REFUSE = "refuse"
 
 
 class Tls(StrEnum):

@@ -7,6 +7,7 @@ value.
 import ipaddress
 import re
 from collections.abc import Callable, Collection
+from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,6 +18,13 @@ from custody.model.config.value_readers import is_loopback, text, url
 
 GATEWAY_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
+
+
+class Cleartext(StrEnum):
+    """Whether a listener speaks without TLS: to its own machine, or to nobody."""
+
+    REFUSE = "refuse"
+    LOOPBACK = "loopback"
 
 
 class Address(msgspec.Struct, frozen=True):

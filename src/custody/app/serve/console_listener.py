@@ -16,8 +16,9 @@ from custody.access import Exchange, PendingLogins, SignIn
 from custody.app.console_faces import Console, ConsoleFactory, ConsoleParts, GatewayInfo, LoopUsage
 from custody.app.gateway import Gateway, clock
 from custody.app.provider_set import Providers
-from custody.config.logins import ConsoleCleartext, ConsoleConfig
+from custody.config.logins import ConsoleConfig
 from custody.config.tables import Config
+from custody.config.values import Cleartext
 from custody.identity.oidc import Flow
 from custody.model.errors import CustodyError
 from custody.model.identity import Admission, Spent
@@ -138,7 +139,7 @@ def _bound(console: ConsoleConfig) -> socket.socket:
 
 def _context(config: Config, console: ConsoleConfig) -> ssl.SSLContext | None:
     """``None`` where it speaks in clear text on loopback."""
-    if console.cleartext is ConsoleCleartext.LOOPBACK:
+    if console.cleartext is Cleartext.LOOPBACK:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

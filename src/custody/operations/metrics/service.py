@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from custody.config.logins import ConsoleCleartext, MetricsConfig
+from custody.config.logins import MetricsConfig
 from custody.config.tables import Config
+from custody.config.values import Cleartext
 from custody.model.errors import CustodyError
 from custody.model.secret import Secret, SecretReference
 from custody.operations.certificates.local_ca import load_certificate
@@ -56,7 +57,7 @@ def readiness(log: "Log", listening: Callable[[], bool]) -> str:
 
 
 def _context(config: Config, metrics: MetricsConfig) -> ssl.SSLContext | None:
-    if metrics.cleartext is ConsoleCleartext.LOOPBACK and metrics.address.loopback:
+    if metrics.cleartext is Cleartext.LOOPBACK and metrics.address.loopback:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
