@@ -139,10 +139,24 @@ def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
     memory[key] = value
 
 
+def is_credential_name(name: str) -> bool:
+    """Whether a column of this name holds what opens something, by its name alone."""
+    return _CREDENTIAL_NAME.fullmatch(name) is not None
+
+
 class ColumnRules:
     """The column patterns of a configuration, with the kind that each one's values become."""
 
-    __slots__ = ("_builtin", "_kinds", "_memory", "_rules", "_secret", "_touched", "configured")
+    __slots__ = (
+        "_builtin",
+        "_kinds",
+        "_memory",
+        "_nameless",
+        "_rules",
+        "_secret",
+        "_touched",
+        "configured",
+    )
 
     def __init__(self, rules: Sequence[tuple[ColumnPattern, MarkKind]], secret: MarkKind) -> None:
         """``secret``: what becomes of a column whose name says that it holds a credential."""
@@ -156,6 +170,7 @@ class ColumnRules:
         self._memory: Final[dict[Relation, bool]] = {}
         self._kinds: Final[dict[Column, MarkKind | None]] = {}
         self._touched: Final = ObjectCache[tuple[Relation, ...], bool]()
+        self._nameless: Final = ObjectCache[tuple[Relation, ...], bool]()
 
     def kind_of(self, columns: Sequence[Column]) -> MarkKind | None:
         """The kind of the first rule that meets one of these columns."""
@@ -173,7 +188,7 @@ class ColumnRules:
         for pattern, kind in self._rules:
             if pattern.meets(column):
                 return kind
-        if column.schema != "pg_catalog" and _CREDENTIAL_NAME.fullmatch(column.name):
+        if column.schema != "pg_catalog" and is_credential_name(column.name):
             return self._secret
         if column.schema == "pg_catalog":
             for pattern, kind in self._builtin:
@@ -191,7 +206,7 @@ class ColumnRules:
         if column.origin is not None:
             kind = self.kind_of((column.origin,))
         else:
-            kind = self._secret if _CREDENTIAL_NAME.fullmatch(column.name) else None
+            kind = self._secret if is_credential_name(column.name) else None
         return None if kind is self._secret and column.type in _NO_CREDENTIAL_TYPES else kind
 
     def touch(self, relations: tuple[Relation, ...], *, resolved: bool) -> bool:
@@ -203,6 +218,19 @@ class ColumnRules:
             return known
         touches = self._touches if self.configured else self._holds_credentials
         return self._touched.keep(relations, any(map(touches, relations)))
+
+    def may_show_credentials(self, relations: tuple[Relation, ...], *, resolved: bool) -> bool:
+        """Whether a column of these may have a credential's name, where no name was told."""
+        known = self._nameless.recall(relations)
+        if known is None:
+            found = any(map(self._may_name_credentials, relations))
+            known = self._nameless.keep(relations, found)
+        return known or not resolved
+
+    def _may_name_credentials(self, relation: Relation) -> bool:
+        if relation.columns is None:
+            return relation.schema not in {"pg_catalog", "information_schema"}
+        return any(map(is_credential_name, relation.columns))
 
     def names(self, schema: str, relation: str) -> bool:
         """Whether a rule names this relation, not only any."""

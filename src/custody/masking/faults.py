@@ -8,7 +8,7 @@ Read by structure, since servers speak many languages.
 import re
 from typing import Final
 
-from custody.masking.columns import ColumnRules
+from custody.masking.columns import ColumnRules, is_credential_name
 from custody.masking.marks import REDACTED, Marks
 from custody.masking.statements import StatementMasker, canonical, is_short_number
 from custody.model.command import Column, Relation
@@ -62,6 +62,11 @@ def _is_composed(context: str) -> bool:
     return "function" in first and _OWN_CALLER.match(first) is None
 
 
+def _name(word: str) -> str:
+    """A name as a fault writes it."""
+    return word[1:-1].replace('""', '"') if word.startswith('"') else word
+
+
 class FaultMasker:
     """Masks by structure; the detectors go over the result afterwards."""
 
@@ -92,6 +97,22 @@ class FaultMasker:
             bool(relations)
             and all(relation.name != fault.relation for relation in relations)
             and self._rules.touch((named,), resolved=True)
+        )
+
+    def names_credential(self, fault: ErrorReport, relations: tuple[Relation, ...]) -> bool:
+        """Whether it quotes a value, or a row, of a column that has a credential's name."""
+        if is_credential_name(fault.column):
+            return True
+        detail, copied = fault.detail, _COPY.search(fault.context)
+        if copied is not None and is_credential_name(_name(copied[2])):
+            return True
+        keys, start = detail.find("("), detail.find(_BETWEEN)
+        if 0 <= keys < start:
+            names = detail[keys + 1 : start].split(", ")
+            return any(is_credential_name(_name(each)) for each in names)
+        return keys >= 0 and any(
+            relation.name == fault.relation and any(map(is_credential_name, relation.columns or ()))
+            for relation in relations
         )
 
     def mask(self, fault: ErrorReport) -> ErrorReport:
@@ -155,9 +176,7 @@ class FaultMasker:
 
     def _column_value(self, schema: str, relation: str, name: str, value: str) -> str:
         if _PLAIN_NAME.fullmatch(name):
-            if name.startswith('"'):
-                name = name[1:-1].replace('""', '"')
-            kind = self._rules.kind_of((Column(schema, relation, name),))
+            kind = self._rules.kind_of((Column(schema, relation, _name(name)),))
             if kind is not None:
                 if self._tokens.is_own(value):
                     return value

@@ -194,10 +194,13 @@ class RecordMasker:
         touched = self._rules.touch(body.relations, resolved=body.resolved)
         captured, truncated = body.captured, body.truncated
         if captured:
+            nameless = not body.columns and self._rules.may_show_credentials(
+                body.relations, resolved=body.resolved
+            )
             captured, truncated = self._values.cells(
                 body.columns,
                 captured,
-                touched=touched,
+                touched=touched or nameless,
                 truncated=truncated,
                 unread=body.unread,
                 derived=body.derived,
@@ -266,7 +269,12 @@ class RecordMasker:
         self, fault: ErrorReport, relations: tuple[Relation, ...], *, touched: bool
     ) -> ErrorReport:
         faults = self._faults
-        if touched or faults.touches(fault, relations) or faults.tells(fault):
+        if (
+            touched
+            or faults.touches(fault, relations)
+            or faults.tells(fault)
+            or faults.names_credential(fault, relations)
+        ):
             # A find that becomes a mark can turn what stands behind it into a quote.
             extra = self._fields.mask(fault.extra)
             fault = self._faults.mask(msgspec.structs.replace(fault, extra=extra))

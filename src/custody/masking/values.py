@@ -4,7 +4,7 @@ Law: a cell stays only if its column is proven to be one that no rule names, or 
 the command touches has a masked column; detectors then still look at it. NULL stays NULL.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from custody.masking.columns import ColumnRules
@@ -23,6 +23,8 @@ _CELL_RESERVE: Final = 4
 """The sign of a cut and the cell's own byte: what even a cell that is left out costs."""
 
 
+_NAMELESS: Final = OutputColumn("", "")
+"""A column of a result that nobody described."""
 _TYPES_LIMIT: Final = 1024
 _TYPE_LENGTH_LIMIT: Final = 64
 
@@ -34,6 +36,7 @@ class ValueMasker:
         "_bounds",
         "_cutter",
         "_kinds",
+        "_named",
         "_rules",
         "_scanner",
         "_strict",
@@ -59,6 +62,7 @@ class ValueMasker:
         self._cutter: Final = cutter
         self._bounds: Final = bounds
         self._types: Final[dict[str, str]] = {}
+        self._named: Final = ObjectCache[Sequence[tuple[Column, ...] | None], bool]()
         self._kinds: Final = ObjectCache[Sequence[OutputColumn], Sequence[MarkKind | None]]()
 
     def arguments(
@@ -162,49 +166,60 @@ class ValueMasker:
         derived: Sequence[tuple[Column, ...] | None] = (),
     ) -> tuple[tuple[Row, ...], bool]:
         """The masked cells within ``response_bytes``, and whether anything was left out."""
+        if not columns and captured and len(derived) == len(captured[0]):
+            columns = (_NAMELESS,) * len(derived)
         kinds = self._kinds_of(columns)
         limit = self._bounds.response_bytes
         known = captured
         if unread:
             unread = [place for place in unread if _holds(captured, *place[:2])]
             known = _with_cells(captured, {(row, column): "" for row, column, _ in unread})
-        if not (touched or unread or any(kinds)):
+        named = self._names_credential(derived)
+        if not (touched or named or unread or any(kinds)):
             joined = BORDER.join([cell or "" for row in captured for cell in row])
             if self._scanner.is_clean(joined) and size(joined) < limit:
                 return tuple(captured), truncated
         default = REDACTED if touched else None
-        if touched:
+        if touched or named:
             known_sources = derived if len(derived) == len(columns) else (None,) * len(columns)
             kinds = [
-                kind if column.origin is not None else self._derived(sources, kind)
+                kind if column.origin is not None else self._derived(sources, kind, touched=touched)
                 for column, kind, sources in zip(columns, kinds, known_sources, strict=True)
             ]
-        rows = self._mask_rows(kinds, default, known)
+        by_row = _RowKinds(kinds, default, last=len(captured) - 1 if truncated else -1)
+        rows = self._mask_rows(by_row, known)
         if unread:
-            rows = _with_cells(rows, self._marks_of(kinds, default, captured, unread))
-        kept, cut = self._fit(known, rows, limit, lambda at: self._is_whole(kinds, default, at))
+            rows = _with_cells(rows, self._marks_of(by_row, captured, unread))
+        kept, cut = self._fit(known, rows, limit, by_row)
         return kept, truncated or cut
 
+    def _names_credential(self, derived: Sequence[tuple[Column, ...] | None]) -> bool:
+        """Whether a result's column is worked out from one whose name says what it holds."""
+        if not derived:
+            return False
+        known = self._named.recall(derived)
+        if known is not None:
+            return known
+        found = any(sources and self._rules.kind_of(sources) for sources in derived)
+        return self._named.keep(derived, found)
+
     def _derived(
-        self, sources: tuple[Column, ...] | None, kind: MarkKind | None
+        self, sources: tuple[Column, ...] | None, kind: MarkKind | None, *, touched: bool
     ) -> MarkKind | None:
         """What becomes of a column that is no table's: it is worked out from its sources alone."""
         if sources is None:
-            return REDACTED
+            return REDACTED if touched else kind
         return REDACTED if self._rules.kind_of(sources) is not None else kind
 
     def _marks_of(
         self,
-        kinds: Sequence[MarkKind | None],
-        default: MarkKind | None,
+        kinds: "_RowKinds",
         captured: Sequence[Row],
         unread: Sequence[tuple[int, int, int]],
     ) -> dict[tuple[int, int], str]:
         return {
             (row, column): self._unread(
-                captured[row][column] or "",
-                kinds[column] if column < len(kinds) else default,
-                length,
+                captured[row][column] or "", kinds.of(row, captured[row])[column], length
             )
             for row, column, length in unread
         }
@@ -216,24 +231,17 @@ class ValueMasker:
             return known
         return self._kinds.keep(columns, [self._rules.kind_of_output(one) for one in columns])
 
-    @staticmethod
-    def _is_whole(kinds: Sequence[MarkKind | None], default: MarkKind | None, at: int) -> bool:
-        return (kinds[at] if at < len(kinds) else default) is not None
-
-    def _mask_rows(
-        self, kinds: Sequence[MarkKind | None], default: MarkKind | None, captured: Sequence[Row]
-    ) -> list[Row]:
-        if default is None and not any(kinds):
+    def _mask_rows(self, kinds: "_RowKinds", captured: Sequence[Row]) -> list[Row]:
+        if kinds.none:
             return self._scan_rows(captured)
         rows: list[list[str | None]] = []
         open_cells: list[tuple[int, int]] = []
         texts: list[str] = []
         for at, row in enumerate(captured):
             masked: list[str | None] = list(row)
-            for column, cell in enumerate(row):
+            for column, (cell, kind) in enumerate(zip(row, kinds.of(at, row), strict=False)):
                 if cell is None:
                     continue
-                kind = kinds[column] if column < len(kinds) else default
                 if kind is None:
                     open_cells.append((at, column))
                     texts.append(cell)
@@ -269,7 +277,7 @@ class ValueMasker:
         original: Sequence[Row],
         masked: Sequence[Row],
         limit: int,
-        is_whole: Callable[[int], bool],
+        kinds: "_RowKinds",
     ) -> tuple[tuple[Row, ...], bool]:
         """First the cut in the original's places, then, as marks may be longer, in the masked."""
         rows = list(masked)
@@ -277,7 +285,8 @@ class ValueMasker:
             original
         )
         if cut:
-            rows = rows[:fitting] if fitting else self._first(original[0], rows[0], limit, is_whole)
+            first = kinds.of(0, original[0])
+            rows = rows[:fitting] if fitting else self._first(original[0], rows[0], limit, first)
         if _may_exceed(rows, limit) and (fitting := _fitting(rows, limit)) < len(rows):
             cut = True
             rows = rows[:fitting] if fitting else self._first(rows[0], rows[0], limit, None)
@@ -288,9 +297,11 @@ class ValueMasker:
         original: Row,
         masked: Row,
         limit: int,
-        is_whole: Callable[[int], bool] | None,
+        kinds: Sequence[MarkKind | None] | None,
     ) -> list[Row]:
-        """A first row that alone is too long: its cells up to the cut, the others left out."""
+        """A first row that alone is too long: its cells up to the cut, the others left out.
+        ``kinds``: what became of its cells; ``None`` where they are cut as they were masked.
+        """
         left = limit - _CELL_RESERVE * len(original)
         if left < 0:
             return []
@@ -305,7 +316,8 @@ class ValueMasker:
                 left -= cost
             else:
                 full = True
-                cells.append(self._cut_cell(cell or "", left, whole=is_whole and is_whole(at)))
+                whole = None if kinds is None else kinds[at] is not None
+                cells.append(self._cut_cell(cell or "", left, whole=whole))
         return [tuple(cells)]
 
     def _cut_cell(self, cell: str, left: int, *, whole: bool | None) -> str:
@@ -313,6 +325,32 @@ class ValueMasker:
         if whole is None:
             return self._cutter.cut_masked(cell, limit)
         return CUT if whole else self._cutter.cut_original(cell, limit)
+
+
+class _RowKinds:
+    """What the cells of each row become. A row that has not as many cells as there are columns is
+    none that they describe: its cells become what the strictest of them would.
+    """
+
+    __slots__ = ("_columns", "_default", "_last", "none")
+
+    def __init__(
+        self, columns: Sequence[MarkKind | None], default: MarkKind | None, *, last: int
+    ) -> None:
+        """``default``: of cells beyond the columns. ``last``: the row that may be cut, or -1."""
+        self._columns: Final = columns
+        self._default: Final = default
+        self._last: Final = last
+        self.none: Final = default is None and not any(columns)
+        """Whether no cell becomes anything."""
+
+    def of(self, at: int, row: Row) -> Sequence[MarkKind | None]:
+        """For each cell of the row, at least."""
+        columns = self._columns
+        if len(row) == len(columns) or (at == self._last and len(row) < len(columns)):
+            return columns
+        kind = self._default or (REDACTED if any(columns) else None)
+        return (kind,) * len(row)
 
 
 def _holds(rows: Sequence[Row], row: int, column: int) -> bool:

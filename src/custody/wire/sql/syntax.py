@@ -125,6 +125,8 @@ class Copy(msgspec.Struct, frozen=True, array_like=True):
     quote: str = '"'
     escape: str = '"'
     header: bool = False
+    encoding: str = ""
+    """As it was written; empty where the session's holds."""
 
 
 class SetParameter(msgspec.Struct, frozen=True, array_like=True, tag="set"):

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Hashable
 
+import msgspec
 import pytest
 from tests.protocols.postgres import messages as m
 from tests.protocols.postgres.playbook import NO_MESSAGE, denying, playbook
@@ -14,7 +15,8 @@ from custody.protocols.postgres.statements.catalogue import (
     RelationsQuestion,
 )
 from custody.protocols.postgres.types.value_types import STATIC
-from custody.protocols.postgres.values.copy_data import binary_rows, rows_of
+from custody.protocols.postgres.values.copy_data import binary_rows
+from custody.protocols.postgres.values.copy_text import rows_of
 from custody.wire.sql.syntax import Copy
 
 T: dict[Hashable, object] = {
@@ -146,6 +148,21 @@ CSV = Copy(True, 0, (), "csv", ",", "client", null="")
         (CSV, b'1,"a,b"\n2,\n', [("1", "a,b"), ("2", None)]),
         (CSV, b'"say ""hi""","two\nlines",""\n', [('say "hi"', "two\nlines", "")]),
         (CSV, b"a\r\nb\r\n", [("a",), ("b",)]),
+        (TEXT, b"1\ta\r2\tb\r", [("1", "a"), ("2", "b")]),
+        (TEXT, b"1\ta\r\n2\tb", [("1", "a"), ("2", "b")]),
+        (TEXT, b"1\ta\\\nb\tc\n", [("1", "a\nb", "c")]),
+        (TEXT, b"1\ta\n2\rb\tc\n", [("1", "a"), ("2\rb\tc\n",)]),
+        (TEXT, b"1\ta\r\n2\tb\n3\tc\n", [("1", "a"), ("2\tb\n3\tc\n",)]),
+        (TEXT, b"1\ta\\.\nignored\tas it is\n", [("1", "a"), ("ignored\tas it is\n",)]),
+        (TEXT, b"1\ta\\.b\tc\n", [("1\ta\\.b\tc\n",)]),
+        (msgspec.structs.replace(TEXT, encoding="latin1"), b"\xe9\tx\n", [("é", "x")]),
+        (CSV, b'"a\r\nb",c\r"d",e\r', [("a\r\nb", "c"), ("d", "e")]),
+        (CSV, b'a"b,c"d,e\n', [("ab,cd", "e")]),
+        (
+            msgspec.structs.replace(CSV, escape="\\"),
+            b'"a\\"b\nc",d\n"\\\\",e\n',
+            [('a"b\nc', "d"), ("\\", "e")],
+        ),
         (CSV, b'"cut in quo', [("cut in quo",)]),
         (
             Copy(True, 0, (), "csv", ";", "client", null="-", header=True),

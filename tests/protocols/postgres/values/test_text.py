@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custody.protocols.postgres.types.scalars import DECODERS
+from custody.protocols.postgres.values.encoding_names import any_encoding, python_encoding
 from custody.protocols.postgres.values.text import (
     argument,
     decoded,
-    python_encoding,
     type_name,
 )
 
@@ -79,3 +79,19 @@ def test_names() -> None:
     assert [type_name(oid) for oid in (23, 1007, 0, 99_999)] == ["int4", "int4[]", "", "oid 99999"]
     assert python_encoding("sjis") == "cp932"
     assert python_encoding("MULE_INTERNAL") == "ascii"
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("utf-8", "utf-8"),
+        ("Latin1", "iso8859-1"),
+        ("iso_8859_1", "iso8859-1"),
+        ("shift_jis", "cp932"),
+        ("windows-1252", "cp1252"),
+        ("WIN", "cp1251"),
+        ("mule_internal", "ascii"),
+    ],
+)
+def test_a_statement_spells_an_encoding_as_it_likes(name: str, codec: str) -> None:
+    assert any_encoding(name) == codec

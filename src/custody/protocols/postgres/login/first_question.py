@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from custody.protocols.postgres.frames import COUNT16, INT32
-from custody.protocols.postgres.values.text import python_encoding
+from custody.protocols.postgres.values.encoding_names import python_encoding
 
 FIRST_QUESTION: Final = """\
 SELECT pg_catalog.current_setting('search_path'), CURRENT_USER::pg_catalog.text,

@@ -13,7 +13,7 @@ from custody.model.record import ErrorReport, OutputColumn, Response
 from custody.model.words import Outcome
 from custody.protocols.postgres.pipeline.names import Portal
 from custody.protocols.postgres.pipeline.pending_queue import EXECUTE, PendingMessage, PendingQueue
-from custody.protocols.postgres.statements.interpretation import Interpretation
+from custody.protocols.postgres.statements.interpretation import Interpretation, Outputs
 from custody.protocols.postgres.values.copy_data import StreamTap, columns_of
 from custody.protocols.postgres.values.row_capture import RowCapture, RowDescription, with_formats
 
@@ -123,12 +123,24 @@ class Answer:
             interpretation.resolved if interpretation is not None else False,
             self.arguments,
             unread,
-            interpretation.outputs
-            if interpretation is not None and len(interpretation.outputs) == len(columns)
-            else (),
+            _sources(interpretation, columns, captured),
             open_ended,
             wrote=interpretation.writes if interpretation is not None else UNSET,
         )
+
+
+def _sources(
+    interpretation: Interpretation | None,
+    columns: tuple[OutputColumn, ...],
+    captured: tuple[tuple[str | None, ...], ...],
+) -> Outputs:
+    """What its columns are worked out from, if there are as many; a result that nobody described
+    has as many as its rows have cells.
+    """
+    if interpretation is None or not interpretation.outputs:
+        return ()
+    width = len(columns) or (len(captured[0]) if captured else 0)
+    return interpretation.outputs if len(interpretation.outputs) == width else ()
 
 
 _DIGITS: Final = 16

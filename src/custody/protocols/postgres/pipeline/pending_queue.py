@@ -25,7 +25,7 @@ from custody.protocols.postgres.pipeline.transactions import TransactionEnds
 from custody.protocols.postgres.statements.interpretation import Interpretation
 from custody.protocols.postgres.statements.session_view import SessionView
 from custody.protocols.postgres.values.copy_data import StreamTap
-from custody.protocols.postgres.values.text import python_encoding
+from custody.protocols.postgres.values.encoding_names import python_encoding
 from custody.wire.sql.syntax import (
     Begin,
     Change,

@@ -222,6 +222,7 @@ def copy(collector: StatementCollector, node: Node, scope: NameScope) -> None:
         quote=word(option(options, "quote")) or '"',
         escape=word(option(options, "escape")) or word(option(options, "quote")) or '"',
         header=truthy(header),
+        encoding=word(option(options, "encoding")),
     )
 
 
