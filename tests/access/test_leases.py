@@ -24,7 +24,8 @@ LOOP = Loop(LoopId("loop_a"), local_identity("agent-7", ()), 0, 10**12)
 class Slow:
     """A store that makes a user for each lease once it is let, or says why not."""
 
-    def __init__(self) -> None:
+    def __init__(self, mark: str = "L") -> None:
+        self.mark = mark
         self.let = asyncio.Event()
         self.fails = False
         self.made = 0
@@ -32,7 +33,7 @@ class Slow:
 
     async def read(self, place: str) -> Credential:
         self.made += 1
-        name = f"L{self.made}"
+        name = f"{self.mark}{self.made}"
         await self.let.wait()
         if self.fails:
             raise CustodyError("vault.unreachable", "It does not answer.")
@@ -148,3 +149,28 @@ def test_a_disk_without_room_does_not_end_the_desk(tmp_path: Path) -> None:
         )
 
     play(tmp_path, act)
+
+
+def test_whoever_comes_behind_a_reload_waits_for_no_lease_of_before(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            before = tasks.create_task(failure_of(scene.desk.lease(LOOP, ORDERS)))
+            await scene.until(lambda: scene.store.made == 1)
+            other = Slow("other-")
+            scene.desk.replace_credentials({ORDERS: "vault:creds/b"}, {"vault": other})
+            behind = tasks.create_task(scene.desk.lease(LOOP, ORDERS))
+            other.let.set()
+            assert (await behind).source == "vault:creds/b"
+            scene.store.let.set()
+        assert before.result() == "vault.changed"
+        assert (scene.store.made, other.made) == (1, 1)
+        scene.desk.release_for(LOOP.id, "ended")
+        await scene.until(lambda: scene.store.revoked and other.revoked)
+
+    play(tmp_path, act)
+
+
+async def failure_of(lease: Coroutine[Any, Any, object]) -> str:
+    with pytest.raises(CustodyError) as refused:
+        await lease
+    return refused.value.code

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from tests.gateway.stage import bench, kinds, line, run, until
 
@@ -81,5 +82,28 @@ def test_what_a_client_sends_before_it_is_let_in_waits_for_the_session() -> None
             vault.open.set()
             assert await line(reader) == "welcome"
             assert await line(reader) == "ok SELECT 1"
+
+    run(scenario)
+
+
+def test_the_credential_of_a_target_that_moved_is_not_shown_at_its_old_place() -> None:
+    async def scenario() -> None:
+        vault = SlowVault()
+        async with bench(vault=vault) as b:
+            reader, writer = await b.connect()
+            writer.write(b"LOGIN orders ct_good\n")
+            await until(lambda: vault.asked == 1)
+            orders = TargetName("orders")
+            moved = msgspec.structs.replace(b.services.targets[orders], host="203.0.113.7")
+            b.services.targets = {orders: moved}
+            vault.open.set()
+            assert (
+                await line(reader)
+                == "!target custody: The configuration has another orders by now."
+            )
+            assert b.server.seen == []
+            end = b.log.bodies()[-1]
+            assert isinstance(end, SessionEnd)
+            assert end.reason == "target.moved"
 
     run(scenario)

@@ -44,7 +44,7 @@ class LeaseService:
         self._clock: Final = clock
         self._recorded: Final[dict[str, LoopId]] = {}
         """Leases whose record is made, with their loops."""
-        self._under_way: Final[dict[tuple[LoopId, TargetName], asyncio.Future[Credential]]] = {}
+        self._under_way: dict[tuple[LoopId, TargetName], asyncio.Future[Credential]] = {}
         """One for each loop and target, however many sessions wait for it."""
         self._tasks: asyncio.TaskGroup | None = None
         self._ended: Final[asyncio.Queue[LoopId]] = asyncio.Queue()
@@ -52,7 +52,10 @@ class LeaseService:
     def replace_credentials(
         self, references: Mapping[TargetName, str], stores: Mapping[str, Store]
     ) -> None:
-        """As ``LeasingVault.replace_credentials``."""
+        """As ``LeasingVault.replace_credentials``. Whoever comes from now on does not wait for what
+        is under way: it was asked of the stores before.
+        """
+        self._under_way = {}
         self._vault.replace_credentials(references, stores)
 
     async def lease(self, loop: Loop, target: TargetName) -> Credential:
@@ -82,7 +85,8 @@ class LeaseService:
             given.cancel()
             raise
         finally:
-            del self._under_way[loop.id, target]
+            if self._under_way.get((loop.id, target)) is given:
+                del self._under_way[loop.id, target]
 
     async def _lease(self, loop: Loop, target: TargetName) -> Credential:
         credential = await self._vault.lease(loop, target)

@@ -20,6 +20,7 @@ from custody.gateway import (
     NO_CATALOGUE,
     CodecAdvisor,
     Gate,
+    Lease,
     ListenerSpec,
     LongMasking,
     Lookups,
@@ -30,7 +31,7 @@ from custody.gateway import (
 )
 from custody.model.approval import Approvals
 from custody.model.codec import Advisor
-from custody.model.identity import Loop
+from custody.model.identity import Credential, Loop
 from custody.model.interfaces import (
     EvidenceLog,
     Masker,
@@ -60,9 +61,9 @@ class Advisors:
     It is forgotten with the last session: a client that names many databases leaves nothing.
     """
 
-    def __init__(self, parser: Parser, vault: Vault, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, parser: Parser, lease: Lease, tasks: asyncio.TaskGroup) -> None:
         self._parser: Final = parser
-        self._vault: Final = vault
+        self._lease: Final = lease
         self._tasks: Final = tasks
         self._lookups: Final[weakref.WeakValueDictionary[tuple[TargetName, str], Lookups]] = (
             weakref.WeakValueDictionary()
@@ -77,7 +78,7 @@ class Advisors:
         key = (target.name, database)
         lookups = self._lookups.get(key)
         if lookups is None or lookups.target != target:  # a reload may lead it elsewhere
-            lookups = Lookups(target, database, self._vault, inquirer, self._start)
+            lookups = Lookups(target, database, self._lease, inquirer, self._start)
             self._lookups[key] = lookups
         return CodecAdvisor(self._parser, lookups, loop.id)
 
@@ -106,7 +107,11 @@ def make_session_services(
 ) -> SessionServices:
     policy = compile_policy(config)
     masking = LongMasking(masker)
-    return SessionServices(
+
+    async def lease(loop: Loop, target: Target) -> Credential:
+        return await services.lease(loop, target)
+
+    services = SessionServices(
         gate=Gate(
             policy,
             masking,
@@ -122,13 +127,14 @@ def make_session_services(
         ticket_authenticator=gateway.ticket_authenticator,
         vault=vault,
         targets=make_targets(config),
-        advisor=Advisors(parser, vault, tasks),
+        advisor=Advisors(parser, lease, tasks),
         clock=clock,
         strict_responses=config.gateway.responses is Responses.STRICT,
         held_bytes=held_bytes(config),
         tokens=tokens,
         refusal_rate=gateway.refusal_rate,
     )
+    return services
 
 
 def held_bytes(config: Config) -> int:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from custody.gateway.listener import Listener, make_listener, note_unrecorded, watch
     from custody.gateway.long_records import LongMasking
     from custody.gateway.lookups.advisor import NO_CATALOGUE, CodecAdvisor, Parser
-    from custody.gateway.lookups.catalogue import Lookups, try_login
+    from custody.gateway.lookups.catalogue import Lease, Lookups, try_login
     from custody.gateway.lookups.parser.pool import ParserPool
     from custody.gateway.registry import Registry
     from custody.gateway.services import ListenerSpec, SessionServices
@@ -29,7 +29,7 @@ _NAMES: Final = {
     "listener": ("Listener", "make_listener", "note_unrecorded", "watch"),
     "long_records": ("LongMasking",),
     "lookups.advisor": ("NO_CATALOGUE", "CodecAdvisor", "Parser"),
-    "lookups.catalogue": ("Lookups", "try_login"),
+    "lookups.catalogue": ("Lease", "Lookups", "try_login"),
     "lookups.parser.pool": ("ParserPool",),
     "registry": ("Registry",),
     "services": ("ListenerSpec", "SessionServices"),
@@ -45,6 +45,7 @@ __all__ = [
     "CodecAdvisor",
     "Gate",
     "GatewayCounts",
+    "Lease",
     "Listener",
     "ListenerSpec",
     "LongMasking",

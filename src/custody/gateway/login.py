@@ -224,7 +224,7 @@ class LoginStage:
         """Lease the credential and begin the login at the target."""
         session, target, loop = came.session, came.target, came.admission.loop
         try:
-            credential = await self._services.vault.lease(loop, target.name)
+            credential = await self._services.lease(loop, target)
             server = await connect(target, self._host)
         except CustodyError as error:
             _log.error("%s: %s: %s", session.id, error.code, error.fault)

@@ -1,6 +1,6 @@
 """The services that every session uses, and what one listener is.
 
-Law: values only, which the wiring fills in; no default here switches a bound off. A reload puts
+Law: values, which the wiring fills in; no default here switches a bound off. A reload puts
 others in their place; who uses one asks for it at each use.
 """
 
@@ -14,7 +14,8 @@ from custody.gateway.gate import Clock, Gate
 from custody.gateway.long_records import LongMasking
 from custody.gateway.target import Target
 from custody.model.codec import Advisor
-from custody.model.identity import Loop
+from custody.model.errors import CustodyError
+from custody.model.identity import Credential, Loop
 from custody.model.interfaces import (
     EvidenceLog,
     Policy,
@@ -56,6 +57,19 @@ class SessionServices(msgspec.Struct):
     """Counts the reloads behind which codecs that were made before may serve nobody any more."""
     tokens: TokenAuthenticator | None = None
     """Takes a raw token given as a password; ``None`` where no issuer's tokens are taken so."""
+
+    async def lease(self, loop: Loop, target: Target) -> Credential:
+        """That target's credential. Raises as ``Vault.lease``, and ``target.moved`` where a reload
+        has led its name elsewhere: what opens the new place is not shown to the old one.
+        """
+        credential = await self.vault.lease(loop, target.name)
+        if self.targets.get(target.name) != target:
+            raise CustodyError(
+                "target.moved",
+                f"The configuration has another {target.name} by now.",
+                "Connect again: new sessions go to the new one.",
+            )
+        return credential
 
 
 class ListenerSpec(msgspec.Struct, frozen=True):

@@ -187,8 +187,7 @@ class TerminatedSession:
     async def lease(self) -> Credential:
         admitted = self._known()
         try:
-            loop, target = admitted.admission.loop, admitted.target.name
-            credential = await self._services.vault.lease(loop, target)
+            credential = await self._services.lease(admitted.admission.loop, admitted.target)
         except CustodyError as error:
             _log.error("%s: %s: %s", self.id, error.code, error.fault)
             raise RefusedError(unreachable(error)) from None

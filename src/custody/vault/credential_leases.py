@@ -72,6 +72,7 @@ class LeasingVault:
         to the store that made it.
         """
         self._held.clear()
+        self._turns.clear()  # nobody waits for a store of before, which perhaps never answers
         self._generation += 1
         self._references, self._stores = dict(references), dict(stores)
 

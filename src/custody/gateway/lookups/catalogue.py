@@ -8,7 +8,7 @@ out is ``None``; whoever asked must then take the worst. Nothing here is trusted
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from typing import Final
 
 from custody.gateway.connections.connection import Connection
@@ -16,7 +16,7 @@ from custody.gateway.connections.upstream import connect, secure
 from custody.gateway.target import Target
 from custody.model.codec import Inquirer, UpstreamLogin
 from custody.model.errors import CustodyError
-from custody.model.identity import GATEWAY
+from custody.model.identity import GATEWAY, Credential, Loop
 from custody.model.interfaces import Vault
 
 TRUSTED_FOR_S: Final = 30.0
@@ -35,6 +35,12 @@ ANSWERS_AT_MOST: Final = 20_000
 _log: Final = logging.getLogger("custody.lookup")
 
 
+Lease = Callable[[Loop, Target], Awaitable[Credential]]
+"""As ``SessionServices.lease``."""
+_Asked = tuple[int, Hashable]
+"""A question, and the generation of the catalogue that it asks about."""
+
+
 class Lookups:
     """The look-ups of one database. Shared by all sessions on it."""
 
@@ -42,20 +48,21 @@ class Lookups:
         self,
         target: Target,
         database: str,
-        vault: Vault,
+        lease: Lease,
         inquirer: Callable[[], Inquirer],
         start: Callable[["Lookups"], None],
     ) -> None:
         self.target: Final = target
         self._database: Final = database
-        self._vault: Final = vault
+        self._lease: Final = lease
         self._inquirer: Final = inquirer
         self._start: Final = start
         self._event_loop: Final = asyncio.get_running_loop()
         self._known: Final[OrderedDict[Hashable, tuple[float, object]]] = OrderedDict()
-        self._asked: Final[dict[Hashable, asyncio.Future[object]]] = {}
-        self._queue: Final[asyncio.Queue[Hashable]] = asyncio.Queue()
+        self._asked: Final[dict[_Asked, asyncio.Future[object]]] = {}
+        self._queue: Final[asyncio.Queue[_Asked]] = asyncio.Queue()
         self._generation = 0
+        """One more each time that the catalogue may have changed."""
         self._unsettled = 0
         """Sessions whose transactions may change the catalogue."""
         self._failed_at = -FAILED_FOR_S
@@ -70,14 +77,15 @@ class Lookups:
     async def find(self, question: Hashable) -> object | None:
         if (answer := self.recall(question)) is not None:
             return answer
-        asked = self._asked.get(question)
+        key = self._generation, question
+        asked = self._asked.get(key)
         if asked is None:
             if self._event_loop.time() - self._failed_at < FAILED_FOR_S:
                 return None
             if len(self._asked) >= QUESTIONS_AT_MOST:
                 return None
-            asked = self._asked[question] = self._event_loop.create_future()
-            self._queue.put_nowait(question)
+            asked = self._asked[key] = self._event_loop.create_future()
+            self._queue.put_nowait(key)
             if not self._running:
                 self._running = True
                 self._start(self)
@@ -89,7 +97,9 @@ class Lookups:
             return None
 
     def forget(self) -> None:
-        """The catalogue may have changed. Answers that are under way are not kept either."""
+        """The catalogue may have changed. Answers that are under way are neither kept nor given to
+        whoever asks from now on.
+        """
         self._known.clear()
         self._generation += 1
 
@@ -132,7 +142,7 @@ class Lookups:
             for question in list(self._asked):
                 self._answer(question, None, keep=False)
 
-    async def _next_questions(self, most: int) -> list[Hashable]:
+    async def _next_questions(self, most: int) -> list[_Asked]:
         """Those that wait, or the first that comes; none where none comes for a while."""
         try:
             async with asyncio.timeout(IDLE_S):
@@ -141,30 +151,31 @@ class Lookups:
             return []
         return [first, *self._waiting(most - 1)]
 
-    def _waiting(self, most: int) -> list[Hashable]:
+    def _waiting(self, most: int) -> list[_Asked]:
         return [self._queue.get_nowait() for _ in range(min(most, self._queue.qsize()))]
 
-    async def _find(self, questions: Sequence[Hashable], connection: "_Line") -> None:
+    async def _find(self, questions: Sequence[_Asked], connection: "_Line") -> None:
         generation = self._generation
-        connection.ask(questions)
-        for question in questions:
+        connection.ask(question for _, question in questions)
+        for key in questions:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 answer = await connection.answer()
             keep = generation == self._generation and not self._unsettled
-            self._answer(question, answer, keep=keep)
+            self._answer(key, answer, keep=keep)
 
-    def _answer(self, question: Hashable, answer: object | None, *, keep: bool) -> None:
+    def _answer(self, key: _Asked, answer: object | None, *, keep: bool) -> None:
         if keep and answer is not None:
+            question = key[1]
             self._known[question] = (self._event_loop.time(), answer)
             self._known.move_to_end(question)
             while len(self._known) > ANSWERS_AT_MOST:
                 self._known.popitem(last=False)
-        asked = self._asked.pop(question, None)
+        asked = self._asked.pop(key, None)
         if asked is not None and not asked.done():
             asked.set_result(answer)
 
     async def _open(self) -> "_Line":
-        return await _open(self.target, self._database, self._vault, self._inquirer())
+        return await _open(self.target, self._database, self._lease, self._inquirer())
 
 
 async def try_login(target: Target, vault: Vault, inquirer: Inquirer) -> str:
@@ -173,13 +184,17 @@ async def try_login(target: Target, vault: Vault, inquirer: Inquirer) -> str:
     Raises ``CustodyError`` as the vault, the connection and the target's answers do. The caller
     sets the time-out.
     """
-    line = await _open(target, target.database, vault, inquirer)
+
+    async def lease(_gateway: Loop, target: Target) -> Credential:
+        return await vault.lease(GATEWAY, target.name)
+
+    line = await _open(target, target.database, lease, inquirer)
     line.close()
     return line.tls
 
 
-async def _open(target: Target, database: str, vault: Vault, inquirer: Inquirer) -> "_Line":
-    credential = await vault.lease(GATEWAY, target.name)
+async def _open(target: Target, database: str, lease: Lease, inquirer: Inquirer) -> "_Line":
+    credential = await lease(GATEWAY, target)
     line = _Line(target, inquirer)
     upstream = UpstreamLogin(
         user=credential.user or target.user,
