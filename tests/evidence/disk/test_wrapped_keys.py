@@ -99,6 +99,20 @@ def test_a_day_that_does_not_open_stops_the_log() -> None:
     assert refused.value.code == "log.day-key"
 
 
+@pytest.mark.parametrize("head", [b"custody-wrapped/1 2001-01-01\n", b"Custody", b""])
+def test_a_key_file_with_another_header_stops_the_log_and_stays_as_it_is(head: bytes) -> None:
+    """A restart that wrote a right header over it would hide what was done."""
+    scene = Scene()
+    open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random)
+    path = wrapped_path(scene.evidence, DAY)
+    altered = head + scene.disk.files()[path].split(b"\n", 1)[1]
+    scene.disk.put(path, altered)
+    with pytest.raises(LogFailureError, match="its first line is not that day's") as refused:
+        open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random)
+    assert refused.value.code == "log.key-file"
+    assert scene.disk.files()[path] == altered
+
+
 def test_keys_of_a_day_are_its_own() -> None:
     key = DayKey(DAY, b"D" * 32)
     wrapped = key.wrap("log", b"S" * 32, lambda size: b"n" * size)

@@ -101,9 +101,14 @@ def key_line(scope: str, wrapped: bytes) -> bytes:
     return _line(f"key {scope} {b64encode(wrapped).decode()}")
 
 
+def header(day: str) -> bytes:
+    """The file's first line."""
+    return f"{VERSION} {day}\n".encode()
+
+
 def first_lines(day: str, wrapped_day_key: bytes) -> bytes:
     """A new file's content."""
-    return f"{VERSION} {day}\n".encode() + day_line(wrapped_day_key)
+    return header(day) + day_line(wrapped_day_key)
 
 
 def parse(data: bytes, day: str) -> WrappedDay:
@@ -130,7 +135,7 @@ def parse(data: bytes, day: str) -> WrappedDay:
 def whole_lines(data: bytes, day: str) -> bytes:
     """The file without padding, and without the lines that a crash left unreadable."""
     lines = [line + b"\n" for line in data.split(b"\n") if _words(line)]
-    return f"{VERSION} {day}\n".encode() + b"".join(lines)
+    return header(day) + b"".join(lines)
 
 
 def _line(text: str) -> bytes:

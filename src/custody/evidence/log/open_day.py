@@ -23,6 +23,7 @@ from custody.evidence.disk.wrapped_keys import (
     DayKey,
     WrappedDay,
     first_lines,
+    header,
     key_line,
     line_hash,
     parse,
@@ -162,7 +163,10 @@ def wrapped_path(evidence: Path, day: str) -> Path:
 def open_day(
     files: Files, evidence: Path, keys: KeyService, day: str, random: Callable[[int], bytes]
 ) -> OpenDay:
-    """The day's keys, made and synced if it is new. Blocks for disk and key-holder."""
+    """The day's keys, made and synced if it is new. Blocks for disk and key-holder.
+
+    Raises ``LogFailureError`` where the key does not open, or the file's header is another.
+    """
     make_durable_directory(files, segments_directory(evidence) / day)
     path = wrapped_path(evidence, day)
     make_durable_directory(files, path.parent)
@@ -173,6 +177,13 @@ def open_day(
         add_file(files, path, data)
         files.sync_directory(path.parent)
     else:
+        if not data.startswith(header(day)):
+            # No crash leaves that; a right one written over it would hide what was done.
+            raise LogFailureError(
+                "log.key-file",
+                f"The key file {path} was altered: its first line is not that day's.",
+                "Run `custody verify` on the data directory before anything else.",
+            )
         secret = _unwrap_day(keys, day, parse(data, day).day_key)
     whole = whole_lines(data, day)
     if not data.startswith(whole) or data[len(whole) :].strip(b"\n"):

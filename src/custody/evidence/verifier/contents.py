@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from custody.evidence.disk.wrapped_keys import VERSION, DayKey, WrappedDay, parse, scope_of
+from custody.evidence.disk.wrapped_keys import DayKey, WrappedDay, header, parse, scope_of
 from custody.evidence.record.leaf import Fact, Leaf
 from custody.evidence.record.seal import SealError, derive, place, sealed_hash, unseal
 from custody.evidence.verifier.file_access import read_bytes
@@ -189,7 +189,7 @@ class ContentsCheck:
         wrapped = parse(data, name)
         # A line that a crash cut short sealed nothing; one that is needed will be missed.
         # The header is on disk before the file has its name, so no crash leaves another one.
-        if not data.startswith(f"{VERSION} {name}\n".encode()):
+        if not data.startswith(header(name)):
             what = "was altered: its first line is not this day's"
             self._once(name, "", FaultKind.KEY_HEADER_ALTERED, what, None)
         key = None
