@@ -106,6 +106,36 @@ def test_a_backslash_that_is_left_out_is_still_one() -> None:
     assert read(f"INSERT INTO t VALUES {rows}")[0].backslash
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "EXECUTE p({rows}, '123-45-6789')",
+        "SELECT f({rows}, 1)",
+        "INSERT INTO t SELECT {rows}, '123-45-6789'",
+        "CALL p({rows}, 1)",
+    ],
+)
+def test_what_stands_in_parentheses_elsewhere_is_counted_whole(text: str) -> None:
+    rows = ", ".join(f"({n:06})" for n in range(2 * MANY))
+    assert shortened(text.format(rows=rows).encode()) is None
+
+
+def test_rows_of_constants_are_left_out_on_both_sides_of_one_that_calls() -> None:
+    rows = ", ".join(f"({n}, 'a{n}', {n})" for n in range(MANY))
+    text = f"INSERT INTO t VALUES {rows}, (1, lower(f('x')), 2), {rows}"
+    short = shortened(text.encode())
+    assert short is not None
+    assert len(short.text) < 1000
+    assert read(text)[0].functions == read("VALUES (1, lower(f('x')), 2)")[0].functions
+
+
+def test_nulls_make_no_list_long() -> None:
+    rows = ", ".join("(NULL, 'xxxxxxxx')" for _ in range(constant_runs.LEAST_CONSTANTS - 1))
+    text = f"INSERT INTO t (a, b) VALUES {rows}"
+    assert shortened(text.encode()) is None
+    assert len(read(text)[0].marks) == constant_runs.LEAST_CONSTANTS - 1
+
+
 def test_a_list_that_is_masked_one_by_one_is_read_whole() -> None:
     rows = ", ".join(f"({n}, '{'x' * 20}')" for n in range(constant_runs.LEAST_CONSTANTS // 2 - 1))
     text = f"INSERT INTO t (a, b) VALUES {rows}"

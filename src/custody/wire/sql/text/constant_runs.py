@@ -8,7 +8,7 @@ a few do. Where they stood is kept, so that places in what is parsed are places 
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from custody.wire.sql.text.tree import TOKEN_NUMBERS, scan
@@ -16,17 +16,19 @@ from custody.wire.sql.text.tree import TOKEN_NUMBERS, scan
 LEAST_BYTES: Final = 64 * 1024
 """Of a text in which lists are looked for."""
 LEAST_CONSTANTS: Final = 10_000
-"""Of a list, so that no more of it is left out than would be masked as a whole."""
+"""Of a list, NULL apart, so that no more of it is left out than would be masked as a whole."""
 _KEPT: Final = 8
 """Elements at the beginning of a list; its last one is kept too."""
 
 _CLASSES: Final[dict[str, bytes]] = {
-    "c": b"ICONST FCONST SCONST BCONST XCONST NULL_P TRUE_P FALSE_P",
+    "c": b"ICONST FCONST SCONST BCONST XCONST TRUE_P FALSE_P",
+    "n": b"NULL_P",
     "s": b"ASCII_45 ASCII_43",
     ",": b"ASCII_44",
     "(": b"ASCII_40",
     ")": b"ASCII_41",
     "[": b"ASCII_91",
+    "v": b"VALUES",
     "i": b"IN_P",
     "a": b"ARRAY",
     "-": b"SQL_COMMENT C_COMMENT",
@@ -36,11 +38,14 @@ _CLASS_OF: Final[dict[int, str]] = {
     for letter, names in _CLASSES.items()
     for name in names.split()
 }
-_ROW: Final = r"\((?:s?c,)*s?c\),"
+_CONSTANT: Final = r"(?:s?c|n)"
+_ROW: Final = rf"\((?:{_CONSTANT},)*{_CONSTANT}\),"
 _ROWS: Final = re.compile(rf"(?:{_ROW}){{{_KEPT},}}")
 _FIRST_ROWS: Final = re.compile(rf"(?:{_ROW}){{{_KEPT}}}")
-_MEMBERS: Final = re.compile(rf"(?:(?<=i\()|(?<=a\[))(?:s?c,){{{_KEPT},}}")
-_FIRST_MEMBERS: Final = re.compile(rf"(?:s?c,){{{_KEPT}}}")
+_ANY_ROW: Final = re.compile(r"\((?:[^()]++|\((?:[^()]++|\([^()]*+\))*+\))*+\),")
+"""Of VALUES, with calls in it, but not deep ones."""
+_MEMBERS: Final = re.compile(rf"(?:(?<=i\()|(?<=a\[))(?:{_CONSTANT},){{{_KEPT},}}")
+_FIRST_MEMBERS: Final = re.compile(rf"(?:{_CONSTANT},){{{_KEPT}}}")
 
 
 class ShortenedText:
@@ -83,8 +88,8 @@ def shortened(source: bytes) -> ShortenedText | None:
     starts, classes = _classified(source)
     cuts = sorted(
         [
-            *_cuts(_ROWS, _FIRST_ROWS, starts, classes),
-            *_cuts(_MEMBERS, _FIRST_MEMBERS, starts, classes),
+            *_cuts(_rows(classes), _FIRST_ROWS, starts, classes),
+            *_cuts(_MEMBERS.finditer(classes), _FIRST_MEMBERS, starts, classes),
         ]
     )
     return ShortenedText(source, cuts) if cuts else None
@@ -103,11 +108,23 @@ def _classified(source: bytes) -> tuple["array[int]", str]:
     return starts, "".join(letters)
 
 
+def _rows(classes: str) -> Iterator[re.Match[str]]:
+    """Runs of rows of VALUES: others in parentheses may be arguments, whose number matters."""
+    at = classes.find("v")
+    while at >= 0:
+        at += 1
+        while (row := _ROWS.match(classes, at) or _ANY_ROW.match(classes, at)) is not None:
+            if row.re is _ROWS:
+                yield row
+            at = row.end()
+        at = classes.find("v", at)
+
+
 def _cuts(
-    runs: re.Pattern[str], first: re.Pattern[str], starts: "array[int]", classes: str
+    runs: Iterable[re.Match[str]], first: re.Pattern[str], starts: "array[int]", classes: str
 ) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
-    for run in runs.finditer(classes):
+    for run in runs:
         begin, end = run.span()
         kept = first.match(classes, begin)
         enough = classes.count("c", begin, end) >= LEAST_CONSTANTS
