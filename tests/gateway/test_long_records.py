@@ -4,11 +4,12 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 
+import pytest
 from tests.gateway.fakes import NoMask
 from tests.gateway.stage import Bench, bench, line, until
-from tests.gateway.test_gate import SESSION
+from tests.gateway.test_gate import SESSION, YES, Humans, Rules
 
-from custody.gateway.long_records import LONG, LongMasking, is_long, long_commands
+from custody.gateway.long_records import LONG, LongMasking, MaskingPause, is_long, long_commands
 from custody.model.command import Argument, Command
 from custody.model.errors import CustodyError
 from custody.model.record import (
@@ -92,6 +93,72 @@ def test_a_session_that_leaves_meanwhile_sends_nothing_and_leaves_a_word() -> No
             assert word.bytes == len(LONG_LINE) + 1
             assert texts(b) == []
             assert not [seen for seen in b.server.seen if "xx" in seen]
+
+    run(scenario)
+
+
+def test_what_is_masked_when_its_session_is_over_already_does_not_move() -> None:
+    async def scenario() -> None:
+        done: list[str] = []
+        async with asyncio.TaskGroup() as tasks:
+            pause = MaskingPause(
+                LongMasking(NoMask()),
+                SESSION,
+                tasks,
+                lambda: done.append("went on"),
+                lambda error: done.append(f"failed: {error}"),
+                left=lambda: True,
+            )
+            pause.begin([], lambda: done.append("moved"), lambda: done.append("left"))
+            pause.in_turn(lambda: done.append("in its turn"))
+        assert done == []
+        pause.abandon()
+        assert done == ["left"]
+
+    run(scenario)
+
+
+class SlowForAnswers(NoMask):
+    """Holds a long answer in its thread until it is let go."""
+
+    def __init__(self) -> None:
+        self.free = threading.Event()
+        self.begun = False
+
+    def mask(self, record: Record) -> Record:
+        if isinstance(record.body, Response) and record.body.bytes > LONG and not self.begun:
+            self.begun = True
+            assert self.free.wait(10)
+        return record
+
+
+@pytest.mark.parametrize("said_yes", [True, False])
+def test_a_yes_waits_for_the_answer_that_is_masked_before_it(*, said_yes: bool) -> None:
+    masker, humans = SlowForAnswers(), Humans()
+
+    async def scenario() -> None:
+        async with bench(policy=Rules(), approvals=humans, masker=masker) as b:
+            reader, writer = await b.login()
+            b.server.silent = True
+            writer.write(b"SELECT 1\nASK night\n")
+            await until(lambda: bool(humans.open))
+            await until(lambda: b.server.seen[-1:] == ["SELECT 1"])
+            b.server.writers[0].write(b"ok " + b"x" * (LONG + 10) + b"\n")
+            await until(lambda: masker.begun)
+            b.server.silent = False
+            if said_yes:
+                ((_, answer),) = humans.open
+                answer(YES)
+            else:
+                (session,) = b.registry.all()
+                session.cancel("192.0.2.9:1")
+            await asyncio.sleep(0.05)
+            assert b.server.seen[-1:] == ["SELECT 1"]
+            masker.free.set()
+            assert (await line(reader)).startswith("?")  # it waits
+            assert (await line(reader)).startswith("ok xxx")
+            told = await line(reader)
+            assert told == "ok ASK night" if said_yes else told.startswith("!withdrawn")
 
     run(scenario)
 

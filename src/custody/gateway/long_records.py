@@ -138,8 +138,13 @@ class MaskingPause:
         tasks: asyncio.TaskGroup,
         go_on: Callable[[], None],
         failed: Callable[[Exception], None],
+        *,
+        left: Callable[[], bool],
     ) -> None:
-        """``go_on``: handle the events that came meanwhile."""
+        """``go_on``: handle the events that came meanwhile. ``left``: the session is being ended;
+        nothing of it moves any more.
+        """
+        self._left: Final = left
         self._failed: Final = failed
         self._masking: Final = masking
         self._session: Final = session
@@ -165,6 +170,11 @@ class MaskingPause:
             self._waiting.append(act)
         return self.open
 
+    def in_turn(self, act: Callable[[], None]) -> None:
+        """``act`` now, or when its turn comes."""
+        if not self.defer(act):
+            act()
+
     def abandon(self) -> None:
         """The session is over: what waits never happens."""
         lost, self._lost = self._lost, None
@@ -174,6 +184,8 @@ class MaskingPause:
 
     async def _mask(self, bodies: Sequence[Body]) -> None:
         await self._masking.prepare(self._session, bodies)
+        if self._left():  # its end abandons what waits
+            return
         waiting, self._waiting, self._lost = self._waiting, [], None
         self.open = False
         try:

@@ -229,7 +229,7 @@ class TerminatedSession:
 
     async def _answer(self, number: int, question: Question) -> Permit | Denial:
         settled: asyncio.Future[Permit | Denial] = self._event_loop.create_future()
-        held = HeldMessage(self._services.gate, question, _settled_by(settled), self._tell)
+        held = HeldMessage(self._services.gate, question, _settled_by(settled), self._tell, _never)
         self._held[number] = held, settled
         held.ask()
         try:
@@ -374,6 +374,11 @@ class TerminatedSession:
 
 
 T = TypeVar("T")
+
+
+def _never(_act: object) -> bool:
+    """Nothing of such a session waits its turn: each command has a task of its own."""
+    return False
 
 
 def _settled_by(future: asyncio.Future[T]) -> Callable[[T], None]:

@@ -76,7 +76,10 @@ class LineCodec:
                 self.logged_in = True
                 return SessionReady((Send(Side.CLIENT, b"welcome\n"),))
             if self.expected:
-                response = Response(None, Outcome.OK, line.decode().strip(), 1, len(line), 0)
+                said = line.decode().strip()
+                response = Response(
+                    None, Outcome.OK, said[:64], 1, len(line), 0, captured=((said,),)
+                )
                 return ResponseReceived(response, (line,), self.expected.popleft())
             return Forward(Side.CLIENT, (line,))
         if not self.logged_in:

@@ -27,12 +27,19 @@ class HeldMessage:
     """
 
     def __init__(
-        self, gate: Gate, question: Question, settle: Settle, tell: Callable[[str], None]
+        self,
+        gate: Gate,
+        question: Question,
+        settle: Settle,
+        tell: Callable[[str], None],
+        defer: Callable[[Callable[[], None]], bool],
     ) -> None:
+        """``defer``: whether what is given waits for the session's turn, and happens then."""
         self._gate: Final = gate
         self._question: Final = question
         self._settle: Final = settle
         self._tell: Final = tell
+        self._defer: Final = defer
         self._event_loop: Final = asyncio.get_running_loop()
         self._reminder: asyncio.TimerHandle | None = None
         self._over = False
@@ -49,7 +56,7 @@ class HeldMessage:
         return Denial(WITHDRAWN, self._question.numbers, self._question.culprit)
 
     def _answered(self, answer: QuestionAnswer) -> None:
-        if not self._over:
+        if not (self._over or self._defer(lambda: self._answered(answer))):
             self._end()
             self._settle(self._gate.settle(self._question, answer))
 

@@ -96,7 +96,7 @@ class Relay:
         self._asked: tuple[HeldMessage, CommandsReceived, RecordedEntry] | None = None
         """What a human is asked about. The codec gives no message behind it."""
         self._pause: Final = MaskingPause(
-            services.masking, self._session, tasks, self.pump, host.failed
+            services.masking, self._session, tasks, self.pump, host.failed, left=lambda: host.left
         )
         self._answers: Final = AnswerQueue(
             self, self._session, self._gate, self._pause, strict=services.strict_responses
@@ -163,8 +163,9 @@ class Relay:
 
     def closed(self, side: Side) -> None:
         """Nothing more comes from this side."""
-        if self._pause.defer(lambda: self.closed(side)):
-            return
+        self._pause.in_turn(lambda: self._closed(side))
+
+    def _closed(self, side: Side) -> None:
         if side is Side.CLIENT:
             self._leaving = self._leaving or "client.closed"
             self._abandon(self._leaving)
@@ -177,21 +178,19 @@ class Relay:
         if self._pause.defer(lambda: self.end_when_drained(last, reason)):
             return
         reason = self._leaving or reason
-        box = self.to_client if last is Side.CLIENT else self.to_server
-        box.call_after(lambda: self._host.end(reason))
+        self._box(last).call_after(lambda: self._host.end(reason))
         self._event_loop.call_later(DRAIN_TIMEOUT_S, self._host.end, reason)
 
     def finish(self) -> tuple[int, int, int, int]:
-        """Close what is open: commands without an answer are recorded as such.
-
-        Gives the counts of commands, of refused ones, and of bytes sent up and down.
+        """Record commands without an answer as such. Gives the counts of commands, of refused ones,
+        and of bytes sent up and down.
         """
         self._over = True
         self._advisor.forget(settled=True)  # what the target did of what it was sent, nobody knows
         self.to_server.clear()
-        self._answers.record()
-        self._pause.abandon()
         try:
+            self._answers.record()
+            self._pause.abandon()
             self._abandon("session.ended")
             for body in self._transaction.lost(self._messages.values()):
                 self._note(body)
@@ -280,7 +279,7 @@ class Relay:
             for send in self._codec.notify(text):
                 self._send(send)
 
-        waits = HeldMessage(self._gate, question, settle, tell)
+        waits = HeldMessage(self._gate, question, settle, tell, self._pause.defer)
         self._asked = waits, event, held
         waits.ask()
 
@@ -291,11 +290,14 @@ class Relay:
 
     def withdraw(self) -> bool:
         """The client cancels what a human is asked about; false where nothing is."""
-        if self._asked is None:
-            return False
-        (waits, event, held), self._asked = self._asked, None
-        self._go_on(event, held, waits.withdraw("cancelled"))
-        return True
+        asked = self.waits
+        self._pause.in_turn(self._cancel)
+        return asked
+
+    def _cancel(self) -> None:
+        if self._asked is not None:
+            (waits, event, held), self._asked = self._asked, None
+            self._go_on(event, held, waits.withdraw("cancelled"))
 
     def _go_on(self, event: CommandsReceived, held: RecordedEntry, ruling: Permit | Denial) -> None:
         try:
@@ -321,8 +323,7 @@ class Relay:
         box.hold(held)
 
     def _record_first(self, event: RecordFirst) -> None:
-        box = self.to_server if event.to is Side.SERVER else self.to_client
-        self._hold(box, event.wire, event.body)
+        self._hold(self._box(event.to), event.wire, event.body)
 
     def _stream_ended(self, event: StreamEnded) -> None:
         message = self._messages.get(event.token) if event.token is not None else None
@@ -345,8 +346,10 @@ class Relay:
             self.to_client.put(event.wire)
 
     def _send(self, event: Send) -> None:
-        box = self.to_server if event.to is Side.SERVER else self.to_client
-        box.put((event.data,))
+        self._box(event.to).put((event.data,))
+
+    def _box(self, to: Side) -> Outbox:
+        return self.to_server if to is Side.SERVER else self.to_client
 
     def _ended(self, event: SideEnded) -> None:
         self._leaving = self._leaving or event.reason
@@ -373,8 +376,6 @@ class Relay:
         if ended := self._transaction.over(event):
             self._note(ended)
 
-    # Inquiries.
-
     def _inquiry(self, event: Inquiry) -> None:
         answer = self._advisor.recall(event.question)
         if answer is not None and self._consultant is not None:
@@ -387,8 +388,6 @@ class Relay:
         if not self._over and self._consultant is not None:
             self._consultant.answer(event.question, answer)
             self.pump()
-
-    # Records.
 
     def _note(self, body: Body, held: RecordedEntry | None = None) -> None:
         self._answers.record()
