@@ -1,7 +1,9 @@
 """The admin socket: who reaches it."""
 
 import asyncio
+import json
 import os
+import pwd
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -10,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from custody.app.admin.admin_caller import AdminCaller
+from custody.app.admin.admin_caller import UNKNOWN, AdminCaller, actor_of
 from custody.app.admin.socket import CONNECTIONS_AT_MOST, REQUESTS_AT_ONCE, AdminServer, Dispatch
 from custody.model.errors import CustodyError
 
@@ -66,8 +68,8 @@ class Visitor(NamedTuple):
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    def ask(self, call: str) -> None:
-        self.writer.write(b'{"call": "' + call.encode() + b'"}\n')
+    def ask(self, call: str, **arguments: str) -> None:
+        self.writer.write(json.dumps({"call": call, "arguments": arguments}).encode() + b"\n")
 
     async def hears(self) -> bytes:
         async with asyncio.timeout(5):
@@ -109,6 +111,25 @@ def test_a_request_is_answered_on_its_line(tmp_path: Path) -> None:
                 assert await visitor.hears() == said
 
     asyncio.run(scenario())
+
+
+def test_whoever_acts_goes_by_the_kernels_word_and_not_by_its_own(tmp_path: Path) -> None:
+    account = pwd.getpwuid(os.getuid()).pw_name
+
+    async def scenario() -> None:
+        async with office(tmp_path) as enter:
+            visitor = await enter()
+            visitor.ask("kill", actor="mallory")
+            said = json.loads(await visitor.hears())["result"]["items"][1]["actor"]
+            assert said.endswith(" (as mallory)")
+            visitor.ask("kill", actor=said.partition(" (")[0])
+            assert json.loads(await visitor.hears())["result"]["items"][1]["actor"] in said
+
+    asyncio.run(scenario())
+    assert actor_of("mallory", AdminCaller(account, os.getuid(), "")) == f"{account} (as mallory)"
+    assert actor_of("alice", AdminCaller("root", 0, "alice")) == "alice"
+    assert actor_of("root", AdminCaller("root", 0, "alice")) == "alice (as root)"
+    assert actor_of("bob", UNKNOWN) == "bob"
 
 
 def test_only_some_requests_run_at_once_and_the_rest_take_their_turn(tmp_path: Path) -> None:

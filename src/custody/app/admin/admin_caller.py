@@ -14,6 +14,8 @@ _CREDENTIALS: Final = struct.Struct("3i")
 _NO_LOGIN: Final = 2**32 - 1
 """What Linux keeps of a process that no login began."""
 
+_NAME_AT_MOST: Final = 255
+
 
 class AdminCaller(NamedTuple):
     account: str
@@ -40,6 +42,14 @@ def admin_caller(connection: socket.socket) -> AdminCaller:
         return UNKNOWN
     process, uid, _ = _CREDENTIALS.unpack(told)
     return AdminCaller(_name(uid), uid, _login(process))
+
+
+def actor_of(claimed: str, caller: AdminCaller) -> str:
+    """Whom an act is recorded as: who logged in, or the account, as the kernel has it; what the
+    caller calls itself only beside that.
+    """
+    known = caller.login or caller.account
+    return claimed if known in {"", claimed} else f"{known} (as {claimed})"[:_NAME_AT_MOST]
 
 
 def _login(process: int) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from custody.app.admin.admin_caller import UNKNOWN, AdminCaller, admin_caller
+from custody.app.admin.admin_caller import UNKNOWN, AdminCaller, actor_of, admin_caller
 from custody.model.errors import CustodyError
 
 REQUEST_BYTES_AT_MOST: Final = 1024 * 1024
@@ -132,9 +132,12 @@ class AdminServer:
         return msgspec.json.encode({"error": fault})
 
     async def _result(self, request: AdminRequest, caller: AdminCaller) -> object:
+        arguments = dict(request.arguments)
+        if isinstance(claimed := arguments.get("actor"), str):
+            arguments["actor"] = actor_of(claimed, caller)
         try:
             async with asyncio.timeout(self._answer_s), self._turn:
-                return await self._dispatch(request.call, request.arguments, caller)
+                return await self._dispatch(request.call, arguments, caller)
         except TimeoutError as error:
             raise CustodyError(
                 "admin.timeout",

@@ -119,7 +119,7 @@ def _place(backup: Path, config: Config, manifest: BackupManifest, now: int) -> 
     for name in manifest.files:
         if name not in {CONFIG, STATE} and not (data / name).exists():
             shutil.copyfile(backup / name, data / name)
-            (data / name).chmod((backup / name).stat().st_mode & 0o777)
+            (data / name).chmod((backup / name).stat().st_mode & 0o644)
     if STATE not in manifest.files or (data / STATE).exists():
         return 0, 0
     # It gets its name once nothing of it lives: whatever ends this half-way revives no ticket.
