@@ -32,10 +32,14 @@ def direct(
 
 
 def through(
-    gateway: RunningGateway, words: Sequence[str], *options: str, **environment: str
+    gateway: RunningGateway,
+    words: Sequence[str],
+    *options: str,
+    target: str = "orders",
+    **environment: str,
 ) -> list[Any]:
     """``options`` of `custody run`; ``environment`` beside what it gives."""
-    run = [str(CUSTODY), "run", "--quiet", "--group", "agents", "--target", "orders"]
+    run = [str(CUSTODY), "run", "--quiet", "--group", "agents", "--target", target]
     found = {"CUSTODY_CONFIG": str(gateway.config), **environment}
     return _seen([*run, *options, "--", *words], found)
 
@@ -43,7 +47,7 @@ def through(
 def _seen(words: Sequence[str], environment: dict[str, str]) -> list[Any]:
     done = subprocess.run(
         words,
-        env={**os.environ, **environment},
+        env={**os.environ, "PYTHONHASHSEED": "0", **environment},
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,2 @@
+{{ config(materialized="view") }}
+select customer from {{ ref("customers") }} where spent > 11
