@@ -27,7 +27,7 @@ from tests.protocols.postgres import messages as m
 from custody.app.evidence_log import make_masker
 from custody.config.load import compile_policy, load_config
 from custody.evidence import KeyholderProcess, LogOptions, open_log
-from custody.gateway import Gate, LongMasking, Meter, SessionServices
+from custody.gateway import Gate, LongMasking, MemoryShares, Meter, SessionServices
 from custody.gateway.admission import Admitted
 from custody.gateway.login import LoginResult
 from custody.gateway.lookups.parser.cache import AnalysisCache
@@ -230,7 +230,8 @@ async def relayed(folder: Path, clockwork: Clockwork | None) -> AsyncIterator[tu
                 clock=lambda: Milliseconds(0),
                 strict_responses=False,
                 refusal_rate=RefusalRate(),
-                held_bytes=4 * 1024 * 1024,
+                held_bytes=2 * 1024 * 1024,
+                memory=MemoryShares(2**30, 2**27),
             )
             nobody: Any = None
             login = LoginResult(

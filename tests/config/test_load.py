@@ -8,12 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from custody.config.checks import memory_of_a_command
 from custody.config.faults import ConfigError, dotted_path
 from custody.config.load import compile_policy, find_config, load_config, parse_config
 from custody.config.tables import Config, Tls
 from custody.config.values import Cleartext
 from custody.masking.marks import MaskForm
 from custody.model.words import Decision, Effect
+from custody.protocols.postgres.options import MEMORY_OF_A_COMMAND
 
 CONTRACT = (Path(__file__).parent / "contract.toml").read_bytes()
 MINIMAL = b"""\
@@ -56,6 +58,8 @@ def test_the_contract_loads_as_it_stands() -> None:
         "contact": "the people who run this gateway",
         "durability": "disk",
         "responses": "async",
+        "memory_bytes": 0,
+        "loop_memory_bytes": 0,
     }
     (listener,) = config.listeners
     assert (listener.name, str(listener.address)) == ("postgres", "127.0.0.1:6432")
@@ -351,3 +355,15 @@ def test_reading_a_configuration_imports_nothing_that_uses_it() -> None:
         [sys.executable, "-c", look], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == "\n"
+
+
+def test_memory_that_no_statement_fits_into_is_refused_where_it_stands() -> None:
+    def giving(size: bytes) -> bytes:
+        return MINIMAL.replace(b"[gateway]\n", b'[gateway]\nloop_memory_bytes = "%s"\n' % size, 1)
+
+    told = refused(giving(b"64 MiB"))
+    assert [(fault.code, dotted_path(fault.at)) for fault in told.faults] == [
+        ("config.memory", "gateway.loop_memory_bytes")
+    ]
+    longest = read(giving(b"162 MiB")).capture.command_bytes
+    assert memory_of_a_command(read(MINIMAL)) > MEMORY_OF_A_COMMAND * longest

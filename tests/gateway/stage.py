@@ -20,6 +20,7 @@ from custody.gateway.budget.meter import UsageCounter
 from custody.gateway.gate import Gate
 from custody.gateway.listener import make_listener
 from custody.gateway.long_records import LongMasking
+from custody.gateway.memory import MemoryShares
 from custody.gateway.registry import Registry
 from custody.gateway.services import ListenerSpec, SessionServices
 from custody.gateway.target import Target
@@ -108,6 +109,7 @@ async def bench(
     max_connections: int = 2000,
     idle_timeout_s: float = 0,
     held_bytes: int = 4 * 1024 * 1024,
+    memory: MemoryShares | None = None,
     vault: Vault | None = None,
     tokens: TokenAuthenticator | None = None,
     bearer: TokenAuthenticator | None = None,
@@ -140,6 +142,7 @@ async def bench(
         strict_responses=strict,
         refusal_rate=RefusalRate(),
         held_bytes=held_bytes,
+        memory=memory or MemoryShares(2**30, 2**30),
         tokens=tokens,
     )
     setup.services = services

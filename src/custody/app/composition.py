@@ -5,6 +5,7 @@ Law: only here are concrete rooms named. Nothing here decides anything.
 
 import asyncio
 import logging
+import os
 import ssl
 import weakref
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Final
 import msgspec
 
 from custody.app.gateway import Gateway, clock
+from custody.config.checks import memory_of_a_command
 from custody.config.load import compile_policy
 from custody.config.tables import Config, ListenerConfig, Responses, TargetConfig
 from custody.config.values import Cleartext
@@ -24,6 +26,7 @@ from custody.gateway import (
     ListenerSpec,
     LongMasking,
     Lookups,
+    MemoryShares,
     Parser,
     SessionServices,
     Target,
@@ -45,8 +48,10 @@ from custody.protocols import find_protocol
 
 TokenAuthenticators = Callable[[str], TokenAuthenticator]
 
-HELD_BEYOND_COMMAND: Final = 1024 * 1024
-"""Bytes that a session may hold beside its longest command."""
+HELD_BYTES: Final = 2 * 1024 * 1024
+"""As ``SessionServices.held_bytes``. More than any message that is held whole without a share."""
+MEMORY_AT_MOST: Final = 1024**3
+"""Of the default: what long messages of all sessions may take."""
 
 _log: Final = logging.getLogger("custody.lookup")
 
@@ -130,16 +135,22 @@ def make_session_services(
         advisor=Advisors(parser, lease, tasks),
         clock=clock,
         strict_responses=config.gateway.responses is Responses.STRICT,
-        held_bytes=held_bytes(config),
+        held_bytes=HELD_BYTES,
+        memory=memory_shares(config),
         tokens=tokens,
         refusal_rate=gateway.refusal_rate,
     )
     return services
 
 
-def held_bytes(config: Config) -> int:
-    """As ``SessionServices.held_bytes``."""
-    return config.capture.command_bytes + HELD_BEYOND_COMMAND
+def memory_shares(config: Config) -> MemoryShares:
+    """As configured; by default a quarter of the machine's memory for all, an eighth of that for a
+    loop. One command must fit, whatever the machine has.
+    """
+    one = memory_of_a_command(config)
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    whole = config.gateway.memory_bytes or max(min(machine // 4, MEMORY_AT_MOST), one)
+    return MemoryShares(whole, config.gateway.loop_memory_bytes or max(whole // 8, one))
 
 
 class ListenerPlan(msgspec.Struct, frozen=True):

@@ -15,7 +15,16 @@ from custody.masking import MaskForm, MaskRule
 from custody.model.secret import Secret
 from custody.model.words import TargetName
 
-_GATEWAY: Final = ("name", "data", "keys", "anchor", "durability", "responses")
+_GATEWAY: Final = (
+    "name",
+    "data",
+    "keys",
+    "anchor",
+    "durability",
+    "responses",
+    "memory_bytes",
+    "loop_memory_bytes",
+)
 _LISTENER: Final = ("address", "cleartext", "target", "oauth", "own")
 _STRENGTH: Final = {MaskForm.LAST4: 1, MaskForm.TOKEN: 2, MaskForm.REDACT: 3}
 

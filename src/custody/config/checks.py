@@ -15,6 +15,11 @@ from custody.model.errors import CustodyError
 from custody.model.words import Effect
 from custody.policy import compile_rule
 
+_MEMORY_OF_A_COMMAND = 10
+"""Times its length is what a protocol takes at most for a command."""
+_BESIDE_A_TEXT = 64 * 1024
+"""Bytes of a message beside its text."""
+
 
 def check_config(config: Config, faults: ConfigFaults) -> None:
     """Adds every fault that it finds."""
@@ -67,6 +72,15 @@ def _gateway(config: Config, faults: ConfigFaults) -> None:
             "A hub must acknowledge every record, but hubs are not built yet.",
             'Use durability = "disk".',
         )
+    one = memory_of_a_command(config)
+    for key in ("memory_bytes", "loop_memory_bytes"):
+        if 0 < getattr(gateway, key) < one:
+            faults.add(
+                "config.memory",
+                ("gateway", key),
+                f"One statement of `capture.command_bytes` takes {one} bytes, which is more.",
+                "Give it more, or take shorter statements.",
+            )
     for key, place in (("keys", gateway.keys), ("anchor", gateway.anchor)):
         if _inside(place, gateway.data):
             faults.add(
@@ -75,6 +89,11 @@ def _gateway(config: Config, faults: ConfigFaults) -> None:
                 f"`{key}` lies inside `data`, whose backups would then carry it.",
                 "Keep it in a directory of its own, beside `data`.",
             )
+
+
+def memory_of_a_command(config: Config) -> int:
+    """What the longest command takes of the memory that sessions share, at most."""
+    return _MEMORY_OF_A_COMMAND * (config.capture.command_bytes + _BESIDE_A_TEXT)
 
 
 def _inside(inner: Path, outer: Path) -> bool:

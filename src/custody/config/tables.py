@@ -100,6 +100,18 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
             "or before their last byte is released.",
         ),
     ] = Responses.ASYNC
+    memory_bytes: Annotated[
+        int,
+        ConfigKey(
+            read.size(0, 1 << 50),
+            "Memory that long statements, and what is prepared, may take in all sessions together. "
+            "Beyond it they wait, and are refused with 53000 after 30 s.",
+            "a quarter of the machine's, at most 1 GiB",
+        ),
+    ] = 0
+    loop_memory_bytes: Annotated[
+        int, ConfigKey(read.size(0, 1 << 50), "The same of one loop.", "an eighth of that")
+    ] = 0
 
 
 class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):

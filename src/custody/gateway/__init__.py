@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from custody.gateway.lookups.advisor import NO_CATALOGUE, CodecAdvisor, Parser
     from custody.gateway.lookups.catalogue import Lease, Lookups, try_login
     from custody.gateway.lookups.parser.pool import ParserPool
+    from custody.gateway.memory import MemoryShares
     from custody.gateway.registry import Registry
     from custody.gateway.services import ListenerSpec, SessionServices
     from custody.gateway.session import error_place
@@ -31,6 +32,7 @@ _NAMES: Final = {
     "lookups.advisor": ("NO_CATALOGUE", "CodecAdvisor", "Parser"),
     "lookups.catalogue": ("Lease", "Lookups", "try_login"),
     "lookups.parser.pool": ("ParserPool",),
+    "memory": ("MemoryShares",),
     "registry": ("Registry",),
     "services": ("ListenerSpec", "SessionServices"),
     "session": ("error_place",),
@@ -50,6 +52,7 @@ __all__ = [
     "ListenerSpec",
     "LongMasking",
     "Lookups",
+    "MemoryShares",
     "Meter",
     "Parser",
     "ParserPool",

@@ -12,6 +12,7 @@ import msgspec
 
 from custody.gateway.gate import Clock, Gate
 from custody.gateway.long_records import LongMasking
+from custody.gateway.memory import MemoryShares
 from custody.gateway.target import Target
 from custody.model.codec import Advisor
 from custody.model.errors import CustodyError
@@ -51,8 +52,9 @@ class SessionServices(msgspec.Struct):
     refusal_rate: RefusalRate
     """Which refused logins get a record of their own."""
     held_bytes: int
-    """Bytes of one side that wait (for the disk, for an answer) at which it is no longer read. More
-    than the longest command, which must be whole before it is judged."""
+    """Bytes of one side that wait (for the disk, for an answer) at which it is no longer read."""
+    memory: MemoryShares
+    """What long messages take beyond that."""
     codec_generation: int = 0
     """Counts the reloads behind which codecs that were made before may serve nobody any more."""
     tokens: TokenAuthenticator | None = None

@@ -259,6 +259,8 @@ class SessionHost:
             other.pause_reading("the other side is slow")
         else:
             other.resume_reading("the other side is slow")
+            if connection is self._server and isinstance(self._stage, Relay):
+                self._stage.pressure.server_flows()
 
     # The rest.
 

@@ -5,6 +5,7 @@ comes. The host does all that moves, in the order of the events.
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from enum import Enum
 from typing import Protocol
 
 import msgspec
@@ -119,6 +120,42 @@ class Consultant(Protocol):
         ...
 
 
+class Room(Enum):
+    """What becomes of a wish for memory."""
+
+    TAKEN = "taken"
+    LATER = "later"
+    """Others of the share will leave: the host asks for the next event again."""
+    NEVER = "never"
+    """It waited long enough, or is more than there can be."""
+
+
+class MemoryShare(Protocol):
+    """What a session may take of the memory that its loop, and all loops, share. In bytes."""
+
+    def take(self, size: int) -> Room:
+        """For a message that will be held whole, before its first byte is kept."""
+        ...
+
+    def give(self, size: int) -> None:
+        """Back, of what was taken: the codec where the message ends with it, the host where it was
+        given as ``CommandsReceived.taken``.
+        """
+        ...
+
+    def keep(self, size: int) -> bool:
+        """Whether the session may keep so much in all between its messages (what is prepared)."""
+        ...
+
+
+class MemoryUser(Protocol):
+    """A codec that holds long messages whole."""
+
+    def draw_on(self, share: MemoryShare) -> None:
+        """Before the first message of commands."""
+        ...
+
+
 class CodecFaces(msgspec.Struct, frozen=True):
     """One connection's protocol, by what each stage of a session needs of it. Often one object."""
 
@@ -126,6 +163,8 @@ class CodecFaces(msgspec.Struct, frozen=True):
     login: ServerLogin
     consultant: Consultant | None = None
     """``None``: it gives no ``Inquiry``."""
+    memory: MemoryUser | None = None
+    """``None``: it holds nothing long."""
 
 
 class SeveralQuestions(msgspec.Struct, frozen=True):

@@ -119,6 +119,9 @@ class CommandsReceived(msgspec.Struct, frozen=True):
     """The message could not be read: what its sender is told, in the protocol's own words, where no
     grant allows what nobody can read.
     """
+    taken: int = 0
+    """Bytes of memory that were taken for it; the host gives them back once it left or was refused.
+    """
 
 
 class Forward(msgspec.Struct, frozen=True):

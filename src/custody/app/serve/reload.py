@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from custody.access import Exchange, LeaseService, RefreshTokenSealer, load_refresh_token_sealer
 from custody.app.admin.reload_calls import Reloaded
-from custody.app.composition import held_bytes, make_targets
+from custody.app.composition import make_targets
 from custody.app.evidence_log import make_masker
 from custody.app.gateway import Gateway, clock, make_terms
 from custody.app.log_output import write_log
@@ -210,7 +210,6 @@ class Reload:
             sessions.masking.replace_masker(made.masker)
             parts.recorder.replace_masker(made.masker)
             sessions.policy, sessions.targets = made.policy, targets
-            sessions.held_bytes = held_bytes(new)
             sessions.codec_generation += blind
             parts.leases.replace_credentials(references, stores)
             parts.exchange.replace_issuers(made.providers.issuers)

@@ -40,6 +40,8 @@ class Connection(asyncio.Protocol):
         self._tls: TlsEngine | None = None
         self._established: asyncio.Future[None] | None = None
         self._holds: set[str] = set()
+        self.clogged = False
+        """More waits to be written than its peer takes now."""
         self._closed = False
         self._ended = False
         self._peer_ended = False
@@ -76,9 +78,11 @@ class Connection(asyncio.Protocol):
         self._owner.lost(self)
 
     def pause_writing(self) -> None:
+        self.clogged = True
         self._owner.writing_blocked(self, True)
 
     def resume_writing(self) -> None:
+        self.clogged = False
         self._owner.writing_blocked(self, False)
 
     # What the owner calls.

@@ -21,6 +21,10 @@ class EntryOwner(Protocol):
         """Something in line may have left."""
         ...
 
+    def after_sent(self, taken: int) -> None:
+        """A message left for which so much memory was taken."""
+        ...
+
 
 class RecordedEntry(OutboxEntry):
     """What the log calls once the record is durable. Of a message of commands also when it left,
@@ -31,6 +35,8 @@ class RecordedEntry(OutboxEntry):
     open = 0
     sent_at = 0
     """Monotonic nanoseconds."""
+    taken = 0
+    """Bytes of memory."""
 
     def __init__(self, owner: EntryOwner, wire: Wire) -> None:
         self._owner: Final = owner
@@ -45,3 +51,5 @@ class RecordedEntry(OutboxEntry):
 
     def sent(self) -> None:
         self.sent_at = _now()
+        if self.taken:
+            self._owner.after_sent(self.taken)

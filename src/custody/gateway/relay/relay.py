@@ -18,6 +18,7 @@ from custody.gateway.gate import UNRECORDED_COMMANDS, Denial, Permit
 from custody.gateway.login import LoginResult
 from custody.gateway.long_records import LEFT, MaskingPause, is_long, long_commands
 from custody.gateway.relay.answer_queue import AnswerQueue
+from custody.gateway.relay.back_pressure import BackPressure
 from custody.gateway.relay.held_message import HeldMessage
 from custody.gateway.relay.notification_batch import NotificationBatch
 from custody.gateway.relay.open_transaction import OpenTransaction
@@ -70,7 +71,6 @@ class Relay:
     ) -> None:
         self._host: Final = host
         self._gate: Final = services.gate
-        self._held_bytes: Final = services.held_bytes
         self._codes: Final = codes
         self._codec: Final = faces.codec
         self._consultant: Final = faces.consultant
@@ -80,6 +80,15 @@ class Relay:
         self.to_client: Final = Outbox(host.client)
         self.to_server: Final = Outbox(login.server)
         self._server: Final = login.server
+        self._memory: Final = services.memory.account(self._session.loop.id, self._woken)
+        if faces.memory is not None:
+            faces.memory.draw_on(self._memory)
+        self.pressure: Final = BackPressure(
+            faces.codec,
+            ((host.client, self.to_client), (login.server, self.to_server)),
+            self._memory,
+            services.held_bytes,
+        )
         if faces.consultant is not None:
             faces.consultant.consult(login.advisor.recall)
         self._messages: Final[dict[int, RecordedEntry]] = {}
@@ -90,8 +99,6 @@ class Relay:
         self._refused = 0
         self._unrecorded = 0
         self._over = False
-        self._holding = False
-        self._holding_server = False
         self._leaving = ""
         self._asked: tuple[HeldMessage, CommandsReceived, RecordedEntry] | None = None
         """What a human is asked about. The codec gives no message behind it."""
@@ -129,37 +136,22 @@ class Relay:
             handlers[type(event)](event)
         if unasked := self._unasked.take():
             self._note(unasked)
-        up, down = self.to_server, self.to_client
-        if up.gathered:
-            up.flush()
-        if not (self._holding or self._holding_server):
-            # Nearly always nothing waits: then the sum is within the bound, and so is each side.
-            buffered = self._codec.buffered
-            waiting = up.waiting + down.waiting + buffered(client) + buffered(server)
-            if waiting <= self._held_bytes:
-                return
-        self._update_reading()
+        if self.to_server.gathered:
+            self.to_server.flush()
+        self.pressure.check()
+
+    def _woken(self) -> None:
+        """What a message of this session waited for may be there."""
+        try:
+            self.pump()
+        except Exception as error:  # noqa: BLE001 - fail closed: this session ends
+            self._host.failed(error)
 
     def after_release(self) -> None:
-        """Something in line left: a side that is not read may be read again."""
-        if self._holding or self._holding_server:
-            self._update_reading()
+        self.pressure.released()
 
-    def _update_reading(self) -> None:
-        """Read each side only while what waits of it is within its bound."""
-        buffered, most = self._codec.buffered, self._held_bytes
-        if self.to_server.waiting + buffered(_CLIENT) > most:
-            self._holding = True
-            self._host.client.pause_reading("its commands wait")
-        elif self._holding:
-            self._holding = False
-            self._host.client.resume_reading("its commands wait")
-        if self.to_client.waiting + buffered(_SERVER) > most:
-            self._holding_server = True
-            self._server.pause_reading("its answers wait")
-        elif self._holding_server:
-            self._holding_server = False
-            self._server.resume_reading("its answers wait")
+    def after_sent(self, taken: int) -> None:
+        self.pressure.sent(taken)
 
     def closed(self, side: Side) -> None:
         """Nothing more comes from this side."""
@@ -186,6 +178,7 @@ class Relay:
         and of bytes sent up and down.
         """
         self._over = True
+        self._memory.close()
         self._advisor.forget(settled=True)  # what the target did of what it was sent, nobody knows
         self.to_server.clear()
         try:
@@ -220,6 +213,7 @@ class Relay:
             if not ruling.numbers:
                 self._codec.allow(event)
                 self.to_server.gather(event.wire)
+                self.pressure.sent(event.taken)
                 return
             self._permit(event, held, ruling.numbers)
         elif isinstance(ruling, Denial):
@@ -241,11 +235,13 @@ class Relay:
             self._note_gap()
         held.numbers = numbers
         held.open = len(numbers)
+        held.taken = event.taken
         self._commands += held.open
         self._messages[event.token] = held
         self.to_server.hold(held)
 
     def _deny(self, event: CommandsReceived, held: RecordedEntry, ruling: Denial) -> None:
+        self._memory.give(event.taken)
         self._commands += len(event.commands)
         self._refused += len(event.commands)
         if ruling.numbers:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from custody.model.codec import UpstreamLogin
+from custody.model.codec import MemoryShare, UpstreamLogin
 from custody.model.errors import WireError
 from custody.model.event import (
     CommandsReceived,
@@ -76,6 +76,7 @@ class PostgresCodec:
         self._replies: Backend | None = None
         self._opaque: OpaqueSession | None = None
         self._recall: Recall | None = None
+        self._share: MemoryShare | None = None
         self._stream = ""
         self._farewell: SideEnded | None = None
 
@@ -88,6 +89,12 @@ class PostgresCodec:
         if self._memory is not None and self._replies is not None:
             self._memory.recall = recall
             self._replies.origins.recall = recall
+
+    def draw_on(self, share: MemoryShare) -> None:
+        """Until then nothing is long enough to be refused."""
+        self._share = share
+        if self._offering is not None:
+            self._offering.share = share
 
     @property
     def client_key(self) -> bytes:
@@ -164,6 +171,7 @@ class PostgresCodec:
         self._requests = Frontend(pending, self._client, offering, asking, options)
         if self._recall is not None:
             self.consult(self._recall)
+        offering.share = self._share
 
     def answer(self, question: Hashable, answer: object) -> None:
         if self._offering is None or self._replies is None:

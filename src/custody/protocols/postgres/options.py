@@ -3,7 +3,16 @@
 Law: every bound of a session stands here, with its unit and its default.
 """
 
+from typing import Final
+
 import msgspec
+
+SHARED_FROM: Final = 65_536
+"""Bytes of a message with a text from which on its loop's share of memory is asked."""
+MEMORY_OF_A_COMMAND: Final = 10
+"""Times its length, as measured: as it came, as text, for the parser and for its record."""
+KEPT_UNSHARED: Final = 1_048_576
+"""Bytes of prepared texts and portals' values that a session keeps without asking."""
 
 
 class PostgresOptions(msgspec.Struct, frozen=True):

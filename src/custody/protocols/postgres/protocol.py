@@ -42,7 +42,7 @@ class PostgresProtocol:
 
     def _faces(self, options: PostgresOptions) -> CodecFaces:
         codec = PostgresCodec(options, meanings=self._meanings)
-        return CodecFaces(codec, codec, codec)
+        return CodecFaces(codec, codec, codec, codec)
 
 
 def _options(options: ListenerOptions, *, cleartext: bool) -> PostgresOptions:

@@ -18,6 +18,8 @@ _PER_ENTRY: Final = 600
 _PER_STATEMENT: Final = 2_000
 _PER_MARK: Final = 300
 """Rough bytes in memory, for the bound."""
+LONGEST_KEPT: Final = 256 * 1024
+"""Characters of a text that is kept: longer ones hardly come again, and would crowd out others."""
 
 
 class AnalysisCache:
@@ -28,6 +30,7 @@ class AnalysisCache:
         self._size: Final = size
         self._used = 0
         self._kept: Final[OrderedDict[str, tuple[Analysis, int]]] = OrderedDict()
+        self._blind_used = 0
         self._blind: Final[OrderedDict[str, Analysis]] = OrderedDict()
         self._stamp = 0
 
@@ -48,6 +51,8 @@ class AnalysisCache:
 
     def keep(self, text: str, analysis: Analysis) -> Analysis:
         """Keep it, stamped, and give it back as it will be recalled."""
+        if len(text) > LONGEST_KEPT:
+            return analysis if isinstance(analysis, Unreadable) else self._stamped(analysis)
         if isinstance(analysis, Unreadable):
             if analysis.reason not in _FLEETING:
                 self._store(text, analysis, _PER_ENTRY + 4 * len(text))
@@ -56,9 +61,12 @@ class AnalysisCache:
         key = blank_integers(text) if _blind(analysis) else None
         if key is not None:
             # Texts that differ in numbers only would crowd out all others by themselves.
+            if key not in self._blind:
+                self._blind_used += len(key)
             self._blind[key] = stamped
-            if len(self._blind) > self._entries:
-                self._blind.popitem(last=False)
+            while len(self._blind) > self._entries or self._blind_used > self._size // 4:
+                oldest, _ = self._blind.popitem(last=False)
+                self._blind_used -= len(oldest)
         else:
             self._store(text, stamped, _weight(text, stamped))
         return stamped

@@ -130,6 +130,7 @@ class CommandReader:
         if len(raw) > options.command_bytes or full:
             self._offering.refuse_too_long(simple=False, size=stop - start)
             return True
+        self._offering.keep(held.cost + pending.portals.cost + len(raw))
         view = pending.judged_in()
         kept = self._parses.get(raw)
         known = kept is not None and kept[0] is view.settings and self.memory.holds(kept[1].facts)

@@ -11,7 +11,7 @@ from custody.model.event import Event, Forward, RecordFirst, SideEnded
 from custody.model.record import Opaque
 from custody.model.words import Side
 from custody.protocols.postgres.frames import HEADER, SYNC_MESSAGE, MalformedMessageError, malformed
-from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.options import SHARED_FROM, PostgresOptions
 from custody.protocols.postgres.pipeline.commands import CommandReader
 from custody.protocols.postgres.pipeline.copy_in import CopyIn
 from custody.protocols.postgres.pipeline.names import Definition, NamedObject, Portal, Uncertain
@@ -158,20 +158,23 @@ class Frontend:
             self._rest = length + 1
             self._discarding = False
             return AGAIN
-        options = self._options
-        # A Parse holds a name and types beside its text; the exact bound is looked at later.
-        beside = 5 if kind == _Q else SMALL_AT_MOST
-        if kind in {_Q, _P} and length > options.command_bytes + beside:
-            size = length + 1
-            self._offering.refuse_too_long(simple=kind == _Q, size=size, rest=size)
-            return AGAIN
-        if kind in {_B, _F} and length > options.bind_bytes:
-            if not self.buffer.ensure(options.bind_bytes):
-                return self._wait()
+        if kind in {_Q, _P} and not self._may_hold(kind, length):
+            return AGAIN if self._offering.busy else None
+        if kind in {_B, _F} and length > self._options.bind_bytes:
+            if not self.buffer.ensure(self._options.bind_bytes):
+                return self._ended()
             return self._long(kind, length)
         if not self.buffer.ensure(length + 1):
-            return self._wait()
+            return self._ended()
         return self._whole(kind, length)
+
+    def _may_hold(self, kind: int, length: int) -> bool:
+        """Of a message with a text: if not, it waits, or was refused."""
+        beside = 5 if kind == _Q else SMALL_AT_MOST  # the exact bound is looked at later
+        if length > self._options.command_bytes + beside:
+            self._offering.refuse_too_long(simple=kind == _Q, size=length + 1, rest=length + 1)
+            return False
+        return length <= SHARED_FROM or self._offering.has_room(length, simple=kind == _Q)
 
     def _whole(  # noqa: PLR0911  # one for each fate
         self, kind: int, length: int
@@ -224,9 +227,8 @@ class Frontend:
     ) -> Again:
         """The server would answer it with an error too, and read on behind it."""
         self.buffer.advance(stop)
-        size = stop - start + rest
-        simple = kind not in _EXTENDED
-        self._offering.refuse_malformed(error.fault, simple=simple, size=size, rest=rest)
+        size, simple = stop - start + rest, kind not in _EXTENDED
+        self._offering.refuse_malformed(error, simple=simple, size=size, rest=rest)
         return AGAIN
 
     def _pass(self) -> Event | Again | None:
@@ -246,9 +248,6 @@ class Frontend:
         if last:
             self._asking.passing = None
         return long.piece(piece, last=last, encoding=self._pending.encoding)
-
-    def _wait(self) -> Event | None:
-        return self._ended() if self.buffer.ended else None
 
     def _ended(self) -> Event | None:
         if not self.buffer.ended:
@@ -273,6 +272,7 @@ class Frontend:
         full = len(pending.portals.things) >= options.statements
         if full or pending.portals.cost + portal.cost > options.statement_bytes:
             raise WireError("postgres.portals", "The session holds too many open portals.")
+        self._offering.keep(pending.statements.cost + pending.portals.cost + portal.cost)
         pending.forward(PendingMessage(BIND, pending.domain, thing=portal))
         pending.batch_open = True
         return True

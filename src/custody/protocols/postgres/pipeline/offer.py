@@ -8,13 +8,19 @@ message takes its place there.
 from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
+from custody.model.codec import MemoryShare, Room
 from custody.model.command import Command
 from custody.model.event import CommandsReceived, Event, Forward, Inquiry, RecordFirst, Send
 from custody.model.record import Opaque
 from custody.model.refusal import Refusal, RefusalCode
 from custody.model.words import Side
 from custody.protocols.postgres import frames
-from custody.protocols.postgres.options import PostgresOptions
+from custody.protocols.postgres.frames import MalformedMessageError
+from custody.protocols.postgres.options import (
+    KEPT_UNSHARED,
+    MEMORY_OF_A_COMMAND,
+    PostgresOptions,
+)
 from custody.protocols.postgres.pipeline.pending_queue import (
     EXECUTE,
     FUNCTION,
@@ -24,7 +30,7 @@ from custody.protocols.postgres.pipeline.pending_queue import (
     PendingMessage,
     PendingQueue,
 )
-from custody.protocols.postgres.refusals import LIMIT_EXCEEDED
+from custody.protocols.postgres.refusals import INSUFFICIENT_RESOURCES, LIMIT_EXCEEDED
 from custody.protocols.postgres.statements.interpretation import may_recode
 from custody.protocols.postgres.statements.reader import CommandReading, MessageReading
 
@@ -32,6 +38,10 @@ _SIMPLE: Final = frozenset({QUERY, FUNCTION})
 _RUNNING: Final = frozenset({QUERY, EXECUTE, FUNCTION})
 
 Done = Callable[[MessageReading], None]
+
+
+class NoRoomError(MalformedMessageError):
+    """There is nothing wrong with the message; it is refused in its place all the same."""
 
 
 class Offer:
@@ -52,6 +62,11 @@ class Offer:
         """Bytes of the message that are still to come."""
         self.discarding = False
         """They are thrown away."""
+        self.share: MemoryShare | None = None
+        self._drawn = 0
+        """Of the share, for the message that is being read."""
+        self._keeps = False
+        """Something is kept that was asked for."""
 
     def next_event(self) -> Event | None:
         event = self._event
@@ -63,6 +78,26 @@ class Offer:
             self._asked = True
             return Inquiry(self._question)
         return None
+
+    # Memory.
+
+    def has_room(self, length: int, *, simple: bool) -> bool:
+        """For a long message, before it is held: if not, it waits, or was refused (``busy``)."""
+        if self._drawn or self.share is None:
+            return True
+        room = self.share.take(MEMORY_OF_A_COMMAND * length)
+        if room is Room.TAKEN:
+            self._drawn = MEMORY_OF_A_COMMAND * length
+        elif room is Room.NEVER:
+            self.refuse_for_memory(simple=simple, size=length + 1, rest=length + 1)
+        return room is Room.TAKEN
+
+    def keep(self, size: int) -> None:
+        """So many bytes are prepared, or stand in portals, from now on. Raises ``NoRoomError``."""
+        if (size > KEPT_UNSHARED or self._keeps) and self.share is not None:
+            self._keeps = size > KEPT_UNSHARED
+            if not self.share.keep(max(0, size - KEPT_UNSHARED)):
+                raise NoRoomError("postgres.memory", "The loop's share of memory is in use.")
 
     # Readings.
 
@@ -98,13 +133,16 @@ class Offer:
     ) -> None:
         pending = self._pending
         self.busy = True
+        taken, self._drawn = self._drawn, 0
         if pending.dropping:
+            self._give(taken)
             # An error came while the message was being read: the server would ignore it.
             ignored = Opaque("a message behind a failed one, ignored by the protocol", len(wire))
             self._event = RecordFirst(Side.SERVER, ignored, ())
             self.discarding = True
             return
         if not read.commands:
+            self._give(taken)
             self._commit(due)
             self._event = Forward(Side.SERVER, (wire,))
             return
@@ -113,7 +151,9 @@ class Offer:
         if stage != "parse":
             due.token = token
         unsettles = stage != "parse" and any(each.stales for each in due.interpretations)
-        event = CommandsReceived(read.commands, (wire,), stage, token, unsettles, read.unreadable)
+        event = CommandsReceived(
+            read.commands, (wire,), stage, token, unsettles, read.unreadable, taken
+        )
         self._offered = (event, due)
         self._event = event
 
@@ -206,16 +246,38 @@ class Offer:
         record = Opaque("a command over its bound, refused with 54000", size)
         self._refuse_itself(refusal, record, simple=simple, rest=rest)
 
-    def refuse_malformed(self, fault: str, *, simple: bool, size: int, rest: int = 0) -> None:
+    def refuse_malformed(
+        self, error: MalformedMessageError, *, simple: bool, size: int, rest: int = 0
+    ) -> None:
         """As ``_refuse_itself``, for a message that the server would not understand either."""
-        refusal = Refusal(RefusalCode.PROTOCOL, f"custody: {fault}")
+        if isinstance(error, NoRoomError):
+            self.refuse_for_memory(simple=simple, size=size, rest=rest)
+            return
+        refusal = Refusal(RefusalCode.PROTOCOL, f"custody: {error.fault}")
         record = Opaque("a malformed message, refused with 08P01", size)
         self._refuse_itself(refusal, record, simple=simple, rest=rest)
+
+    def refuse_for_memory(self, *, simple: bool, size: int, rest: int = 0) -> None:
+        """As ``_refuse_itself``, where the loop's share of memory is in use."""
+        refusal = Refusal(
+            RefusalCode.OVERLOADED,
+            "custody: the memory that this loop's statements may take is in use",
+            hint="Try again. Long values take none as parameters or in COPY.",
+            native=INSUFFICIENT_RESOURCES,
+        )
+        record = Opaque("a command beyond its loop's share of memory, refused with 53000", size)
+        self._refuse_itself(refusal, record, simple=simple, rest=rest)
+
+    def _give(self, taken: int) -> None:
+        if self.share is not None:
+            self.share.give(taken)
 
     def _refuse_itself(self, refusal: Refusal, record: Opaque, *, simple: bool, rest: int) -> None:
         """A refusal that no policy made: recorded before it is answered. ``rest`` bytes of the
         message are thrown away as they come.
         """
+        taken, self._drawn = self._drawn, 0
+        self._give(taken)
         self.rest = rest
         self.discarding = True
         for send in self._in_place(refusal, simple=simple):

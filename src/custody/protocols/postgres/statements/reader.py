@@ -95,6 +95,8 @@ class MessageReading:
 
 CommandReading = Generator[Hashable, object, MessageReading]
 _MEANINGS_AT_MOST: Final = 1024
+_TEXTS_AT_MOST: Final = 1_048_576
+"""Characters of the texts of these."""
 
 
 class _Once:
@@ -117,6 +119,7 @@ class ReadMemory:
         """Answers that need no waiting; without it every question becomes an ``Inquiry``."""
         self._settings: Settings | None = None
         self._once: Final[dict[int, _Once]] = {}
+        self._texts = 0  # characters of what it holds
 
     def holds(self, facts: CatalogueFacts) -> bool:
         """Whether every answer is still the answer."""
@@ -168,10 +171,15 @@ class ReadMemory:
         # What changes the session, or runs prepared statements, depends on more than settings.
         if not statement.stamp or interpretation.changes or statement.copy is not None:
             return
-        if self._settings is not view.settings or len(self._once) >= _MEANINGS_AT_MOST:
+        length = len(interpretation.text)
+        full = len(self._once) >= _MEANINGS_AT_MOST or self._texts + length > _TEXTS_AT_MOST
+        if full or self._settings is not view.settings:
             self._once.clear()
+            self._texts = 0
             self._settings = view.settings
-        self._once[statement.stamp] = _Once(found, interpretation, facts)
+        if length <= _TEXTS_AT_MOST:
+            self._texts += length
+            self._once[statement.stamp] = _Once(found, interpretation, facts)
 
 
 class _Asker:
