@@ -213,7 +213,8 @@ class Relay:
             if not ruling.numbers:
                 self._codec.allow(event)
                 self.to_server.gather(event.wire)
-                self.pressure.sent(event.taken)
+                if event.taken:
+                    self.pressure.sent(event.taken)
                 return
             self._permit(event, held, ruling.numbers)
         elif isinstance(ruling, Denial):
