@@ -120,7 +120,7 @@ def test_kill_imports_what_asks_a_gateway_and_nothing_of_one(tmp_path: Path) -> 
     assert json.loads(asked[0])["call"] == "kill"
     assert code == 0
     # The configuration is read by the tables of the rooms; what works behind them stays away.
-    tables = {"custody.identity", "custody.protocols", "asyncio"}
+    tables = {"custody.evidence", "custody.identity", "custody.protocols", "asyncio"}
     assert modules & (HEAVY | ROOMS) <= tables
     assert modules & WORKING == set()
 

@@ -11,6 +11,8 @@ from custody.config.load import load_config
 from custody.config.tables import Config
 from custody.doctor.evidence import examine_evidence
 from custody.doctor.findings import Finding, Level
+from custody.evidence.disk.escrow_file import escrow_header, escrow_line
+from custody.evidence.keys.escrow import EscrowKey, create_escrow_key
 from custody.index import OwnDayFiles, SqliteIndex
 
 CONFIG = """
@@ -81,3 +83,22 @@ def test_an_index_that_root_makes_belongs_to_the_gateways_account(scene: Scene) 
         os.chown(path, 12345, 12345)
     follow(scene)
     assert faults(scene) == []
+
+
+def test_who_may_open_contents_is_named_and_a_private_key_here_is_a_fault(scene: Scene) -> None:
+    now, before = (EscrowKey(bytes([number]) * 32).public for number in (1, 2))
+    path = scene.data / "evidence" / "escrow" / "2026-03-01"
+    path.parent.mkdir()
+    line = escrow_line(path.name, "left", before, b"\x01" * 80, lasting=False)
+    path.write_bytes(escrow_header(path.name) + line)
+    table = f'[[escrow]]\nname = "dpo"\nkey = "{now}"\noutlives_retention = true\n'
+    (scene.root / "custody.toml").write_text(CONFIG + table)
+    said = [each.what for each in found(scene) if "escrow" in each.what]
+    assert said == [
+        "dpo may open contents by escrow, also when retention is over",
+        "left, who is no recipient of escrow any more, may open those of 1 days",
+    ]
+    assert not [each for each in faults(scene) if "escrow" in each]
+    create_escrow_key(scene.root / "forgotten")
+    (fault,) = [each for each in faults(scene) if "escrow" in each]
+    assert "forgotten is the private key of a recipient" in fault

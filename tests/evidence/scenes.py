@@ -15,6 +15,7 @@ from tests.evidence.log.simulated_disk import SimulatedDisk
 from custody.evidence.disk.days import LogClock
 from custody.evidence.disk.files import Files
 from custody.evidence.keys.anchor import Anchor
+from custody.evidence.keys.escrow_recipient import EscrowRecipient
 from custody.evidence.keys.keyring import Keyring
 from custody.evidence.log.log import Log, LogEnvironment, LogOptions
 from custody.evidence.log.reader import EvidenceReader
@@ -88,6 +89,7 @@ class Scene:
     failed: list[LogFailureError] = field(default_factory=list)
     accept_new_anchor: bool = False
     sync_ns: int = 0
+    recipients: tuple[EscrowRecipient, ...] = ()
     _drawn: Iterator[int] = field(default_factory=count)
 
     def keys(self, files: Files | None = None) -> Keyring:
@@ -115,6 +117,7 @@ class Scene:
             "0.1.0",
             segment_bytes=self.segment_bytes,
             accept_new_anchor=self.accept_new_anchor,
+            recipients=self.recipients,
         )
 
     def environment(self) -> LogEnvironment:

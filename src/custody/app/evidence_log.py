@@ -35,6 +35,7 @@ def log_options(config: Config, *, accept_new_anchor: bool) -> LogOptions:
         durability=gateway.durability.value,
         responses=gateway.responses.value,
         accept_new_anchor=accept_new_anchor,
+        recipients=config.escrow,
     )
 
 

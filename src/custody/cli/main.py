@@ -72,6 +72,11 @@ COMMANDS: Final = (
         "secret", "custody.cli.operator.secret:app", "Keep targets' credentials sealed here."
     ),
     CommandEntry(
+        "escrow",
+        "custody.cli.operator.escrow:app",
+        "Read contents without the gateway's keys.",
+    ),
+    CommandEntry(
         "policy", "custody.cli.operator.policy:app", "Judge a configuration, explain a verdict."
     ),
     CommandEntry(

@@ -48,8 +48,8 @@ JsonOption = Annotated[
 ]
 
 _REFUSED_AT_START: Final = (
-    "config.", "init.", "keys.malformed", "keys.unreadable", "masking.key", "policy.", "search.",
-    "tls.", "usage.",
+    "config.", "escrow.key", "escrow.no-log", "init.", "keys.malformed", "keys.unreadable",
+    "masking.key", "policy.", "search.", "tls.", "usage.",
 )  # fmt: skip
 
 

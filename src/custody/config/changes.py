@@ -35,6 +35,8 @@ def fixed_keys_changed(old: Config, new: Config) -> Iterator[str]:
         if getattr(old.gateway, key) != getattr(new.gateway, key):
             yield f"gateway.{key}"
     yield from _listeners_changed(old, new)
+    if old.escrow != new.escrow:
+        yield "escrow"
     for table in ("console", "metrics"):
         if _form(getattr(old, table)) != _form(getattr(new, table)):
             yield f"listen.{table}"
@@ -108,7 +110,7 @@ def tables_changed(old: Config, new: Config) -> Iterator[str]:
         ("workload", "workload"), ("saml", "saml"), ("target", "targets"), ("store", "stores"),
         ("grant", "grants"), ("rule", "rules"), ("mask", "masks"), ("capture", "capture"),
         ("log", "log"),
-        ("retention", "retention"),
+        ("retention", "retention"), ("escrow", "escrow"),
     ):  # fmt: skip
         if _form(getattr(old, table)) != _form(getattr(new, table)):
             yield name

@@ -11,6 +11,7 @@ from pathlib import Path
 from custody.config.faults import ConfigFaults, KeyPath
 from custody.config.login_checks import check_certificate
 from custody.config.tables import Config, Durability, ListenerConfig, TargetConfig, Tls
+from custody.evidence import MOST_RECIPIENTS
 from custody.model.errors import CustodyError
 from custody.model.words import Effect
 from custody.policy import compile_rule
@@ -27,6 +28,14 @@ def check_config(config: Config, faults: ConfigFaults) -> None:
     _names("target", [*[one.name for one in config.targets], *config.later_targets], faults)
     _names("rule", [rule.name for rule in config.rules], faults)
     _names("grant", [grant.name for grant in config.grants], faults)
+    _names("escrow", [recipient.name for recipient in config.escrow], faults)
+    if len(config.escrow) > MOST_RECIPIENTS:
+        faults.add(
+            "config.escrow-count",
+            ("escrow",),
+            f"There are more than {MOST_RECIPIENTS} recipients.",
+            "Whoever opens contents for others can hold one key for all of them.",
+        )
     for target in config.targets:
         _target(target, ("target", target.number), config.listeners, faults)
     for listener in config.listeners:

@@ -25,6 +25,7 @@ from custody.config.logins import (
 )
 from custody.config.read_table import fields_of
 from custody.config.values import Address, Cleartext
+from custody.evidence import EscrowRecipient
 from custody.identity.oidc import OidcSettings, WorkloadSettings
 from custody.identity.saml import SamlSettings
 from custody.masking import MaskRule
@@ -289,6 +290,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     capture: Annotated[CaptureConfig, ConfigTable("capture")]
     log: Annotated[LogConfig, ConfigTable("log")]
     retention: Annotated[RetentionConfig, ConfigTable("retention")]
+    escrow: Annotated[tuple[EscrowRecipient, ...], ConfigTable("escrow")]
     warnings: tuple[str, ...] = ()
 
     @property

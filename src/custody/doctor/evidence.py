@@ -4,15 +4,25 @@ Law: it reads a few small files and the names of others; whether the evidence is
 `custody verify` to say.
 """
 
+import contextlib
+import os
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from custody.config.tables import Config
 from custody.doctor.findings import Finding, Level
-from custody.evidence import DiskFiles, read_anchor, read_signed_sizes
+from custody.evidence import (
+    MAX_ESCROW_BYTES,
+    DiskFiles,
+    is_escrow_key,
+    parse_escrow,
+    read_anchor,
+    read_signed_sizes,
+)
 from custody.index import OwnDayFiles, PrivateDayFiles, SqliteIndex, Watermark
 from custody.model.errors import CustodyError
 
@@ -26,6 +36,7 @@ _PLACES: Final = ("evidence", "index", "state.db", "run")
 def examine_evidence(config: Config, *, serving: bool) -> Iterator[Finding]:
     gateway = config.gateway
     yield from _owners(gateway.data)
+    yield from _escrow(config)
     signed = read_signed_sizes(DiskFiles(), gateway.data / "evidence")
     if signed:
         yield from _anchor(gateway.anchor, gateway.name, signed, serving=serving)
@@ -58,6 +69,39 @@ def _owners(data: Path) -> Iterator[Finding]:
             f"not of the account that {data} belongs to, which may not open them: {named}{more}",
             f"chown -R --reference={data} {data}",
         )
+
+
+def _escrow(config: Config) -> Iterator[Finding]:
+    """Who can open contents without this gateway, now and by what was sealed before."""
+    gateway = config.gateway
+    for each in config.escrow:
+        term = "also when" if each.outlives_retention else "until"
+        said = f"{each.name} may open contents by escrow, {term} retention is over"
+        yield Finding(Level.OK, said)
+    former = _former_recipients(gateway.data / "evidence", {each.key for each in config.escrow})
+    for name, days in sorted(former.items()):
+        said = f"{name}, who is no recipient of escrow any more, may open those of {days} days"
+        yield Finding(Level.OK, said)
+    for folder in (gateway.keys, gateway.data, config.folder):
+        for path in sorted(folder.iterdir()) if os.access(folder, os.R_OK) else ():
+            if path.is_file() and is_escrow_key(path):
+                yield Finding(
+                    Level.FAULT,
+                    f"{path} is the private key of a recipient of escrow",
+                    "Take it to its owner's machine and delete it here: beside the evidence it "
+                    "opens everything for whoever copies this disk.",
+                )
+
+
+def _former_recipients(evidence: Path, keys: set[str]) -> Mapping[str, int]:
+    """By name: for how many days a line stands here that is for none of these keys."""
+    found: Counter[str] = Counter()
+    folder = evidence / "escrow"
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            lines = parse_escrow(file.read(MAX_ESCROW_BYTES), path.name).lines
+            found.update({line.recipient for line in lines if line.sealed and line.key not in keys})
+    return found
 
 
 def _anchor(anchor: Path, name: str, signed: dict[str, int], *, serving: bool) -> Iterator[Finding]:

@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Final
 from custody.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from custody.evidence.disk.escrow_file import MAX_ESCROW_BYTES, parse_escrow
     from custody.evidence.disk.files import DiskFiles, replace_file
     from custody.evidence.disk.log_copy import copy_log, read_checkpoints
     from custody.evidence.keys.anchor import read_anchor
+    from custody.evidence.keys.escrow import (
+        EscrowKey,
+        create_escrow_key,
+        is_escrow_key,
+        load_escrow_key,
+    )
+    from custody.evidence.keys.escrow_opener import EscrowOpener
+    from custody.evidence.keys.escrow_recipient import MOST_RECIPIENTS, EscrowRecipient
     from custody.evidence.keys.keyclient import KeyholderProcess
     from custody.evidence.keys.keyring import (
         KEY_ENCRYPTION_KEY,
@@ -32,8 +41,12 @@ if TYPE_CHECKING:
     from custody.evidence.tlog.policy import TlogPolicy, parse_policy
 
 _NAMES: Final = {
+    "disk.escrow_file": ("MAX_ESCROW_BYTES", "parse_escrow"),
     "disk.files": ("DiskFiles", "replace_file"),
     "disk.log_copy": ("copy_log", "read_checkpoints"),
+    "keys.escrow": ("EscrowKey", "create_escrow_key", "is_escrow_key", "load_escrow_key"),
+    "keys.escrow_opener": ("EscrowOpener",),
+    "keys.escrow_recipient": ("EscrowRecipient", "MOST_RECIPIENTS"),
     "keys.keyclient": ("KeyholderProcess",),
     "keys.keyring": (
         "KEY_ENCRYPTION_KEY",
@@ -58,10 +71,15 @@ _NAMES: Final = {
 __all__ = [
     "KEY_ENCRYPTION_KEY",
     "LOG_KEY",
+    "MAX_ESCROW_BYTES",
+    "MOST_RECIPIENTS",
     "TOKEN_KEY",
     "VERIFIER_POLICY",
     "DiskFiles",
     "DurableEnd",
+    "EscrowKey",
+    "EscrowOpener",
+    "EscrowRecipient",
     "EvidenceReader",
     "KeyService",
     "KeyholderProcess",
@@ -72,10 +90,14 @@ __all__ = [
     "SealError",
     "TlogPolicy",
     "copy_log",
+    "create_escrow_key",
     "create_keys",
+    "is_escrow_key",
+    "load_escrow_key",
     "load_keyring",
     "load_token_key",
     "open_log",
+    "parse_escrow",
     "parse_policy",
     "read_anchor",
     "read_checkpoints",

@@ -18,6 +18,7 @@ from custody.model.gateway_records import (
     ConfigLoaded,
     EvidenceRead,
     Heartbeat,
+    KeysEscrowed,
     LogClose,
     LogOpen,
     Recovery,
@@ -220,6 +221,9 @@ def entries(record: StoredRecord, known: ContextSource) -> Sequence[IndexEntry]:
         case ConfigLoaded() as loaded:
             facts = _facts(loaded, "policy", "mask", "rules")
             return (EventDraft(here, "config", loaded.summary, detail=facts),)
+        case KeysEscrowed(day=day, copies=copies):
+            text = " ".join((day, *(each.recipient for each in copies)))
+            return (EventDraft(here, "keys", text, detail={"day": day}),)
         case ClockJump(offset_ms=offset):
             return (EventDraft(here, "clock", f"{offset} ms", detail={"offset_ms": offset}),)
         case Recovery(torn_bytes=torn, size=size, sessions=sessions, lost=lost):

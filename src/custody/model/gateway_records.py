@@ -57,6 +57,26 @@ class EvidenceRead(msgspec.Struct, frozen=True, tag="evidence.read"):
     """A loop, session or record by its id; a query as it was typed, masked; empty for a list."""
 
 
+class EscrowCopy(msgspec.Struct, frozen=True):
+    """A day's key, sealed for one recipient."""
+
+    recipient: str
+    key: str
+    """The recipient's public key, as text."""
+    outlives_retention: bool
+    line: str
+    """SHA-256, hexadecimal, of the line in the day's escrow file."""
+
+
+class KeysEscrowed(msgspec.Struct, frozen=True, tag="keys"):
+    """Who can open a day's contents without this gateway: at each opening of the log, and at each
+    day's beginning. There is none where nobody can.
+    """
+
+    day: str
+    copies: tuple[EscrowCopy, ...]
+
+
 class AnchorAccepted(msgspec.Struct, frozen=True, tag="anchor.accepted"):
     """An operator went on with a log that its anchor contradicts, or that has lost its anchor."""
 

@@ -17,6 +17,7 @@ from custody.model.gateway_records import (
     ConfigLoaded,
     EvidenceRead,
     Heartbeat,
+    KeysEscrowed,
     LogClose,
     LogOpen,
     Recovery,
@@ -304,6 +305,7 @@ Body = (
     | Opaque
     | Gap
     | ConfigLoaded
+    | KeysEscrowed
     | AdminAct
     | EvidenceRead
     | AnchorAccepted

@@ -74,7 +74,7 @@ def test_a_scope_is_the_session_or_the_loop_or_the_log() -> None:
 
 def test_a_day_is_opened_again_with_its_keys() -> None:
     scene = Scene()
-    first = open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random)
+    first = open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random, ())
     made = first.lasting_key("log")
     assert first.lasting_key("log").line == made.line != b""
     first.write(made.line)
@@ -83,7 +83,7 @@ def test_a_day_is_opened_again_with_its_keys() -> None:
 
     path = wrapped_path(scene.evidence, DAY)
     scene.disk.put(path, scene.disk.files()[path] + b"key loop_x AAA")
-    again = open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random)
+    again = open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random, ())
     assert again.lasting_key("log") == (made.key, b"", line_hash(made.line))
     assert again.content_key == first.content_key
     assert parse(scene.disk.files()[path], DAY).damaged == 0
@@ -91,11 +91,11 @@ def test_a_day_is_opened_again_with_its_keys() -> None:
 
 def test_a_day_that_does_not_open_stops_the_log() -> None:
     scene = Scene()
-    open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random)
+    open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random, ())
     path = wrapped_path(scene.evidence, DAY)
     scene.disk.put(path, first_lines(DAY, b"x" * 60))
     with pytest.raises(LogFailureError) as refused:
-        open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random)
+        open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random, ())
     assert refused.value.code == "log.day-key"
 
 
@@ -103,12 +103,12 @@ def test_a_day_that_does_not_open_stops_the_log() -> None:
 def test_a_key_file_with_another_header_stops_the_log_and_stays_as_it_is(head: bytes) -> None:
     """A restart that wrote a right header over it would hide what was done."""
     scene = Scene()
-    open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random)
+    open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random, ())
     path = wrapped_path(scene.evidence, DAY)
     altered = head + scene.disk.files()[path].split(b"\n", 1)[1]
     scene.disk.put(path, altered)
     with pytest.raises(LogFailureError, match="its first line is not that day's") as refused:
-        open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random)
+        open_day(scene.disk, scene.evidence, scene.keys(), DAY, scene.random, ())
     assert refused.value.code == "log.key-file"
     assert scene.disk.files()[path] == altered
 

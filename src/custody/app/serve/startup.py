@@ -41,6 +41,7 @@ def loaded_config(config: Config, rules: str, mask: str, said: str = "") -> Conf
         f"rules: {', '.join(rule.name for rule in config.rules)}; masks: {len(config.masks)}; "
         f"providers: {', '.join(each.name for each in _vouching(config)) or 'none'}; "
         f"local: {'yes' if config.login.local else 'no'}"
+        f"{_escrow(config)}"
     )
     summary = f"{said}; {summary}" if said else summary
     return ConfigLoaded(access_digest(config, rules), mask, summary, rules)
@@ -61,6 +62,11 @@ def _plain(value: object) -> str:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def _escrow(config: Config) -> str:
+    names = ", ".join(recipient.name for recipient in config.escrow)
+    return f"; escrow: {names}" if names else ""
 
 
 def _vouching(config: Config) -> tuple[OidcSettings | WorkloadSettings | SamlSettings, ...]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from custody.evidence.verifier import Progress, Report
 
 
-def verify(
+def verify(  # noqa: PLR0917 - the options of a command
     directory: Annotated[
         Path, typer.Argument(help="A data or evidence directory, of a running gateway too.")
     ],
@@ -34,6 +34,13 @@ def verify(
     keys: Annotated[
         Path | None,
         typer.Option(help="The keys directory, to open and compare contents too."),
+    ] = None,
+    escrow_key: Annotated[
+        Path | None,
+        typer.Option(
+            help="A recipient's private key, to open and compare the days sealed for it, instead "
+            "of the keys directory."
+        ),
     ] = None,
     anchor: Annotated[
         Path | None,
@@ -57,12 +64,16 @@ def verify(
         raise CustodyError(
             "usage.no-directory", f"{directory} does not exist.", "Name a data directory."
         )
+    if keys is not None and escrow_key is not None:
+        raise CustodyError(
+            "usage.escrow", "--keys and --escrow-key were both given.", "Give one of them."
+        )
     beside = _beside(directory, config)
     keys, anchor = keys or beside.keys, anchor or beside.anchor
     trusted, voucher = (
         (read_policy(policy), "your policy") if policy else _own_policy(beside.policy)
     )
-    with _opener(keys) as open_day, _progress(quiet=json) as progress:
+    with _opener(directory, keys, escrow_key) as open_day, _progress(quiet=json) as progress:
         options = VerifyOptions(
             policy=trusted,
             voucher=voucher,
@@ -134,8 +145,15 @@ def read_policy(path: Path) -> "TlogPolicy":
 
 
 @contextmanager
-def _opener(keys: Path | None) -> "Iterator[Any]":
-    """Opens day keys in a process of its own, as the gateway does."""
+def _opener(directory: Path, keys: Path | None, escrow_key: Path | None) -> "Iterator[Any]":
+    """Opens day keys: in a process of its own, as the gateway does, or as a recipient of escrow."""
+    if escrow_key is not None:
+        from custody.evidence import DiskFiles, EscrowOpener, load_escrow_key
+        from custody.evidence.verifier import find_evidence
+
+        key = load_escrow_key(escrow_key)
+        yield EscrowOpener(DiskFiles(), find_evidence(directory), key).open_day
+        return
     if keys is None:
         yield None
         return
@@ -179,6 +197,7 @@ def _document(report: "Report") -> dict[str, Any]:
         "voucher": report.voucher,
         "opened": report.opened,
         "unbound": report.unbound,
+        "escrow": [dataclasses.asdict(access) for access in report.escrow],
         "payloads": {state.value: count for state, count in report.payloads.items()},
         "proved": list(report.proved),
         "not_proved": list(report.not_proved),

@@ -2,7 +2,8 @@
 
 Law: the checkpoint is read first, and nothing behind it is copied: no record, no tile. So the copy
 holds what was signed, whatever is written meanwhile. What only helps its owner (lock, bookmark,
-reserve), and whatever else is not named here, stays behind.
+reserve), and whatever else is not named here, stays behind; so do the escrow lines of recipients
+who do not outlive retention, of which the copy says that they were left out.
 """
 
 import re
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from custody.evidence.disk.escrow_file import escrow_path, lasting_lines_only
 from custody.evidence.disk.files import Files, OpenFile, read_if_there, read_whole
 from custody.evidence.disk.segment import (
     FramePosition,
@@ -51,6 +53,9 @@ def copy_log(files: Files, evidence: Path, target: Path) -> Mapping[str, Checkpo
         wrapped = read_if_there(files, evidence / "wrapped" / day)
         if wrapped is not None and day[:4] in checkpoints:
             _write(files, target / "wrapped" / day, wrapped)
+        escrow = read_if_there(files, escrow_path(evidence, day))
+        if escrow is not None and day[:4] in checkpoints:
+            _write(files, escrow_path(target, day), lasting_lines_only(escrow, day))
     for name in _DESCRIPTIONS:
         described = read_if_there(files, evidence / name)
         if described is not None:

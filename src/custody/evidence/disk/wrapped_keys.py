@@ -94,11 +94,11 @@ class DayKey:
 
 
 def day_line(wrapped: bytes) -> bytes:
-    return _line(f"day {b64encode(wrapped).decode()}")
+    return checked_line(f"day {b64encode(wrapped).decode()}")
 
 
 def key_line(scope: str, wrapped: bytes) -> bytes:
-    return _line(f"key {scope} {b64encode(wrapped).decode()}")
+    return checked_line(f"key {scope} {b64encode(wrapped).decode()}")
 
 
 def header(day: str) -> bytes:
@@ -119,12 +119,12 @@ def parse(data: bytes, day: str) -> WrappedDay:
     keys: dict[str, bytes] = {}
     hashes: dict[str, str] = {}
     for line in lines:
-        match _words(line):
+        match checked_words(line):
             case []:
                 damaged += 1 if line else 0
-            case ["day", encoded] if (wrapped := _decode(encoded)) and not day_key:
+            case ["day", encoded] if (wrapped := decode_base64(encoded)) and not day_key:
                 day_key, day_hash = wrapped, line_hash(line + b"\n")
-            case ["key", scope, encoded] if wrapped := _decode(encoded):
+            case ["key", scope, encoded] if wrapped := decode_base64(encoded):
                 if keys.setdefault(scope, wrapped) is wrapped:
                     hashes[scope] = line_hash(line + b"\n")
             case _:
@@ -134,23 +134,26 @@ def parse(data: bytes, day: str) -> WrappedDay:
 
 def whole_lines(data: bytes, day: str) -> bytes:
     """The file without padding, and without the lines that a crash left unreadable."""
-    lines = [line + b"\n" for line in data.split(b"\n") if _words(line)]
+    lines = [line + b"\n" for line in data.split(b"\n") if checked_words(line)]
     return header(day) + b"".join(lines)
 
 
-def _line(text: str) -> bytes:
+def checked_line(text: str) -> bytes:
+    """The line with its CRC-32, as files of keys have it."""
     line = text.encode()
     return b"%s %08x\n" % (line, zlib.crc32(line))
 
 
-def _words(line: bytes) -> list[str]:
+def checked_words(line: bytes) -> list[str]:
+    """A line's words without its CRC-32; none where that is another."""
     text, _, check = line.rpartition(b" ")
     if not text or check != b"%08x" % zlib.crc32(text):
         return []
     return text.decode("ascii", "replace").split(" ")
 
 
-def _decode(encoded: str) -> bytes:
+def decode_base64(encoded: str) -> bytes:
+    """Empty for what is no base64."""
     try:
         return b64decode(encoded, validate=True)
     except (Base64Error, ValueError):

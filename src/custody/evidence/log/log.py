@@ -22,9 +22,11 @@ from custody.evidence.disk.days import (
 from custody.evidence.disk.files import Files, OpenFile
 from custody.evidence.disk.segment import SEGMENT_BYTES
 from custody.evidence.disk.segment_pool import Segment, SegmentPool
+from custody.evidence.keys.escrow_recipient import EscrowRecipient
 from custody.evidence.keys.keyring import KeyService
 from custody.evidence.log.atomic import append_all
 from custody.evidence.log.committer import SyncTimes
+from custody.evidence.log.escrow import escrow_record
 from custody.evidence.log.format_file import write_log_description
 from custody.evidence.log.open_day import OpenDay, open_day
 from custody.evidence.log.publish import Publisher
@@ -54,6 +56,8 @@ class LogOptions(msgspec.Struct, frozen=True):
     durability: str = "disk"
     responses: str = "async"
     accept_new_anchor: bool = False
+    recipients: tuple[EscrowRecipient, ...] = ()
+    """For whom each day's key is sealed, beside this gateway."""
     segment_bytes: int = SEGMENT_BYTES
     publish_every: float = 1.0
     """Between two rounds that sign what is new."""
@@ -99,6 +103,7 @@ class Log:
         self._prepared: OpenDay | None = None
         self._wanted_day = ""
         self._unsaid_jump = 0
+        self._unsaid_keys = False
         self._rounds: Final = PublishRounds(
             writer, keys, environment.files, options.evidence, options.unpublished_bytes
         )
@@ -185,6 +190,11 @@ class Log:
         self._note(AdminAct("clock.confirm", actor, self.origin))
         self._watch.confirm()
 
+    def note_escrow(self) -> None:
+        """Say who can open this day without the gateway, if anybody. Raises ``LogFailureError``."""
+        if (escrow := self.writer.day.escrow).lines:
+            self._note(escrow_record(escrow))
+
     def tick(self) -> None:
         """Look at the clock; enter the next day when it has come and is prepared."""
         self._unsaid_jump += self._watch.look() or 0
@@ -192,6 +202,8 @@ class Log:
             with contextlib.suppress(LogFailureError):  # no room: it is said once there is
                 self._note(ClockJump(self._unsaid_jump))
                 self._unsaid_jump = 0
+        if self._unsaid_keys:
+            self._say_keys()
         if not self._watch.trusted:
             return
         wall = self._environment.clock.wall_ms()
@@ -219,7 +231,8 @@ class Log:
         day = self._wanted_day
         if day and (self._prepared is None or self._prepared.day != day):
             files, evidence, keys = self._environment.files, self.options.evidence, self._keys
-            opened = open_day(files, evidence, keys, day, self._environment.random)
+            random, recipients = self._environment.random, self.options.recipients
+            opened = open_day(files, evidence, keys, day, random, recipients)
             self._pool.prepare(day)
             opened.extend()
             write_log_description(files, evidence, keys, f"{keys.name}/{day[:4]}")
@@ -288,9 +301,17 @@ class Log:
         self._prepared, self._wanted_day = None, ""
         if day.day[:4] != left[:4]:
             self._begin_year(day.day[:4])
+        self._say_keys()
         with contextlib.suppress(OSError):  # unused zeros of a past day: no harm if they stay
             self._pool.release(left)
         self._wanted.set()
+
+    def _say_keys(self) -> None:
+        """Of a day that began; its first leaf commits to the lines, whatever record that is."""
+        self._unsaid_keys = True
+        with contextlib.suppress(LogFailureError):  # no room: it is said once there is
+            self.note_escrow()
+            self._unsaid_keys = False
 
     def _first_segment(self, day: str) -> Segment | None:
         segment = self._pool.take(day)

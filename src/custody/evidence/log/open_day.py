@@ -5,10 +5,11 @@ key of a new scope is on disk no later than the first record that it seals.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from custody.evidence.disk.escrow_file import EscrowDay
 from custody.evidence.disk.files import (
     Files,
     OpenFile,
@@ -29,13 +30,28 @@ from custody.evidence.disk.wrapped_keys import (
     parse,
     whole_lines,
 )
+from custody.evidence.keys.escrow_recipient import EscrowRecipient
 from custody.evidence.keys.keyring import KeyService
+from custody.evidence.log.escrow import write_escrow
 from custody.evidence.record.seal import KEY_SIZE, SealError
 from custody.model.errors import LogFailureError
 
 _PADDING: Final = b"\n" * 32768
 _LOW_BYTES: Final = 16384
 """Some 140 new sessions."""
+
+
+class DayLines(NamedTuple):
+    """What the first leaf of a day commits to beside its scope's key."""
+
+    day: str
+    """``line_hash`` of the day's line."""
+    escrow: str
+    """``EscrowDay.commitment`` of its escrow lines; empty where there are none."""
+
+
+COMMITTED: Final = DayLines("", "")
+"""Where an earlier leaf does, since the log was opened."""
 
 
 class ScopeKey(NamedTuple):
@@ -64,22 +80,26 @@ class OpenDay:
         "commitment",
         "content_key",
         "day",
+        "escrow",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what is read of a day, once
         self,
         key: DayKey,
         wrapped: WrappedDay,
         file: OpenFile,
         size: int,
+        escrow: EscrowDay,
         random: Callable[[int], bytes],
     ) -> None:
         """``size``: where the next line goes in the file; behind it stands padding."""
         self.day = key.day
+        self.escrow = escrow
+        """For whom its key is sealed beside the gateway."""
         self.content_key = key.content_key()
         self._key = key
-        self.commitment = wrapped.day_hash
-        """For the leaf of the day's first record; empty from there on."""
+        self.commitment = DayLines(wrapped.day_hash, escrow.commitment)
+        """For the leaf of the day's first record; ``COMMITTED`` from there on."""
         self._wrapped = wrapped
         self._keys: dict[str, bytes] = {}
         self._unwritten: dict[str, bytes] = {}
@@ -160,12 +180,18 @@ def wrapped_path(evidence: Path, day: str) -> Path:
     return evidence / "wrapped" / day
 
 
-def open_day(
-    files: Files, evidence: Path, keys: KeyService, day: str, random: Callable[[int], bytes]
+def open_day(  # noqa: PLR0917 - where, whose, which, by what chance, and for whom
+    files: Files,
+    evidence: Path,
+    keys: KeyService,
+    day: str,
+    random: Callable[[int], bytes],
+    recipients: Sequence[EscrowRecipient],
 ) -> OpenDay:
     """The day's keys, made and synced if it is new. Blocks for disk and key-holder.
 
-    Raises ``LogFailureError`` where the key does not open, or the file's header is another.
+    Raises ``LogFailureError`` where the key does not open, a file's header is another, or nothing
+    can be sealed for a recipient.
     """
     make_durable_directory(files, segments_directory(evidence) / day)
     path = wrapped_path(evidence, day)
@@ -185,6 +211,8 @@ def open_day(
                 "Run `custody verify` on the data directory before anything else.",
             )
         secret = _unwrap_day(keys, day, parse(data, day).day_key)
+    origin = f"{keys.name}/{day[:4]}"
+    escrow = write_escrow(files, evidence, origin, day, secret, recipients)
     whole = whole_lines(data, day)
     if not data.startswith(whole) or data[len(whole) :].strip(b"\n"):
         # Lines that a crash cut short: nothing durable was sealed under them.
@@ -198,7 +226,7 @@ def open_day(
     except OSError:
         file.close()
         raise
-    return OpenDay(DayKey(day, secret), parse(whole, day), file, len(whole), random)
+    return OpenDay(DayKey(day, secret), parse(whole, day), file, len(whole), escrow, random)
 
 
 def _unwrap_day(keys: KeyService, day: str, wrapped: bytes) -> bytes:

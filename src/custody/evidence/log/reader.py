@@ -8,7 +8,7 @@ cannot be opened is returned as an error.
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from custody.evidence.disk.damage import LostRecords, behind_damage
 from custody.evidence.disk.files import Files, read_if_there
@@ -16,7 +16,6 @@ from custody.evidence.disk.find_record import RecordFinder
 from custody.evidence.disk.segment import FramePosition, SegmentWalk, days, read_frame
 from custody.evidence.disk.wrapped_keys import DayKey, WrappedDay, scope_of
 from custody.evidence.disk.wrapped_keys import parse as parse_wrapped
-from custody.evidence.keys.keyring import KeyService
 from custody.evidence.log.open_day import wrapped_path
 from custody.evidence.log.publish import log_directory
 from custody.evidence.log.signed_sizes import signed_size
@@ -31,6 +30,14 @@ from custody.model.words import LoopId, SessionId
 _ENDS: Final = (None, FrameFault.UNUSED)
 _DAYS_HELD: Final = 16
 _KEYS_HELD: Final = 4096
+
+
+class DayKeys(Protocol):
+    """Who opens day keys: the key-holder, or a recipient of escrow."""
+
+    def unwrap(self, day: str, wrapped: bytes) -> bytes:
+        """The key of a day. Raises ``SealError``, or ``LogFailureError`` where nobody answers."""
+        ...
 
 
 class DurableEnd(NamedTuple):
@@ -68,7 +75,7 @@ class EvidenceReader:
     is said to be unopened.
     """
 
-    def __init__(self, files: Files, evidence: Path, name: str, keys: KeyService | None) -> None:
+    def __init__(self, files: Files, evidence: Path, name: str, keys: DayKeys | None) -> None:
         self._files: Final = files
         self._evidence: Final = evidence
         self._name: Final = name
@@ -111,6 +118,13 @@ class EvidenceReader:
             bool(found) and following < (self._signed(log) if end is None else end)
         )
         return RecordBatch(records, log, following, more)
+
+    def first_of(self, day: str) -> tuple[str, int] | None:
+        """Log and index of a day's first record; ``None`` where the day has none."""
+        for first, segment in self._finder.segments(day[:4]):
+            if segment.day == day:
+                return f"{self._name}/{day[:4]}", first
+        return None
 
     def record(self, log: str, index: int) -> ReadRecord | None:
         """One record; ``None`` where there is no such one."""
@@ -180,7 +194,7 @@ def _lost(log: str, first: int, end: int) -> RecordBatch:
 class PayloadReader:
     """Opens payloads, and keeps the keys that it needed last."""
 
-    def __init__(self, files: Files, evidence: Path, keys: KeyService | None) -> None:
+    def __init__(self, files: Files, evidence: Path, keys: DayKeys | None) -> None:
         self._files = files
         self._evidence = evidence
         self._service = keys
@@ -227,9 +241,13 @@ class PayloadReader:
         if self._service is None:
             raise SealError("evidence.no-keys", "Contents are sealed, and there are no keys.")
         wrapped = self._wrapped[day] = self._read_wrapped(day)
-        if not wrapped.day_key:
-            raise SealError("evidence.no-key", f"The key of {day} is gone.")
-        key = self._days[day] = DayKey(day, self._service.unwrap(day, wrapped.day_key))
+        try:
+            secret = self._service.unwrap(day, wrapped.day_key)
+        except SealError:
+            if wrapped.day_key:
+                raise
+            raise SealError("evidence.no-key", f"The key of {day} is gone.") from None
+        key = self._days[day] = DayKey(day, secret)
         if len(self._days) > _DAYS_HELD:
             oldest, _ = self._days.popitem(last=False)
             self._wrapped.pop(oldest, None)

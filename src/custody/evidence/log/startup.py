@@ -110,7 +110,8 @@ def _make_ready(options: LogOptions, keys: KeyService, environment: LogEnvironme
             write_format(files, evidence)
             write_log_description(files, evidence, keys, found.origin)
             name = _day_to_open(found, today)
-            day = open_day(files, evidence, keys, name, environment.random)
+            random, recipients = environment.random, options.recipients
+            day = open_day(files, evidence, keys, name, random, recipients)
             pool = SegmentPool(files, evidence, options.segment_bytes)
             segment = _segment(files, options, found, name, pool)
             return _Ready(lock, found, day, pool, segment)
@@ -167,6 +168,7 @@ def _first_records(log: Log, found: RecoveredLog, now: int) -> None:
     options = log.options
     log.writer.chains = found.chains
     note(LogOpen(options.version, options.durability, options.responses))
+    log.note_escrow()
     if found.given_up is not None:
         note(found.given_up)
     if not found.closed:

@@ -17,7 +17,7 @@ from custody.evidence.disk.segment_pool import Segment, SegmentPool
 from custody.evidence.disk.wrapped_keys import LOG_SCOPE
 from custody.evidence.log.chains import Chain, links_of, open_digest
 from custody.evidence.log.committer import Batch, Committer
-from custody.evidence.log.open_day import OpenDay
+from custody.evidence.log.open_day import COMMITTED, OpenDay
 from custody.evidence.log.publish import Publisher
 from custody.evidence.log.random_pool import RandomPool
 from custody.evidence.log.refusals import (
@@ -65,7 +65,7 @@ _CROWDED_BYTES: Final = 1 << 20
 """Queued bytes at which a sync does not wait for somebody to ask for it."""
 _QUEUE_BYTES: Final = 64 * 1024 * 1024
 _DIGEST: Final = re.compile("[0-9a-f]{64}", re.ASCII)
-_NONE: Final = ("", "")
+_NONE: Final = ("", COMMITTED)
 _FRAME_BESIDE: Final = HEADER_SIZE + LEAF_MAX
 """What a frame may need beside its sealed payload."""
 
@@ -251,7 +251,7 @@ class Writer:
         batch = committer.batch
         if commitment:
             self._commit(record, chain, key, (key_line, commitment))
-        day.commitment = ""
+        day.commitment = COMMITTED
         batch.add(segment, frame, leaf, hashed)
         self.size = index + 1
         self.queued_bytes += len(frame)

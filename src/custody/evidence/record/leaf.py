@@ -55,6 +55,8 @@ class Leaf(NamedTuple):
     scope has on a day since the log was opened."""
     day_key: str = ""
     """The same of the day's line, in the first record of the day since then."""
+    escrow: str = ""
+    """What that record commits to of the day's escrow lines; empty where there were none."""
 
     @property
     def command(self) -> int | None:
@@ -127,7 +129,12 @@ _LINKS: Final[Mapping[str, FactCheck]] = {
     "n": _count,
     "prev": _hash,
 }
-_BINDINGS: Final[Mapping[str, FactCheck]] = {"day": _hash, "durable": _count, "key": _hash}
+_BINDINGS: Final[Mapping[str, FactCheck]] = {
+    "day": _hash,
+    "durable": _count,
+    "escrow": _hash,
+    "key": _hash,
+}
 """What leaves of every type may have since format 2; ``durable`` they must."""
 REQUIRED: Final[Mapping[str, Mapping[str, FactCheck]]] = {
     "log.open": {"durability": _one_of(*DURABILITIES), "responses": _one_of(*RESPONSES)},
@@ -162,6 +169,7 @@ _PLAIN_TYPES: Final = frozenset(
     (
         *("log.close", "loop.start", "loop.end", "session.end", "session.carry", "opaque"),
         *("admin", "login.end", "budget.exceeded", "credential.returned"),
+        "keys",
     )
 )
 
@@ -204,6 +212,7 @@ def parse(data: bytes) -> Leaf:
         fields.get("durable", -1),
         fields.get("key", ""),
         fields.get("day", ""),
+        fields.get("escrow", ""),
     )
 
 

@@ -92,8 +92,10 @@ def fill_template(form: LeafTemplate, links: LeafLinks, session: str | None, t: 
     return f"{head}{prev}{g}{seg}{h}{session}{i}{t}{j}".encode()
 
 
-Commitments = tuple[str, str]
-"""To the line of the scope's key and to the day's, SHA-256; empty where they are known."""
+Commitments = tuple[str, tuple[str, str]]
+"""To the line of the scope's key, and to the day's line and its escrow lines, SHA-256; empty where
+they are known.
+"""
 
 
 def write_leaf(
@@ -111,11 +113,13 @@ def write_leaf(
     ct, durable, loop, n, pc, prev, seg = links
     leaf = {**facts, "v": VERSION, "type": kind.name, "t": record.time}
     leaf |= {"seg": seg, "pc": pc, "ct": ct, "durable": durable}
-    key, day = commitments
+    key, (day, escrow) = commitments
     if key:
         leaf["key"] = key
     if day:
         leaf["day"] = day
+    if escrow:
+        leaf["escrow"] = escrow
     if loop is not None:
         leaf["loop"] = loop
     if n >= 0:

@@ -20,6 +20,7 @@ from custody.evidence.record.leaf_parse_fast import LeafReader
 from custody.evidence.tlog.merkle import HASH_BYTES
 from custody.evidence.tlog.tile import TILE_WIDTH, Tile
 from custody.evidence.verifier.contents import ContentsCheck
+from custody.evidence.verifier.escrow_check import EscrowCheck
 from custody.evidence.verifier.file_access import read_written
 from custody.evidence.verifier.key_lines import RunKeys, binds
 from custody.evidence.verifier.published_tree import PublishedTree
@@ -79,7 +80,7 @@ class SegmentExaminer:
     origin: str
     extent: int
     cuts: tuple[int, ...]
-    secrets: Mapping[str, bytes] | None = field(repr=False)
+    secrets: Mapping[str, bytes | None] | None = field(repr=False)
     _reader: LeafReader = field(default_factory=LeafReader)
     _published: PublishedTree = field(init=False)
     _contents: ContentsCheck = field(init=False)
@@ -158,7 +159,8 @@ class SegmentExaminer:
 
     def _new_contents(self) -> ContentsCheck:
         opens = self._secret if self.secrets is not None else None
-        return ContentsCheck(self.evidence, self.origin, Findings(), opens, alone=True)
+        escrow = EscrowCheck(self.evidence)
+        return ContentsCheck(self.evidence, self.origin, Findings(), opens, escrow, alone=True)
 
     def _is_published(self, index: int, hashed: bytes) -> bool:
         """Whether each tile that has this record, if it is published, has this hash for it."""
@@ -173,11 +175,10 @@ class SegmentExaminer:
             self._tile, self._hashes = tile, longest if agree else b""
         return self._hashes[place * HASH_BYTES : (place + 1) * HASH_BYTES] == hashed
 
-    def _secret(self, day: str, _wrapped: bytes) -> bytes:
-        secret = (self.secrets or {}).get(day)
-        if secret is None:
+    def _secret(self, day: str, _wrapped: bytes) -> bytes | None:
+        if self.secrets is None or day not in self.secrets:
             raise CustodyError("evidence.wrapped-key", f"The key of {day} did not open.")
-        return secret
+        return self.secrets[day]
 
 
 class _Building:

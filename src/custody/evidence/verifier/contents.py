@@ -14,15 +14,16 @@ from typing import Final
 from custody.evidence.disk.wrapped_keys import DayKey, WrappedDay, header, parse, scope_of
 from custody.evidence.record.leaf import Fact, Leaf
 from custody.evidence.record.seal import SealError, derive, place, sealed_hash, unseal
+from custody.evidence.verifier.escrow_check import EscrowCheck
 from custody.evidence.verifier.file_access import read_bytes
 from custody.evidence.verifier.key_lines import KeyLines, RunKeys
 from custody.evidence.verifier.report import FaultKind, Findings, PayloadState, VerifyFault
 from custody.evidence.verifier.survey import MAX_KEYS_BYTES
 from custody.model.errors import CustodyError
 
-DayKeyOpener = Callable[[str, bytes], bytes]
-"""``open_day(day, wrapped)``: the day key that stands wrapped in ``wrapped/<day>``. Raises
-``CustodyError`` where it cannot be opened."""
+DayKeyOpener = Callable[[str, bytes], bytes | None]
+"""``open_day(day, wrapped)``: the day key that stands wrapped in ``wrapped/<day>``; ``None`` where
+it was never for this opener. Raises ``CustodyError`` where it cannot be opened."""
 
 _PAYLOAD: Final = "custody-payload/1"
 _HEAD_BYTES: Final = 1024
@@ -41,9 +42,11 @@ class _Day:
     sessions: dict[str, bytes] = field(default_factory=dict)
 
 
-def open_days(evidence: Path, days: Iterable[str], open_day: DayKeyOpener) -> dict[str, bytes]:
-    """The day keys that open, by day; about the others, ``ContentsCheck`` says what is wrong."""
-    found: dict[str, bytes] = {}
+def open_days(
+    evidence: Path, days: Iterable[str], open_day: DayKeyOpener
+) -> dict[str, bytes | None]:
+    """What opens, by day; about the others, ``ContentsCheck`` says what is wrong."""
+    found: dict[str, bytes | None] = {}
     for name in days:
         data = read_bytes(evidence / "wrapped" / name, _HEAD_BYTES) or b""
         # The day key's line is the second; the last one read may be cut short.
@@ -60,6 +63,7 @@ class ContentsCheck:
     origin: str
     findings: Findings
     open_day: DayKeyOpener | None
+    escrow: EscrowCheck
     alone: bool = False
     """What stands before these records is not known: who knows it asks ``joins``."""
     _lines: KeyLines = field(default_factory=KeyLines)
@@ -79,14 +83,22 @@ class ContentsCheck:
         self.learn(index, leaf)
         day = self._keys(name, scope)
         if leaf.version > 1 and day.there and not self._bound(day, scope, index):
-            return PayloadState.SHREDDED
+            return self._gone(name)
         if scope not in day.wrapped.keys or not day.wrapped.day_key:
             self._once(name, scope, FaultKind.DAY_KEY_MISSING, "is missing or has no key", index)
-            return PayloadState.SHREDDED
+            return self._gone(name)
         if day.key is not None:
             return self._compare(day, day.key, scope, index, leaf, random, sealed)
         self.findings.unbound += leaf.version == 1
         return PayloadState.OK
+
+    def _gone(self, day: str) -> PayloadState:
+        """Nothing is shredded where somebody may still hold its key."""
+        return PayloadState.ESCROWED if self.escrow.may_open(day) else PayloadState.SHREDDED
+
+    def opens(self, day: str) -> bool:
+        """Whether the contents of that day are opened and compared."""
+        return self.open_day is not None and self._find_day(day).key is not None
 
     def _compare(  # noqa: PLR0917 - what a payload is checked against
         self,
@@ -122,11 +134,27 @@ class ContentsCheck:
         """What a leaf commits to, whether or not its frame is there."""
         if leaf.key or leaf.day_key:
             self._lines.learn(leaf.seg[:10], index, scope_of(leaf.loop, leaf.session), leaf)
+        if leaf.escrow:
+            self._learn_escrow(leaf.seg[:10], index, leaf.escrow)
+
+    def _learn_escrow(self, day: str, index: int, commitment: str) -> None:
+        what = self.escrow.fault(day, commitment)
+        if not what:
+            self.escrow.learn(day, commitment)
+        elif (day, commitment, FaultKind.ESCROW_ALTERED) not in self._told:
+            self._told.add((day, commitment, FaultKind.ESCROW_ALTERED))
+            path = f"escrow/{day}"
+            sentence = f"The escrow file {path} {what}: record {index} commits to others."
+            self.findings.add(
+                VerifyFault(FaultKind.ESCROW_ALTERED, sentence, self.origin, index, path=path)
+            )
 
     def joins(self, day: str, keys: RunKeys) -> bool:
         """Whether the key lines that these records need are the ones committed to."""
         if not keys.scopes:
             return True
+        if any(self.escrow.fault(day, each) for each in keys.escrows):
+            return False
         known = self._lines.with_run(day, keys)
         found = self._keys(day, next(iter(keys.scopes)))
         for scope in keys.scopes:
@@ -140,6 +168,8 @@ class ContentsCheck:
         """Take over what these records commit to."""
         if keys.commitments:
             self._lines = self._lines.with_run(day, keys)
+        for each in keys.escrows:
+            self.escrow.learn(day, each)
 
     def _bound(self, day: _Day, scope: str, index: int) -> bool:
         """Whether the key lines that a record needs are the ones that leaves commit to."""
@@ -167,11 +197,14 @@ class ContentsCheck:
         where = place(self.origin.encode(), index)
         return unseal(derive(session_key, random, where), where, sealed, leaf.pc)
 
+    def _find_day(self, name: str) -> _Day:
+        if self._day is None or self._day.name != name:
+            self._day = self._read(name)
+        return self._day
+
     def _keys(self, name: str, scope: str) -> _Day:
-        day = self._day
-        if day is None or day.name != name:
-            day = self._day = self._read(name)
-        elif (
+        day = self._find_day(name)
+        if (
             scope not in day.wrapped.keys
             and (name, scope, FaultKind.DAY_KEY_MISSING) not in self._told
         ):
@@ -195,7 +228,8 @@ class ContentsCheck:
         key = None
         if self.open_day is not None and wrapped.day_key:
             try:
-                key = DayKey(name, self.open_day(name, wrapped.day_key))
+                secret = self.open_day(name, wrapped.day_key)
+                key = None if secret is None else DayKey(name, secret)
             except CustodyError as error:
                 self._once(
                     name, "", FaultKind.DAY_KEY_ALTERED, f"does not open: {error.fault}", None

@@ -37,6 +37,8 @@ class RunKeys:
     commitments: dict[str, tuple[str, int]]
     """By scope: the line's hash, and the record that commits to it."""
     scopes: set[str]
+    escrows: list[str] = field(default_factory=list)
+    """What they commit to of the day's escrow lines."""
     unbound: int = 0
     format: int = 0
     """Of the first record; the others have none below it."""
@@ -53,6 +55,8 @@ class RunKeys:
             self.commitments[scope] = (leaf.key, index)
         if leaf.day_key:
             self.commitments[DAY_LINE] = (leaf.day_key, index)
+        if leaf.escrow:
+            self.escrows.append(leaf.escrow)
 
 
 @dataclass(slots=True)

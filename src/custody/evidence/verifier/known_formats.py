@@ -19,5 +19,6 @@ KNOWN_FORMATS: Final = frozenset(
         "3ad86ddff283d3bf7b52facdafe2a878cfbcccaa79fb1c3b68eb6fc5913c7e1d",
         "68f0c0d39e66411a190fb003e2e4b1b0ca1752dc03b06633800a0b2391759463",
         "55da8397de51bc89e82ec6e31a4e5789d036def90d2b1469ece0ff5f0e9571cb",
+        "62e388e85ff9fe0086bb0d2d12ce4861c530d45ac4edd82654942778e67f21b9",
     )
 )

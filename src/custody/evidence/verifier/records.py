@@ -130,7 +130,7 @@ class RecordsCheck:
         if clean_run.landmark:
             self._say(clean_run.start, clean_run.first, clean_run.subtrees[0].hash)
         self.findings.payloads[PayloadState.OK] += clean_run.count
-        if self.contents.open_day is not None:
+        if self.contents.opens(clean_run.first.seg[:10]):
             self.findings.opened += clean_run.count
         else:
             self.findings.unbound += clean_run.keys.unbound

@@ -6,7 +6,7 @@ stable code that scripts may match, and it alone decides the exit code.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Final
 
@@ -68,6 +68,7 @@ class FaultKind(StrEnum):
     KEY_HEADER_ALTERED = "key-header.altered"
     KEY_LINE_ALTERED = "key-line.altered"
     KEY_LINE_UNBOUND = "key-line.unbound"
+    ESCROW_ALTERED = "escrow.altered"
     SESSION_GAP = "session.gap"
     SESSION_LINK = "session.link"
     SESSION_START = "session.start"
@@ -105,6 +106,8 @@ class PayloadState(StrEnum):
     PRUNED = "pruned"
     SHREDDED = "shredded"
     """Its bytes stand, its key was destroyed."""
+    ESCROWED = "escrowed"
+    """Its bytes stand, its key is gone from here; a recipient of the day's escrow may open it."""
     MISSING = "missing"
     CORRUPT = "corrupt"
     EARLY = "early"
@@ -169,6 +172,25 @@ class LogSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class EscrowAccess:
+    """A recipient of escrow, by one key and one term."""
+
+    recipient: str
+    key: str
+    lasting: bool
+    """Also when retention is over."""
+    days: int
+    """For which a line stands here."""
+    left_out: int
+    """For which this copy leaves the line out."""
+
+    def with_day(self, *, left_out: bool) -> "EscrowAccess":
+        if left_out:
+            return replace(self, left_out=self.left_out + 1)
+        return replace(self, days=self.days + 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The whole verdict."""
 
@@ -185,6 +207,8 @@ class Report:
     """Whose policy vouched for the keys; empty where nobody did."""
     proved: tuple[str, ...]
     not_proved: tuple[str, ...]
+    escrow: tuple[EscrowAccess, ...]
+    """Who may open contents without the gateway's keys."""
 
     @property
     def exit(self) -> Exit:
@@ -244,6 +268,7 @@ class Findings:
     unbound: int = 0
     proved: list[str] = field(default_factory=list)
     not_proved: list[str] = field(default_factory=list)
+    escrow: list[EscrowAccess] = field(default_factory=list)
 
     def add(self, fault: VerifyFault) -> None:
         """Keep a fault. One that makes the verdict worse is kept even when there are many."""
@@ -268,6 +293,7 @@ class Findings:
             voucher,
             tuple(self.proved),
             tuple(self.not_proved),
+            tuple(self.escrow),
         )
 
 

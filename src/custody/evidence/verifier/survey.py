@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from custody.evidence.disk.escrow_file import MAX_ESCROW_BYTES
 from custody.evidence.tlog.note import MAX_NOTE_BYTES
 from custody.evidence.verifier.file_access import read_bytes, written_end
 from custody.evidence.verifier.known_formats import FORMAT_FILE, KNOWN_FORMATS
@@ -38,7 +39,7 @@ _FILES: Final = tuple(
         (rf"log/[0-9]{{4}}/tile/entries/{_TILE}(?:\.p/[0-9]{{1,3}})?", MAX_FILE_BYTES),
         (rf"segments/{_DAY}/[0-9]{{3,6}}\.seg", MAX_SEGMENT_BYTES),
         (rf"wrapped/{_DAY}", MAX_KEYS_BYTES),
-        (rf"escrow/{_DAY}", MAX_KEYS_BYTES),
+        (rf"escrow/{_DAY}", MAX_ESCROW_BYTES),
         (r"log/[0-9]{4}/checkpoint", MAX_NOTE_BYTES),
         (r"segments/(?:reserve|\.unfinished)", MAX_SEGMENT_BYTES),
         (r"log\.vkey", MAX_NOTE_BYTES),

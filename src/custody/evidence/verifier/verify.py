@@ -19,6 +19,7 @@ from custody.evidence.tlog.policy import TlogPolicy
 from custody.evidence.verifier.clean_runs import SegmentExaminer
 from custody.evidence.verifier.contents import ContentsCheck, DayKeyOpener, open_days
 from custody.evidence.verifier.entries import Entries
+from custody.evidence.verifier.escrow_check import EscrowCheck
 from custody.evidence.verifier.file_access import names
 from custody.evidence.verifier.published_tree import PublishedTree
 from custody.evidence.verifier.records import RecordsCheck
@@ -89,6 +90,7 @@ class _Verification:
         self._evidence = evidence
         self._options = options
         self._findings = Findings()
+        self._escrow = EscrowCheck(evidence)
         self._anchors: Mapping[str, Checkpoint] = {}
         self._bundled_keys: tuple[VerifierKey, ...] = ()
         self._carried: Links | None = None
@@ -108,6 +110,7 @@ class _Verification:
         if not logs:
             self._add(FaultKind.NOTHING, "", "There is no log here, so nothing is proved.")
         self._summarise(logs)
+        self._escrow.summarise(self._findings)
         policy = self._options.policy
         return self._findings.report(logs, self._options.voucher if policy else "")
 
@@ -147,7 +150,9 @@ class _Verification:
             Entries(published, tree.extent),
             (trusted.checkpoint, anchor),
             SessionsCheck(origin, self._findings, self._carried),
-            ContentsCheck(self._evidence, origin, self._findings, self._options.open_day),
+            ContentsCheck(
+                self._evidence, origin, self._findings, self._options.open_day, self._escrow
+            ),
             self._findings,
         )
         examiner = self._examiner(origin, records)

@@ -48,6 +48,7 @@ SIGNED_WITHIN_S: Final = 15.0
 
 _ALWAYS_OUT: Final = (
     "keys: keep them apart from this backup (docs/gateway-backup.md)",
+    "escrow lines of recipients who do not outlive retention",
     "the anchor: it must not go back in time",
     "the search index: `custody index rebuild` makes it again",
 )
