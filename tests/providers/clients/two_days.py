@@ -46,13 +46,18 @@ class TwoDays:
         self.gateway: RunningGateway = start_gateway(HEAD + target(server, database, name=name))
 
     def live(self, words: Sequence[str], *options: str, **environment: str) -> list[Any]:
-        """What both saw."""
+        """What both saw. With the option ``--local``, DATABASE_URL leads to the database."""
         begun = self.server.log.stat().st_size
-        seen = direct(self.server, self.plain, words, **environment)
+        plain, behind = dict(environment), dict(environment)
+        if "--local" in options:
+            plain["DATABASE_URL"], behind["DATABASE_URL"] = map(
+                self._url, (self.plain, self.behind)
+            )
+        seen = direct(self.server, self.plain, words, **plain)
         log = self.server.log.read_bytes()[begun:].decode()
         logged = _statements(log.replace(self.plain, self.behind))
         before = len(self.gateway.commands())
-        found = through(self.gateway, words, *options, target=self.name, **environment)
+        found = through(self.gateway, words, *options, target=self.name, **behind)
         assert found == seen, [
             each for each in zip(found, seen, strict=False) if each[0] != each[1]
         ]
@@ -62,6 +67,11 @@ class TwoDays:
         self.left_the_same()
         assert self.gateway.verify().returncode == 0
         return seen
+
+    def _url(self, database: str) -> str:
+        server = self.server
+        user = f"{server.superuser}:{server.password}"
+        return f"postgresql://{user}@{server.host}:{server.port}/{database}?sslmode=disable"
 
     def left_the_same(self) -> None:
         program = next(programs(self.server))
