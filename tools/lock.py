@@ -80,9 +80,10 @@ def unfit(machine: Machine) -> str:
 
 
 def asked(project: Mapping[str, Any]) -> list[str]:
-    """What pyproject.toml asks for: the gateway, its demo, the tools and its build."""
+    """What pyproject.toml asks for: the gateway, its console, its demo, the tools and its build."""
     return [
         *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["console"],
         *project["project"]["optional-dependencies"]["demo"],
         *project["dependency-groups"]["dev"],
         *project["build-system"]["requires"],

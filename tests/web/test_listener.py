@@ -3,16 +3,19 @@
 import asyncio
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 import uvloop
 from tests.web.scene import Played, parts_of
 
+from custody import web
+from custody.model.errors import CustodyError
 from custody.operations.certificates.local_ca import create_authority
 from custody.web import connection, guard, listener
 from custody.web.listener import ConsoleListener
@@ -251,3 +254,16 @@ def test_closing_ends_what_is_open() -> None:
             writer.close()
 
     run(act)
+
+
+@pytest.mark.parametrize("missing", ["litestar", "uvicorn.config", "jinja2"])
+def test_a_console_that_is_not_installed_is_said_with_its_cure(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    for name in [each for each in sys.modules if each.startswith("custody.web.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(CustodyError) as refused:
+        web.console(cast("Any", None))
+    assert refused.value.code == "console.not-installed"
+    assert "custody[console]" in refused.value.cure

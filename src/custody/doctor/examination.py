@@ -7,6 +7,7 @@ finding that is not in order names its cure.
 import asyncio
 import contextlib
 import datetime as dt
+import importlib.util
 import os
 import resource
 import shutil
@@ -65,6 +66,12 @@ def examine(path: Path, environment: Mapping[str, str], now: dt.datetime) -> Ite
 
         yield from asyncio.run(examine_providers(config, now))
     yield from _machine(config)
+    if config.console is not None and importlib.util.find_spec("litestar") is None:
+        yield Finding(
+            Level.FAULT,
+            "[listen.console] needs parts that are not installed",
+            "pip install 'custody[console]'",
+        )
 
 
 def _mode(path: Path, allowed: int) -> Finding | None:

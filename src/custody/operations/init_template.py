@@ -25,7 +25,7 @@ address = "127.0.0.1:6432"
 # notice = "This session is recorded."
 
 # For `custody login`, `custody run` from other machines, and browsers. On this host itself,
-# `custody run --group agents -- psql` works without it.
+# `custody run --group agents -- psql` works without it. Needs: pip install 'custody[console]'
 # [listen.console]
 # address = "127.0.0.1:8443"
 # url = "https://gw1.example.com:8443"
