@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tests.evidence.signing import private
 
-from custody.evidence.disk import wrapped_keys
+from custody.evidence.disk import escrow_file, wrapped_keys
 from custody.evidence.record import frame
 from custody.evidence.record.seal import place, seal
 from custody.evidence.tlog.checkpoint import Checkpoint, sign_checkpoint
@@ -113,18 +113,21 @@ DIALOGUE = (
 class SmallLog:
     """Writes steps; ``publish`` signs what is there."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - how a log is to differ from the usual one
         self,
         evidence: Path,
         year: str = "2026",
         segment_bytes: int = 4096,
         signs_as: str = "",
         version: int = 2,
+        escrow: str = "",
     ) -> None:
         """``signs_as``: whose key signs, by the name of another log; this log's own if empty.
-        ``version``: of the format.
+        ``version``: of the format. ``escrow``: the public key of a recipient, for whom each day
+        has a line.
         """
         self.version = version
+        self.escrow = escrow
         self._committed: set[tuple[str, str]] = set()
         self.evidence = evidence
         self.anchor = evidence.parent.parent / "anchor"
@@ -273,7 +276,18 @@ class SmallLog:
                 self._committed.add((step.day, line))
                 stored = next(each for each in lines if each.startswith(start))
                 found[name] = hashlib.sha256(stored).hexdigest()
+                if name == "day" and self.escrow:
+                    found["escrow"] = self._escrow_commitment(step.day)
         return found
+
+    def _escrow_commitment(self, day: str) -> str:
+        """To the day's escrow lines, which it writes where they are not there yet."""
+        path = self.evidence / "escrow" / day
+        sealed = random_of(f"escrow {day}") + random_of(f"sealed {day}") + bytes(16)
+        line = escrow_file.escrow_line(day, "dpo", self.escrow, sealed, lasting=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(f"custody-escrow/1 {day}\n".encode() + line)
+        return hashlib.sha256(f"{hashlib.sha256(line).hexdigest()}\n".encode()).hexdigest()
 
     def _room(self, step: Step, sealed: int) -> None:
         day, _, _ = self._segment.partition("/")
@@ -309,9 +323,9 @@ def _nonce(size: int) -> bytes:
     return bytes(size)
 
 
-def dialogue(root: Path) -> SmallLog:
+def dialogue(root: Path, escrow: str = "") -> SmallLog:
     """The small log that most tests tamper with; signed at two sizes, then at its end."""
-    log = SmallLog(root / "data" / "evidence")
+    log = SmallLog(root / "data" / "evidence", escrow=escrow)
     log.write(*DIALOGUE[:6]).publish()
     log.write(*DIALOGUE[6:]).publish()
     return log

@@ -97,7 +97,7 @@ def _former_recipients(evidence: Path, keys: set[str]) -> Mapping[str, int]:
     """By name: for how many days a line stands here that is for none of these keys."""
     found: Counter[str] = Counter()
     folder = evidence / "escrow"
-    for path in folder.iterdir() if folder.is_dir() else ():
+    for path in filter(Path.is_file, folder.iterdir() if folder.is_dir() else ()):
         with contextlib.suppress(OSError), path.open("rb") as file:
             lines = parse_escrow(file.read(MAX_ESCROW_BYTES), path.name).lines
             found.update({line.recipient for line in lines if line.sealed and line.key not in keys})

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         is_escrow_key,
         load_escrow_key,
     )
-    from custody.evidence.keys.escrow_opener import EscrowOpener
+    from custody.evidence.keys.escrow_opener import CautiousFiles, EscrowOpener
     from custody.evidence.keys.escrow_recipient import MOST_RECIPIENTS, EscrowRecipient
     from custody.evidence.keys.keyclient import KeyholderProcess
     from custody.evidence.keys.keyring import (
@@ -45,7 +45,7 @@ _NAMES: Final = {
     "disk.files": ("DiskFiles", "replace_file"),
     "disk.log_copy": ("copy_log", "read_checkpoints"),
     "keys.escrow": ("EscrowKey", "create_escrow_key", "is_escrow_key", "load_escrow_key"),
-    "keys.escrow_opener": ("EscrowOpener",),
+    "keys.escrow_opener": ("CautiousFiles", "EscrowOpener"),
     "keys.escrow_recipient": ("EscrowRecipient", "MOST_RECIPIENTS"),
     "keys.keyclient": ("KeyholderProcess",),
     "keys.keyring": (
@@ -75,6 +75,7 @@ __all__ = [
     "MOST_RECIPIENTS",
     "TOKEN_KEY",
     "VERIFIER_POLICY",
+    "CautiousFiles",
     "DiskFiles",
     "DurableEnd",
     "EscrowKey",

@@ -148,11 +148,11 @@ def read_policy(path: Path) -> "TlogPolicy":
 def _opener(directory: Path, keys: Path | None, escrow_key: Path | None) -> "Iterator[Any]":
     """Opens day keys: in a process of its own, as the gateway does, or as a recipient of escrow."""
     if escrow_key is not None:
-        from custody.evidence import DiskFiles, EscrowOpener, load_escrow_key
-        from custody.evidence.verifier import find_evidence
+        from custody.evidence import CautiousFiles, EscrowOpener, load_escrow_key
+        from custody.evidence.verifier import find_evidence, names, read_bytes
 
-        key = load_escrow_key(escrow_key)
-        yield EscrowOpener(DiskFiles(), find_evidence(directory), key).open_day
+        key, files = load_escrow_key(escrow_key), CautiousFiles(read_bytes, names)
+        yield EscrowOpener(files, find_evidence(directory), key).open_day
         return
     if keys is None:
         yield None

@@ -80,17 +80,24 @@ def open_contents(
     what it shows: run `custody verify --escrow-key` on the same copy first. What cannot be opened
     is said to be so, and the exit code is 2.
     """
-    from custody.evidence import DiskFiles, EscrowOpener, EvidenceReader, load_escrow_key
-    from custody.evidence.verifier import find_evidence
+    from custody.evidence import (
+        CautiousFiles,
+        DiskFiles,
+        EscrowOpener,
+        EvidenceReader,
+        load_escrow_key,
+    )
+    from custody.evidence.verifier import find_evidence, names, read_bytes, refuse_irregular
 
     if day is not None and record is not None:
         raise CustodyError("usage.escrow", "--day and --record were both given.", "Give one.")
-    evidence, files = find_evidence(directory), DiskFiles()
-    opener = EscrowOpener(files, evidence, load_escrow_key(key))
+    evidence = find_evidence(directory)
+    refuse_irregular(evidence)
+    opener = EscrowOpener(CautiousFiles(read_bytes, names), evidence, load_escrow_key(key))
     if day is None and record is None:
         _print_days(opener, json=json)
         return OK
-    reader = EvidenceReader(files, evidence, opener.name, opener)
+    reader = EvidenceReader(DiskFiles(), evidence, opener.name, opener)
     try:
         if record is not None:
             found, following = _one(reader, log, record), None

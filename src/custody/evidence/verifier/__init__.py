@@ -8,6 +8,7 @@ is nearly all of a log, and report none. ``tree.py`` and ``records.py`` examine 
 every fault.
 """
 
+from custody.evidence.verifier.file_access import names, read_bytes
 from custody.evidence.verifier.report import (
     Exit,
     FaultKind,
@@ -16,6 +17,7 @@ from custody.evidence.verifier.report import (
     Report,
     VerifyFault,
 )
+from custody.evidence.verifier.survey import refuse_irregular
 from custody.evidence.verifier.verify import Progress, VerifyOptions, find_evidence, verify
 from custody.evidence.verifier.worker_pool import PROCESS_ENDED, usable_processors
 
@@ -30,6 +32,9 @@ __all__ = [
     "VerifyFault",
     "VerifyOptions",
     "find_evidence",
+    "names",
+    "read_bytes",
+    "refuse_irregular",
     "usable_processors",
     "verify",
 ]

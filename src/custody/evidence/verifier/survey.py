@@ -62,6 +62,21 @@ _WHAT: Final = (
 )
 
 
+def refuse_irregular(evidence: Path) -> None:
+    """For readers that trust the directory more than ``verify`` does. Raises ``CustodyError`` where
+    something else than a file of a possible size stands in the place of evidence.
+    """
+    findings = Findings()
+    Survey(evidence, findings).run()
+    for fault in findings.faults:
+        if fault.kind in {FaultKind.FILE_NOT_REGULAR, FaultKind.FILE_TOO_LARGE}:
+            raise CustodyError(
+                "verify.irregular",
+                f"This directory is not read: {fault.sentence}",
+                "See what `custody verify` says of it, and ask for another copy.",
+            )
+
+
 @dataclass(slots=True)
 class Survey:
     """One look at everything. ``strays`` are names that the format does not know."""
