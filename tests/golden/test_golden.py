@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.evidence.escrow_scene import COURT, DPO, opener, read, texts
 from tests.evidence.scenes import NAME
 
 from custody.evidence.disk.files import DiskFiles
@@ -15,7 +16,7 @@ from custody.evidence.tlog.policy import parse_policy
 from custody.evidence.verifier.verify import VerifyOptions, verify
 from custody.model.record import StoredRecord
 
-LOGS = ["log-1", "log-2"]
+LOGS = ["log-1", "log-2", "log-3"]
 
 
 @pytest.fixture(params=LOGS)
@@ -60,3 +61,20 @@ def _without_later_words(found: object, then: object) -> object:
             if key in then or value not in (None, "", [], False)
         }
     return found
+
+
+def test_recipients_of_escrow_open_the_days_that_were_sealed_for_them() -> None:
+    evidence = Path(__file__).with_name("log-3") / "evidence"
+    days = {
+        DPO: ["2026-12-29", "2026-12-30"],
+        COURT: ["2026-12-30", "2026-12-31", "2027-01-01"],
+    }
+    for key, theirs in days.items():
+        assert opener(evidence, key).days() == theirs
+        report = verify(evidence, VerifyOptions(open_day=opener(evidence, key).open_day))
+        assert report.faults == ()
+        assert 0 < report.opened < sum(log.records for log in report.logs)
+    assert texts(read(evidence, DPO)) == [
+        *("SELECT 'first day'", "SELECT 'second day'", "SELECT 'before the crash'")
+    ]
+    assert texts(read(evidence, COURT, "2027")) == ["SELECT 'second day'"]
