@@ -47,8 +47,11 @@ def python_with(name: str, *requirements: str) -> Path:
 
 def installed(words: Sequence[str], folder: Path) -> None:
     """Run an installer in the folder, or skip the test that needs it."""
-    done = subprocess.run(
-        words, cwd=folder, capture_output=True, text=True, check=False, timeout=SECONDS
-    )
+    try:
+        done = subprocess.run(
+            words, cwd=folder, capture_output=True, text=True, check=False, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"{words[0]} does not come to an end here within {SECONDS} s")
     if done.returncode != 0:
         pytest.skip(f"{words[0]} cannot install here: {done.stderr.strip()[-300:]}")

@@ -21,4 +21,4 @@ def test_a_day_of_dumps_is_the_same(
         pytest.skip("this PostgreSQL comes without pg_restore")
     day = Path(__file__).with_name("day_of_dumps.py")
     words = [sys.executable, str(day), str(postgres.programs)]
-    assert len(TwoDays(postgres, database, start_gateway).live(words)) == 6
+    assert len(TwoDays(postgres, database, start_gateway).live(words)) == 5

@@ -13,7 +13,7 @@ from tests.providers.clients.two_days import TwoDays
 
 from custody.demo.scratch_postgres import ScratchPostgres
 
-pytestmark = [pytest.mark.provider, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.provider, pytest.mark.timeout(400)]
 
 DAY = Path(__file__).with_name("day_of_others.js")
 PACKAGES = (

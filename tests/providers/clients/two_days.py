@@ -110,7 +110,8 @@ def _pieces(text: str, held: Counter[str]) -> list[str]:
 
 
 def _bare(text: str) -> str:
-    return _BY_CHANCE.sub("#", text.strip().rstrip(";").strip())
+    # Whether a name by chance is quoted hangs on its first letter.
+    return _BY_CHANCE.sub("#", text.strip().rstrip(";").strip()).replace('"#"', "#")
 
 
 def _lines(dump: bytes) -> list[str]:
