@@ -9,7 +9,7 @@ TEST_ARGS ?=
 export PROVE_SECONDS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check lint types layers length names locked fast real providers prove bench bench-smoke docs lock clean
+.PHONY: help demo serve test check lint types layers length names locked fast real providers prove bench bench-smoke container docs lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,6 +51,7 @@ names: .venv/dev.stamp
 locked: .venv/dev.stamp
 	@echo "== lock: it has all that pyproject.toml asks for"
 	@$(BIN)/python tools/lock.py check
+	@$(BIN)/python -m tools.runtime_lock check
 
 fast: .venv/dev.stamp
 	@echo "== fast tests, in random order (TEST_ARGS='-p no:randomly' for the written one)"
@@ -72,11 +73,15 @@ bench: .venv/dev.stamp ## measure direct, PgBouncer and Custody side by side; wr
 bench-smoke: .venv/dev.stamp ## the same in seconds; proves that it runs, measures nothing
 	@$(BIN)/python -m bench.run --smoke
 
+container: .venv/dev.stamp ## build the container image, from BASE where one is named
+	@tools/container $(BASE)
+
 docs: .venv/dev.stamp ## write the generated parts of docs/
 	@$(BIN)/python tools/write_docs.py
 
 lock: .venv/dev.stamp ## write requirements-dev.lock anew, with the newest that pyproject.toml allows
 	@$(BIN)/python tools/lock.py write
+	@$(BIN)/python -m tools.runtime_lock write
 
 clean: ## remove .venv and every cache
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
