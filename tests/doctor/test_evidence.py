@@ -96,7 +96,7 @@ def test_who_may_open_contents_is_named_and_a_private_key_here_is_a_fault(scene:
     said = [each.what for each in found(scene) if "escrow" in each.what]
     assert said == [
         "dpo may open contents by escrow, also when retention is over",
-        "left, who is no recipient of escrow any more, may open those of 1 days",
+        "left, who is no recipient of escrow any more, may open those of 1 day",
     ]
     assert not [each for each in faults(scene) if "escrow" in each]
     create_escrow_key(scene.root / "forgotten")

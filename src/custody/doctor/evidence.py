@@ -80,7 +80,8 @@ def _escrow(config: Config) -> Iterator[Finding]:
         yield Finding(Level.OK, said)
     former = _former_recipients(gateway.data / "evidence", {each.key for each in config.escrow})
     for name, days in sorted(former.items()):
-        said = f"{name}, who is no recipient of escrow any more, may open those of {days} days"
+        many = "1 day" if days == 1 else f"{days} days"
+        said = f"{name}, who is no recipient of escrow any more, may open those of {many}"
         yield Finding(Level.OK, said)
     for folder in (gateway.keys, gateway.data, config.folder):
         for path in sorted(folder.iterdir()) if os.access(folder, os.R_OK) else ():
