@@ -8,6 +8,7 @@ import contextlib
 import getpass
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -37,6 +38,12 @@ class _Answer(msgspec.Struct):
     error: _Fault | None = None
 
 
+BEGIN_SECONDS: Final = 30.0
+"""How long a command waits for a gateway that has its log, and does not answer yet."""
+AGAIN_SECONDS: Final = 0.25
+_BEGINNING: Final = frozenset({"log.locked", "admin.starting"})
+
+
 def socket_path(config: "Config") -> Path:
     return config.gateway.data / "run" / "admin.sock"
 
@@ -50,10 +57,21 @@ def actor() -> str:
 
 
 def ask(config: "Config", call: str, arguments: Mapping[str, object]) -> Document:
-    """One call, answered. Raises ``CustodyError``, the gateway's own included."""
-    answer = ask_gateway(socket_path(config), call, arguments)
-    if answer is not None:
-        return answer
+    """One call, answered. A gateway that is just beginning is waited for. Raises ``CustodyError``,
+    the gateway's own included.
+    """
+    until = time.monotonic() + BEGIN_SECONDS
+    while True:
+        try:
+            answer = ask_gateway(socket_path(config), call, arguments)
+            return _offline(config, call, arguments) if answer is None else answer
+        except CustodyError as error:
+            if error.code not in _BEGINNING or time.monotonic() >= until:
+                raise
+            time.sleep(AGAIN_SECONDS)
+
+
+def _offline(config: "Config", call: str, arguments: Mapping[str, object]) -> Document:
     # What is needed without a gateway costs half a second of imports.
     import asyncio  # noqa: PLC0415 - see above
 
