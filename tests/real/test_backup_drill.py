@@ -85,6 +85,39 @@ def test_a_gateway_that_lost_its_disk_goes_on_from_its_backup(
         assert [each["known"] for each in report["logs"][-1]["given_up"]] == [False]
 
 
+def test_a_gateway_that_lost_everything_goes_on_from_its_backup_and_its_sealed_keys(
+    postgres: ScratchPostgres, tmp_path: Path
+) -> None:
+    postgres.create_database("drill_of_all")
+    place, keys, private = tmp_path / "monday", tmp_path / "keys.sealed", tmp_path / "auditor.key"
+    config = HEAD + target(postgres, "drill_of_all")
+    with running_gateway(
+        tmp_path / "gateway", config, {"TARGET_PASSWORD": postgres.password}
+    ) as gateway:
+        said(gateway, gateway.ticket(), "SELECT 'kept'")
+        made = gateway.custody("escrow", "keygen", str(private), "--json", configured=False)
+        public = json.loads(made.stdout)["key"]
+        policy = tmp_path / "verifier.policy"
+        shutil.copyfile(gateway.folder / "keys" / "verifier.policy", policy)
+        gateway.custody("backup", str(place), "--keys", str(keys), "--recipient", public)
+        (act,) = gateway.items("search", "kind:admin action:backup")
+        assert str(keys) in act["detail"]["subject"]
+        gateway.stop()
+        lose_the_disk(gateway)
+        shutil.rmtree(gateway.folder / "keys")
+
+        gateway.custody(
+            "restore", str(place), "--into", str(gateway.folder), "--policy", str(policy),
+            "--keys", str(keys), "--escrow-key", str(private), configured=False,
+        )  # fmt: skip
+        gateway.start("--accept-new-anchor")
+        said(gateway, gateway.ticket(), "SELECT 'goes on'")
+        gateway.custody("index", "rebuild")
+        assert {"SELECT 'kept'", "SELECT 'goes on'"} <= set(texts(gateway))
+        assert gateway.stop() == 0
+        assert json.loads(gateway.verify("--json").stdout)["verdict"] == "proved"
+
+
 def test_restoring_beside_the_anchor_counts_what_was_given_up(
     postgres: ScratchPostgres, tmp_path: Path
 ) -> None:

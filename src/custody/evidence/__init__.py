@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         create_escrow_key,
         is_escrow_key,
         load_escrow_key,
+        seal_for,
     )
     from custody.evidence.keys.escrow_opener import CautiousFiles, EscrowOpener
     from custody.evidence.keys.escrow_recipient import MOST_RECIPIENTS, EscrowRecipient
@@ -44,7 +45,13 @@ _NAMES: Final = {
     "disk.escrow_file": ("MAX_ESCROW_BYTES", "parse_escrow"),
     "disk.files": ("DiskFiles", "replace_file"),
     "disk.log_copy": ("copy_log", "read_checkpoints"),
-    "keys.escrow": ("EscrowKey", "create_escrow_key", "is_escrow_key", "load_escrow_key"),
+    "keys.escrow": (
+        "EscrowKey",
+        "create_escrow_key",
+        "is_escrow_key",
+        "load_escrow_key",
+        "seal_for",
+    ),
     "keys.escrow_opener": ("CautiousFiles", "EscrowOpener"),
     "keys.escrow_recipient": ("EscrowRecipient", "MOST_RECIPIENTS"),
     "keys.keyclient": ("KeyholderProcess",),
@@ -104,6 +111,7 @@ __all__ = [
     "read_checkpoints",
     "read_signed_sizes",
     "replace_file",
+    "seal_for",
     "system_environment",
     "verifier_policy",
 ]

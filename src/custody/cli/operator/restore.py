@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from custody.cli.output import JsonOption, print_items
+from custody.model.errors import CustodyError
 
 if TYPE_CHECKING:
     from custody.operations.backup.restore import Restored
@@ -18,9 +19,17 @@ def restore(
     into: Annotated[
         Path,
         typer.Option(
-            metavar="DIR", help="The gateway's directory; its keys must be there already."
+            metavar="DIR",
+            help="The gateway's directory; its keys must be there already, or come with --keys.",
         ),
     ],
+    keys: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The keys that `custody backup --keys` sealed."),
+    ] = None,
+    escrow_key: Annotated[
+        Path | None, typer.Option(help="The recipient's private key, which opens them.")
+    ] = None,
     policy: Annotated[
         Path | None,
         typer.Option(help="Whose logs to trust: your own copy of verifier.policy."),
@@ -33,10 +42,18 @@ def restore(
     `custody serve --accept-new-anchor`, which records what was given up.
     """
     from custody.cli.investigator.verify import read_policy
+    from custody.evidence import load_escrow_key
     from custody.operations.backup.restore import restore as run
 
+    if (keys is None) != (escrow_key is None):
+        raise CustodyError(
+            "usage.backup-keys",
+            "--keys and --escrow-key belong together.",
+            "Name the sealed keys, and the private key that opens them.",
+        )
     trusted = read_policy(policy) if policy is not None else None
-    done = run(backup, into, time.time_ns() // 1_000_000, policy=trusted)
+    sealed = (keys, load_escrow_key(escrow_key)) if keys and escrow_key else None
+    done = run(backup, into, time.time_ns() // 1_000_000, policy=trusted, keys=sealed)
     if json:
         print_items([done])
     else:

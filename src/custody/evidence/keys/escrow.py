@@ -25,11 +25,18 @@ _KEY_FILE_BYTES: Final = 4096
 
 def seal_day_key(public: str, origin: str, day: str, secret: bytes) -> bytes:
     """The encapsulated key and the sealed day key. Raises ``escrow.key``."""
+    return seal_for(public, _info(origin, day), secret)
+
+
+def seal_for(public: str, info: bytes, secret: bytes) -> bytes:
+    """The encapsulated key and what was sealed. ``info`` says what it is, and is needed to open it.
+    Raises ``escrow.key``.
+    """
     key = public_key_bytes(public)
     try:
         if key is not None:
             loaded = X25519PublicKey.from_public_bytes(key)
-            return _SUITE.encrypt(secret, loaded, _info(origin, day))
+            return _SUITE.encrypt(secret, loaded, info)
     except ValueError:  # a point to which every private key agrees the same
         pass
     raise CustodyError(
@@ -49,6 +56,13 @@ class EscrowKey:
         self.public = public_key_text(self._private.public_key().public_bytes_raw())
         """As ``[[escrow]]`` and escrow lines have it."""
 
+    def open(self, info: bytes, sealed: bytes) -> bytes | None:
+        """What ``seal_for`` sealed for this key; ``None`` where it was altered, or is no such."""
+        try:
+            return _SUITE.decrypt(sealed, self._private, info)
+        except (InvalidTag, ValueError):
+            return None
+
     def open_day_key(self, origin: str, escrow: EscrowDay) -> bytes | None:
         """The day key; ``None`` where no line of that day is for this key.
 
@@ -56,11 +70,8 @@ class EscrowKey:
         """
         mine = [line for line in escrow.lines if line.key == self.public and line.sealed]
         for line in mine:
-            try:
-                secret = _SUITE.decrypt(line.sealed, self._private, _info(origin, escrow.day))
-            except (InvalidTag, ValueError):
-                continue
-            if len(secret) == KEY_SIZE:
+            secret = self.open(_info(origin, escrow.day), line.sealed)
+            if secret is not None and len(secret) == KEY_SIZE:
                 return secret
         if not mine:
             return None

@@ -13,7 +13,7 @@ import msgspec
 
 from custody.config.load import FILE_NAME, load_config
 from custody.config.tables import Config
-from custody.evidence import TlogPolicy
+from custody.evidence import EscrowKey, TlogPolicy
 from custody.evidence.verifier import Exit, VerifyOptions, usable_processors, verify
 from custody.model.errors import CustodyError
 from custody.operations.backup.manifest import (
@@ -23,6 +23,7 @@ from custody.operations.backup.manifest import (
     BackupManifest,
     read_manifest,
 )
+from custody.operations.backup.sealed_keys import open_keys
 from custody.state import State
 
 REASON: Final = "restored"
@@ -38,16 +39,24 @@ class Restored(msgspec.Struct, frozen=True):
 
 
 def restore(
-    backup: Path, directory: Path, now: int, *, policy: TlogPolicy | None = None
+    backup: Path,
+    directory: Path,
+    now: int,
+    *,
+    policy: TlogPolicy | None = None,
+    keys: tuple[Path, EscrowKey] | None = None,
 ) -> Restored:
     """Into ``directory``, where the keys are already, and the configuration if it is to be another
-    than the backup's. ``now`` in Unix milliseconds. Raises ``CustodyError``.
+    than the backup's. ``keys``: a file of sealed ones and what opens it. ``now`` in Unix
+    milliseconds. Raises ``CustodyError``.
     """
     manifest = read_manifest(backup)
     verdict = _prove(backup, policy)
     try:
         path = _config_file(backup, directory)
         config = load_config(path)
+        if keys is not None:
+            open_keys(*keys, config.gateway.keys, manifest.gateway)
         _check(config, manifest)
         logins, loops = _place(backup, config, manifest, now)
     except OSError as error:
