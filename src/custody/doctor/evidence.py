@@ -47,11 +47,7 @@ def _owners(data: Path) -> Iterator[Finding]:
     """One who is not the gateway's account (root, say) may have made files that it cannot open."""
     try:
         owner = data.stat().st_uid
-        places = [
-            data / name
-            for name in ("evidence", "index", "state.db", "run")
-            if (data / name).exists()
-        ]
+        places = [data / name for name in _PLACES if (data / name).exists()]
         inside = [path for place in places if place.is_dir() for path in place.iterdir()]
         others = [path for path in [*places, *inside] if path.lstat().st_uid != owner]
     except OSError as error:
