@@ -62,6 +62,18 @@ def test_a_lost_anchor(scene: Scene) -> None:
     assert any("knows nothing of gw1.example.com/2" in each for each in faults(scene))
 
 
+def test_looking_at_what_a_killed_gateway_left_changes_nothing(scene: Scene) -> None:
+    follow(scene)
+    data = config_of(scene).gateway.data
+    days = [path for path in (data / "index").iterdir() if path.suffix == ".db"]
+    assert days
+    for day in days:  # as a writer that was killed leaves it
+        day.with_name(f"{day.name}-wal").write_bytes(bytes(64))
+    before = sorted(data.rglob("*"))
+    assert any("search index" in finding.what for finding in found(scene))
+    assert sorted(data.rglob("*")) == before
+
+
 def test_an_index_that_does_not_catch_up(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("custody.doctor.evidence.LAG_SECONDS", 0.0)
     assert any("does not catch up" in each for each in faults(scene, serving=True))

@@ -131,10 +131,7 @@ def _index(data: Path, name: str, signed: dict[str, int], *, serving: bool) -> I
     until = time.monotonic() + (LAG_SECONDS if serving else 0)
     while True:
         try:
-            files = (
-                OwnDayFiles(data / "index") if serving else PrivateDayFiles(data / "index", data)
-            )
-            through = SqliteIndex(files).watermark()
+            through = _watermark(data / "index", serving=serving)
         except CustodyError as error:
             yield Finding(Level.FAULT, error.fault, error.cure)
             return
