@@ -62,7 +62,7 @@ real: .venv/dev.stamp
 	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "real and not provider and not prove" $(TEST_ARGS)
 
 providers: .venv/dev.stamp ## tests against real identity providers, vaults and browsers that are here
-	@$(BIN)/pytest -q -rs -m "provider" tests/providers $(TEST_ARGS)
+	@$(BIN)/pytest -q -rs -m "provider" tests/providers tests/packaging $(TEST_ARGS)
 
 prove: .venv/dev.stamp ## the long proofs, within PROVE_SECONDS
 	@$(BIN)/python tools/prove.py
